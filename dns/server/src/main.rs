@@ -1,1 +1,3 @@
-fn main(){}
+//! The binary `halfmoon`. Everything it does is in the library.
+
+fn main() {}

@@ -1,0 +1,72 @@
+//! How queries arrive and answers leave: UDP in batches, TCP with limits.
+//!
+//! Knows octets and addresses, not messages: what a query says and what to answer is the
+//! affair of the [`Service`] that each thread owns.
+
+use std::net::SocketAddr;
+
+/// The largest DNS message there is: its length goes in two octets (RFC 1035 section 4.2.2).
+pub const MAX_MESSAGE: usize = u16::MAX as usize;
+
+/// What carried a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// One datagram, one query.
+    Udp,
+    /// A stream of messages, each after its length (RFC 7766).
+    Tcp,
+}
+
+/// Who asks, and where the query arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Peer {
+    /// The address the answer goes to; IPv4 is never written as mapped IPv6.
+    pub remote: SocketAddr,
+    /// The address the query was sent to. On a socket bound to the unspecified address it is
+    /// the one the datagram came in by, so that the answer leaves from there.
+    pub local: SocketAddr,
+    /// What carried the query.
+    pub protocol: Protocol,
+}
+
+/// What becomes of a query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// This many octets of `out` are the answer. A transport treats `0`, and more than the
+    /// limit, as [`Verdict::Drop`].
+    Reply(usize),
+    /// Nothing is answered. On TCP the connection stays open.
+    Drop,
+}
+
+/// Answers queries. Belongs to the one thread that made it, so it needs to be neither `Send` nor
+/// `Sync`.
+pub trait Service {
+    /// Called before each batch of queries, and a few times a second when there are none: the
+    /// place to take new snapshots.
+    fn refresh(&mut self);
+
+    /// Answers one message of any content, from 0 to [`MAX_MESSAGE`] octets, into `out`, which is at least
+    /// `limit` octets long and holds arbitrary octets from earlier answers.
+    ///
+    /// `limit` is what the transport can carry; what the client can take may be less. A panic is
+    /// caught and counted, the query dropped and the service made anew.
+    fn answer(&mut self, query: &[u8], peer: &Peer, limit: usize, out: &mut [u8]) -> Verdict;
+}
+
+/// Makes a [`Service`] on the thread that will use it. Any closure that returns one will do.
+pub trait ServiceFactory: Send + Sync + 'static {
+    /// What is made.
+    type Service: Service;
+
+    /// Makes one. Called on each worker thread at its start, and again after a panic.
+    fn make(&self) -> Self::Service;
+}
+
+impl<S: Service, F: Fn() -> S + Send + Sync + 'static> ServiceFactory for F {
+    type Service = S;
+
+    fn make(&self) -> S {
+        self()
+    }
+}
