@@ -4,10 +4,18 @@
 //! message it looks at or writes into a buffer the caller owns; nothing on the
 //! way of a query allocates.
 
+mod edns;
 mod hash;
 mod name;
+mod query;
+mod rcode;
+mod reply;
 mod rtype;
 
+pub use edns::{ClientSubnet, Edns, ExtendedError};
 pub use hash::{SuffixHashes, hash_name};
 pub use name::{Labels, Name, NameBuf, NameError};
+pub use query::{Opcode, Query, Question};
+pub use rcode::Rcode;
+pub use reply::{Full, Mark, OWN_UDP_SIZE, Owner, PLAIN_UDP_SIZE, Reply, Section};
 pub use rtype::{Class, Type};

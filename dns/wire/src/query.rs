@@ -1,0 +1,283 @@
+//! A question as it comes in (RFC 1035 section 4, RFC 6891, RFC 9619).
+//!
+//! One pass over the message, no allocation, nothing kept that is not borrowed from it.
+
+use crate::edns::{Edns, parse_options};
+use crate::{Class, Name, Rcode, Type};
+
+/// Octets of a message header.
+pub(crate) const HEADER: usize = 12;
+
+/// The kinds of request (RFC 1035 section 4.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opcode(pub u8);
+
+impl Opcode {
+    /// A standard query.
+    pub const QUERY: Self = Self(0);
+}
+
+/// What is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// The name with its letters in the case in which they came.
+    pub name: Name<'a>,
+    /// The type asked for.
+    pub qtype: Type,
+    /// The class asked for.
+    pub class: Class,
+}
+
+/// A request.
+#[derive(Clone, Copy, Debug)]
+pub struct Query<'a> {
+    /// The identifier the reply has to bear.
+    pub id: u16,
+    /// The flags as they came, opcode and RCODE included.
+    pub flags: u16,
+    /// The question section as it came, to be repeated in the reply; empty if it is unreadable.
+    pub question_octets: &'a [u8],
+    /// What is asked; `None` when [`Query::fault`] says why not.
+    pub question: Option<Question<'a>>,
+    /// The OPT record, if there is one.
+    pub edns: Option<Edns<'a>>,
+    /// The RCODE that the form of the message alone calls for.
+    pub fault: Option<Rcode>,
+}
+
+impl<'a> Query<'a> {
+    /// Reads a message. `None`: it deserves no reply (too short for a header, or a reply itself).
+    #[must_use]
+    pub fn parse(message: &'a [u8]) -> Option<Self> {
+        let header = message.get(..HEADER)?;
+        let flags = u16_at(header, 2)?;
+        if flags & 0x8000 != 0 {
+            return None;
+        }
+        let mut query = Query {
+            id: u16_at(header, 0)?,
+            flags,
+            question_octets: &[],
+            question: None,
+            edns: None,
+            fault: None,
+        };
+        let known = query.opcode() == Opcode::QUERY;
+        // An opcode we do not serve may use the sections as it likes: its form is not judged.
+        query.fault = match query.sections(message) {
+            _ if !known => Some(Rcode::NOTIMP),
+            Ok(()) => None,
+            Err(rcode) => Some(rcode),
+        };
+        Some(query)
+    }
+
+    /// The kind of request.
+    #[must_use]
+    pub const fn opcode(&self) -> Opcode {
+        Opcode((self.flags >> 11) as u8 & 0xf)
+    }
+
+    /// Reads what follows the header.
+    fn sections(&mut self, message: &'a [u8]) -> Result<(), Rcode> {
+        let count = |at| u16_at(message, at).ok_or(Rcode::FORMERR);
+        let (questions, answers, authorities, additionals) =
+            (count(4)?, count(6)?, count(8)?, count(10)?);
+        // RFC 9619: a query has exactly one question.
+        if questions != 1 {
+            return Err(Rcode::FORMERR);
+        }
+        let mut rest = self.read_question(message.get(HEADER..).unwrap_or(&[]))?;
+        for _ in 0..u32::from(answers) + u32::from(authorities) {
+            rest = Record::read(rest)?.1;
+        }
+        for _ in 0..additionals {
+            let (record, tail) = Record::read(rest)?;
+            rest = tail;
+            if record.rtype == Type::OPT {
+                // RFC 6891 section 6.1.1: one OPT, at the root.
+                if self.edns.is_some() || !record.at_root {
+                    self.edns = None;
+                    return Err(Rcode::FORMERR);
+                }
+                self.edns = Some(Edns {
+                    udp_size: record.class,
+                    version: (record.ttl >> 16) as u8,
+                    dnssec_ok: record.ttl & 0x8000 != 0,
+                    client_subnet: None,
+                });
+                if let Some(edns) = &mut self.edns {
+                    parse_options(edns, record.rdata)?;
+                }
+            }
+        }
+        if rest.is_empty() {
+            Ok(())
+        } else {
+            Err(Rcode::FORMERR)
+        }
+    }
+
+    fn read_question(&mut self, octets: &'a [u8]) -> Result<&'a [u8], Rcode> {
+        let name = Name::from_wire(octets).map_err(|_| Rcode::FORMERR)?;
+        let end = name.as_wire().len();
+        let (Some(qtype), Some(class), Some(whole)) = (
+            u16_at(octets, end),
+            u16_at(octets, end + 2),
+            octets.get(..end + 4),
+        ) else {
+            return Err(Rcode::FORMERR);
+        };
+        self.question_octets = whole;
+        self.question = Some(Question {
+            name,
+            qtype: Type(qtype),
+            class: Class(class),
+        });
+        Ok(octets.get(end + 4..).unwrap_or(&[]))
+    }
+}
+
+/// A record of a request, as far as requests matter.
+struct Record<'a> {
+    at_root: bool,
+    rtype: Type,
+    class: u16,
+    ttl: u32,
+    rdata: &'a [u8],
+}
+
+impl<'a> Record<'a> {
+    fn read(octets: &'a [u8]) -> Result<(Self, &'a [u8]), Rcode> {
+        let name = skip_name(octets).ok_or(Rcode::FORMERR)?;
+        let rest = octets.get(name..).unwrap_or(&[]);
+        let (Some(rtype), Some(class), Some(high), Some(low), Some(length)) = (
+            u16_at(rest, 0),
+            u16_at(rest, 2),
+            u16_at(rest, 4),
+            u16_at(rest, 6),
+            u16_at(rest, 8),
+        ) else {
+            return Err(Rcode::FORMERR);
+        };
+        let end = 10 + usize::from(length);
+        let rdata = rest.get(10..end).ok_or(Rcode::FORMERR)?;
+        let record = Self {
+            at_root: octets.first() == Some(&0),
+            rtype: Type(rtype),
+            class,
+            ttl: u32::from(high) << 16 | u32::from(low),
+            rdata,
+        };
+        Ok((record, rest.get(end..).unwrap_or(&[])))
+    }
+}
+
+/// How many octets the name takes that `octets` start with; a pointer ends it.
+fn skip_name(octets: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        match *octets.get(at)? {
+            0 => return Some(at + 1),
+            length @ 1..=63 => at += 1 + usize::from(length),
+            0xc0..=0xff => return octets.get(at + 1).map(|_| at + 2),
+            _ => return None,
+        }
+        if at > 255 {
+            return None;
+        }
+    }
+}
+
+/// The big-endian number at `at`.
+pub(crate) fn u16_at(octets: &[u8], at: usize) -> Option<u16> {
+    octets
+        .get(at..at + 2)?
+        .try_into()
+        .ok()
+        .map(u16::from_be_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A message from words: numbers in hex, `"text"` for labels' octets.
+    fn message(counts: [u16; 4], body: &[u8]) -> Vec<u8> {
+        let mut octets = vec![0x12, 0x34, 0x01, 0x00];
+        for count in counts {
+            octets.extend(count.to_be_bytes());
+        }
+        octets.extend(body);
+        octets
+    }
+
+    const QUESTION: &[u8] = b"\x03Www\x00\x00\x01\x00\x01";
+    const OPT: &[u8] = b"\x00\x00\x29\x04\xd0\x00\x00\x80\x00\x00\x00";
+
+    fn fault(counts: [u16; 4], parts: &[&[u8]]) -> Option<Rcode> {
+        let octets = message(counts, &parts.concat());
+        Query::parse(&octets).expect("a request").fault
+    }
+
+    #[test]
+    fn a_plain_question() {
+        let octets = message([1, 0, 0, 1], &[QUESTION, OPT].concat());
+        let query = Query::parse(&octets).unwrap();
+        assert_eq!((query.id, query.fault), (0x1234, None));
+        let question = query.question.unwrap();
+        assert_eq!(question.name.to_string(), "Www.");
+        assert_eq!((question.qtype, question.class), (Type::A, Class::IN));
+        assert_eq!(query.question_octets, QUESTION);
+        let edns = query.edns.unwrap();
+        assert_eq!(
+            (edns.udp_size, edns.version, edns.dnssec_ok),
+            (1232, 0, true)
+        );
+    }
+
+    #[test]
+    fn no_reply_to_scraps_and_replies() {
+        assert!(Query::parse(&[0; 11]).is_none());
+        let mut octets = message([1, 0, 0, 0], QUESTION);
+        octets[2] |= 0x80;
+        assert!(Query::parse(&octets).is_none());
+    }
+
+    #[test]
+    fn form_is_judged() {
+        let formerr = Some(Rcode::FORMERR);
+        assert_eq!(fault([1, 0, 0, 0], &[QUESTION]), None);
+        assert_eq!(fault([0, 0, 0, 0], &[]), formerr);
+        assert_eq!(fault([2, 0, 0, 0], &[QUESTION, QUESTION]), formerr);
+        assert_eq!(
+            fault([1, 0, 0, 0], &[QUESTION, b"x"]),
+            formerr,
+            "trailing octets"
+        );
+        assert_eq!(fault([1, 0, 0, 1], &[QUESTION]), formerr, "missing record");
+        assert_eq!(
+            fault([1, 0, 0, 2], &[QUESTION, OPT, OPT]),
+            formerr,
+            "two OPTs"
+        );
+        assert_eq!(
+            fault([1, 0, 0, 0], &[b"\xc0\x0c\x00\x01\x00\x01"]),
+            formerr,
+            "pointer"
+        );
+        let owned = [b"\x01a".as_slice(), OPT].concat();
+        assert_eq!(
+            fault([1, 0, 0, 1], &[QUESTION, &owned]),
+            formerr,
+            "OPT not at the root"
+        );
+    }
+
+    #[test]
+    fn other_opcodes_are_not_implemented() {
+        let mut octets = message([1, 0, 0, 0], QUESTION);
+        octets[2] |= 4 << 3;
+        assert_eq!(Query::parse(&octets).unwrap().fault, Some(Rcode::NOTIMP));
+    }
+}

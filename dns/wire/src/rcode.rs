@@ -1,0 +1,43 @@
+//! Response codes (RFC 1035 section 4.1.1, RFC 6891 section 6.1.3).
+
+use std::fmt;
+
+/// A response code; those above 15 need EDNS to be said.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Rcode(pub u16);
+
+#[allow(missing_docs, reason = "the mnemonic is the documentation")]
+impl Rcode {
+    pub const NOERROR: Self = Self(0);
+    pub const FORMERR: Self = Self(1);
+    pub const SERVFAIL: Self = Self(2);
+    pub const NXDOMAIN: Self = Self(3);
+    pub const NOTIMP: Self = Self(4);
+    pub const REFUSED: Self = Self(5);
+    pub const YXDOMAIN: Self = Self(6);
+    pub const NOTAUTH: Self = Self(9);
+    pub const BADVERS: Self = Self(16);
+}
+
+impl fmt::Display for Rcode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match *self {
+            Self::NOERROR => "NOERROR",
+            Self::FORMERR => "FORMERR",
+            Self::SERVFAIL => "SERVFAIL",
+            Self::NXDOMAIN => "NXDOMAIN",
+            Self::NOTIMP => "NOTIMP",
+            Self::REFUSED => "REFUSED",
+            Self::YXDOMAIN => "YXDOMAIN",
+            Self::NOTAUTH => "NOTAUTH",
+            Self::BADVERS => "BADVERS",
+            Self(number) => return write!(f, "RCODE{number}"),
+        })
+    }
+}
+
+impl fmt::Debug for Rcode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self}")
+    }
+}

@@ -1,0 +1,507 @@
+//! Writes a reply into a buffer: compression by position, RRsets whole or not at all, the OPT
+//! record always.
+
+use crate::edns::{ClientSubnet, ExtendedError};
+use crate::query::{HEADER, Query, u16_at};
+use crate::{Class, Name, Rcode, Type};
+
+/// The payload we announce and keep to over UDP: what passes unfragmented everywhere
+/// (DNS flag day 2020).
+pub const OWN_UDP_SIZE: u16 = 1232;
+/// What a client without EDNS takes over UDP (RFC 1035 section 2.3.4).
+pub const PLAIN_UDP_SIZE: u16 = 512;
+
+/// Octets of an OPT record without options.
+const OPT_LENGTH: usize = 11;
+/// How many places of names are remembered to point at. Bounds the work of one reply.
+const REMEMBERED: usize = 48;
+/// Pointers reach this far.
+const POINTER_RANGE: usize = 0x3fff;
+
+/// The three sections behind the question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Section {
+    /// What was asked for.
+    Answer = 0,
+    /// The SOA of a denial, the NS of a referral.
+    Authority = 1,
+    /// Addresses that come along.
+    Additional = 2,
+}
+
+/// Whose record it is.
+#[derive(Clone, Copy, Debug)]
+pub enum Owner<'a> {
+    /// The name of the question: a pointer to it, two octets.
+    Question,
+    /// Any other name.
+    Name(Name<'a>),
+}
+
+/// The record does not fit below the limit; nothing of it was written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// What the OPT record of the reply carries beside the payload size.
+#[derive(Clone, Copy, Debug, Default)]
+struct Options<'a> {
+    present: bool,
+    dnssec_ok: bool,
+    client_subnet: Option<ClientSubnet<'a>>,
+    scope: u8,
+    error: Option<ExtendedError>,
+}
+
+/// A place to go back to when an RRset does not fit as a whole.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    at: usize,
+    counts: [u16; 3],
+    remembered: usize,
+}
+
+/// A reply in the making.
+#[derive(Debug)]
+pub struct Reply<'a> {
+    out: &'a mut [u8],
+    at: usize,
+    limit: usize,
+    counts: [u16; 3],
+    id: u16,
+    flags: u16,
+    question_name: Option<Name<'a>>,
+    options: Options<'a>,
+    remembered: usize,
+    places: [(u16, u8); REMEMBERED],
+}
+
+impl<'a> Reply<'a> {
+    /// Starts the reply to `query` in `out`. It will have no more than `limit` octets, those of
+    /// the OPT record included.
+    ///
+    /// `None` when `out` is too small for a header and the question.
+    #[must_use]
+    pub fn new(query: &Query<'a>, limit: usize, out: &'a mut [u8]) -> Option<Self> {
+        let start = HEADER + query.question_octets.len();
+        let options = query.edns.map_or_else(Options::default, |edns| Options {
+            present: true,
+            dnssec_ok: edns.dnssec_ok,
+            client_subnet: edns.client_subnet,
+            ..Options::default()
+        });
+        let limit = limit.min(out.len());
+        out.get_mut(HEADER..start)?
+            .copy_from_slice(query.question_octets);
+        let mut reply = Self {
+            out,
+            at: start,
+            limit,
+            counts: [0; 3],
+            id: query.id,
+            // Opcode and RD are repeated; CD too (RFC 4035 section 3.1.6); QR is set.
+            flags: 0x8000 | query.flags & 0x7910,
+            question_name: query.question.map(|question| question.name),
+            options,
+            remembered: 0,
+            places: [(0, 0); REMEMBERED],
+        };
+        reply.limit = limit.checked_sub(reply.opt_length())?;
+        (reply.limit >= start).then_some(reply)
+    }
+
+    /// Leaves the Client Subnet option out of the reply: the server does not use it.
+    pub fn ignore_client_subnet(&mut self) {
+        let before = self.opt_length();
+        self.options.client_subnet = None;
+        self.limit += before - self.opt_length();
+    }
+
+    /// Widens the SCOPE PREFIX-LENGTH of the Client Subnet option to at least `prefix`.
+    pub fn widen_scope(&mut self, prefix: u8) {
+        self.options.scope = self.options.scope.max(prefix);
+    }
+
+    /// Says why (RFC 8914), where the client speaks EDNS and there is room.
+    pub fn extended_error(&mut self, error: ExtendedError) {
+        let needed = ExtendedError::LENGTH;
+        if self.options.present && self.options.error.is_none() && self.limit >= self.at + needed {
+            self.options.error = Some(error);
+            self.limit -= needed;
+        }
+    }
+
+    /// Sets the AA flag (RFC 1034 section 6.2) or takes it back.
+    pub fn authoritative(&mut self, yes: bool) {
+        self.flags = self.flags & !0x0400 | if yes { 0x0400 } else { 0 };
+    }
+
+    /// Whether the TC flag is set.
+    #[must_use]
+    pub const fn is_truncated(&self) -> bool {
+        self.flags & 0x0200 != 0
+    }
+
+    /// Sets the TC flag: something that had to be said did not fit (RFC 2181 section 9).
+    pub fn truncated(&mut self) {
+        self.flags |= 0x0200;
+    }
+
+    /// How many records a section has so far.
+    #[must_use]
+    pub const fn count(&self, section: Section) -> u16 {
+        self.counts[section as usize]
+    }
+
+    /// Remembers where the reply stands.
+    #[must_use]
+    pub const fn mark(&self) -> Mark {
+        Mark {
+            at: self.at,
+            counts: self.counts,
+            remembered: self.remembered,
+        }
+    }
+
+    /// Takes back all that was written since `mark`.
+    pub fn rewind(&mut self, mark: Mark) {
+        self.at = mark.at;
+        self.counts = mark.counts;
+        self.remembered = mark.remembered;
+    }
+
+    /// Appends `count` ready records, each of which begins with a pointer to the question's name.
+    ///
+    /// # Errors
+    /// [`Full`] when they do not fit together.
+    pub fn ready(&mut self, section: Section, count: u16, records: &[u8]) -> Result<(), Full> {
+        let end = self.at + records.len();
+        if end > self.limit {
+            return Err(Full);
+        }
+        self.out
+            .get_mut(self.at..end)
+            .ok_or(Full)?
+            .copy_from_slice(records);
+        self.at = end;
+        self.counts[section as usize] += count;
+        Ok(())
+    }
+
+    /// Appends one record. Names in the data of the types of RFC 1035 are compressed.
+    ///
+    /// # Errors
+    /// [`Full`] when it does not fit; nothing is written then.
+    pub fn record(
+        &mut self,
+        section: Section,
+        owner: Owner<'_>,
+        (rtype, ttl): (Type, u32),
+        rdata: &[u8],
+    ) -> Result<(), Full> {
+        let mark = self.mark();
+        let written = self.try_record(owner, rtype, ttl, rdata);
+        match written {
+            Ok(()) => self.counts[section as usize] += 1,
+            Err(Full) => self.rewind(mark),
+        }
+        written
+    }
+
+    fn try_record(
+        &mut self,
+        owner: Owner<'_>,
+        rtype: Type,
+        ttl: u32,
+        rdata: &[u8],
+    ) -> Result<(), Full> {
+        match owner {
+            Owner::Question => self.octets(&[0xc0, HEADER as u8])?,
+            Owner::Name(name) => self.name(name)?,
+        }
+        self.octets(&rtype.0.to_be_bytes())?;
+        self.octets(&Class::IN.0.to_be_bytes())?;
+        self.octets(&ttl.to_be_bytes())?;
+        let length_at = self.at;
+        self.octets(&[0, 0])?;
+        if rtype.has_compressible_names() {
+            self.rdata_with_names(rtype, rdata)?;
+        } else {
+            self.octets(rdata)?;
+        }
+        let length = (self.at - length_at - 2) as u16;
+        self.out[length_at..length_at + 2].copy_from_slice(&length.to_be_bytes());
+        Ok(())
+    }
+
+    /// Record data of RFC 1035 with names in it: fixed octets, names, fixed octets.
+    fn rdata_with_names(&mut self, rtype: Type, rdata: &[u8]) -> Result<(), Full> {
+        let (before, names) = match rtype {
+            Type::MX => (2, 1),
+            Type::SOA | Type::MINFO => (0, 2),
+            _ => (0, 1),
+        };
+        let (fixed, mut rest) = rdata.split_at_checked(before).ok_or(Full)?;
+        self.octets(fixed)?;
+        for _ in 0..names {
+            let name = Name::from_wire(rest).map_err(|_| Full)?;
+            self.name(name)?;
+            rest = rest.get(name.as_wire().len()..).unwrap_or(&[]);
+        }
+        self.octets(rest)
+    }
+
+    fn octets(&mut self, octets: &[u8]) -> Result<(), Full> {
+        let end = self.at + octets.len();
+        if end > self.limit {
+            return Err(Full);
+        }
+        self.out
+            .get_mut(self.at..end)
+            .ok_or(Full)?
+            .copy_from_slice(octets);
+        self.at = end;
+        Ok(())
+    }
+
+    /// Writes a name, its longest suffix that was written before as a pointer.
+    fn name(&mut self, name: Name<'_>) -> Result<(), Full> {
+        if self.remembered == 0
+            && let Some(question) = self.question_name
+        {
+            self.remember(question, HEADER, question.as_wire().len());
+        }
+        let start = self.at;
+        let (mut rest, mut pointer) = (name, None);
+        while !rest.is_root() {
+            pointer = self.find(rest);
+            if pointer.is_some() {
+                break;
+            }
+            let Some(parent) = rest.parent() else { break };
+            rest = parent;
+        }
+        let plain = name.as_wire().len() - rest.as_wire().len();
+        self.octets(name.as_wire().get(..plain).unwrap_or(&[]))?;
+        match pointer {
+            Some(place) => self.octets(&(0xc000 | place).to_be_bytes())?,
+            None => self.octets(&[0])?,
+        }
+        self.remember(name, start, plain);
+        Ok(())
+    }
+
+    /// Remembers the suffixes of `name`, written at `start`, that begin in its first `plain` octets.
+    fn remember(&mut self, name: Name<'_>, start: usize, plain: usize) {
+        let mut suffix = name;
+        while !suffix.is_root() {
+            let offset = name.as_wire().len() - suffix.as_wire().len();
+            if offset >= plain || start + offset > POINTER_RANGE || self.remembered == REMEMBERED {
+                return;
+            }
+            self.places[self.remembered] = ((start + offset) as u16, suffix.as_wire().len() as u8);
+            self.remembered += 1;
+            let Some(parent) = suffix.parent() else {
+                return;
+            };
+            suffix = parent;
+        }
+    }
+
+    /// Where `name` was written before.
+    fn find(&self, name: Name<'_>) -> Option<u16> {
+        let length = name.as_wire().len();
+        self.places[..self.remembered]
+            .iter()
+            .find(|&&(place, known)| usize::from(known) == length && self.is_at(place, name))
+            .map(|&(place, _)| place)
+    }
+
+    /// Whether the name at `place` of the message is `name`.
+    fn is_at(&self, place: u16, name: Name<'_>) -> bool {
+        let mut at = usize::from(place);
+        for label in name.labels() {
+            // What we wrote ourselves points backwards only, and a pointer never at a pointer.
+            while let Some(pointer) = u16_at(self.out, at).filter(|p| p & 0xc000 == 0xc000) {
+                at = usize::from(pointer & 0x3fff);
+            }
+            let end = at + 1 + label.len();
+            let Some((&length, octets)) = self
+                .out
+                .get(at..end)
+                .and_then(|octets| octets.split_first())
+            else {
+                return false;
+            };
+            if usize::from(length) != label.len() || !octets.eq_ignore_ascii_case(label) {
+                return false;
+            }
+            at = end;
+        }
+        true
+    }
+
+    const fn opt_length(&self) -> usize {
+        if !self.options.present {
+            return 0;
+        }
+        let subnet = match &self.options.client_subnet {
+            Some(subnet) => subnet.reply_length(),
+            None => 0,
+        };
+        let error = if self.options.error.is_some() {
+            ExtendedError::LENGTH
+        } else {
+            0
+        };
+        OPT_LENGTH + subnet + error
+    }
+
+    /// Writes the OPT record and the header, and says how long the reply is.
+    #[must_use]
+    pub fn finish(mut self, rcode: Rcode) -> usize {
+        let with_opt = self.options.present;
+        if with_opt {
+            self.write_opt(rcode);
+        }
+        // A code above 15 cannot be said without EDNS; such a client asked nothing that needs one.
+        let code = rcode.0 & 0xf;
+        let flags = self.flags | code;
+        let questions = u16::from(self.question_name.is_some());
+        let additional = self.counts[2] + u16::from(with_opt);
+        let words = [
+            self.id,
+            flags,
+            questions,
+            self.counts[0],
+            self.counts[1],
+            additional,
+        ];
+        for (place, word) in self.out.chunks_exact_mut(2).zip(words) {
+            place.copy_from_slice(&word.to_be_bytes());
+        }
+        self.at
+    }
+
+    fn write_opt(&mut self, rcode: Rcode) {
+        let length = self.opt_length();
+        let Options {
+            dnssec_ok,
+            client_subnet,
+            scope,
+            error,
+            ..
+        } = self.options;
+        let Some(opt) = self.out.get_mut(self.at..self.at + length) else {
+            return;
+        };
+        let (head, mut rest) = opt.split_at_mut(OPT_LENGTH);
+        head[0] = 0;
+        head[1..3].copy_from_slice(&Type::OPT.0.to_be_bytes());
+        head[3..5].copy_from_slice(&OWN_UDP_SIZE.to_be_bytes());
+        head[5] = (rcode.0 >> 4) as u8;
+        head[6] = 0;
+        head[7] = if dnssec_ok { 0x80 } else { 0 };
+        head[8] = 0;
+        head[9..11].copy_from_slice(&((length - OPT_LENGTH) as u16).to_be_bytes());
+        if let Some(subnet) = client_subnet
+            && let Some(written) = subnet.reply(scope, rest)
+        {
+            rest = &mut rest[written..];
+        }
+        if let Some(error) = error {
+            rest.copy_from_slice(&error.octets());
+        }
+        self.at += length;
+    }
+
+    /// Throws away all records and flags of the reply so far, for a reply that is an error.
+    pub fn reset(&mut self) {
+        let start = HEADER
+            + self
+                .question_name
+                .map_or(0, |name| name.as_wire().len() + 4);
+        self.at = start;
+        self.counts = [0; 3];
+        self.remembered = 0;
+        self.flags &= !0x0600;
+        self.options.scope = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::NameBuf;
+
+    fn name(text: &str) -> NameBuf {
+        text.parse().unwrap()
+    }
+
+    fn query(text: &str, edns: bool) -> Vec<u8> {
+        let mut octets = vec![0xab, 0xcd, 0x01, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(edns)];
+        octets.extend(name(text).as_name().as_wire());
+        octets.extend([0, 15, 0, 1]);
+        if edns {
+            octets.extend(b"\0\0\x29\x10\0\0\0\0\0\0\0");
+        }
+        octets
+    }
+
+    #[test]
+    fn names_are_compressed_against_question_owner_and_data() {
+        let octets = query("Mail.example.com.", false);
+        let query = Query::parse(&octets).unwrap();
+        let mut out = [0; 512];
+        let mut reply = Reply::new(&query, 512, &mut out).unwrap();
+        let mut rdata = vec![0, 10];
+        rdata.extend(name("mx.EXAMPLE.com.").as_name().as_wire());
+        reply
+            .record(Section::Answer, Owner::Question, (Type::MX, 60), &rdata)
+            .unwrap();
+        let mx = name("MX.example.com.");
+        reply
+            .record(
+                Section::Additional,
+                Owner::Name(mx.as_name()),
+                (Type::A, 60),
+                &[192, 0, 2, 1],
+            )
+            .unwrap();
+        let length = reply.finish(Rcode::NOERROR);
+        // question 22; MX: 2+10+2+2(mx)+1+2; A: pointer to "mx" inside the MX data
+        let question = 12 + 18 + 4;
+        let record = &out[question..length];
+        assert_eq!(&record[..2], b"\xc0\x0c");
+        assert_eq!(&record[12..19], b"\0\x0a\x02mx\xc0\x11");
+        assert_eq!(&record[19..21], &[0xc0, question as u8 + 14]);
+        assert_eq!(length, question + 19 + 16);
+    }
+
+    #[test]
+    fn nothing_of_a_record_that_does_not_fit_stays() {
+        let octets = query("a.", true);
+        let query = Query::parse(&octets).unwrap();
+        let mut out = [0; 512];
+        let mut reply = Reply::new(&query, 60, &mut out).unwrap();
+        let big = [7; 30];
+        assert_eq!(
+            reply.record(Section::Answer, Owner::Question, (Type::TXT, 0), &big),
+            Err(Full)
+        );
+        reply.truncated();
+        let length = reply.finish(Rcode::NOERROR);
+        assert_eq!(length, 12 + 7 + 11);
+        assert_eq!(&out[..12], b"\xab\xcd\x83\0\0\x01\0\0\0\0\0\x01");
+    }
+
+    #[test]
+    fn badvers_is_split_between_header_and_opt() {
+        let octets = query("a.", true);
+        let query = Query::parse(&octets).unwrap();
+        let mut out = [0; 512];
+        let reply = Reply::new(&query, 512, &mut out).unwrap();
+        let length = reply.finish(Rcode::BADVERS);
+        assert_eq!(out[3] & 0xf, 0);
+        assert_eq!(out[length - 6], 1);
+    }
+}
