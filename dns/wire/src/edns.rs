@@ -89,24 +89,40 @@ impl<'a> ClientSubnet<'a> {
     }
 }
 
-/// An Extended DNS Error without text (RFC 8914 section 4).
+/// An Extended DNS Error (RFC 8914).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ExtendedError(pub u16);
+pub struct ExtendedError {
+    /// INFO-CODE.
+    pub code: u16,
+    /// EXTRA-TEXT, for people.
+    pub text: &'static str,
+}
 
 impl ExtendedError {
-    /// Other Error.
-    pub const OTHER: Self = Self(0);
+    /// Other Error, with words of its own.
+    #[must_use]
+    pub const fn other(text: &'static str) -> Self {
+        Self { code: 0, text }
+    }
+
     /// Not Authoritative: the name is in none of our zones.
-    pub const NOT_AUTHORITATIVE: Self = Self(20);
-    /// Not Supported: the kind of question is not served.
-    pub const NOT_SUPPORTED: Self = Self(21);
+    pub const NOT_AUTHORITATIVE: Self = Self { code: 20, text: "" };
+    /// Not Supported: this kind of question is not served.
+    pub const NOT_SUPPORTED: Self = Self { code: 21, text: "" };
 
-    pub(crate) const LENGTH: usize = 6;
+    /// Octets of the option.
+    pub(crate) const fn length(&self) -> usize {
+        6 + self.text.len()
+    }
 
-    pub(crate) fn octets(self) -> [u8; Self::LENGTH] {
-        let [a, b] = EXTENDED_ERROR.to_be_bytes();
-        let [c, d] = self.0.to_be_bytes();
-        [a, b, 0, 2, c, d]
+    /// Writes the option; `out` has just its length.
+    pub(crate) fn write(&self, out: &mut [u8]) {
+        let length = (2 + self.text.len()) as u16;
+        let (head, text) = out.split_at_mut(6);
+        head[..2].copy_from_slice(&EXTENDED_ERROR.to_be_bytes());
+        head[2..4].copy_from_slice(&length.to_be_bytes());
+        head[4..].copy_from_slice(&self.code.to_be_bytes());
+        text.copy_from_slice(self.text.as_bytes());
     }
 }
 

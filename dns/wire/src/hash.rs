@@ -86,6 +86,12 @@ impl SuffixHashes {
         }
     }
 
+    /// The hash of `label` put before the ancestor with `labels` labels.
+    #[must_use]
+    pub fn of_child(&self, labels: usize, label: &[u8]) -> u64 {
+        extend(self.of_suffix(labels), label)
+    }
+
     /// Where in the wire form the ancestor with `labels` labels starts.
     #[must_use]
     pub fn offset_of_suffix(&self, labels: usize, name: Name<'_>) -> usize {

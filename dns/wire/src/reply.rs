@@ -123,7 +123,7 @@ impl<'a> Reply<'a> {
 
     /// Says why (RFC 8914), where the client speaks EDNS and there is room.
     pub fn extended_error(&mut self, error: ExtendedError) {
-        let needed = ExtendedError::LENGTH;
+        let needed = error.length();
         if self.options.present && self.options.error.is_none() && self.limit >= self.at + needed {
             self.options.error = Some(error);
             self.limit -= needed;
@@ -409,7 +409,7 @@ impl<'a> Reply<'a> {
             rest = &mut rest[written..];
         }
         if let Some(error) = error {
-            rest.copy_from_slice(&error.octets());
+            error.write(rest);
         }
         self.at += length;
     }
