@@ -348,10 +348,9 @@ impl<'a> Reply<'a> {
             Some(subnet) => subnet.reply_length(),
             None => 0,
         };
-        let error = if self.options.error.is_some() {
-            ExtendedError::LENGTH
-        } else {
-            0
+        let error = match &self.options.error {
+            Some(error) => error.length(),
+            None => 0,
         };
         OPT_LENGTH + subnet + error
     }
