@@ -1,7 +1,33 @@
 //! What to probe, probing, rise and fall, and the lock-free board of verdicts.
 //!
 //! Knows addresses and URLs, not DNS and not Lua.
+//!
+//! Whoever needs to know of a target acquires its [`Check`] from [`Health`] and keeps the
+//! [`Handle`]: equal checks are one, and it is probed while somebody holds it. A thread that
+//! answers queries keeps a [`Reader`] and looks verdicts up in its [`Snapshot`], without a lock.
 
+mod board;
+mod change;
 mod check;
+mod clock;
+mod engine;
+mod health;
+mod judge;
+mod outcome;
+mod probe;
+mod refused;
+mod registry;
+mod report;
+mod schedule;
+mod target;
+mod verdict;
 
-pub use check::{Check, HttpProbe, Pace, Probe};
+pub use board::{Reader, Snapshot};
+pub use change::{Change, Changes};
+pub use check::{Certificate, Check, HttpProbe, Pace, Probe};
+pub use health::{Handle, Health, Settings, StartError};
+pub use outcome::Outcome;
+pub use refused::Refused;
+pub use report::{Counts, Last, Report};
+pub use target::{Denial, TargetPolicy};
+pub use verdict::{CheckId, State, Verdict};

@@ -1,0 +1,270 @@
+//! The board: verdicts and the index of computed checks, published as immutable snapshots.
+//!
+//! The working copy shares its parts with the snapshot that was published last and copies a part
+//! when it first changes after a publication. So a publication costs a few microseconds at a
+//! hundred thousand checks, and many changes between two publications cost one copy of each part.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use foldhash::fast::RandomState;
+
+use crate::check::Check;
+use crate::verdict::{CheckId, Verdict};
+
+/// Verdicts in one part of the table.
+const CHUNK: usize = 256;
+/// Parts of the index; a power of two.
+const SHARDS: usize = 256;
+
+/// All verdicts at one moment. Reading takes no lock.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    generation: u64,
+    chunks: Vec<Arc<Chunk>>,
+    index: Arc<Index>,
+}
+
+/// A thread's view of the board, which keeps the last snapshot at hand.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    cache: arc_swap::Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Cell {
+    epoch: u32,
+    verdict: Verdict,
+}
+
+type Chunk = [Cell; CHUNK];
+
+/// A check that was computed at run time, as queries find it.
+#[derive(Debug)]
+pub(crate) struct Computed {
+    pub(crate) check: Arc<Check>,
+    id: CheckId,
+    used: AtomicBool,
+}
+
+#[derive(Clone, Debug)]
+struct Index {
+    hasher: RandomState,
+    shards: Vec<Arc<Shard>>,
+}
+
+/// In order of hash.
+type Shard = Vec<(u64, Arc<Computed>)>;
+
+// === impl Snapshot ===
+
+impl Snapshot {
+    /// Counts the publications that changed some verdict: two snapshots of equal generation say the
+    /// same of every check.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// What is held of a check; unknown for one that nobody holds any more.
+    #[must_use]
+    pub fn verdict(&self, id: CheckId) -> Verdict {
+        let slot = id.slot();
+        let cell = self
+            .chunks
+            .get(slot / CHUNK)
+            .map(|chunk| &chunk[slot % CHUNK]);
+        match cell {
+            Some(cell) if cell.epoch == id.epoch() => cell.verdict,
+            _ => Verdict::default(),
+        }
+    }
+
+    /// Finds a check that was computed at run time, and renews its lease. `None`: the check is to be
+    /// requested ([`crate::Health::request`]), and unknown until then.
+    ///
+    /// Checks that are only held by a [`crate::Handle`] are not found: their holder knows them.
+    #[must_use]
+    pub fn find(&self, check: &Check) -> Option<CheckId> {
+        let computed = self.index.find(check)?;
+        computed.touch();
+        Some(computed.id)
+    }
+}
+
+// === impl Reader ===
+
+impl Reader {
+    pub(crate) fn new(published: Arc<ArcSwap<Snapshot>>) -> Self {
+        Self {
+            cache: arc_swap::Cache::new(published),
+        }
+    }
+
+    /// The newest snapshot.
+    pub fn load(&mut self) -> &Arc<Snapshot> {
+        self.cache.load()
+    }
+}
+
+// === impl Computed ===
+
+impl Computed {
+    pub(crate) fn new(check: Arc<Check>, id: CheckId) -> Self {
+        Self {
+            check,
+            id,
+            used: AtomicBool::new(true),
+        }
+    }
+
+    /// Whether it was found since the last call.
+    pub(crate) fn take_used(&self) -> bool {
+        self.used.swap(false, Ordering::Relaxed)
+    }
+
+    pub(crate) fn touch(&self) {
+        // Reading first keeps the line shared between the cores that look this check up.
+        if !self.used.load(Ordering::Relaxed) {
+            self.used.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+// === impl Index ===
+
+impl Index {
+    fn new() -> Self {
+        Self {
+            hasher: RandomState::default(),
+            shards: vec![Arc::default(); SHARDS],
+        }
+    }
+
+    fn find(&self, check: &Check) -> Option<&Computed> {
+        let hash = self.hasher.hash_one(check);
+        let shard = &self.shards[shard_of(hash)];
+        let first = shard.partition_point(|entry| entry.0 < hash);
+        shard[first..]
+            .iter()
+            .take_while(|entry| entry.0 == hash)
+            .map(|entry| &*entry.1)
+            .find(|computed| *computed.check == *check)
+    }
+
+    fn insert(&mut self, computed: Arc<Computed>) {
+        let hash = self.hasher.hash_one(&*computed.check);
+        let shard = Arc::make_mut(&mut self.shards[shard_of(hash)]);
+        let place = shard.partition_point(|entry| entry.0 < hash);
+        shard.insert(place, (hash, computed));
+    }
+
+    fn remove(&mut self, computed: &Arc<Computed>) {
+        let hash = self.hasher.hash_one(&*computed.check);
+        let shard = Arc::make_mut(&mut self.shards[shard_of(hash)]);
+        shard.retain(|entry| !Arc::ptr_eq(&entry.1, computed));
+    }
+}
+
+fn shard_of(hash: u64) -> usize {
+    // The low bits: within a shard the whole hash gives the order.
+    (hash as usize) & (SHARDS - 1)
+}
+
+/// The working copy of the board, and when it is to be published.
+#[derive(Debug)]
+pub(crate) struct Board {
+    current: Snapshot,
+    /// The shortest time between two publications.
+    spacing: Duration,
+    published: Option<Instant>,
+    /// Something changed since the last publication.
+    is_stale: bool,
+    /// A verdict is among it.
+    is_newer: bool,
+}
+
+impl Board {
+    pub(crate) fn new(spacing: Duration) -> Self {
+        Self {
+            current: Snapshot {
+                generation: 0,
+                chunks: Vec::new(),
+                index: Arc::new(Index::new()),
+            },
+            spacing,
+            published: None,
+            is_stale: false,
+            is_newer: false,
+        }
+    }
+
+    /// The snapshot as it is before anything happened.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        self.current.clone()
+    }
+
+    /// Puts a verdict in its place, which lasts until it is cleared.
+    pub(crate) fn set(&mut self, id: CheckId, verdict: Verdict) {
+        if self.current.verdict(id) == verdict {
+            return;
+        }
+        let (chunk, place) = (id.slot() / CHUNK, id.slot() % CHUNK);
+        if self.current.chunks.len() <= chunk {
+            self.current
+                .chunks
+                .resize_with(chunk + 1, || Arc::new([Cell::default(); CHUNK]));
+        }
+        Arc::make_mut(&mut self.current.chunks[chunk])[place] = Cell {
+            epoch: id.epoch(),
+            verdict,
+        };
+        self.is_stale = true;
+        self.is_newer = true;
+    }
+
+    /// Forgets the verdict of a check that was released.
+    pub(crate) fn clear(&mut self, id: CheckId) {
+        self.set(id, Verdict::default());
+    }
+
+    /// Makes a computed check known to queries.
+    pub(crate) fn list(&mut self, computed: Arc<Computed>) {
+        // Only a check with a verdict changes what a query sees when it is found.
+        self.is_newer |= self.current.verdict(computed.id) != Verdict::default();
+        self.is_stale = true;
+        Arc::make_mut(&mut self.current.index).insert(computed);
+    }
+
+    /// Hides a computed check from queries.
+    pub(crate) fn unlist(&mut self, computed: &Arc<Computed>) {
+        self.is_newer |= self.current.verdict(computed.id) != Verdict::default();
+        self.is_stale = true;
+        Arc::make_mut(&mut self.current.index).remove(computed);
+    }
+
+    /// When the changes that wait may be published; `None` if there are none, or at once.
+    pub(crate) fn due(&self) -> Option<Instant> {
+        if !self.is_stale {
+            return None;
+        }
+        self.published.map(|last| last + self.spacing)
+    }
+
+    /// The next snapshot, if something changed and the last one is old enough.
+    pub(crate) fn publish(&mut self, now: Instant) -> Option<Snapshot> {
+        if !self.is_stale || self.published.is_some_and(|last| now < last + self.spacing) {
+            return None;
+        }
+        if self.is_newer {
+            self.current.generation += 1;
+        }
+        self.is_stale = false;
+        self.is_newer = false;
+        self.published = Some(now);
+        Some(self.current.clone())
+    }
+}

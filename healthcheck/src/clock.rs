@@ -1,0 +1,32 @@
+//! The one place where time is read.
+
+use std::time::{Instant, SystemTime};
+
+/// Tells the time on the runtime's clock, which tests can stop and turn.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    instant: Instant,
+    date: SystemTime,
+}
+
+impl Clock {
+    pub(crate) fn new() -> Self {
+        Self {
+            instant: Self::now(),
+            date: SystemTime::now(),
+        }
+    }
+
+    /// The moment, on a clock that only goes forward.
+    pub(crate) fn now() -> Instant {
+        tokio::time::Instant::now().into_std()
+    }
+
+    /// The date and time of a moment.
+    pub(crate) fn date(&self, moment: Instant) -> SystemTime {
+        match moment.checked_duration_since(self.instant) {
+            Some(later) => self.date + later,
+            None => self.date - self.instant.duration_since(moment),
+        }
+    }
+}

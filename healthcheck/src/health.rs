@@ -1,0 +1,399 @@
+//! The front of the crate: who wants to know of a target, and how it is told.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use rustls::pki_types::CertificateDer;
+use tokio::runtime::Runtime;
+use tokio::sync::{Notify, broadcast, mpsc};
+
+use crate::board::{Board, Reader, Snapshot};
+use crate::change::{Change, Changes};
+use crate::check::Check;
+use crate::clock::Clock;
+use crate::engine::Engine;
+use crate::outcome::Outcome;
+use crate::probe::Net;
+use crate::refused::Refused;
+use crate::registry::{Registry, Turn};
+use crate::report::{Counters, Counts, Last, Report, count};
+use crate::target::TargetPolicy;
+use crate::verdict::{CheckId, State};
+
+/// The shortest time between two publications of the board.
+const SPACING: Duration = Duration::from_millis(1);
+/// How many changes a listener may be behind.
+const CHANGES: usize = 4096;
+
+/// How checks are carried out.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// What may be probed.
+    pub targets: TargetPolicy,
+    /// How long a check computed at run time lives without being asked for.
+    pub lease: Duration,
+    /// Probes under way at one time; each takes a file descriptor or two.
+    pub max_in_flight: usize,
+    /// Checks computed at run time that are held at one time.
+    pub max_computed: usize,
+    /// Requests for computed checks that may wait to be taken on.
+    pub max_requests: usize,
+    /// Threads that probe.
+    pub threads: usize,
+    /// Certificates of issuers that are trusted besides those that the machine trusts.
+    pub roots: Vec<CertificateDer<'static>>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            targets: TargetPolicy::default(),
+            lease: Duration::from_secs(3600),
+            max_in_flight: 4096,
+            max_computed: 100_000,
+            max_requests: 4096,
+            threads: 1,
+            roots: Vec::new(),
+        }
+    }
+}
+
+/// Why the checking cannot begin.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// No thread or no timer is to be had.
+    #[error("the threads that probe do not start: {0}")]
+    Threads(#[source] std::io::Error),
+    /// TLS is not to be had.
+    #[error("TLS does not start: {0}")]
+    Tls(#[source] rustls::Error),
+    /// One of [`Settings::roots`] is not a certificate of an issuer.
+    #[error("trusted root certificate {number} is not usable: {source}")]
+    Root {
+        /// Its number, from 1.
+        number: usize,
+        /// What is wrong with it.
+        source: rustls::Error,
+    },
+}
+
+/// The health of all targets. Clones share it; probing ends with the last of them.
+#[derive(Clone, Debug)]
+pub struct Health {
+    inner: Arc<Inner>,
+}
+
+/// Holds a check: it is probed while some handle exists. Clones share one hold.
+///
+/// Dropping the last one takes a lock for a moment, so drop what holds handles outside the query
+/// path.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    hold: Arc<Hold>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    requests: Option<mpsc::Sender<Check>>,
+    runtime: Option<Runtime>,
+}
+
+struct Hold {
+    id: CheckId,
+    check: Arc<Check>,
+    shared: Arc<Shared>,
+}
+
+/// What the front, the handles and the engine share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    registry: Mutex<Registry>,
+    published: Arc<ArcSwap<Snapshot>>,
+    changes: broadcast::Sender<Change>,
+    pub(crate) targets: TargetPolicy,
+    pub(crate) counters: Counters,
+    pub(crate) clock: Clock,
+    /// Wakes the engine: there are fresh checks, or changes that wait for publication.
+    pub(crate) wake: Notify,
+}
+
+// === impl Health ===
+
+impl Health {
+    /// Starts checking on threads of its own.
+    ///
+    /// # Errors
+    /// The threads do not start, or a root certificate is not usable.
+    pub fn start(settings: Settings) -> Result<Self, StartError> {
+        let shared = Arc::new(Shared::new(
+            settings.targets.clone(),
+            Board::new(SPACING),
+            settings.max_computed,
+        ));
+        let net = Net::new(&settings.targets, &settings.roots)?;
+        let (requests, requested) = mpsc::channel(settings.max_requests.max(1));
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .thread_name("health")
+            .worker_threads(settings.threads.max(1))
+            // Only the resolver blocks; a host that does not resolve must not cost a thread each.
+            .max_blocking_threads(16)
+            .enable_all()
+            .build()
+            .map_err(StartError::Threads)?;
+        let engine = Engine::new(Arc::clone(&shared), Arc::new(net), requested, &settings);
+        runtime.spawn(engine.run());
+        Ok(Self::assemble(shared, Some(requests), Some(runtime)))
+    }
+
+    /// Takes checks on and never probes them: for checking zone files, explaining, and tests, which
+    /// [`Health::report`] what a probe would find. Everything takes effect before the call returns.
+    #[must_use]
+    pub fn unprobed(targets: TargetPolicy) -> Self {
+        let shared = Shared::new(targets, Board::new(Duration::ZERO), usize::MAX);
+        Self::assemble(Arc::new(shared), None, None)
+    }
+
+    pub(crate) fn assemble(
+        shared: Arc<Shared>,
+        requests: Option<mpsc::Sender<Check>>,
+        runtime: Option<Runtime>,
+    ) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                shared,
+                requests,
+                runtime,
+            }),
+        }
+    }
+
+    /// Holds a check, which is probed from now on. Equal checks are one.
+    ///
+    /// Takes a lock: for loading, not for the query path.
+    ///
+    /// # Errors
+    /// The target may not be probed, or the check cannot be carried out.
+    pub fn acquire(&self, check: Check) -> Result<Handle, Refused> {
+        let shared = &self.inner.shared;
+        shared.judge(&check)?;
+        let (id, check) = shared.lock().hold(check);
+        shared.wake.notify_one();
+        Ok(Handle {
+            hold: Arc::new(Hold {
+                id,
+                check,
+                shared: Arc::clone(shared),
+            }),
+        })
+    }
+
+    /// Asks for a check that was computed at run time and that [`Snapshot::find`] did not find.
+    /// It is held until nobody looked for it for [`Settings::lease`].
+    ///
+    /// Never waits: what is refused, or one too many, is counted and dropped.
+    pub fn request(&self, check: Check) {
+        let shared = &self.inner.shared;
+        match &self.inner.requests {
+            Some(requests) => {
+                if requests.try_send(check).is_err() {
+                    count(&shared.counters.dropped);
+                }
+            }
+            None => shared.lease(&mut vec![check], Clock::now()),
+        }
+    }
+
+    /// A view of the board for one thread.
+    #[must_use]
+    pub fn reader(&self) -> Reader {
+        Reader::new(Arc::clone(&self.inner.shared.published))
+    }
+
+    /// All checks that are held, for people.
+    #[must_use]
+    pub fn checks(&self) -> Vec<Report> {
+        let shared = &self.inner.shared;
+        let registry = shared.lock();
+        let report = |(id, occupant): (CheckId, &crate::registry::Occupant)| Report {
+            id,
+            check: Arc::clone(&occupant.check),
+            verdict: occupant.verdict(),
+            last: occupant.last.clone(),
+            next: occupant.next.map(|next| shared.clock.date(next)),
+            holders: occupant.holders,
+            is_leased: occupant.is_leased(),
+        };
+        registry.iter().map(report).collect()
+    }
+
+    /// Changes of state from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> Changes {
+        Changes::new(self.inner.shared.changes.subscribe())
+    }
+
+    /// What was done so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.inner.shared.counters.read()
+    }
+
+    /// Takes in a result as if a probe had found it. Returns whether somebody holds the check.
+    pub fn report(&self, check: &Check, outcome: Outcome) -> bool {
+        let shared = &self.inner.shared;
+        let Some(id) = shared.lock().find(check) else {
+            return false;
+        };
+        shared.record(id, outcome, Duration::ZERO);
+        true
+    }
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inner")
+            .field("is_probing", &self.runtime.is_some())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Does not wait for probes under way, and may be called from another runtime.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+// === impl Handle ===
+
+impl Handle {
+    /// Where the check's verdict is found on the board.
+    #[must_use]
+    pub fn id(&self) -> CheckId {
+        self.hold.id
+    }
+
+    /// The check.
+    #[must_use]
+    pub fn check(&self) -> &Check {
+        &self.hold.check
+    }
+}
+
+impl fmt::Debug for Hold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hold")
+            .field("id", &self.id)
+            .field("check", &self.check)
+            .finish()
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let mut registry = self.shared.lock();
+        registry.release(self.id);
+        self.shared.settle(&mut registry, Clock::now());
+    }
+}
+
+// === impl Shared ===
+
+impl Shared {
+    pub(crate) fn new(targets: TargetPolicy, board: Board, max_computed: usize) -> Self {
+        Self {
+            published: Arc::new(ArcSwap::from_pointee(board.snapshot())),
+            registry: Mutex::new(Registry::new(board, max_computed)),
+            changes: broadcast::channel(CHANGES).0,
+            targets,
+            counters: Counters::default(),
+            clock: Clock::new(),
+            wake: Notify::new(),
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Registry> {
+        // Nothing that holds the lock leaves the registry half changed when it panics.
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes on checks that were computed at run time; empties the list.
+    pub(crate) fn lease(&self, requested: &mut Vec<Check>, now: Instant) {
+        let mut registry = self.lock();
+        for check in requested.drain(..) {
+            match self.judge(&check) {
+                Err(_) => count(&self.counters.refused),
+                Ok(()) if registry.lease(check, now).is_err() => count(&self.counters.dropped),
+                Ok(()) => {}
+            }
+        }
+        self.settle(&mut registry, now);
+    }
+
+    /// Takes in what a probe found, and tells of it if the state changes.
+    pub(crate) fn record(&self, id: CheckId, outcome: Outcome, latency: Duration) {
+        count(&self.counters.probes);
+        let reason = match &outcome {
+            Outcome::Success { .. } => format!("answered in {} ms", latency.as_millis()),
+            Outcome::Failure(reason) => {
+                count(&self.counters.failures);
+                reason.clone().into_owned()
+            }
+            Outcome::Inconclusive(reason) => {
+                count(&self.counters.inconclusive);
+                reason.clone().into_owned()
+            }
+        };
+        let now = Clock::now();
+        let at = self.clock.date(now);
+        let mut registry = self.lock();
+        let turn = registry.record(
+            id,
+            Last {
+                outcome,
+                latency,
+                at,
+            },
+        );
+        self.settle(&mut registry, now);
+        drop(registry);
+        let Some(Turn { check, from, to }) = turn else {
+            return;
+        };
+        match to {
+            State::Down => tracing::warn!(%from, "{check} is down: {reason}"),
+            State::Up | State::Unknown => tracing::info!(%from, "{check} is {to}: {reason}"),
+        }
+        // Nobody has to listen.
+        let _ = self.changes.send(Change {
+            check,
+            from,
+            to,
+            reason,
+            at,
+        });
+    }
+
+    /// Publishes what changed, or sees to it that it will be.
+    pub(crate) fn settle(&self, registry: &mut Registry, now: Instant) {
+        // Under the registry's lock, so that generations are published in order.
+        if let Some(snapshot) = registry.board.publish(now) {
+            self.published.store(Arc::new(snapshot));
+        } else if registry.board.due().is_some() {
+            self.wake.notify_one();
+        }
+    }
+
+    fn judge(&self, check: &Check) -> Result<(), Refused> {
+        check.validate()?;
+        if let Some(address) = check.address() {
+            self.targets.judge(address)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,142 @@
+//! Where a request goes: to the address under test, or to where its host resolves.
+
+use std::net::{IpAddr, SocketAddr};
+
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+
+use crate::target::{Denial, TargetPolicy};
+
+/// Addresses of one host that are tried, at most.
+const ADDRESSES: usize = 16;
+
+/// Resolves every name to the address under test.
+pub(super) struct Pinned(pub(super) IpAddr);
+
+/// Resolves as the machine does, and leaves out what may not be probed.
+pub(super) struct Judged {
+    pub(super) targets: TargetPolicy,
+    pub(super) source: Option<IpAddr>,
+}
+
+/// Why a host leads nowhere.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Nowhere {
+    #[error("{host} does not resolve: {error}")]
+    Unresolved { host: String, error: std::io::Error },
+    #[error("{host} resolves to no address that can be probed from this source")]
+    Empty { host: String },
+    #[error("{host} resolves to a target that is not allowed: {denial}")]
+    Denied { host: String, denial: Denial },
+}
+
+impl Resolve for Pinned {
+    fn resolve(&self, _: Name) -> Resolving {
+        // The port 0 stands for the URL's.
+        let address: Addrs = Box::new(std::iter::once(SocketAddr::new(self.0, 0)));
+        Box::pin(std::future::ready(Ok(address)))
+    }
+}
+
+impl Resolve for Judged {
+    fn resolve(&self, name: Name) -> Resolving {
+        let host = name.as_str().to_owned();
+        let (targets, source) = (self.targets.clone(), self.source);
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((host.as_str(), 0))
+                .await
+                .map(Iterator::collect);
+            let found = match found {
+                Ok(found) => found,
+                Err(error) => return Err(Nowhere::Unresolved { host, error }.into()),
+            };
+            let allowed = allowed(host, found, &targets, source)?;
+            Ok(Box::new(allowed.into_iter()) as Addrs)
+        })
+    }
+}
+
+fn allowed(
+    host: String,
+    found: Vec<SocketAddr>,
+    targets: &TargetPolicy,
+    source: Option<IpAddr>,
+) -> Result<Vec<SocketAddr>, Nowhere> {
+    let mut denied = None;
+    let allowed: Vec<SocketAddr> = found
+        .into_iter()
+        .filter(|address| source.is_none_or(|source| source.is_ipv4() == address.is_ipv4()))
+        .filter(|address| match targets.judge(address.ip()) {
+            Ok(()) => true,
+            Err(denial) => {
+                denied = Some(denial);
+                false
+            }
+        })
+        .take(ADDRESSES)
+        .collect();
+    match denied {
+        _ if !allowed.is_empty() => Ok(allowed),
+        Some(denial) => Err(Nowhere::Denied { host, denial }),
+        None => Err(Nowhere::Empty { host }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(found: &str, deny: &str, source: Option<&str>, expected: &str) {
+        let found = found
+            .split_whitespace()
+            .map(|address| SocketAddr::new(address.parse().expect("an address"), 0));
+        let targets = TargetPolicy::new(
+            vec![
+                "0.0.0.0/0".parse().expect("a network"),
+                "::/0".parse().expect("a network"),
+            ],
+            vec![deny.parse().expect("a network")],
+        );
+        let source = source.map(|source| source.parse().expect("an address"));
+        let said = match allowed("h.example".to_owned(), found.collect(), &targets, source) {
+            Ok(allowed) => {
+                let addresses: Vec<String> = allowed
+                    .iter()
+                    .map(|address| address.ip().to_string())
+                    .collect();
+                addresses.join(" ")
+            }
+            Err(error) => error.to_string(),
+        };
+        assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn what_may_not_be_probed_is_left_out() {
+        check(
+            "192.0.2.1 2001:db8::1",
+            "10.0.0.0/8",
+            None,
+            "192.0.2.1 2001:db8::1",
+        );
+        check("10.0.0.1 192.0.2.1", "10.0.0.0/8", None, "192.0.2.1");
+        check(
+            "10.0.0.1 ::ffff:10.0.0.2",
+            "10.0.0.0/8",
+            None,
+            "h.example resolves to a target that is not allowed: 10.0.0.2 is in 10.0.0.0/8, which \
+             `targets.deny` names",
+        );
+        check(
+            "192.0.2.1 2001:db8::1",
+            "10.0.0.0/8",
+            Some("::1"),
+            "2001:db8::1",
+        );
+        check(
+            "192.0.2.1",
+            "10.0.0.0/8",
+            Some("::1"),
+            "h.example resolves to no address that can be probed from this source",
+        );
+    }
+}

@@ -1,0 +1,287 @@
+//! Who holds which check, and what is known of each: the state behind the board.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime};
+
+use foldhash::fast::RandomState;
+use tokio::task::AbortHandle;
+
+use crate::board::{Board, Computed};
+use crate::check::Check;
+use crate::judge::{Finding, Judge};
+use crate::outcome::Outcome;
+use crate::refused::Refused;
+use crate::report::Last;
+use crate::verdict::{CheckId, State, Verdict};
+
+/// All checks that somebody holds.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    by_check: HashMap<Arc<Check>, CheckId, RandomState>,
+    /// Checks that were taken on and are not scheduled yet; `None` if nobody schedules them.
+    fresh: Option<Vec<CheckId>>,
+    leased: usize,
+    max_leased: usize,
+    pub(crate) board: Board,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    /// Counts the checks that had this slot, so that none is taken for its predecessor.
+    epoch: u32,
+    occupant: Option<Occupant>,
+}
+
+/// A check that somebody holds.
+#[derive(Debug)]
+pub(crate) struct Occupant {
+    pub(crate) check: Arc<Check>,
+    /// How many handles hold it.
+    pub(crate) holders: usize,
+    lease: Option<Lease>,
+    judge: Judge,
+    since: Option<SystemTime>,
+    pub(crate) last: Option<Last>,
+    pub(crate) next: Option<Instant>,
+    probing: Option<AbortHandle>,
+}
+
+/// What keeps a check that was computed at run time.
+#[derive(Debug)]
+struct Lease {
+    computed: Arc<Computed>,
+    used: Instant,
+}
+
+/// A change of state, as the judge saw it.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    pub(crate) check: Arc<Check>,
+    pub(crate) from: State,
+    pub(crate) to: State,
+}
+
+impl Registry {
+    pub(crate) fn new(board: Board, max_leased: usize) -> Self {
+        Self {
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_check: HashMap::default(),
+            fresh: None,
+            leased: 0,
+            max_leased,
+            board,
+        }
+    }
+
+    /// Keeps the checks that are taken on from now on for [`Registry::take_fresh`].
+    pub(crate) fn keep_fresh(&mut self) {
+        self.fresh.get_or_insert_default();
+    }
+
+    /// Holds a check once more.
+    pub(crate) fn hold(&mut self, check: Check) -> (CheckId, Arc<Check>) {
+        let id = self.place(check);
+        let occupant = self.occupant_mut(id).expect("a check that was just placed");
+        occupant.holders += 1;
+        (id, Arc::clone(&occupant.check))
+    }
+
+    /// Holds a check once less.
+    pub(crate) fn release(&mut self, id: CheckId) {
+        let Some(occupant) = self.occupant_mut(id) else {
+            return;
+        };
+        occupant.holders -= 1;
+        self.vacate_if_unheld(id);
+    }
+
+    /// Leases a check that was computed at run time.
+    pub(crate) fn lease(&mut self, check: Check, now: Instant) -> Result<CheckId, Refused> {
+        let known = self.by_check.get(&check).copied();
+        let lease = known.and_then(|id| self.occupant_mut(id)?.lease.as_mut());
+        if let (Some(id), Some(lease)) = (known, lease) {
+            // Asked for twice before it was published.
+            lease.computed.touch();
+            return Ok(id);
+        }
+        if self.leased >= self.max_leased {
+            return Err(Refused::TooMany {
+                limit: self.max_leased,
+            });
+        }
+        let id = self.place(check);
+        let occupant = self.occupant_mut(id).expect("a check that was just placed");
+        let computed = Arc::new(Computed::new(Arc::clone(&occupant.check), id));
+        occupant.lease = Some(Lease {
+            computed: Arc::clone(&computed),
+            used: now,
+        });
+        self.leased += 1;
+        self.board.list(computed);
+        Ok(id)
+    }
+
+    /// Ends the leases of checks that no query looked for since `now - lease`.
+    pub(crate) fn sweep(&mut self, now: Instant, lease: Duration) {
+        if self.leased == 0 {
+            return;
+        }
+        for slot in 0..self.slots.len() {
+            let Slot {
+                epoch,
+                occupant: Some(occupant),
+            } = &mut self.slots[slot]
+            else {
+                continue;
+            };
+            let Some(held) = &mut occupant.lease else {
+                continue;
+            };
+            if held.computed.take_used() {
+                held.used = now;
+            }
+            if now.saturating_duration_since(held.used) < lease {
+                continue;
+            }
+            let computed = Arc::clone(&held.computed);
+            let id = CheckId::new(slot as u32, *epoch);
+            occupant.lease = None;
+            self.leased -= 1;
+            self.board.unlist(&computed);
+            self.vacate_if_unheld(id);
+        }
+    }
+
+    /// Takes in what a probe found; what follows from it, if the state changes.
+    pub(crate) fn record(&mut self, id: CheckId, last: Last) -> Option<Turn> {
+        let occupant = self.occupant_mut(id)?;
+        let finding = match &last.outcome {
+            Outcome::Success { weight } => Some(Finding::Success(*weight)),
+            Outcome::Failure(_) => Some(Finding::Failure),
+            Outcome::Inconclusive(_) => None,
+        };
+        let at = last.at;
+        occupant.last = Some(last);
+        let from = occupant.judge.state();
+        occupant.judge.take(&occupant.check.pace, finding?);
+        let to = occupant.judge.state();
+        if from != to {
+            occupant.since = Some(at);
+        }
+        let verdict = occupant.verdict();
+        let turn = (from != to).then(|| Turn {
+            check: Arc::clone(&occupant.check),
+            from,
+            to,
+        });
+        self.board.set(id, verdict);
+        turn
+    }
+
+    /// The checks that were taken on since the last call.
+    pub(crate) fn take_fresh(&mut self) -> Vec<CheckId> {
+        self.fresh.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    pub(crate) fn find(&self, check: &Check) -> Option<CheckId> {
+        self.by_check.get(check).copied()
+    }
+
+    pub(crate) fn occupant(&self, id: CheckId) -> Option<&Occupant> {
+        let slot = self.slots.get(id.slot())?;
+        slot.occupant.as_ref().filter(|_| slot.epoch == id.epoch())
+    }
+
+    pub(crate) fn occupant_mut(&mut self, id: CheckId) -> Option<&mut Occupant> {
+        let slot = self.slots.get_mut(id.slot())?;
+        slot.occupant.as_mut().filter(|_| slot.epoch == id.epoch())
+    }
+
+    /// All checks with their places, in order of place.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (CheckId, &Occupant)> {
+        self.slots.iter().enumerate().filter_map(|(number, slot)| {
+            let occupant = slot.occupant.as_ref()?;
+            Some((CheckId::new(number as u32, slot.epoch), occupant))
+        })
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len() - self.free.len()
+    }
+
+    /// The place of a check, new if nobody holds it yet.
+    fn place(&mut self, check: Check) -> CheckId {
+        if let Some(id) = self.find(&check) {
+            return id;
+        }
+        let number = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            u32::try_from(self.slots.len() - 1).expect("fewer checks than 2^32")
+        });
+        let slot = &mut self.slots[number as usize];
+        let check = Arc::new(check);
+        slot.occupant = Some(Occupant::new(Arc::clone(&check)));
+        let id = CheckId::new(number, slot.epoch);
+        self.by_check.insert(check, id);
+        if let Some(fresh) = &mut self.fresh {
+            fresh.push(id);
+        }
+        id
+    }
+
+    fn vacate_if_unheld(&mut self, id: CheckId) {
+        let slot = &mut self.slots[id.slot()];
+        let unheld = |occupant: &mut Occupant| occupant.holders == 0 && occupant.lease.is_none();
+        let Some(occupant) = slot.occupant.take_if(unheld) else {
+            return;
+        };
+        slot.epoch = slot.epoch.wrapping_add(1);
+        if let Some(probing) = occupant.probing {
+            probing.abort();
+        }
+        self.by_check.remove(&occupant.check);
+        self.free.push(id.slot() as u32);
+        self.board.clear(id);
+    }
+}
+
+impl Occupant {
+    fn new(check: Arc<Check>) -> Self {
+        Self {
+            check,
+            holders: 0,
+            lease: None,
+            judge: Judge::default(),
+            since: None,
+            last: None,
+            next: None,
+            probing: None,
+        }
+    }
+
+    pub(crate) fn verdict(&self) -> Verdict {
+        Verdict {
+            state: self.judge.state(),
+            weight: self.judge.weight(),
+            since: self.since,
+        }
+    }
+
+    pub(crate) fn is_leased(&self) -> bool {
+        self.lease.is_some()
+    }
+
+    pub(crate) fn is_probing(&self) -> bool {
+        self.probing
+            .as_ref()
+            .is_some_and(|probe| !probe.is_finished())
+    }
+
+    pub(crate) fn probing(&mut self, probe: AbortHandle) {
+        self.probing = Some(probe);
+    }
+}

@@ -1,0 +1,85 @@
+//! What people are shown of the checks.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use crate::check::Check;
+use crate::outcome::Outcome;
+use crate::verdict::{CheckId, Verdict};
+
+/// All that is known of one check, for people.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Its place on the board.
+    pub id: CheckId,
+    /// The check.
+    pub check: Arc<Check>,
+    /// Its state, weight, and since when.
+    pub verdict: Verdict,
+    /// The result of the last probe; `None` before the first.
+    pub last: Option<Last>,
+    /// When it is probed next; `None` if it is not scheduled.
+    pub next: Option<SystemTime>,
+    /// How many [`crate::Handle`]s, not counting clones, hold it.
+    pub holders: usize,
+    /// Whether it was computed at run time and lives as long as it is asked for.
+    pub is_leased: bool,
+}
+
+/// The result of one probe.
+#[derive(Clone, Debug)]
+pub struct Last {
+    /// What was found.
+    pub outcome: Outcome,
+    /// How long it took.
+    pub latency: Duration,
+    /// When it was known.
+    pub at: SystemTime,
+}
+
+/// What was done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Probes that came to an end.
+    pub probes: u64,
+    /// Those that failed.
+    pub failures: u64,
+    /// Those that the prober could not carry out.
+    pub inconclusive: u64,
+    /// Probes left out because the last one of the same check was still under way.
+    pub skipped: u64,
+    /// Checks computed at run time that were refused.
+    pub refused: u64,
+    /// Requests that were dropped because too many came at once, or too many are held.
+    pub dropped: u64,
+}
+
+/// The counters behind [`Counts`].
+#[derive(Debug, Default)]
+pub(crate) struct Counters {
+    pub(crate) probes: AtomicU64,
+    pub(crate) failures: AtomicU64,
+    pub(crate) inconclusive: AtomicU64,
+    pub(crate) skipped: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    pub(crate) dropped: AtomicU64,
+}
+
+impl Counters {
+    pub(crate) fn read(&self) -> Counts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts {
+            probes: read(&self.probes),
+            failures: read(&self.failures),
+            inconclusive: read(&self.inconclusive),
+            skipped: read(&self.skipped),
+            refused: read(&self.refused),
+            dropped: read(&self.dropped),
+        }
+    }
+}
+
+pub(crate) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
+}
