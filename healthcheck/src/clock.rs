@@ -10,6 +10,10 @@ pub(crate) struct Clock {
 }
 
 impl Clock {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place where this crate reads the time"
+    )]
     pub(crate) fn new() -> Self {
         Self {
             instant: Self::now(),
