@@ -1,4 +1,4 @@
 //! The Halfmoon nameserver: listeners, the query pipeline and the command line.
-//!
 
+pub mod config;
 pub mod transport;

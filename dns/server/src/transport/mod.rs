@@ -5,6 +5,19 @@
 
 use std::net::SocketAddr;
 
+mod counters;
+mod guarded;
+mod listeners;
+mod sockets;
+mod sys;
+mod tcp;
+mod udp;
+
+pub use counters::Counters;
+pub use listeners::{Bound, Listeners, Settings, raise_open_files};
+pub use sockets::BindError;
+pub use tcp::TcpLimits;
+
 /// The largest DNS message there is: its length goes in two octets (RFC 1035 section 4.2.2).
 pub const MAX_MESSAGE: usize = u16::MAX as usize;
 

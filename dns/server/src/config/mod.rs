@@ -1,0 +1,275 @@
+//! The configuration file: one TOML file, every key optional, every unknown key an error.
+//!
+//! A key is read only if something obeys it. Keys of parts that do not exist yet are refused by
+//! name rather than ignored.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use serde::Deserialize;
+
+mod error;
+mod value;
+
+pub use error::ConfigError;
+pub use value::{address, duration, size};
+
+/// Where a server listens that was not told otherwise.
+pub const DEFAULT_LISTEN: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5300);
+
+/// Everything an operator can set.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Sockets and threads.
+    pub server: ServerConfig,
+    /// Where the zones are.
+    pub zones: ZonesConfig,
+    /// How record programs are read and what they may cost.
+    pub lua: LuaConfig,
+    /// How endpoints are probed.
+    pub health: HealthConfig,
+    /// Which geography databases are asked.
+    pub geo: GeoConfig,
+    /// EDNS options.
+    pub edns: EdnsConfig,
+    #[serde(rename = "admin")]
+    _admin: Admin,
+}
+
+/// `[server]`: sockets and threads.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ServerConfig {
+    /// Addresses that are served, each over UDP and TCP. Port 0 takes any free port.
+    #[serde(deserialize_with = "value::addresses")]
+    pub listen: Vec<SocketAddr>,
+    /// UDP threads for each address; 0: one a core.
+    #[serde(deserialize_with = "value::threads")]
+    pub workers: usize,
+    /// TCP threads, for all addresses together; 0: half as many as cores, at least one.
+    #[serde(deserialize_with = "value::threads")]
+    pub tcp_workers: usize,
+    /// TCP connections at a time, at least 1.
+    pub tcp_max: NonZeroU32,
+    /// TCP connections at a time from one IPv4 address or one IPv6 /64, at least 1.
+    pub tcp_max_per_address: NonZeroU32,
+    /// How long a TCP connection may be without a query before it is closed; at least a millisecond.
+    #[serde(deserialize_with = "value::positive_duration")]
+    pub tcp_idle: Duration,
+    #[serde(deserialize_with = "value::no_proxy_protocol")]
+    #[serde(rename = "proxy_protocol_from")]
+    _proxy_protocol_from: (),
+}
+
+/// `[zones]`: where the zones are.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ZonesConfig {
+    /// A folder of zone files. Relative to the folder of the configuration file.
+    pub path: Option<PathBuf>,
+}
+
+/// How record programs are to be understood.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Dialect {
+    /// Halfmoon's own defaults; faults are found at load.
+    #[default]
+    Halfmoon,
+    /// Every default and quirk as PowerDNS has it.
+    Powerdns,
+}
+
+/// `[lua]`: how record programs are read and what one evaluation may cost.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LuaConfig {
+    /// Whose defaults and quirks apply.
+    pub dialect: Dialect,
+    /// Whether the character-strings of one record are joined with spaces between them.
+    pub insert_whitespace: bool,
+    /// Steps of one evaluation, at least 1.
+    pub fuel: NonZeroU32,
+    /// Octets that one evaluation may take beyond the VM at rest.
+    #[serde(deserialize_with = "value::positive_size")]
+    pub memory: usize,
+    /// Time of one evaluation.
+    #[serde(deserialize_with = "value::positive_duration")]
+    pub time: Duration,
+}
+
+/// `[health]`: how endpoints are probed, where a record does not say.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct HealthConfig {
+    /// From the start of one probe to the start of the next.
+    #[serde(deserialize_with = "value::positive_duration")]
+    pub interval: Duration,
+    /// How long one probe may take.
+    #[serde(deserialize_with = "value::positive_duration")]
+    pub timeout: Duration,
+    /// Failures in a row before an endpoint is down, if set; see [`Config::fall`].
+    pub fall: Option<NonZeroU32>,
+    /// Successes in a row before it is up again, if set; see [`Config::rise`].
+    pub rise: Option<NonZeroU32>,
+    /// Which addresses may be probed at all.
+    pub targets: TargetsConfig,
+    #[serde(deserialize_with = "value::no_health_state")]
+    #[serde(rename = "state")]
+    _state: (),
+}
+
+/// `[health] targets`: which addresses may be probed. An address has to be in `allow` and not
+/// in `deny`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TargetsConfig {
+    /// Networks that may be probed.
+    #[serde(deserialize_with = "value::networks")]
+    pub allow: Vec<IpNet>,
+    /// Networks among them that may not.
+    #[serde(deserialize_with = "value::networks")]
+    pub deny: Vec<IpNet>,
+}
+
+/// `[geo]`: which databases say where an address is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GeoConfig {
+    /// mmdb files, asked in this order. Relative to the folder of the configuration file.
+    pub databases: Vec<PathBuf>,
+}
+
+/// `[edns]`: EDNS options.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EdnsConfig {
+    /// Whether EDNS Client Subnet is believed and answered (RFC 7871).
+    pub client_subnet: bool,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Admin {
+    #[serde(deserialize_with = "value::no_admin_listen")]
+    #[serde(rename = "listen")]
+    _listen: (),
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        Self {
+            listen: vec![DEFAULT_LISTEN],
+            workers: 0,
+            tcp_workers: 0,
+            tcp_max: at_least_one(1000),
+            tcp_max_per_address: at_least_one(100),
+            tcp_idle: Duration::from_secs(10),
+            _proxy_protocol_from: (),
+        }
+    }
+}
+
+impl Default for LuaConfig {
+    fn default() -> Self {
+        Self {
+            dialect: Dialect::default(),
+            insert_whitespace: false,
+            fuel: at_least_one(20_000),
+            memory: 64 * 1024,
+            time: Duration::from_millis(1),
+        }
+    }
+}
+
+impl Default for HealthConfig {
+    fn default() -> Self {
+        Self {
+            interval: Duration::from_secs(5),
+            timeout: Duration::from_secs(2),
+            fall: None,
+            rise: None,
+            targets: TargetsConfig::default(),
+            _state: (),
+        }
+    }
+}
+
+impl Default for TargetsConfig {
+    fn default() -> Self {
+        let networks =
+            |texts: [&str; 2]| texts.iter().filter_map(|text| text.parse().ok()).collect();
+        Self {
+            allow: networks(["0.0.0.0/0", "::/0"]),
+            deny: networks(["169.254.0.0/16", "fe80::/10"]),
+        }
+    }
+}
+
+impl Default for EdnsConfig {
+    fn default() -> Self {
+        Self {
+            client_subnet: true,
+        }
+    }
+}
+
+const fn at_least_one(n: u32) -> NonZeroU32 {
+    match NonZeroU32::new(n) {
+        Some(n) => n,
+        None => NonZeroU32::MIN,
+    }
+}
+
+impl Config {
+    /// Reads a file. Relative paths in it become relative to its folder.
+    ///
+    /// # Errors
+    /// If it cannot be read, or holds what is not a configuration; with position and remedy.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
+            path: path.to_owned(),
+            source,
+        })?;
+        Self::parse(&text, path)
+    }
+
+    /// Understands a text that was read from `path`.
+    ///
+    /// # Errors
+    /// If it is not a configuration; with position and remedy.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let mut config: Self =
+            toml::from_str(text).map_err(|fault| error::locate(&fault, text, path))?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let anchored = |relative: &mut PathBuf| *relative = folder.join(&*relative);
+        config.zones.path.iter_mut().for_each(anchored);
+        config.geo.databases.iter_mut().for_each(anchored);
+        Ok(config)
+    }
+
+    /// Failures in a row before an endpoint is down: as set, or as the dialect has it.
+    #[must_use]
+    pub fn fall(&self) -> u32 {
+        self.health
+            .fall
+            .map_or(if self.is_powerdns() { 1 } else { 3 }, NonZeroU32::get)
+    }
+
+    /// Successes in a row before an endpoint is up again: as set, or as the dialect has it.
+    #[must_use]
+    pub fn rise(&self) -> u32 {
+        self.health
+            .rise
+            .map_or(if self.is_powerdns() { 1 } else { 2 }, NonZeroU32::get)
+    }
+
+    fn is_powerdns(&self) -> bool {
+        self.lua.dialect == Dialect::Powerdns
+    }
+}

@@ -1,0 +1,267 @@
+//! The configuration file: what is understood, and the line that says what is not.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use halfmoon::config::{self, Config, ConfigError, Dialect};
+
+const PATH: &str = "etc/halfmoon.toml";
+
+fn read(text: &str) -> Config {
+    Config::parse(text, Path::new(PATH)).unwrap_or_else(|fault| panic!("{text:?}: {fault}"))
+}
+
+#[track_caller]
+fn refused(text: &str, line: &str) {
+    match Config::parse(text, Path::new(PATH)) {
+        Ok(config) => panic!("{text:?} was read as {config:?}"),
+        Err(fault) => assert_eq!(fault.to_string(), format!("{PATH}:{line}"), "{text:?}"),
+    }
+}
+
+#[test]
+fn nothing_set_is_the_default() {
+    let config = read("");
+    assert_eq!(config, Config::default());
+    assert_eq!(config.server.listen, ["127.0.0.1:5300".parse().unwrap()]);
+    assert_eq!((config.fall(), config.rise()), (3, 2));
+    assert_eq!(config.health.targets.deny.len(), 2);
+    assert!(config.edns.client_subnet);
+}
+
+#[test]
+fn every_key_is_understood() {
+    let config = read(
+        r#"
+        [server]
+        listen = ["127.0.0.1:5300", "[::1]:0"]
+        workers = 3
+        tcp_workers = 2
+        tcp_max = 7
+        tcp_max_per_address = 5
+        tcp_idle = "1m"
+        proxy_protocol_from = []
+        [zones]
+        path = "zones"
+        [lua]
+        dialect = "powerdns"
+        insert_whitespace = true
+        fuel = 1_000
+        memory = "2 MiB"
+        time = "500us"
+        [health]
+        interval = "100ms"
+        timeout = "1s"
+        fall = 4
+        rise = 5
+        targets.allow = ["127.0.0.0/8"]
+        targets.deny = ["127.0.0.1/32", "::/0"]
+        [geo]
+        databases = ["city.mmdb", "/geo/as.mmdb"]
+        [edns]
+        client_subnet = false
+        "#,
+    );
+    assert_eq!(config.server.listen[1], "[::1]:0".parse().unwrap());
+    assert_eq!((config.server.workers, config.server.tcp_workers), (3, 2));
+    assert_eq!(config.server.tcp_max.get(), 7);
+    assert_eq!(config.server.tcp_max_per_address.get(), 5);
+    assert_eq!(config.server.tcp_idle, Duration::from_secs(60));
+    assert_eq!(config.zones.path, Some(PathBuf::from("etc/zones")));
+    assert_eq!(config.lua.dialect, Dialect::Powerdns);
+    assert!(config.lua.insert_whitespace);
+    assert_eq!((config.lua.fuel.get(), config.lua.memory), (1000, 2 << 20));
+    assert_eq!(config.lua.time, Duration::from_micros(500));
+    assert_eq!(config.health.interval, Duration::from_millis(100));
+    assert_eq!(config.health.timeout, Duration::from_secs(1));
+    assert_eq!((config.fall(), config.rise()), (4, 5));
+    assert_eq!(
+        config.health.targets.allow,
+        ["127.0.0.0/8".parse().unwrap()]
+    );
+    assert_eq!(config.health.targets.deny.len(), 2);
+    let databases: [PathBuf; 2] = ["etc/city.mmdb".into(), "/geo/as.mmdb".into()];
+    assert_eq!(config.geo.databases, databases);
+    assert!(!config.edns.client_subnet);
+}
+
+#[test]
+fn powerdns_dialect_changes_rise_and_fall_unless_they_are_set() {
+    let config = read("[lua]\ndialect = \"powerdns\"\n");
+    assert_eq!((config.fall(), config.rise()), (1, 1));
+    let config = read("[lua]\ndialect = \"powerdns\"\n[health]\nfall = 2\n");
+    assert_eq!((config.fall(), config.rise()), (2, 1));
+}
+
+#[test]
+fn unknown_names_are_refused_with_the_nearest() {
+    refused(
+        "[server]\nlisen = []\n",
+        "2:1: unknown key `lisen`; did you mean `listen`?",
+    );
+    refused(
+        "[serve]\n",
+        "1:2: unknown key `serve`; did you mean `server`?",
+    );
+    refused(
+        "\n\n  [health]\n  fail = 3\n",
+        "4:3: unknown key `fail`; did you mean `fall`?",
+    );
+    refused(
+        "[health]\ntargets.alow = []\n",
+        "2:9: unknown key `alow`; did you mean `allow`?",
+    );
+    refused(
+        "[zones]\nfolder = 'a'\n",
+        "2:1: unknown key `folder`; known here: path",
+    );
+    refused(
+        "[lua]\ndialect = \"power-dns\"\n",
+        "2:11: unknown value `power-dns`; did you mean `powerdns`?",
+    );
+    refused(
+        "[lua]\ndialect = \"bind\"\n",
+        "2:11: unknown value `bind`; known here: halfmoon, powerdns",
+    );
+}
+
+#[test]
+fn bad_values_are_refused_with_the_remedy() {
+    let duration = "is not a duration; write a number and us, ms, s, m or h, as in \"5s\"";
+    for (section, key, value, message) in [
+        (
+            "server",
+            "listen",
+            "[]",
+            "no address to listen on; write [\"127.0.0.1:5300\"]",
+        ),
+        ("health", "interval", "\"5\"", &format!("\"5\" {duration}")),
+        (
+            "health",
+            "interval",
+            "\"5 parsecs\"",
+            &format!("\"5 parsecs\" {duration}"),
+        ),
+        (
+            "health",
+            "interval",
+            "\"-1s\"",
+            &format!("\"-1s\" {duration}"),
+        ),
+        ("health", "interval", "\"0s\"", "must be longer than 0"),
+        (
+            "health",
+            "timeout",
+            "\"99999999999999999h\"",
+            "\"99999999999999999h\" is too long",
+        ),
+        (
+            "health",
+            "timeout",
+            "5",
+            "invalid type: integer `5`, expected a string with a unit, as in \"5s\"",
+        ),
+        (
+            "lua",
+            "memory",
+            "\"64KB\"",
+            "\"64KB\" is not a size; write a number and B, KiB, MiB or GiB, as in \"64KiB\"",
+        ),
+        ("lua", "memory", "\"0B\"", "must be more than 0"),
+        (
+            "lua",
+            "memory",
+            "\"99999999999GiB\"",
+            "\"99999999999GiB\" is too large",
+        ),
+        (
+            "lua",
+            "insert_whitespace",
+            "1",
+            "invalid type: integer `1`, expected a boolean",
+        ),
+        (
+            "server",
+            "workers",
+            "-1",
+            "-1 threads cannot be; write a number from 0 (as many as fit the machine) to 1024",
+        ),
+        (
+            "health",
+            "state",
+            "\"state\"",
+            "health.state is not available yet; remove it",
+        ),
+        (
+            "admin",
+            "listen",
+            "\"127.0.0.1:8053\"",
+            "admin.listen is not available yet; remove it",
+        ),
+    ] {
+        let column = key.len() + 4;
+        refused(
+            &format!("[{section}]\n{key} = {value}\n"),
+            &format!("2:{column}: {message}"),
+        );
+    }
+}
+
+#[test]
+fn bad_elements_of_a_list_are_pointed_at() {
+    refused(
+        "[server]\nlisten = [\"127.0.0.1:53\",\n  \"::1\"]\n",
+        "3:3: \"::1\" has no port; write \"[::1]:53\"",
+    );
+    refused(
+        "[server]\nlisten = [\"localhost:53\"]\n",
+        "2:11: \"localhost:53\" is not an address and port; write \"127.0.0.1:5300\" or \"[::1]:5300\"",
+    );
+    refused(
+        "[health]\ntargets.deny = [\"10.0.0.1\"]\n",
+        "2:17: \"10.0.0.1\" has no prefix length; write \"10.0.0.1/32\" for this address alone",
+    );
+    refused(
+        "[health]\ntargets.deny = [\"ten\"]\n",
+        "2:17: \"ten\" is not a network; write an address and a prefix length, as in \"10.0.0.0/8\"",
+    );
+}
+
+#[test]
+fn what_is_not_toml_is_refused_on_one_line() {
+    for text in [
+        "[server",
+        "a b",
+        "x = \n",
+        "[server]\nworkers = 1\nworkers = 2\n",
+    ] {
+        let fault = Config::parse(text, Path::new(PATH))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            fault.starts_with(PATH) && !fault.contains('\n'),
+            "{text:?}: {fault:?}"
+        );
+    }
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let fault = Config::load(Path::new("/nowhere/halfmoon.toml")).unwrap_err();
+    assert!(matches!(fault, ConfigError::Unreadable { .. }));
+    assert!(
+        fault
+            .to_string()
+            .starts_with("/nowhere/halfmoon.toml: cannot be read: "),
+        "{fault}"
+    );
+}
+
+#[test]
+fn sizes_and_durations() {
+    assert_eq!(config::size("64KiB"), Ok(65536));
+    assert_eq!(config::size("512 B"), Ok(512));
+    assert_eq!(config::duration("2h"), Ok(Duration::from_secs(7200)));
+    assert!(config::size("KiB").is_err());
+    assert!(config::duration("").is_err());
+}
