@@ -236,7 +236,10 @@ mod tests {
 
     #[test]
     fn who_gave_way_is_counted_once() {
-        check("+127.0.0.1 +127.0.0.1 . +127.0.0.1 =1 -0 +127.0.0.1", "yyrn");
+        check(
+            "+127.0.0.1 +127.0.0.1 . +127.0.0.1 =1 -0 +127.0.0.1",
+            "yyrn",
+        );
     }
 
     #[tokio::test]

@@ -1,0 +1,6 @@
+//! The transports over real sockets, with a service that needs no zone.
+
+mod echo;
+mod sockets;
+mod tcp;
+mod udp;

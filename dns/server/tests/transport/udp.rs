@@ -1,0 +1,160 @@
+//! Datagrams.
+
+use std::collections::HashSet;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use crate::echo::{LOOPBACK, PATIENCE, settings, start, wait_for};
+
+fn client(server: SocketAddr) -> UdpSocket {
+    let unspecified = if server.is_ipv4() {
+        "127.0.0.1:0"
+    } else {
+        "[::1]:0"
+    };
+    let socket = UdpSocket::bind(unspecified).unwrap();
+    socket.set_read_timeout(Some(PATIENCE)).unwrap();
+    socket.connect(server).unwrap();
+    socket
+}
+
+fn ask(socket: &UdpSocket, query: &[u8]) -> String {
+    socket.send(query).unwrap();
+    let mut answer = [0; 8192];
+    let octets = socket.recv(&mut answer).unwrap();
+    String::from_utf8(answer[..octets].to_vec()).unwrap()
+}
+
+#[test]
+fn every_query_of_many_is_answered_once() {
+    let listeners = start(&settings(&[LOOPBACK]));
+    let client = client(listeners.addresses()[0]);
+    let mut awaited = HashSet::new();
+    let mut answer = [0; 512];
+    let mut take = |awaited: &mut HashSet<String>| {
+        let octets = client.recv(&mut answer).unwrap();
+        let text = str::from_utf8(&answer[..octets]).unwrap();
+        assert!(awaited.remove(text), "{text} came twice");
+    };
+    for number in 0..1000 {
+        let query = format!("query {number}");
+        client.send(query.as_bytes()).unwrap();
+        awaited.insert(query);
+        // Fewer on the way than any socket buffer holds.
+        if awaited.len() == 100 {
+            take(&mut awaited);
+        }
+    }
+    while !awaited.is_empty() {
+        take(&mut awaited);
+    }
+    // The count is added once the batch is out.
+    wait_for("the count", || listeners.udp().answers == 1000);
+    assert_eq!((listeners.udp().queries, listeners.udp().unsent), (1000, 0));
+}
+
+#[test]
+fn several_threads_share_an_address() {
+    let mut settings = settings(&[LOOPBACK]);
+    settings.udp_threads = 4;
+    let listeners = start(&settings);
+    let mut threads_seen = 0;
+    // Each thread counts for itself; the kernel chooses by the client's port.
+    for _ in 0..200 {
+        let client = client(listeners.addresses()[0]);
+        threads_seen += usize::from(ask(&client, b"answered") == "0");
+    }
+    assert_eq!(threads_seen, 4);
+}
+
+#[test]
+fn answers_leave_from_the_address_asked() {
+    let listeners = start(&settings(&[SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))]));
+    let port = listeners.addresses()[0].port();
+    for last in [1, 2, 77] {
+        let server = SocketAddr::from(([127, 0, 0, last], port));
+        // A connected socket takes answers from that address only.
+        let client = client(server);
+        let local = client.local_addr().unwrap();
+        assert_eq!(ask(&client, b"who am I"), format!("{local} {server}"));
+    }
+}
+
+#[test]
+fn answers_leave_from_the_address_asked_over_ipv6() {
+    let Ok(_) = UdpSocket::bind("[::1]:0") else {
+        return;
+    };
+    let listeners = start(&settings(&[
+        "[::]:0".parse().unwrap(),
+        "[::1]:0".parse().unwrap(),
+    ]));
+    for address in listeners.addresses() {
+        let server: SocketAddr = format!("[::1]:{}", address.port()).parse().unwrap();
+        let client = client(server);
+        let local = client.local_addr().unwrap();
+        assert_eq!(ask(&client, b"who am I"), format!("{local} {server}"));
+    }
+}
+
+#[test]
+fn a_panic_costs_one_query_and_the_state() {
+    let listeners = start(&settings(&[LOOPBACK]));
+    let client = client(listeners.addresses()[0]);
+    assert_eq!(ask(&client, b"answered"), "0");
+    assert_eq!(ask(&client, b"answered"), "1");
+    client.send(b"panic now").unwrap();
+    assert_eq!(ask(&client, b"answered"), "0");
+    assert_eq!(listeners.udp().panics, 1);
+}
+
+#[test]
+fn what_shall_not_be_answered_is_not() {
+    let listeners = start(&settings(&[LOOPBACK]));
+    let server = listeners.addresses()[0];
+    let client = client(server);
+    for unanswered in [
+        &b"drop"[..],
+        b"lie",
+        b"nothing",
+        &[b'x'; 4097],
+        &[b'x'; 60_000],
+    ] {
+        client.send(unanswered).unwrap();
+    }
+    assert_eq!(ask(&client, b"after all that"), "after all that");
+    wait_for("the count", || listeners.udp().queries == 4);
+    assert_eq!(listeners.udp().refused, 2);
+}
+
+#[test]
+fn what_fits_is_carried_whole() {
+    let listeners = start(&settings(&[LOOPBACK]));
+    let client = client(listeners.addresses()[0]);
+    let full = "y".repeat(4096);
+    assert_eq!(ask(&client, full.as_bytes()), full);
+    assert_eq!(ask(&client, b"large").len(), 4096);
+    // Nothing is a query, too; the service sees it.
+    client.send(b"").unwrap();
+    assert_eq!(ask(&client, b"after nothing"), "after nothing");
+    wait_for("the count", || listeners.udp().queries == 4);
+}
+
+#[test]
+fn an_end_is_an_end() {
+    let listeners = start(&settings(&[LOOPBACK]));
+    let server = listeners.addresses()[0];
+    let client = client(server);
+    assert_eq!(ask(&client, b"here"), "here");
+    listeners.shutdown();
+    // The port is free again at once.
+    let again = UdpSocket::bind(server).unwrap();
+    again
+        .set_read_timeout(Some(Duration::from_millis(1)))
+        .unwrap();
+    assert_eq!(
+        again.recv(&mut [0; 16]).unwrap_err().kind(),
+        io::ErrorKind::WouldBlock
+    );
+}
