@@ -1,0 +1,111 @@
+//! Reads zone files (RFC 1035 section 5.1 and what grew around it) into records.
+//!
+//! Everything about one record in itself is checked here; what concerns
+//! several records (two SOAs, data beside a CNAME, names out of the zone) is
+//! not. Reading never stops at the first fault.
+
+mod directive;
+mod generate;
+mod include;
+mod program;
+mod reader;
+mod record;
+
+use std::path::{Path, PathBuf};
+
+use halfmoon_wire::{Class, Name, NameBuf, Type};
+
+use crate::{Fault, Files, Place, ProgramSource};
+
+use reader::Reader;
+
+/// The greatest TTL (RFC 2181 section 8).
+const MAX_TTL: u32 = i32::MAX as u32;
+
+/// A record as the zone file holds it. It borrows buffers of the reader, which the next record
+/// overwrites.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry<'a> {
+    /// The owner.
+    pub owner: Name<'a>,
+    /// Seconds; at most 2³¹-1.
+    pub ttl: u32,
+    /// Always [`Class::IN`]: records of other classes are faults.
+    pub class: Class,
+    /// The type.
+    pub rtype: Type,
+    /// The data in wire form, names not compressed.
+    pub rdata: &'a [u8],
+    /// Where the record starts: its owner, or its first word where the owner is left out.
+    pub place: Place,
+    /// The program of a `LUA` record.
+    pub program: Option<&'a ProgramSource>,
+}
+
+/// Takes what is read.
+pub trait Sink {
+    /// Takes a record.
+    fn entry(&mut self, entry: &Entry<'_>);
+
+    /// Takes a fault. A record with an error is not given to [`Self::entry`]; one with a
+    /// warning is.
+    fn fault(&mut self, fault: Fault);
+}
+
+/// How to read.
+#[derive(Clone, Debug)]
+pub struct ReadOptions {
+    /// Completes relative names until a `$ORIGIN`; as a rule what the file's name says.
+    pub origin: NameBuf,
+    /// The folder that files named by `$INCLUDE` must lie in, symbolic links followed;
+    /// `None` refuses `$INCLUDE`.
+    pub root: Option<PathBuf>,
+    /// Whether a space goes between the character-strings of a record program, as PowerDNS
+    /// before 5.0 had it.
+    pub insert_whitespace: bool,
+}
+
+impl ReadOptions {
+    /// Reads with `origin`, refuses `$INCLUDE`, and joins programs without spaces.
+    #[must_use]
+    pub const fn new(origin: NameBuf) -> Self {
+        Self {
+            origin,
+            root: None,
+            insert_whitespace: false,
+        }
+    }
+}
+
+/// Reads the zone file at `path` and all that it includes. A file that cannot be read is a fault.
+pub fn read_file(path: &Path, options: &ReadOptions, files: &mut Files, sink: &mut dyn Sink) {
+    let file = files.add(path);
+    let mut reader = Reader::new(options, files, sink);
+    match std::fs::read(path) {
+        Ok(text) => reader.read_main(&text, path, file),
+        Err(error) => {
+            let place = Place {
+                file,
+                line: 1,
+                column: 1,
+            };
+            let message = format!("the zone file cannot be read: {error}");
+            reader
+                .sink
+                .fault(Fault::error("unreadable-file", place, message));
+        }
+    }
+}
+
+/// Reads `text` as the zone file at `path`, which is not opened: it names the text in places,
+/// and relative paths of `$INCLUDE` start at its folder.
+pub fn read_text(
+    text: &[u8],
+    path: &Path,
+    options: &ReadOptions,
+    files: &mut Files,
+    sink: &mut dyn Sink,
+) {
+    let file = files.add(path);
+    Reader::new(options, files, sink).read_main(text, path, file);
+}
