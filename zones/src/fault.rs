@@ -14,17 +14,23 @@ pub struct Files(Vec<PathBuf>);
 impl Files {
     /// Adds a file, or finds it if it was read before.
     pub fn add(&mut self, path: &Path) -> FileId {
-        let at = self.0.iter().position(|known| known == path).unwrap_or_else(|| {
-            self.0.push(path.to_owned());
-            self.0.len() - 1
-        });
+        let at = self
+            .0
+            .iter()
+            .position(|known| known == path)
+            .unwrap_or_else(|| {
+                self.0.push(path.to_owned());
+                self.0.len() - 1
+            });
         FileId(at as u32)
     }
 
     /// The path of a file as it was named at the load.
     #[must_use]
     pub fn path(&self, file: FileId) -> &Path {
-        self.0.get(file.0 as usize).map_or(Path::new("?"), PathBuf::as_path)
+        self.0
+            .get(file.0 as usize)
+            .map_or_else(|| Path::new("?"), PathBuf::as_path)
     }
 
     /// All files, in the order they were first read.
@@ -81,13 +87,25 @@ impl Fault {
     /// A fault that refuses the zone.
     #[must_use]
     pub fn error(rule: &'static str, place: Place, message: impl Into<String>) -> Self {
-        Self { level: Level::Error, rule, place, message: message.into(), help: None }
+        Self {
+            level: Level::Error,
+            rule,
+            place,
+            message: message.into(),
+            help: None,
+        }
     }
 
     /// A fault that is reported only.
     #[must_use]
     pub fn warning(rule: &'static str, place: Place, message: impl Into<String>) -> Self {
-        Self { level: Level::Warning, rule, place, message: message.into(), help: None }
+        Self {
+            level: Level::Warning,
+            rule,
+            place,
+            message: message.into(),
+            help: None,
+        }
     }
 
     /// The same with what to write instead.
@@ -111,9 +129,19 @@ struct Line<'a> {
 
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Fault { level, place, message, help, .. } = self.fault;
+        let Fault {
+            level,
+            place,
+            message,
+            help,
+            ..
+        } = self.fault;
         let path = self.files.path(place.file).display();
-        write!(f, "{path}:{}:{}: {level}: {message}", place.line, place.column)?;
+        write!(
+            f,
+            "{path}:{}:{}: {level}: {message}",
+            place.line, place.column
+        )?;
         if let Some(help) = help {
             write!(f, "; {help}")?;
         }

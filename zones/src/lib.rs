@@ -2,8 +2,19 @@
 //!
 //! Knows the text of a record program, not Lua; has no clock and no socket.
 
+mod build;
+mod catalog;
 mod fault;
+mod load;
 mod program;
+pub mod rdata;
+mod read;
+mod tree;
 
+pub use build::{Builder, Built};
+pub use catalog::{Catalog, Hosted};
 pub use fault::{Fault, FileId, Files, Level, Place};
+pub use load::{Attach, FileReport, Loaded, Loader, Outcome};
 pub use program::{ProgramSource, Span};
+pub use read::{Entry, ReadOptions, Sink, read_file, read_text};
+pub use tree::{Node, Position, ProgramRef, RrSet, Zone};

@@ -1,0 +1,112 @@
+//! All zones of one server: which of them is closest to a name.
+
+use std::fmt;
+use std::sync::Arc;
+
+use halfmoon_wire::{Name, SuffixHashes, Type, hash_name};
+
+use crate::Zone;
+use crate::tree::Table;
+
+/// A zone, and what belongs to it that this crate knows nothing of: its compiled programs.
+#[derive(Debug)]
+pub struct Hosted<P> {
+    /// The zone.
+    pub zone: Zone,
+    /// What was made of its programs, in their order.
+    pub programs: P,
+}
+
+/// The zones of a server at one moment: immutable.
+pub struct Catalog<P> {
+    zones: Vec<Arc<Hosted<P>>>,
+    table: Table,
+    /// The most and the fewest labels any apex has.
+    labels: (usize, usize),
+}
+
+impl<P> Default for Catalog<P> {
+    fn default() -> Self {
+        Self::new(Vec::new())
+    }
+}
+
+impl<P> Catalog<P> {
+    /// A catalog of these zones. Of several with the same name the first counts.
+    #[must_use]
+    pub fn new(zones: Vec<Arc<Hosted<P>>>) -> Self {
+        let mut table = Table::default();
+        let mut labels = (0, usize::MAX);
+        for (at, hosted) in zones.iter().enumerate() {
+            let apex = hosted.zone.apex();
+            let hash = hash_name(apex);
+            let is_apex = |id: u32| zones[id as usize].zone.apex() == apex;
+            if table.find(hash, is_apex).is_none() {
+                table.insert(hash, at as u32);
+            }
+            let count = hosted.zone.apex_labels();
+            labels = (labels.0.max(count), labels.1.min(count));
+        }
+        table.shrink();
+        Self {
+            zones,
+            table,
+            labels,
+        }
+    }
+
+    /// The zone that answers for a question: the closest one at or above the name. A DS belongs to
+    /// the parent (RFC 4035 section 3.1.4.1): at an apex whose parent zone is here too, that one.
+    #[must_use]
+    pub fn find(&self, name: Name<'_>, hashes: &SuffixHashes, rtype: Type) -> Option<&Hosted<P>> {
+        let closest = self.closest(name, hashes, hashes.label_count());
+        let at_apex = |hosted: &Hosted<P>| hosted.zone.apex_labels() == hashes.label_count();
+        if rtype == Type::DS && closest.is_some_and(at_apex) && hashes.label_count() > 0 {
+            return self
+                .closest(name, hashes, hashes.label_count() - 1)
+                .or(closest);
+        }
+        closest
+    }
+
+    /// The closest zone whose apex has at most `labels` labels.
+    fn closest(&self, name: Name<'_>, hashes: &SuffixHashes, labels: usize) -> Option<&Hosted<P>> {
+        let (most, fewest) = self.labels;
+        for labels in (fewest..=most.min(labels)).rev() {
+            let suffix = name
+                .as_wire()
+                .get(hashes.offset_of_suffix(labels, name)..)?;
+            let found = self.table.find(hashes.of_suffix(labels), |id| {
+                let apex = self.zones[id as usize].zone.apex();
+                apex.as_wire().eq_ignore_ascii_case(suffix)
+            });
+            if let Some(id) = found {
+                return Some(&self.zones[id as usize]);
+            }
+        }
+        None
+    }
+
+    /// The zone with this apex.
+    #[must_use]
+    pub fn zone(&self, apex: Name<'_>) -> Option<&Arc<Hosted<P>>> {
+        let id = self.table.find(hash_name(apex), |id| {
+            self.zones[id as usize].zone.apex() == apex
+        })?;
+        self.zones.get(id as usize)
+    }
+
+    /// All zones.
+    #[must_use]
+    pub fn zones(&self) -> &[Arc<Hosted<P>>] {
+        &self.zones
+    }
+}
+
+impl<P> fmt::Debug for Catalog<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_set()
+            .entries(self.zones.iter().map(|hosted| hosted.zone.apex()))
+            .finish()
+    }
+}

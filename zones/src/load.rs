@@ -1,0 +1,356 @@
+//! A folder of zone files as one transaction.
+//!
+//! All files are read, then one catalog is made of what is right. A zone whose new version is
+//! refused stays as it was; one whose file is gone goes. Files that have not changed since the
+//! last load are not read again.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::ffi::OsStr;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use halfmoon_wire::{Name, NameBuf};
+
+use crate::{
+    Builder, Built, Catalog, Fault, Files, Hosted, Level, Place, ProgramSource, ReadOptions, Zone,
+    read_file,
+};
+
+/// The ending of zone files in a folder.
+const ENDING: &str = "zone";
+
+/// Makes of a zone's programs what is kept beside the zone; adds what is wrong with them.
+pub trait Attach<P> {
+    /// `programs` are in the order in which `zone` numbers them, each with its owner.
+    fn attach(
+        &mut self,
+        zone: &Zone,
+        programs: &[(NameBuf, ProgramSource)],
+        faults: &mut Vec<Fault>,
+    ) -> P;
+}
+
+/// What became of one zone file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its new version is served.
+    Loaded,
+    /// Its new version is refused; the old one is still served.
+    Kept,
+    /// It is refused, and nothing of it is served.
+    Refused,
+}
+
+/// What a load has to say about one file.
+#[derive(Clone, Debug)]
+pub struct FileReport {
+    /// The file.
+    pub path: PathBuf,
+    /// The name of the zone.
+    pub apex: NameBuf,
+    /// How many records the zone has; 0 when it is refused.
+    pub records: u32,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// All that is wrong with it.
+    pub faults: Vec<Fault>,
+    /// The files that the places in `faults` are in.
+    pub files: Files,
+}
+
+/// The result of one load.
+#[derive(Debug)]
+pub struct Loaded<P> {
+    /// What is to be served now.
+    pub catalog: Catalog<P>,
+    /// The files that were read: new, changed, or refused before.
+    pub reports: Vec<FileReport>,
+    /// The zones that are no longer served because their file is gone.
+    pub removed: Vec<NameBuf>,
+}
+
+/// What tells whether a file has changed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Stamp {
+    length: u64,
+    modified: Option<SystemTime>,
+    #[cfg(unix)]
+    inode: u64,
+}
+
+impl Stamp {
+    fn of(path: &Path) -> Option<Self> {
+        let meta = fs::metadata(path).ok()?;
+        Some(Self {
+            length: meta.len(),
+            modified: meta.modified().ok(),
+            #[cfg(unix)]
+            inode: std::os::unix::fs::MetadataExt::ino(&meta),
+        })
+    }
+}
+
+/// The stamps of a zone file and of all that it includes; `None` for a file that is not there.
+type Stamps = Vec<(PathBuf, Option<Stamp>)>;
+
+/// A file that was read in this load.
+type Read = (PathBuf, Built, Stamps);
+
+/// A file as the last load left it.
+#[derive(Debug)]
+struct Known<P> {
+    /// The file and all it includes.
+    stamps: Stamps,
+    /// What is served of it.
+    hosted: Option<Arc<Hosted<P>>>,
+    /// It is a part of other files and no zone.
+    is_part: bool,
+}
+
+/// Loads a folder of zone files, again and again.
+#[derive(Debug)]
+pub struct Loader<P> {
+    root: PathBuf,
+    insert_whitespace: bool,
+    known: BTreeMap<PathBuf, Known<P>>,
+}
+
+impl<P> Loader<P> {
+    /// A loader of the zone files in `root` and the folders below it, or of `root` itself if it
+    /// is a file. `insert_whitespace` tells how the character-strings of a program are joined.
+    #[must_use]
+    pub fn new(root: PathBuf, insert_whitespace: bool) -> Self {
+        Self {
+            root,
+            insert_whitespace,
+            known: BTreeMap::new(),
+        }
+    }
+
+    /// Reads what has changed and makes the catalog that is to be served.
+    ///
+    /// # Errors
+    /// The folder itself cannot be read. Nothing has changed then.
+    pub fn load(&mut self, attach: &mut dyn Attach<P>) -> io::Result<Loaded<P>> {
+        let paths = zone_files(&self.root)?;
+        let mut before = std::mem::take(&mut self.known);
+        let mut read: Vec<Read> = Vec::new();
+        let mut unchanged: BTreeMap<PathBuf, Known<P>> = BTreeMap::new();
+        for path in paths {
+            let same = before.get(&path).is_some_and(|known| {
+                (known.hosted.is_some() || known.is_part)
+                    && known
+                        .stamps
+                        .iter()
+                        .all(|(path, stamp)| Stamp::of(path) == *stamp)
+            });
+            if same && let Some(known) = before.remove(&path) {
+                unchanged.insert(path, known);
+            } else {
+                let (built, stamps) = self.read(&path);
+                read.push((path, built, stamps));
+            }
+        }
+        let parts = parts_of_others(&read, &unchanged);
+        let mut reports = Vec::new();
+        for (path, built, stamps) in read {
+            if !built.has_soa && parts.contains(&real(&path)) {
+                self.known.insert(
+                    path,
+                    Known {
+                        stamps,
+                        hosted: None,
+                        is_part: true,
+                    },
+                );
+                continue;
+            }
+            let old = before.remove(&path).and_then(|known| known.hosted);
+            let (hosted, report) = host(&path, built, old, attach);
+            self.known.insert(
+                path,
+                Known {
+                    stamps,
+                    hosted,
+                    is_part: false,
+                },
+            );
+            reports.push(report);
+        }
+        let removed = before
+            .into_values()
+            .filter_map(|known| Some(known.hosted?.zone.apex().to_buf()))
+            .collect();
+        self.known.append(&mut unchanged);
+        let zones = self.choose(&mut reports);
+        Ok(Loaded {
+            catalog: Catalog::new(zones),
+            reports,
+            removed,
+        })
+    }
+
+    fn read(&self, path: &Path) -> (Built, Stamps) {
+        let root = if self.root.is_dir() {
+            self.root.clone()
+        } else {
+            path.parent().unwrap_or_else(|| Path::new(".")).to_owned()
+        };
+        let origin = origin_of(path);
+        let options = ReadOptions {
+            root: Some(root),
+            origin,
+            insert_whitespace: self.insert_whitespace,
+        };
+        let own = Stamp::of(path);
+        let mut files = Files::default();
+        let mut builder = Builder::new();
+        read_file(path, &options, &mut files, &mut builder);
+        let built = builder.build(origin.as_name(), path, files);
+        // A file that changes while it is read has the stamp from before: it is read again.
+        let stamps = built
+            .files
+            .iter()
+            .map(|file| {
+                (
+                    file.to_owned(),
+                    if file == path {
+                        own.clone()
+                    } else {
+                        Stamp::of(file)
+                    },
+                )
+            })
+            .collect();
+        (built, stamps)
+    }
+
+    /// The zones to serve: of two files with the same zone, the first in order of path.
+    fn choose(&self, reports: &mut [FileReport]) -> Vec<Arc<Hosted<P>>> {
+        let mut chosen: HashMap<NameBuf, &Path> = HashMap::new();
+        let mut zones = Vec::with_capacity(self.known.len());
+        for (path, known) in &self.known {
+            let Some(hosted) = &known.hosted else {
+                continue;
+            };
+            let apex = hosted.zone.apex().to_buf();
+            let Some(other) = chosen.get(&apex) else {
+                chosen.insert(apex, path);
+                zones.push(Arc::clone(hosted));
+                continue;
+            };
+            if let Some(report) = reports.iter_mut().find(|report| report.path == *path) {
+                let message = format!("zone {apex} is in {} already", other.display());
+                let place = Place {
+                    file: report.files.add(path),
+                    line: 1,
+                    column: 1,
+                };
+                report.faults.push(
+                    Fault::error("zone-twice", place, message).help("keep one file for each zone"),
+                );
+                report.outcome = Outcome::Refused;
+            }
+        }
+        zones
+    }
+}
+
+/// Attaches the programs and decides whether the new version is served or the old one stays.
+fn host<P>(
+    path: &Path,
+    built: Built,
+    old: Option<Arc<Hosted<P>>>,
+    attach: &mut dyn Attach<P>,
+) -> (Option<Arc<Hosted<P>>>, FileReport) {
+    let Built {
+        zone,
+        apex,
+        programs,
+        mut faults,
+        files,
+        ..
+    } = built;
+    let new = zone.and_then(|zone| {
+        let programs = attach.attach(&zone, &programs, &mut faults);
+        let refused = faults.iter().any(|fault| fault.level == Level::Error);
+        (!refused).then(|| Arc::new(Hosted { zone, programs }))
+    });
+    faults.sort_by_key(|fault| fault.place);
+    let outcome = match (&new, &old) {
+        (Some(_), _) => Outcome::Loaded,
+        (None, Some(_)) => Outcome::Kept,
+        (None, None) => Outcome::Refused,
+    };
+    let records = new.as_ref().map_or(0, |hosted| hosted.zone.record_count());
+    let report = FileReport {
+        path: path.to_owned(),
+        apex,
+        records,
+        outcome,
+        faults,
+        files,
+    };
+    (new.or(old), report)
+}
+
+/// The files that some other file includes.
+fn parts_of_others<P>(read: &[Read], unchanged: &BTreeMap<PathBuf, Known<P>>) -> HashSet<PathBuf> {
+    let new = read.iter().map(|(path, _, stamps)| (path, stamps));
+    let old = unchanged.iter().map(|(path, known)| (path, &known.stamps));
+    new.chain(old)
+        .flat_map(|(path, stamps)| {
+            stamps
+                .iter()
+                .map(|(file, _)| file)
+                .filter(move |file| *file != path)
+        })
+        .map(|file| real(file))
+        .collect()
+}
+
+fn real(path: &Path) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
+}
+
+/// The zone that a file is taken to be as long as it has no SOA: its name without the ending.
+fn origin_of(path: &Path) -> NameBuf {
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or("");
+    let name = name
+        .strip_suffix(ENDING)
+        .map_or(name, |name| name.strip_suffix('.').unwrap_or(name));
+    NameBuf::from_text(name.as_bytes(), Some(Name::ROOT)).unwrap_or(NameBuf::root())
+}
+
+/// The zone files in a folder and the folders below it, in order of path; `root` alone if it is a
+/// file. What begins with a dot is passed over, and so are links to folders, which may go round.
+fn zone_files(root: &Path) -> io::Result<Vec<PathBuf>> {
+    if fs::metadata(root)?.is_file() {
+        return Ok(vec![root.to_owned()]);
+    }
+    let inside = fs::canonicalize(root)?;
+    let mut found = Vec::new();
+    let mut folders = vec![root.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(&folder)? {
+            let entry = entry?;
+            let path = entry.path();
+            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            if entry.file_type()?.is_dir() {
+                folders.push(path);
+            } else if path.extension() == Some(OsStr::new(ENDING))
+                && path.is_file()
+                && real(&path).starts_with(&inside)
+            {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    Ok(found)
+}

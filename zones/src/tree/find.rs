@@ -1,0 +1,145 @@
+//! Where a name falls in a zone (RFC 1034 section 4.3.2 step 3, RFC 4592 section 3.3.1).
+
+use halfmoon_wire::{Name, SuffixHashes};
+
+use super::{CUT, DNAME, NONE, Node, OCCLUDED, WILDCARD_CHILD, Zone};
+
+/// What a zone has at a name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Position<'z> {
+    /// At or below a zone cut: the topmost one. `at` tells whether the name is the cut's owner.
+    Cut {
+        /// The delegation point.
+        cut: Node<'z>,
+        /// The name is the delegation point itself.
+        at: bool,
+    },
+    /// Below a DNAME: the topmost one.
+    Below(Node<'z>),
+    /// The name exists, perhaps without any record.
+    Exact(Node<'z>),
+    /// The name does not exist and this wildcard is the source of synthesis.
+    Wildcard(Node<'z>),
+    /// The name does not exist; this is its closest encloser.
+    Missing(Node<'z>),
+}
+
+impl Zone {
+    /// Finds a name at or below the apex. `hashes` are those of `name`.
+    #[must_use]
+    pub fn find(&self, name: Name<'_>, hashes: &SuffixHashes) -> Position<'_> {
+        let depth = hashes.label_count();
+        let deepest = depth.min(usize::from(self.most_labels));
+        // No name that has more labels than any owner exists: the walk starts where one could.
+        for labels in (self.apex_labels() + 1..=deepest).rev() {
+            if let Some(id) = self.lookup(name, hashes, labels) {
+                return self.position(Node { zone: self, id }, name, hashes, labels);
+            }
+        }
+        self.position(self.apex_node(), name, hashes, self.apex_labels())
+    }
+
+    /// The node of the ancestor of `name` with `labels` labels.
+    fn lookup(&self, name: Name<'_>, hashes: &SuffixHashes, labels: usize) -> Option<u32> {
+        let octets = name
+            .as_wire()
+            .get(hashes.offset_of_suffix(labels, name)..)?;
+        self.table
+            .find(hashes.of_suffix(labels), |id| self.is_named(id, octets))
+    }
+
+    fn is_named(&self, id: u32, octets: &[u8]) -> bool {
+        let node = &self.nodes[id as usize];
+        let start = node.name as usize;
+        usize::from(node.name_length) == octets.len()
+            && self.names[start..start + octets.len()].eq_ignore_ascii_case(octets)
+    }
+
+    /// `node` is the deepest existing ancestor of `name`, or `name` itself.
+    fn position(
+        &self,
+        node: Node<'_>,
+        name: Name<'_>,
+        hashes: &SuffixHashes,
+        labels: usize,
+    ) -> Position<'_> {
+        let node = Node {
+            zone: self,
+            id: node.id,
+        };
+        let exact = labels == hashes.label_count();
+        if node.has(OCCLUDED) {
+            return self.covering(node);
+        }
+        if node.has(CUT) {
+            return Position::Cut {
+                cut: node,
+                at: exact,
+            };
+        }
+        if exact {
+            return Position::Exact(node);
+        }
+        if node.has(DNAME) {
+            return Position::Below(node);
+        }
+        if node.has(WILDCARD_CHILD) {
+            let parent = &name.as_wire()[hashes.offset_of_suffix(labels, name)..];
+            let found = self.table.find(hashes.of_child(labels, b"*"), |id| {
+                let child = &self.nodes[id as usize];
+                let start = child.name as usize;
+                child.parent == node.id
+                    && usize::from(child.name_length) == parent.len() + 2
+                    && self.names[start..].starts_with(b"\x01*")
+            });
+            if let Some(id) = found {
+                return Position::Wildcard(Node { zone: self, id });
+            }
+        }
+        Position::Missing(node)
+    }
+
+    /// The topmost cut or DNAME above an occluded node.
+    fn covering(&self, node: Node<'_>) -> Position<'_> {
+        let mut above = self.nodes[node.id as usize].parent;
+        // A node that is not occluded itself and covers one is the topmost.
+        while above != NONE {
+            let data = &self.nodes[above as usize];
+            if data.flags & OCCLUDED == 0 {
+                if data.flags & CUT != 0 {
+                    return Position::Cut {
+                        cut: Node {
+                            zone: self,
+                            id: above,
+                        },
+                        at: false,
+                    };
+                }
+                if data.flags & DNAME != 0 {
+                    return Position::Below(Node {
+                        zone: self,
+                        id: above,
+                    });
+                }
+            }
+            above = data.parent;
+        }
+        Position::Missing(self.apex_node())
+    }
+
+    /// The node whose addresses `name` has: its own, or those of the wildcard that makes it.
+    /// `glue` tells whether names at or below a cut count.
+    pub(crate) fn host(&self, name: Name<'_>, hashes: &mut SuffixHashes, glue: bool) -> u32 {
+        if !name.is_at_or_below(self.apex()) {
+            return NONE;
+        }
+        hashes.compute(name);
+        match self.find(name, hashes) {
+            Position::Exact(node) | Position::Wildcard(node) => node.id,
+            Position::Cut { .. } if glue => self
+                .lookup(name, hashes, hashes.label_count())
+                .unwrap_or(NONE),
+            _ => NONE,
+        }
+    }
+}
