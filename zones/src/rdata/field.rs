@@ -138,16 +138,16 @@ impl Field {
             }
             Self::Period => push32(cx.out, number::period(&words.need(self.what())?)?),
             Self::Time => push32(cx.out, number::time(&words.need(self.what())?)?),
-            Self::Text => string::push_string(&words.need(self.what())?, cx)?,
+            Self::Text => string::push_string(&words.need(self.what())?, cx.out)?,
             Self::MaybeText => {
                 if let Some(word) = words.next()? {
-                    string::push_string(&word, cx)?;
+                    string::push_string(&word, cx.out)?;
                 }
             }
             Self::Texts => {
-                string::push_string(&words.need(self.what())?, cx)?;
+                string::push_strings(&words.need(self.what())?, cx)?;
                 while let Some(word) = words.next()? {
-                    string::push_string(&word, cx)?;
+                    string::push_strings(&word, cx)?;
                 }
             }
             Self::Rest => string::push_text(&words.need(self.what())?, cx.out)?,
@@ -197,15 +197,7 @@ impl Field {
             Self::Hip => gateway::read_hip(words, cx)?,
             Self::Program => {
                 push16(cx.out, mnemonic::rtype(&words.need(self.what())?)?.0);
-                Self::Texts.read(
-                    words,
-                    &mut Context {
-                        origin: cx.origin,
-                        long_strings: super::LongStrings::Split,
-                        out: cx.out,
-                        warnings: cx.warnings,
-                    },
-                )?;
+                Self::Texts.read(words, cx)?;
             }
         }
         // What takes the rest has no word of its own to be missing.

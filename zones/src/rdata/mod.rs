@@ -34,22 +34,11 @@ pub(crate) use words::{Mark, Word, Words};
 /// The longest record data.
 const MAX_RDATA: usize = 65_535;
 
-/// What to do with a character-string of more than 255 octets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LongStrings {
-    /// It is a fault, as in zone files.
-    Refuse,
-    /// It becomes several, as with the results of record programs.
-    Split,
-}
-
 /// What reading one record's data needs, and what it gives back beside the fault.
 #[derive(Debug)]
 pub(crate) struct Context<'c> {
     /// Completes relative names.
     pub(crate) origin: Option<Name<'c>>,
-    /// What to do with long strings.
-    pub(crate) long_strings: LongStrings,
     /// Takes the wire form.
     pub(crate) out: &'c mut Vec<u8>,
     /// Takes what looks wrong and is served all the same.
@@ -58,7 +47,8 @@ pub(crate) struct Context<'c> {
 
 /// Reads the data of one record of type `rtype` and appends its wire form to `out`. Names
 /// without a trailing dot are completed with `origin`. The generic form of RFC 3597
-/// (`\# 4 0a000001`) is read for every type.
+/// (`\# 4 0a000001`) is read for every type. A long string of a TXT record is cut into several,
+/// which programs that return long texts rely on.
 ///
 /// # Errors
 /// Text that is no data of this type; `out` is then as it was before.
@@ -68,16 +58,26 @@ pub fn parse(
     origin: Option<Name<'_>>,
     out: &mut Vec<u8>,
 ) -> Result<(), RdataFault> {
-    parse_one(rtype, text, origin, LongStrings::Refuse, out)
-}
-
-/// Reads what a record program returned: as [`parse`] with the root as origin, and with
-/// character-strings of more than 255 octets split.
-///
-/// # Errors
-/// Text that is no data of this type; `out` is then as it was before.
-pub fn parse_result(rtype: Type, text: &[u8], out: &mut Vec<u8>) -> Result<(), RdataFault> {
-    parse_one(rtype, text, Some(Name::ROOT), LongStrings::Split, out)
+    let begin = out.len();
+    let mut warnings = Vec::new();
+    let mut words = Words::of_data(text);
+    let mut cx = Context {
+        origin,
+        out,
+        warnings: &mut warnings,
+    };
+    let done = read(rtype, &mut words, &mut cx).and_then(|()| {
+        if words.offset() < text.len() {
+            let message = "the data ends before the text does";
+            return Err(RdataFault::new("extra-data", words.offset(), message)
+                .help("one record has one line; write `\\010` for a newline"));
+        }
+        Ok(())
+    });
+    if done.is_err() {
+        out.truncate(begin);
+    }
+    done
 }
 
 /// Whether `rdata` is well-formed data of type `rtype`: fields complete, names plain, nothing
@@ -128,36 +128,6 @@ pub(crate) fn read(
     schema::digest_is_long_enough(rtype, &cx.out[begin..], start)?;
     warning::look(rtype, &cx.out[begin..], start, cx.warnings);
     Ok(())
-}
-
-fn parse_one(
-    rtype: Type,
-    text: &[u8],
-    origin: Option<Name<'_>>,
-    long_strings: LongStrings,
-    out: &mut Vec<u8>,
-) -> Result<(), RdataFault> {
-    let begin = out.len();
-    let mut warnings = Vec::new();
-    let mut words = Words::of_data(text);
-    let mut cx = Context {
-        origin,
-        long_strings,
-        out,
-        warnings: &mut warnings,
-    };
-    let done = read(rtype, &mut words, &mut cx).and_then(|()| {
-        if words.offset() < text.len() {
-            let message = "the data ends before the text does";
-            return Err(RdataFault::new("extra-data", words.offset(), message)
-                .help("one record has one line; write `\\010` for a newline"));
-        }
-        Ok(())
-    });
-    if done.is_err() {
-        out.truncate(begin);
-    }
-    done
 }
 
 fn too_long(offset: usize) -> RdataFault {

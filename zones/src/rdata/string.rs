@@ -3,7 +3,7 @@
 use halfmoon_wire::{Name, NameBuf, NameError};
 
 use super::words::Word;
-use super::{Context, LongStrings, RdataFault, quoted};
+use super::{Context, RdataFault, quoted};
 
 /// The longest character-string.
 const MAX_STRING: usize = 255;
@@ -37,7 +37,22 @@ pub(crate) fn push_text(word: &Word<'_>, out: &mut Vec<u8>) -> Result<(), RdataF
 }
 
 /// Appends a word as a character-string: its length in one octet, and the octets.
-pub(super) fn push_string(word: &Word<'_>, cx: &mut Context<'_>) -> Result<(), RdataFault> {
+pub(super) fn push_string(word: &Word<'_>, out: &mut Vec<u8>) -> Result<(), RdataFault> {
+    let begin = out.len();
+    out.push(0);
+    push_text(word, out)?;
+    let length = out.len() - begin - 1;
+    out[begin] = u8::try_from(length).map_err(|_| {
+        let message = format!("a character-string of {length} octets");
+        RdataFault::new("string-too-long", word.at, message).help("255 octets are the most")
+    })?;
+    Ok(())
+}
+
+/// Appends a word as one of several character-strings. A long one is cut, as PowerDNS does and
+/// BIND, NSD and Knot do not: where the strings are joined by their reader, as in TXT, the cut
+/// changes nothing.
+pub(super) fn push_strings(word: &Word<'_>, cx: &mut Context<'_>) -> Result<(), RdataFault> {
     let begin = cx.out.len();
     cx.out.push(0);
     push_text(word, cx.out)?;
@@ -46,11 +61,11 @@ pub(super) fn push_string(word: &Word<'_>, cx: &mut Context<'_>) -> Result<(), R
         cx.out[begin] = octet;
         return Ok(());
     }
-    if cx.long_strings == LongStrings::Refuse {
-        let message = format!("a character-string of {length} octets");
-        return Err(RdataFault::new("string-too-long", word.at, message)
-            .help("cut it into quoted strings of at most 255 octets each"));
-    }
+    let message = format!("a character-string of {length} octets is cut into pieces of 255");
+    cx.warnings.push(
+        RdataFault::new("string-cut", word.at, message)
+            .help("other name servers refuse it; write several quoted strings"),
+    );
     let whole = cx.out.split_off(begin);
     push_split(&whole[1..], cx.out);
     Ok(())

@@ -112,7 +112,6 @@ fn read_generic(
     let mut warnings = Vec::new();
     let mut cx = rdata::Context {
         origin: None,
-        long_strings: rdata::LongStrings::Refuse,
         out: &mut *out,
         warnings: &mut warnings,
     };

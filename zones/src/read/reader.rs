@@ -9,7 +9,7 @@ use crate::rdata::{RdataFault, Words};
 use crate::{Fault, FileId, Files, Place};
 
 /// Records that all `$GENERATE` of one zone may make: a line of text is not to fill the memory.
-pub(super) const MAX_GENERATED: u32 = 1_000_000;
+pub(super) const MAX_GENERATED: u32 = 262_144;
 
 /// Reads one zone.
 pub(super) struct Reader<'r> {
@@ -99,11 +99,19 @@ impl<'r> Reader<'r> {
         let mut words = Words::new(text);
         let mut right = true;
         while words.begin() {
-            if let Err(fault) = self.line(&mut words, source) {
-                right = false;
-                self.error(fault, &words, source);
-            }
-            if let Some(fault) = words.leave() {
+            let fault = self.line(&mut words, source).err();
+            let unclosed = words.leave();
+            // What is not closed explains all that is wrong behind it.
+            let explained = |fault: &RdataFault| {
+                unclosed
+                    .as_ref()
+                    .is_some_and(|unclosed| unclosed.offset < fault.offset)
+            };
+            for fault in fault
+                .filter(|fault| !explained(fault))
+                .into_iter()
+                .chain(unclosed)
+            {
                 right = false;
                 self.error(fault, &words, source);
             }

@@ -4,7 +4,7 @@ use halfmoon_wire::{Class, Name, Type};
 
 use super::reader::{Reader, Source};
 use super::{Entry, MAX_TTL, program};
-use crate::rdata::{self, Context, LongStrings, RdataFault, Word, Words, quoted};
+use crate::rdata::{self, Context, RdataFault, Word, Words, quoted};
 use crate::{Place, ProgramSource};
 
 /// The TTL where nothing says any, as NSD and Knot have it.
@@ -49,7 +49,6 @@ impl Reader<'_> {
         } else {
             let mut cx = Context {
                 origin: Some(self.origin.as_name()),
-                long_strings: LongStrings::Refuse,
                 out: &mut self.rdata,
                 warnings: &mut self.warnings,
             };
