@@ -37,8 +37,6 @@ pub struct Config {
     pub geo: GeoConfig,
     /// EDNS options.
     pub edns: EdnsConfig,
-    #[serde(rename = "admin")]
-    _admin: Admin,
 }
 
 /// `[server]`: sockets and threads.
@@ -61,9 +59,6 @@ pub struct ServerConfig {
     /// How long a TCP connection may be without a query before it is closed; at least a millisecond.
     #[serde(deserialize_with = "value::positive_duration")]
     pub tcp_idle: Duration,
-    #[serde(deserialize_with = "value::no_proxy_protocol")]
-    #[serde(rename = "proxy_protocol_from")]
-    _proxy_protocol_from: (),
 }
 
 /// `[zones]`: where the zones are.
@@ -119,9 +114,6 @@ pub struct HealthConfig {
     pub rise: Option<NonZeroU32>,
     /// Which addresses may be probed at all.
     pub targets: TargetsConfig,
-    #[serde(deserialize_with = "value::no_health_state")]
-    #[serde(rename = "state")]
-    _state: (),
 }
 
 /// `[health] targets`: which addresses may be probed. An address has to be in `allow` and not
@@ -153,14 +145,6 @@ pub struct EdnsConfig {
     pub client_subnet: bool,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Admin {
-    #[serde(deserialize_with = "value::no_admin_listen")]
-    #[serde(rename = "listen")]
-    _listen: (),
-}
-
 impl Default for ServerConfig {
     fn default() -> Self {
         Self {
@@ -170,7 +154,6 @@ impl Default for ServerConfig {
             tcp_max: at_least_one(1000),
             tcp_max_per_address: at_least_one(100),
             tcp_idle: Duration::from_secs(10),
-            _proxy_protocol_from: (),
         }
     }
 }
@@ -195,7 +178,6 @@ impl Default for HealthConfig {
             fall: None,
             rise: None,
             targets: TargetsConfig::default(),
-            _state: (),
         }
     }
 }
@@ -246,7 +228,7 @@ impl Config {
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let mut config: Self =
             toml::from_str(text).map_err(|fault| error::locate(&fault, text, path))?;
-        let folder = path.parent().unwrap_or(Path::new(""));
+        let folder = path.parent().unwrap_or_else(|| Path::new(""));
         let anchored = |relative: &mut PathBuf| *relative = folder.join(&*relative);
         config.zones.path.iter_mut().for_each(anchored);
         config.geo.databases.iter_mut().for_each(anchored);
@@ -256,17 +238,15 @@ impl Config {
     /// Failures in a row before an endpoint is down: as set, or as the dialect has it.
     #[must_use]
     pub fn fall(&self) -> u32 {
-        self.health
-            .fall
-            .map_or(if self.is_powerdns() { 1 } else { 3 }, NonZeroU32::get)
+        let by_default = if self.is_powerdns() { 1 } else { 3 };
+        self.health.fall.map_or(by_default, NonZeroU32::get)
     }
 
     /// Successes in a row before an endpoint is up again: as set, or as the dialect has it.
     #[must_use]
     pub fn rise(&self) -> u32 {
-        self.health
-            .rise
-            .map_or(if self.is_powerdns() { 1 } else { 2 }, NonZeroU32::get)
+        let by_default = if self.is_powerdns() { 1 } else { 2 };
+        self.health.rise.map_or(by_default, NonZeroU32::get)
     }
 
     fn is_powerdns(&self) -> bool {

@@ -1,12 +1,11 @@
-//! Values with a form of their own: durations, sizes, addresses, networks; and the keys that are
-//! refused because nothing obeys them yet.
+//! Values with a form of their own: durations, sizes, addresses, networks.
 
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use ipnet::IpNet;
-use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, Visitor};
+use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
 /// The most threads that can be asked for.
 const MAX_THREADS: u16 = 1024;
@@ -189,30 +188,4 @@ pub(super) fn threads<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Er
             "{threads} threads cannot be; write a number from 0 (as many as fit the machine) to {MAX_THREADS}"
         ))),
     }
-}
-
-fn refuse<'de, D: Deserializer<'de>>(from: D, key: &str) -> Result<(), D::Error> {
-    IgnoredAny::deserialize(from)?;
-    Err(D::Error::custom(format_args!(
-        "{key} is not available yet; remove it"
-    )))
-}
-
-pub(super) fn no_health_state<'de, D: Deserializer<'de>>(from: D) -> Result<(), D::Error> {
-    refuse(from, "health.state")
-}
-
-pub(super) fn no_admin_listen<'de, D: Deserializer<'de>>(from: D) -> Result<(), D::Error> {
-    refuse(from, "admin.listen")
-}
-
-/// An empty list is what is done: no header is believed.
-pub(super) fn no_proxy_protocol<'de, D: Deserializer<'de>>(from: D) -> Result<(), D::Error> {
-    let networks = networks(from)?;
-    if networks.is_empty() {
-        return Ok(());
-    }
-    Err(D::Error::custom(
-        "server.proxy_protocol_from is not available yet; remove it",
-    ))
 }

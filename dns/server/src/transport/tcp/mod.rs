@@ -40,9 +40,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TcpLimits {
     /// Connections at a time.
-    pub connections: usize,
+    pub connections: u32,
     /// Connections at a time from one IPv4 address or one IPv6 /64.
-    pub per_address: usize,
+    pub per_address: u32,
     /// From one answer to the first octet of the next query.
     pub idle: Duration,
     /// From the first octet of a query to its last.

@@ -57,10 +57,10 @@ impl Registry {
         let mut connections = self.lock();
         let mut made_room = false;
         let own = connections.per_source.get(&source).copied().unwrap_or(0);
-        let is_full = if own >= limits.per_address {
+        let is_full = if own >= limits.per_address as usize {
             made_room = connections.evict(|open| open.source == source, limits.quiet, now);
             !made_room
-        } else if connections.open.len() >= limits.connections {
+        } else if connections.open.len() >= limits.connections as usize {
             made_room = connections.evict(|_| true, limits.quiet, now);
             !made_room
         } else {

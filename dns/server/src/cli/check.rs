@@ -1,0 +1,202 @@
+//! `halfmoon check`: all that is wrong with zones and their programs, without serving them.
+
+use std::ffi::OsStr;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use halfmoon_geo::Source;
+use halfmoon_healthcheck::Health;
+use halfmoon_zones::{Fault, FileReport, Files, Level, Loader};
+use serde::Serialize;
+
+use super::fail;
+use crate::config::{Config, Dialect};
+use crate::publish::Compile;
+use crate::serve::{lua_settings, targets};
+
+const EXAMPLES: &str = "\
+Examples:
+  halfmoon check zones/
+  halfmoon check zones/example.org.zone zones/example.net.zone
+  halfmoon check --format json zones/ | jq -r .message
+  halfmoon check --dialect powerdns zones/
+  halfmoon check /etc/halfmoon.toml                the configuration, and the zones it names
+
+Each fault is a line `file:line:column: level: what is wrong; what to write instead`, or with
+`--format json` an object a line with file, line, column, level, rule, message, help and zone.
+Exit status 1 if there are errors; warnings alone keep no zone from being served.";
+
+/// Say what is wrong with zone files and their programs
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// Zone files, folders of them (*.zone), configuration files (*.toml)
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+    /// How faults are printed
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
+    format: Format,
+    /// Whose defaults and quirks apply, instead of what the configuration says
+    #[arg(long, value_enum, value_name = "DIALECT")]
+    dialect: Option<Dialect>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// A line for people and editors
+    #[default]
+    Text,
+    /// A JSON object a line
+    Json,
+}
+
+/// What was found so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    files: usize,
+    records: u64,
+    errors: usize,
+    warnings: usize,
+}
+
+/// A fault as a machine reads it.
+#[derive(Debug, Serialize)]
+struct Line<'a> {
+    file: String,
+    line: u32,
+    column: u32,
+    level: String,
+    rule: &'static str,
+    message: &'a str,
+    help: Option<&'a str>,
+    zone: &'a str,
+}
+
+pub(super) fn run(args: &Args) -> ExitCode {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let mut tally = Tally::default();
+    for path in &args.paths {
+        let reports = match load(path, args.dialect) {
+            Ok(reports) => reports,
+            Err(why) => {
+                // What was found so far is worth reading.
+                let _ = out.flush();
+                return fail(why);
+            }
+        };
+        for report in &reports {
+            tally.add(report);
+            if print(&mut out, report, args.format).is_err() {
+                // Nobody reads on: `check | head`.
+                return tally.status();
+            }
+        }
+    }
+    let _ = out.flush();
+    if tally.files == 0 {
+        return fail(format_args!(
+            "{}: no zone files (*.zone) there",
+            args.paths[0].display()
+        ));
+    }
+    if args.format == Format::Text {
+        let _ = writeln!(io::stderr(), "{}", tally.summary());
+    }
+    tally.status()
+}
+
+fn load(path: &Path, dialect: Option<Dialect>) -> Result<Vec<FileReport>, String> {
+    let mut config = Config::default();
+    let mut zones = path.to_owned();
+    if path.extension() == Some(OsStr::new("toml")) {
+        config = Config::load(path).map_err(|fault| fault.to_string())?;
+        zones = config.zones.path.clone().ok_or_else(|| {
+            format!(
+                "{}: no zones are configured; set `zones.path`",
+                path.display()
+            )
+        })?;
+    }
+    if let Some(dialect) = dialect {
+        config.lua.dialect = dialect;
+    }
+    let geo = Source::open(config.geo.databases.clone()).map_err(|error| error.to_string())?;
+    let health = Health::unprobed(targets(&config));
+    let mut compile = Compile::new(lua_settings(&config, &geo), health);
+    let mut loader = Loader::new(zones.clone(), config.lua.insert_whitespace);
+    let loaded = loader.load(&mut compile);
+    Ok(loaded
+        .map_err(|error| format!("{}: {error}", zones.display()))?
+        .reports)
+}
+
+fn print(out: &mut impl Write, report: &FileReport, format: Format) -> io::Result<()> {
+    let zone = report.apex.to_string();
+    for fault in &report.faults {
+        match format {
+            Format::Text => writeln!(out, "{}", fault.display(&report.files))?,
+            Format::Json => {
+                serde_json::to_writer(&mut *out, &Line::new(fault, &report.files, &zone))?;
+                writeln!(out)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+impl<'a> Line<'a> {
+    fn new(fault: &'a Fault, files: &Files, zone: &'a str) -> Self {
+        Self {
+            file: files.path(fault.place.file).display().to_string(),
+            line: fault.place.line,
+            column: fault.place.column,
+            level: fault.level.to_string(),
+            rule: fault.rule,
+            message: &fault.message,
+            help: fault.help.as_deref(),
+            zone,
+        }
+    }
+}
+
+impl Tally {
+    fn add(&mut self, report: &FileReport) {
+        let of = |level| {
+            report
+                .faults
+                .iter()
+                .filter(|fault| fault.level == level)
+                .count()
+        };
+        self.files += 1;
+        self.records += u64::from(report.records);
+        self.errors += of(Level::Error);
+        self.warnings += of(Level::Warning);
+    }
+
+    fn summary(self) -> String {
+        let Self {
+            files,
+            records,
+            errors,
+            warnings,
+        } = self;
+        let many = |count: usize, what: &str| {
+            format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+        };
+        let (zones, errors) = (many(files, "zone"), many(errors, "error"));
+        format!(
+            "{zones}, {records} records: {errors}, {}",
+            many(warnings, "warning")
+        )
+    }
+
+    fn status(self) -> ExitCode {
+        if self.errors > 0 {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        }
+    }
+}

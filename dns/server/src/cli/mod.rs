@@ -1,0 +1,109 @@
+//! The command line: what each verb takes, and what it ends with.
+//!
+//! Exit status 0: done as asked. 1: `check` found errors. 2: it could not be done, and one line on
+//! standard error says why.
+
+use std::fmt;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::logging::{self, Filter, Format};
+
+mod check;
+mod demo;
+mod serve;
+mod signals;
+
+const EXAMPLES: &str = "\
+Examples:
+  halfmoon demo                            three regions to fail and heal, on this machine
+  halfmoon serve zones/                    serve the zone files in a folder
+  halfmoon serve /etc/halfmoon.toml        the same, and all that can be configured
+  halfmoon check zones/                    say what is wrong with them, without serving
+
+Exit status: 0 done as asked, 1 `check` found errors, 2 it could not be done.";
+
+/// An authoritative DNS server whose answers follow the health of what they point to
+#[derive(Debug, Parser)]
+#[command(name = "halfmoon", version, after_help = EXAMPLES, max_term_width = 100)]
+struct CommandLine {
+    #[command(flatten)]
+    log: LogArgs,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Log")]
+struct LogArgs {
+    /// What is logged to standard error: off, error, warn, info, debug, trace, or a list such as
+    /// `warn,halfmoon=debug` [environment: HALFMOON_LOG, RUST_LOG; default: info; for demo: warn]
+    #[arg(long, value_name = "LEVEL", global = true, value_parser = Filter::parse)]
+    log: Option<Filter>,
+    /// The form of log lines
+    #[arg(
+        long,
+        value_enum,
+        value_name = "FORMAT",
+        global = true,
+        default_value_t
+    )]
+    log_format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Serve(serve::Args),
+    Check(check::Args),
+    Demo(demo::Args),
+}
+
+/// Does what the command line of this process asks for.
+#[must_use]
+pub fn main() -> ExitCode {
+    // clap prints its own errors and ends with status 2 as we do.
+    let CommandLine { log, verb } = CommandLine::parse();
+    let by_default = if matches!(verb, Verb::Demo(_)) {
+        Filter::quiet()
+    } else {
+        Filter::default()
+    };
+    let filter = match log
+        .log
+        .map_or_else(Filter::from_environment, |filter| Ok(Some(filter)))
+    {
+        Ok(filter) => filter.unwrap_or(by_default),
+        Err(why) => return fail(why),
+    };
+    logging::start(&filter, log.log_format);
+    match verb {
+        Verb::Serve(args) => serve::run(args),
+        Verb::Check(args) => check::run(&args),
+        Verb::Demo(args) => demo::run(args),
+    }
+}
+
+/// Prints a line for people. Nobody reading is no reason to stop.
+fn say(line: impl fmt::Display) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// Says in one line why something cannot be done.
+fn fail(why: impl fmt::Display) -> ExitCode {
+    let _ = writeln!(io::stderr(), "halfmoon: {why}");
+    ExitCode::from(2)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::CommandLine;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        CommandLine::command().debug_assert();
+    }
+}

@@ -1,0 +1,100 @@
+//! `halfmoon serve`: a folder of zone files, or what a configuration file says.
+
+use std::ffi::OsStr;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use tokio::runtime::Builder;
+
+use super::signals::{Signals, Wish};
+use super::{fail, say};
+use crate::config::{self, Config};
+use crate::serve::Server;
+use crate::transport;
+
+const EXAMPLES: &str = "\
+Examples:
+  halfmoon serve zones/                            on 127.0.0.1:5300
+  halfmoon serve zones/ --listen 0.0.0.0:53 --listen '[::]:53'
+  halfmoon serve /etc/halfmoon.toml
+
+A change in the zone folder is loaded at once; SIGHUP makes it look. A zone that cannot be right
+leaves its old version in force. SIGINT and SIGTERM end the server, with status 0.";
+
+/// Serve a folder of zone files, or what a configuration file says
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct Args {
+    /// A folder of zone files (*.zone), or a configuration file (*.toml)
+    #[arg(value_name = "DIR|FILE.toml")]
+    path: PathBuf,
+    /// Listen here, over UDP and TCP, instead of where the configuration says; may be repeated.
+    /// Port 0 takes a free port
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = config::address)]
+    listen: Vec<SocketAddr>,
+}
+
+pub(super) fn run(args: Args) -> ExitCode {
+    match configuration(&args.path) {
+        Ok(mut config) => {
+            if !args.listen.is_empty() {
+                config.server.listen = args.listen;
+            }
+            serve(&config)
+        }
+        Err(why) => fail(why),
+    }
+}
+
+/// The configuration that a path means: a file's own, or the defaults with a folder of zones.
+pub(super) fn configuration(path: &Path) -> Result<Config, String> {
+    let shown = path.display();
+    let kind = std::fs::metadata(path).map_err(|error| format!("{shown}: {error}"))?;
+    if kind.is_dir() {
+        let mut config = Config::default();
+        config.zones.path = Some(path.to_owned());
+        return Ok(config);
+    }
+    if path.extension() != Some(OsStr::new("toml")) {
+        return Err(format!(
+            "{shown}: neither a folder of zone files nor a configuration; its name would end in .toml"
+        ));
+    }
+    Config::load(path).map_err(|fault| fault.to_string())
+}
+
+fn serve(config: &Config) -> ExitCode {
+    if let Err(error) = transport::raise_open_files() {
+        tracing::warn!(%error, "the limit on open files stays as it is");
+    }
+    let runtime = match Builder::new_current_thread().enable_io().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(error),
+    };
+    // Caught before the server starts: a signal during a long load ends it cleanly, too.
+    let signals = {
+        let _context = runtime.enter();
+        Signals::catch()
+    };
+    let mut signals = match signals {
+        Ok(signals) => signals,
+        Err(error) => return fail(error),
+    };
+    let server = match Server::start(config) {
+        Ok(server) => server,
+        Err(error) => return fail(error),
+    };
+    for address in server.addresses() {
+        say(format_args!("listening on {address}"));
+    }
+    runtime.block_on(async {
+        while signals.next().await == Wish::Reload {
+            tracing::info!("SIGHUP: looking at the zones again");
+            server.reload();
+        }
+    });
+    tracing::info!("ending");
+    server.shutdown();
+    ExitCode::SUCCESS
+}
