@@ -1,0 +1,374 @@
+//! What a program does, as far as its text tells: the checks that run at load.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use halfmoon_healthcheck::{Handle, Health};
+use halfmoon_wire::Type;
+use halfmoon_zones::{Level, ProgramSource};
+
+use crate::binder::{Binder, Checks, Held};
+use crate::eval::Bound;
+use crate::functions::options::{Options, Target};
+use crate::functions::{self, Function, Kind};
+use crate::globals;
+use crate::program::{Body, Program};
+use crate::remark::{Remark, nearest};
+use crate::rewrite::{Site, rewrite};
+use crate::syntax::{self, Call, Node, Script, Step};
+use crate::{Dialect, Settings};
+
+mod lower;
+mod prefetch;
+
+/// Compiles one program. `None`: it has errors.
+pub(crate) fn compile(
+    settings: &Settings,
+    health: &Health,
+    source: &ProgramSource,
+) -> (Option<Program>, Vec<Remark>) {
+    let mut analysis = Analysis {
+        settings,
+        health,
+        inner: source.inner,
+        remarks: Vec::new(),
+        sites: Vec::new(),
+        bound: Vec::new(),
+        handles: Vec::new(),
+        held: Held::default(),
+    };
+    let body = analysis.body(&source.text);
+    let Analysis {
+        remarks,
+        bound,
+        handles,
+        held,
+        ..
+    } = analysis;
+    let program = body.map(|body| Program {
+        id: next_id(),
+        inner: source.inner,
+        body,
+        sites: bound,
+        held,
+        handles,
+    });
+    (program, remarks)
+}
+
+impl Program {
+    /// A program that fails whenever it runs.
+    pub(crate) fn faulty(inner: Type, why: String) -> Self {
+        Self {
+            id: next_id(),
+            inner,
+            body: Body::Faulty(why),
+            sites: Vec::new(),
+            held: Held::default(),
+            handles: Vec::new(),
+        }
+    }
+}
+
+fn next_id() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
+struct Analysis<'a> {
+    settings: &'a Settings,
+    health: &'a Health,
+    inner: Type,
+    remarks: Vec<Remark>,
+    /// The calls that are bound, in order of text.
+    sites: Vec<Site>,
+    bound: Vec<Box<dyn Bound>>,
+    handles: Vec<Handle>,
+    held: Held,
+}
+
+impl Analysis<'_> {
+    fn body(&mut self, whole: &str) -> Option<Body> {
+        if self.inner == Type::LUA {
+            let message = "programs for include() are not available yet";
+            self.remarks
+                .push(Remark::error("lua-not-available", 0, message));
+            return None;
+        }
+        let (text, offset) = match whole.strip_prefix(';') {
+            Some(statements) => (statements, 1),
+            None => (whole, 0),
+        };
+        let is_expression = offset == 0;
+        let script = self.read(text, offset, is_expression)?;
+        self.names(&script);
+        self.calls(&script);
+        let plan = if self.settings.plans {
+            self.lower(&script)
+        } else {
+            None
+        };
+        // In the peer's dialect only what cannot be compiled at all keeps a program from running:
+        // a call that is never reached does no harm there.
+        let is_refused = self.settings.dialect == Dialect::Halfmoon
+            && self
+                .remarks
+                .iter()
+                .any(|remark| remark.level == Level::Error);
+        if is_refused {
+            return None;
+        }
+        if let Some(plan) = plan {
+            return Some(Body::Plan(plan));
+        }
+        self.code(text, offset, is_expression, &script)
+    }
+
+    fn read(&mut self, text: &str, offset: usize, is_expression: bool) -> Option<Script> {
+        let result = if is_expression {
+            let chunk = format!("{RETURN}{text}");
+            syntax::read(&chunk, -(RETURN.len() as isize))
+        } else {
+            syntax::read(text, offset as isize)
+        };
+        match result {
+            Ok(script) => Some(script),
+            Err(errors) => {
+                for (at, message) in errors {
+                    let mut remark = Remark::error("lua-syntax", at, message);
+                    if is_expression && text.trim_start().starts_with(';') {
+                        remark =
+                            remark.help("the `;` of a program with statements has to come first");
+                    }
+                    self.remarks.push(remark);
+                }
+                None
+            }
+        }
+    }
+
+    fn code(
+        &mut self,
+        text: &str,
+        offset: usize,
+        is_expression: bool,
+        script: &Script,
+    ) -> Option<Body> {
+        let (code, variables) = rewrite(text, offset, is_expression, script, &self.sites);
+        let compiler = mlua::chunk::Compiler::new()
+            .set_optimization_level(1)
+            .set_debug_level(1);
+        match compiler.compile(&code) {
+            Ok(bytecode) => Some(Body::Code {
+                bytecode: bytecode.into(),
+                variables,
+                assigns: !script.assigned.is_empty(),
+            }),
+            Err(error) => {
+                let (line, message) = complaint(&error);
+                let at = line_start(text, line) + offset;
+                self.remarks.push(Remark::error("lua-syntax", at, message));
+                None
+            }
+        }
+    }
+
+    /// Looks at every name that is no local.
+    fn names(&mut self, script: &Script) {
+        for (name, at) in &script.reads {
+            if script.is_assigned(name) || globals::is_known(name) {
+                continue;
+            }
+            self.remarks.push(unknown_name(name, *at, script));
+        }
+        for (library, field, at) in &script.fields {
+            let Some(members) = globals::members(library) else {
+                continue;
+            };
+            if script.is_assigned(library) || members.contains(&&**field) {
+                continue;
+            }
+            let message = format!("there is no {library}.{field}");
+            let remark = Remark::error("lua-unknown-name", *at, message);
+            self.remarks
+                .push(match nearest(field, members.iter().copied()) {
+                    Some(near) => remark.help(format!("write {library}.{near}")),
+                    None => remark,
+                });
+        }
+    }
+
+    /// Binds the calls of host functions whose arguments are all literal, and looks at the form of
+    /// the others.
+    fn calls(&mut self, script: &Script) {
+        let direct = returned(&script.body);
+        let mut sites = Vec::new();
+        for (number, call) in script.calls.iter().enumerate() {
+            let Some(function) = functions::find(&call.name) else {
+                continue;
+            };
+            // A name that is declared or assigned anywhere may stand for something else.
+            if call.local || script.is_bound(&call.name) {
+                continue;
+            }
+            let args: Vec<_> = call.args.iter().map(syntax::Expr::constant).collect();
+            match args.iter().cloned().collect::<Option<Vec<_>>>() {
+                Some(args) => {
+                    let bound = self.bind(function, call, &args, direct.contains(&number));
+                    sites.extend(bound.map(|bound| (number, bound)));
+                }
+                None => {
+                    self.form(function, call, &args);
+                    self.prefetch(function, call, script);
+                }
+            }
+        }
+        sites
+            .sort_by_key(|(number, _)| script.calls.get(*number).map_or(0, |call| call.span.start));
+        (self.sites, self.bound) = sites.into_iter().unzip();
+    }
+
+    fn bind(
+        &mut self,
+        function: &Function,
+        call: &Call,
+        args: &[crate::value::Arg],
+        direct: bool,
+    ) -> Option<Box<dyn Bound>> {
+        let mut binder = Binder {
+            settings: self.settings,
+            inner: self.inner,
+            direct,
+            checks: Checks::Load {
+                health: self.health,
+                handles: &mut self.handles,
+                held: &mut self.held,
+            },
+            remarks: Vec::new(),
+        };
+        let bound = function.bind(call.span.start, args, &mut binder);
+        self.remarks.append(&mut binder.remarks);
+        bound.ok()
+    }
+
+    fn form(&mut self, function: &Function, call: &Call, args: &[Option<crate::value::Arg>]) {
+        // The last argument may be more than one, or none.
+        let is_open = call
+            .args
+            .last()
+            .is_some_and(|last| matches!(last.node, Node::Opaque));
+        let mut given = args.to_vec();
+        while is_open && given.len() < function.required {
+            given.push(None);
+        }
+        if let Err(remark) = function.check(call.span.start, &given) {
+            self.remarks.push(remark);
+            return;
+        }
+        let target = if function.name == "ifportup" {
+            Target::Port
+        } else {
+            Target::Url
+        };
+        for (kind, arg) in function.parameters.iter().zip(args) {
+            if *kind != Kind::Options || arg.is_none() {
+                continue;
+            }
+            let mut binder = Binder {
+                settings: self.settings,
+                inner: self.inner,
+                direct: false,
+                checks: Checks::Form,
+                remarks: Vec::new(),
+            };
+            // What is wrong is among the remarks.
+            let _ = Options::read(arg.as_ref(), target, &mut binder);
+            self.remarks.append(&mut binder.remarks);
+        }
+    }
+}
+
+const RETURN: &str = "return ";
+
+fn unknown_name(name: &str, at: usize, script: &Script) -> Remark {
+    if functions::ABSENT.contains(&name) {
+        return Remark::error(
+            "lua-not-available",
+            at,
+            format!("{name} is not available yet"),
+        );
+    }
+    if globals::is_removed(name) {
+        let message = format!("there is no {name} in record programs");
+        return Remark::error("lua-unknown-name", at, message);
+    }
+    if matches!(name, "pickfirst" | "first") {
+        let message = format!("{name} is a selector, not a function");
+        return Remark::error("lua-unknown-name", at, message)
+            .help("write ifurlup(url, addresses, {selector='pickfirst'})");
+    }
+    let remark = Remark::error("lua-unknown-name", at, format!("nothing is called {name}"));
+    let near = nearest(name, script.bound.iter().map(|name| &**name));
+    match near.or_else(|| nearest(name, globals::all())) {
+        Some(near) => remark.help(format!("write {near}")),
+        None => remark,
+    }
+}
+
+/// The calls whose result is what the program returns.
+fn returned(steps: &[Step]) -> Vec<usize> {
+    let mut calls = Vec::new();
+    for step in steps {
+        match step {
+            Step::Return(results) => {
+                if let Some(first) = results.first() {
+                    results_of(first, &mut calls);
+                }
+            }
+            Step::If(arms, otherwise) => {
+                for (_, arm) in arms {
+                    calls.extend(returned(arm));
+                }
+                calls.extend(otherwise.iter().flat_map(|steps| returned(steps)));
+            }
+            Step::Opaque => {}
+        }
+    }
+    calls
+}
+
+fn results_of(expr: &syntax::Expr, calls: &mut Vec<usize>) {
+    match &expr.node {
+        Node::Call(number) => calls.push(*number),
+        Node::And(_, right) => results_of(right, calls),
+        Node::Or(left, right) => {
+            results_of(left, calls);
+            results_of(right, calls);
+        }
+        _ => {}
+    }
+}
+
+/// The line, from 1, and the message of `:2: unexpected …`.
+fn complaint(error: &mlua::Error) -> (usize, String) {
+    let mlua::Error::SyntaxError { message, .. } = error else {
+        return (1, error.to_string());
+    };
+    let rest = message
+        .split_once(':')
+        .map_or(message.as_str(), |(_, rest)| rest);
+    match rest.split_once(':') {
+        Some((line, text)) => (line.trim().parse().unwrap_or(1), text.trim().to_owned()),
+        None => (1, message.clone()),
+    }
+}
+
+/// Where a line starts, after its blanks.
+fn line_start(text: &str, line: usize) -> usize {
+    let start: usize = text
+        .split_inclusive('\n')
+        .take(line.saturating_sub(1))
+        .map(str::len)
+        .sum();
+    let rest = text.get(start..).unwrap_or("");
+    start + rest.len() - rest.trim_start().len()
+}

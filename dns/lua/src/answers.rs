@@ -1,0 +1,169 @@
+//! What an evaluation says, and what it read to say so.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::ops::Range;
+
+use crate::Client;
+
+/// What an evaluation read: decides what may be cached, and for whom.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub struct Reads(u8);
+
+impl Reads {
+    /// Verdicts of health checks.
+    pub const HEALTH: Self = Self(1);
+    /// Where the client is.
+    pub const PLACE: Self = Self(1 << 1);
+    /// Bits of the client's address; how many is in [`Answers::scope`].
+    pub const CLIENT: Self = Self(1 << 2);
+    /// Chance.
+    pub const CHANCE: Self = Self(1 << 3);
+    /// The clock.
+    pub const TIME: Self = Self(1 << 4);
+    /// The question's name, so that names under one wildcard differ.
+    pub const NAME: Self = Self(1 << 5);
+    /// How the query arrived: transport, local address, EDNS, the sender behind a client subnet.
+    pub const TRANSPORT: Self = Self(1 << 6);
+
+    const NAMES: [(Self, &'static str); 7] = [
+        (Self::HEALTH, "health"),
+        (Self::PLACE, "place"),
+        (Self::CLIENT, "client"),
+        (Self::CHANCE, "chance"),
+        (Self::TIME, "time"),
+        (Self::NAME, "name"),
+        (Self::TRANSPORT, "transport"),
+    ];
+
+    /// Whether all of `other` was read.
+    #[must_use]
+    pub const fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// Whether nothing was read: the answer is the same for everyone until the next load.
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl fmt::Debug for Reads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for Reads {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut separator = "";
+        for (_, name) in Self::NAMES.iter().filter(|(bit, _)| self.contains(*bit)) {
+            write!(f, "{separator}{name}")?;
+            separator = " ";
+        }
+        Ok(())
+    }
+}
+
+/// What was read so far, and how narrow the answer's scope has become.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Trace {
+    pub(crate) reads: Reads,
+    pub(crate) scope: u8,
+}
+
+impl Trace {
+    pub(crate) const fn read(&mut self, what: Reads) {
+        self.reads = self.reads.and(what);
+    }
+
+    /// `bits` of the client's address mattered.
+    pub(crate) fn client(&mut self, bits: u8) {
+        self.read(Reads::CLIENT);
+        self.scope = self.scope.max(bits);
+    }
+
+    /// Every known bit of the client's address mattered.
+    pub(crate) fn whole_client(&mut self, client: &Client) -> IpAddr {
+        self.client(client.known_bits());
+        client.best()
+    }
+}
+
+/// The answer of one evaluation. A worker keeps one and uses it again.
+#[derive(Debug, Default)]
+pub struct Answers {
+    octets: Vec<u8>,
+    ranges: Vec<Range<u32>>,
+    pub(crate) trace: Trace,
+}
+
+impl Answers {
+    /// Forgets everything, and keeps the memory.
+    pub fn clear(&mut self) {
+        self.octets.clear();
+        self.ranges.clear();
+        self.trace = Trace::default();
+    }
+
+    /// The record data in wire form, each once, in the order the program gave it.
+    pub fn rdatas(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.ranges.iter().map(|range| self.slice(range))
+    }
+
+    /// How many records there are. None is a NODATA answer.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.ranges.len()
+    }
+
+    /// Whether there are no records.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    /// What was read to come to the answer.
+    #[must_use]
+    pub const fn reads(&self) -> Reads {
+        self.trace.reads
+    }
+
+    /// The shortest prefix of the client's address whose every other address would have had the
+    /// same treatment, in the family of [`Client::best`]; 0 when the client did not matter. May be
+    /// longer than the source prefix the client gave (RFC 7871 section 7.2.1).
+    #[must_use]
+    pub const fn scope(&self) -> u8 {
+        self.trace.scope
+    }
+
+    /// Puts a record there unless it is there already.
+    pub(crate) fn push(&mut self, rdata: &[u8]) {
+        if self.ranges.iter().any(|range| self.slice(range) == rdata) {
+            return;
+        }
+        let start = self.octets.len() as u32;
+        self.octets.extend_from_slice(rdata);
+        self.ranges.push(start..self.octets.len() as u32);
+    }
+
+    /// Forgets the records after the first `count`.
+    pub(crate) fn truncate(&mut self, count: usize) {
+        self.ranges.truncate(count);
+        self.octets
+            .truncate(self.ranges.last().map_or(0, |range| range.end as usize));
+    }
+
+    fn slice(&self, range: &Range<u32>) -> &[u8] {
+        self.octets
+            .get(range.start as usize..range.end as usize)
+            .unwrap_or(&[])
+    }
+}

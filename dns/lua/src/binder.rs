@@ -1,0 +1,328 @@
+//! What a host function takes its arguments in with, at load and at run time alike.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use foldhash::fast::RandomState;
+use halfmoon_healthcheck::{Check, CheckId, Handle, Health, Refused as CheckRefused, Snapshot};
+use halfmoon_wire::Type;
+
+use crate::eval::Item;
+use crate::remark::Remark;
+use crate::value::{Arg, Table, Value};
+use crate::{Dialect, Settings, address, rdata};
+
+/// An argument is not taken; why is among the binder's remarks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refused;
+
+/// The checks a program holds because it names them in its text.
+pub(crate) type Held = HashMap<Check, CheckId, RandomState>;
+
+/// Where checks come from.
+#[derive(Debug)]
+pub(crate) enum Checks<'a> {
+    /// At load: they are held as long as the program is.
+    Load {
+        health: &'a Health,
+        handles: &'a mut Vec<Handle>,
+        held: &'a mut Held,
+    },
+    /// At run time: they are found, or asked for and unknown until then.
+    Run {
+        health: &'a Health,
+        snapshot: &'a Snapshot,
+        held: &'a Held,
+    },
+    /// Only the form of the arguments is looked at.
+    Form,
+}
+
+/// Takes arguments in, and notes what is wrong with them.
+#[derive(Debug)]
+pub(crate) struct Binder<'a> {
+    pub(crate) settings: &'a Settings,
+    /// The type of the record.
+    pub(crate) inner: Type,
+    /// Whether what the call returns is record data, and not something the program works on.
+    pub(crate) direct: bool,
+    pub(crate) checks: Checks<'a>,
+    pub(crate) remarks: Vec<Remark>,
+}
+
+impl Binder<'_> {
+    pub(crate) fn dialect(&self) -> Dialect {
+        self.settings.dialect
+    }
+
+    pub(crate) fn is_halfmoon(&self) -> bool {
+        self.dialect() == Dialect::Halfmoon
+    }
+
+    pub(crate) fn at_load(&self) -> bool {
+        !matches!(self.checks, Checks::Run { .. })
+    }
+
+    /// Notes what is wrong with an argument.
+    pub(crate) fn refuse(&mut self, arg: &Arg, message: impl Into<String>) -> Refused {
+        self.remarks
+            .push(Remark::error("lua-argument", arg.at, message));
+        Refused
+    }
+
+    /// The same, with what to write instead.
+    pub(crate) fn refuse_with(
+        &mut self,
+        arg: &Arg,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Refused {
+        self.remarks
+            .push(Remark::error("lua-argument", arg.at, message).help(help));
+        Refused
+    }
+
+    /// Notes what looks wrong and works all the same. Only at load is there anybody to read it.
+    pub(crate) fn warn(
+        &mut self,
+        rule: &'static str,
+        arg: &Arg,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) {
+        if self.at_load() {
+            self.remarks
+                .push(Remark::warning(rule, arg.at, message).help(help));
+        }
+    }
+
+    pub(crate) fn text<'v>(&mut self, arg: &'v Arg, what: &str) -> Result<Cow<'v, str>, Refused> {
+        match arg.value.as_text() {
+            Some(text) => Ok(text),
+            None => Err(self.refuse(
+                arg,
+                format!("{what} has to be a string, not {}", arg.value.kind()),
+            )),
+        }
+    }
+
+    pub(crate) fn integer(&mut self, arg: &Arg, what: &str) -> Result<i64, Refused> {
+        match arg.value.as_integer() {
+            Some(number) => Ok(number),
+            None => Err(self.refuse(
+                arg,
+                format!("{what} has to be an integer, not {}", shown(arg)),
+            )),
+        }
+    }
+
+    /// A table without names for keys.
+    pub(crate) fn list<'v>(&mut self, arg: &'v Arg, what: &str) -> Result<&'v [Arg], Refused> {
+        let Value::Table(Table { items, fields }) = &arg.value else {
+            let message = format!("{what} has to be a list, not {}", arg.value.kind());
+            return Err(match &arg.value {
+                Value::Text(_) => {
+                    self.refuse_with(arg, message, format!("write {{{}}}", shown(arg)))
+                }
+                _ => self.refuse(arg, message),
+            });
+        };
+        if let Some((key, _)) = fields.first() {
+            return Err(self.refuse(
+                key,
+                format!("{what} has to be a list; it has the key {}", shown(key)),
+            ));
+        }
+        if let Some(hole) = items.iter().find(|item| item.value == Value::Nil) {
+            return Err(self.refuse(hole, format!("{what} has a nil in it")));
+        }
+        Ok(items)
+    }
+
+    /// A list that is not empty.
+    pub(crate) fn full_list<'v>(&mut self, arg: &'v Arg, what: &str) -> Result<&'v [Arg], Refused> {
+        let items = self.list(arg, what)?;
+        if items.is_empty() {
+            return Err(self.refuse(arg, format!("{what} is empty")));
+        }
+        Ok(items)
+    }
+
+    /// A string or number that may become an answer. `None`: an address that a record of this type
+    /// cannot carry, which is left out so that one list serves A and AAAA.
+    pub(crate) fn item(&mut self, arg: &Arg) -> Result<Option<Item>, Refused> {
+        let text = self.text(arg, "a value")?.into_owned();
+        if self.is_other_family(&text) {
+            return Ok(None);
+        }
+        let mut data = Vec::new();
+        let rdata = match rdata::encode(self.inner, text.as_bytes(), &mut data) {
+            Ok(()) => Some(data.into()),
+            Err(why) => {
+                if self.direct && self.is_halfmoon() {
+                    return Err(self.no_data(arg, &text, &why));
+                }
+                None
+            }
+        };
+        Ok(Some(Item {
+            text: text.into_bytes().into(),
+            rdata,
+        }))
+    }
+
+    pub(crate) fn no_data(&mut self, arg: &Arg, text: &str, why: &str) -> Refused {
+        let inner = self.inner;
+        let message = format!("'{text}' is no data of a record of type {inner}: {why}");
+        match text
+            .split_once(' ')
+            .filter(|(head, _)| head.eq_ignore_ascii_case(&inner.to_string()))
+        {
+            Some((_, rest)) => self.refuse_with(
+                arg,
+                message,
+                format!("write '{rest}': the record says that it is {inner}"),
+            ),
+            None => self.refuse(arg, message),
+        }
+    }
+
+    fn is_other_family(&self, text: &str) -> bool {
+        let fits = match self.inner {
+            Type::A => IpAddr::is_ipv4,
+            Type::AAAA => IpAddr::is_ipv6,
+            _ => return false,
+        };
+        self.is_halfmoon() && text.parse().is_ok_and(|address: IpAddr| !fits(&address))
+    }
+
+    /// A list of strings that may become answers.
+    pub(crate) fn items(&mut self, arg: &Arg) -> Result<Vec<Item>, Refused> {
+        let args = self.full_list(arg, "the list")?;
+        let read: Vec<_> = args.iter().map(|arg| self.item(arg)).collect();
+        let items = read.into_iter().collect::<Result<Vec<_>, _>>()?;
+        let items: Vec<Item> = items.into_iter().flatten().collect();
+        self.some_left(arg, items.is_empty())?;
+        Ok(items)
+    }
+
+    pub(crate) fn some_left(&mut self, arg: &Arg, is_empty: bool) -> Result<(), Refused> {
+        if is_empty {
+            let message = format!("no address here fits a record of type {}", self.inner);
+            return Err(self.refuse(arg, message));
+        }
+        Ok(())
+    }
+
+    /// An address, with a port if it has one of its own. `None`: of the family this record cannot
+    /// carry.
+    pub(crate) fn address(&mut self, arg: &Arg) -> Result<Option<(IpAddr, Option<u16>)>, Refused> {
+        let text = self.text(arg, "an address")?;
+        let Some((address, port)) = address::parse(&text, self.dialect()) else {
+            let message = format!("'{text}' is not an address");
+            let last = text
+                .rsplit(' ')
+                .next()
+                .filter(|last| last.parse::<IpAddr>().is_ok());
+            return Err(match last {
+                Some(last) => self.refuse_with(
+                    arg,
+                    message,
+                    format!("write '{last}': the record says that it is {}", self.inner),
+                ),
+                None => self.refuse(arg, message),
+            });
+        };
+        if self.is_other_family(&address.to_string()) {
+            return Ok(None);
+        }
+        Ok(Some((address, port)))
+    }
+
+    /// The item that an address is in an answer.
+    pub(crate) fn address_item(&self, address: IpAddr) -> Item {
+        let text = address.to_string();
+        let rdata = rdata::of_address(self.inner, address).or_else(|| {
+            let mut data = Vec::new();
+            rdata::encode(self.inner, text.as_bytes(), &mut data)
+                .ok()
+                .map(|()| data.into())
+        });
+        Item {
+            text: text.into_bytes().into(),
+            rdata,
+        }
+    }
+
+    /// Where the verdict of a check is; `None` when it is not known, or never will be.
+    pub(crate) fn watch(&mut self, arg: &Arg, check: Check) -> Result<Option<CheckId>, Refused> {
+        match &mut self.checks {
+            Checks::Form => Ok(None),
+            Checks::Run {
+                health,
+                snapshot,
+                held,
+            } => {
+                if let Some(id) = held.get(&check) {
+                    return Ok(Some(*id));
+                }
+                let found = snapshot.find(&check);
+                if found.is_none() {
+                    health.request(check);
+                }
+                Ok(found)
+            }
+            Checks::Load {
+                health,
+                handles,
+                held,
+            } => {
+                if let Some(id) = held.get(&check) {
+                    return Ok(Some(*id));
+                }
+                match health.acquire(check.clone()) {
+                    Ok(handle) => {
+                        let id = handle.id();
+                        handles.push(handle);
+                        held.insert(check, id);
+                        Ok(Some(id))
+                    }
+                    Err(refused) => self.not_probed(arg, &refused),
+                }
+            }
+        }
+    }
+
+    fn not_probed(
+        &mut self,
+        arg: &Arg,
+        refused: &CheckRefused,
+    ) -> Result<Option<CheckId>, Refused> {
+        let help = "it is never probed and counts as not up";
+        match refused {
+            // What the operator forbids is not the fault of who wrote the zone.
+            CheckRefused::Target(_) => self.warn("lua-target", arg, refused.to_string(), help),
+            _ if self.is_halfmoon() => return Err(self.refuse(arg, refused.to_string())),
+            _ => self.warn("lua-check", arg, refused.to_string(), help),
+        }
+        Ok(None)
+    }
+}
+
+/// A value as it stands in a program, if it is short.
+pub(crate) fn shown(arg: &Arg) -> String {
+    match &arg.value {
+        Value::Text(octets) => {
+            let text = String::from_utf8_lossy(octets);
+            if text.len() > 60 {
+                "a long string".to_owned()
+            } else {
+                format!("'{text}'")
+            }
+        }
+        Value::Number(number) => crate::value::number_text(*number),
+        Value::Bool(truth) => truth.to_string(),
+        other => other.kind().to_owned(),
+    }
+}

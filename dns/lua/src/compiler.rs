@@ -1,0 +1,167 @@
+//! From text to program, once at load.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Weak};
+
+use foldhash::fast::RandomState;
+use halfmoon_healthcheck::Health;
+use halfmoon_wire::{Name, Type};
+use halfmoon_zones::{Fault, Level, ProgramSource};
+
+use crate::analysis::compile;
+use crate::program::Program;
+use crate::remark::Remark;
+use crate::{Dialect, Settings, syntax};
+
+/// How deep a program may nest.
+const DEEPEST: usize = 200;
+/// How deep and how long a program may be that is compiled on the caller's stack.
+const SHALLOW: (usize, usize) = (16, 4096);
+/// The stack that all others are compiled on. Only what is touched is taken.
+const STACK: usize = 64 << 20;
+
+/// Compiles programs. Equal programs become one, as long as somebody keeps it.
+#[derive(Debug)]
+pub struct Compiler {
+    settings: Settings,
+    health: Health,
+    known: HashMap<(Type, Box<str>), Known, RandomState>,
+    /// How many entries there may be before those whose programs are gone are looked for.
+    limit: usize,
+}
+
+#[derive(Debug)]
+struct Known {
+    program: Weak<Program>,
+    remarks: Vec<Remark>,
+}
+
+impl Compiler {
+    /// A compiler whose programs have their endpoints checked by `health`.
+    #[must_use]
+    pub fn new(settings: Settings, health: Health) -> Self {
+        Self {
+            settings,
+            health,
+            known: HashMap::default(),
+            limit: 1024,
+        }
+    }
+
+    /// Says whether a database with coordinates is loaded from now on.
+    pub fn with_coordinates(&mut self, coordinates: bool) {
+        if self.settings.coordinates != coordinates {
+            self.settings.coordinates = coordinates;
+            self.known.clear();
+        }
+    }
+
+    /// Compiles the program of a record at `owner` in `zone`, and starts the checks it names.
+    ///
+    /// Every fault goes to `faults`, with its place in the zone file. `None`: the program has
+    /// errors. In the peer's dialect they are warnings, and the program fails when it runs.
+    pub fn compile(
+        &mut self,
+        zone: Name<'_>,
+        owner: Name<'_>,
+        source: &ProgramSource,
+        faults: &mut Vec<Fault>,
+    ) -> Option<Arc<Program>> {
+        debug_assert!(owner.is_at_or_below(zone), "{owner} is outside {zone}");
+        let key = (source.inner, Box::from(source.text.as_str()));
+        if let Some(known) = self.known.get(&key)
+            && let Some(program) = known.program.upgrade()
+        {
+            faults.extend(known.remarks.iter().map(|remark| remark.at(source)));
+            return Some(program);
+        }
+        let (program, remarks) = self.compile_new(source);
+        faults.extend(remarks.iter().map(|remark| remark.at(source)));
+        if let Some(program) = &program {
+            self.forget();
+            self.known.insert(
+                key,
+                Known {
+                    program: Arc::downgrade(program),
+                    remarks,
+                },
+            );
+        }
+        program
+    }
+
+    /// Drops what is known of programs that nobody keeps, now and then.
+    fn forget(&mut self) {
+        if self.known.len() >= self.limit {
+            self.known
+                .retain(|_, known| known.program.strong_count() > 0);
+            self.limit = (self.known.len() * 2).max(1024);
+        }
+    }
+
+    fn compile_new(&self, source: &ProgramSource) -> (Option<Arc<Program>>, Vec<Remark>) {
+        let text = source.text.as_str();
+        let nesting = syntax::nesting(text);
+        let (program, mut remarks) = if text.len() > self.settings.source {
+            let message = format!(
+                "the program has {} octets, more than {}",
+                text.len(),
+                self.settings.source
+            );
+            (None, vec![Remark::error("lua-too-long", 0, message)])
+        } else if nesting > DEEPEST {
+            let message = "brackets, blocks or operators nest too deep";
+            (None, vec![Remark::error("lua-too-deep", 0, message)])
+        } else {
+            self.compile_guarded(source, nesting)
+        };
+        if self.settings.dialect == Dialect::PowerDns {
+            let why = remarks.iter().find(|remark| remark.level == Level::Error);
+            let why = why.map_or_else(String::new, |remark| remark.message.clone());
+            for remark in &mut remarks {
+                remark.level = Level::Warning;
+            }
+            let program = program.unwrap_or_else(|| Program::faulty(source.inner, why));
+            return (Some(Arc::new(program)), remarks);
+        }
+        (program.map(Arc::new), remarks)
+    }
+
+    /// Compiles on a stack that is large enough, and survives a parser that gives up.
+    fn compile_guarded(
+        &self,
+        source: &ProgramSource,
+        nesting: usize,
+    ) -> (Option<Program>, Vec<Remark>) {
+        let gave_up = || {
+            (
+                None,
+                vec![Remark::error(
+                    "lua-syntax",
+                    0,
+                    "the program cannot be parsed",
+                )],
+            )
+        };
+        let work = || {
+            let work = AssertUnwindSafe(|| compile(&self.settings, &self.health, source));
+            catch_unwind(work).unwrap_or_else(|_| gave_up())
+        };
+        if nesting <= SHALLOW.0 && source.text.len() <= SHALLOW.1 {
+            return work();
+        }
+        std::thread::scope(|scope| {
+            let thread = std::thread::Builder::new()
+                .name("compile".to_owned())
+                .stack_size(STACK);
+            match thread.spawn_scoped(scope, work) {
+                Ok(thread) => thread.join().unwrap_or_else(|_| gave_up()),
+                Err(why) => {
+                    let message = format!("no thread to compile the program on: {why}");
+                    (None, vec![Remark::error("lua-syntax", 0, message)])
+                }
+            }
+        })
+    }
+}

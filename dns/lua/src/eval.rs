@@ -1,0 +1,238 @@
+//! One evaluation of a host function, shared by plans and the virtual machine.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use fastrand::Rng;
+use foldhash::fast::RandomState;
+use halfmoon_geo::{Attribute, Geo, Location};
+use halfmoon_healthcheck::{CheckId, Health, Snapshot, State};
+use halfmoon_wire::Name;
+
+use crate::answers::{Reads, Trace};
+use crate::{Client, Dialect};
+
+/// What one evaluation may look at.
+#[derive(Clone, Copy, Debug)]
+pub struct Context<'a> {
+    /// The name in question, or the alias's target that is looked up now.
+    pub qname: Name<'a>,
+    /// The apex of the record's zone.
+    pub zone: Name<'a>,
+    /// Who asks.
+    pub client: &'a Client,
+    /// Where addresses are.
+    pub geo: &'a Arc<Geo>,
+    /// What is known of endpoints.
+    pub health: &'a Arc<Snapshot>,
+    /// Where checks that a program computes are asked for.
+    pub requests: &'a Health,
+}
+
+/// A host function whose arguments were checked and taken in.
+pub(crate) trait Bound: fmt::Debug + Send + Sync {
+    /// The strings it chooses from.
+    fn items(&self) -> &[Item] {
+        &[]
+    }
+
+    /// Chooses. Takes no lock, does not wait, and allocates nothing once its buffers have grown.
+    ///
+    /// # Errors
+    /// Why nothing can be chosen.
+    fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str>;
+}
+
+/// A string that may be an answer, and the record data it spells, if it spells any.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Item {
+    pub(crate) text: Box<[u8]>,
+    pub(crate) rdata: Option<Box<[u8]>>,
+}
+
+/// What a host function returned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// A boolean.
+    Bool(bool),
+    /// A table of the items whose numbers are in [`Scratch::chosen`].
+    Many,
+    /// The item of this number, as a string.
+    One(usize),
+    /// The string in [`Scratch::text`].
+    Text,
+}
+
+/// What evaluations of one thread share, so that none of them allocates.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    pub(crate) chosen: Vec<u32>,
+    pub(crate) text: String,
+    /// Record data on its way into an answer.
+    pub(crate) data: Vec<u8>,
+    pub(crate) random: Rng,
+    pub(crate) places: Places,
+}
+
+/// Where candidates are; the databases are asked once for each.
+#[derive(Debug, Default)]
+pub(crate) struct Places {
+    generation: u64,
+    known: HashMap<IpAddr, Location, RandomState>,
+}
+
+/// How many candidates are remembered.
+const PLACES: usize = 8192;
+/// Where what is nowhere is, as on the peer.
+const NOWHERE: Location = Location { lat: 0.0, lon: 0.0 };
+
+impl Places {
+    fn locate(&mut self, geo: &Geo, dialect: Dialect, address: IpAddr) -> Location {
+        if self.generation != geo.generation() {
+            self.generation = geo.generation();
+            self.known.clear();
+        }
+        if let Some(place) = self.known.get(&address) {
+            return *place;
+        }
+        let place = locate(geo, dialect, address).0;
+        if self.known.len() >= PLACES {
+            self.known.clear();
+        }
+        self.known.insert(address, place);
+        place
+    }
+}
+
+/// Where an address is, and for how long a prefix that holds.
+fn locate(geo: &Geo, dialect: Dialect, address: IpAddr) -> (Location, u8) {
+    let found = match dialect {
+        Dialect::Halfmoon => geo.location(address),
+        Dialect::PowerDns => geo.location_with_accuracy(address),
+    };
+    (found.value.unwrap_or(NOWHERE), found.prefix)
+}
+
+/// What a bound function evaluates with.
+#[derive(Debug)]
+pub(crate) struct Eval<'a> {
+    pub(crate) client: &'a Client,
+    pub(crate) qname: Name<'a>,
+    pub(crate) geo: &'a Geo,
+    pub(crate) health: &'a Snapshot,
+    pub(crate) trace: &'a mut Trace,
+    pub(crate) scratch: &'a mut Scratch,
+}
+
+impl<'a> Eval<'a> {
+    pub(crate) fn new(cx: &Context<'a>, trace: &'a mut Trace, scratch: &'a mut Scratch) -> Self {
+        Self {
+            client: cx.client,
+            qname: cx.qname,
+            geo: cx.geo,
+            health: cx.health,
+            trace,
+            scratch,
+        }
+    }
+
+    /// The client's address, all known bits of which matter from now on.
+    pub(crate) fn whole_client(&mut self) -> IpAddr {
+        self.trace.whole_client(self.client)
+    }
+
+    /// What is known of a check.
+    pub(crate) fn state(&mut self, check: Option<CheckId>) -> State {
+        self.trace.read(Reads::HEALTH);
+        check.map_or(State::Unknown, |id| self.health.verdict(id).state)
+    }
+
+    /// A number below `bound`, each equally likely; 0 for 0.
+    pub(crate) fn random(&mut self, bound: usize) -> usize {
+        if bound < 2 {
+            return 0;
+        }
+        self.trace.read(Reads::CHANCE);
+        self.scratch.random.usize(..bound)
+    }
+
+    /// What the databases say of the client.
+    pub(crate) fn client_attribute(&mut self, attribute: Attribute) -> Option<&'a str> {
+        let found = self.geo.text(attribute, self.client.best());
+        self.place(found.prefix);
+        found.value
+    }
+
+    /// The client's autonomous system.
+    pub(crate) fn client_asn(&mut self) -> Option<u32> {
+        let found = self.geo.asn(self.client.best());
+        self.place(found.prefix);
+        found.value
+    }
+
+    /// Where the client is; 0, 0 if that is not known.
+    pub(crate) fn client_location(&mut self, dialect: Dialect) -> Location {
+        let (place, prefix) = locate(self.geo, dialect, self.client.best());
+        self.place(prefix);
+        place
+    }
+
+    fn place(&mut self, prefix: u8) {
+        self.trace.read(Reads::PLACE);
+        self.trace.client(prefix);
+    }
+
+    /// Which of the addresses numbered in [`Scratch::chosen`] is closest to the client, as a place
+    /// in that list. Ties are left to chance.
+    pub(crate) fn closest(&mut self, addresses: &[IpAddr], dialect: Dialect) -> usize {
+        if self.scratch.chosen.len() < 2 {
+            return 0;
+        }
+        let home = self.client_location(dialect);
+        let mut best = f64::INFINITY;
+        let mut ties = 0;
+        for number in &self.scratch.chosen {
+            let far = self
+                .scratch
+                .places
+                .far(self.geo, dialect, addresses, *number, home);
+            if far < best {
+                (best, ties) = (far, 1);
+            } else if far == best {
+                ties += 1;
+            }
+        }
+        let mut skip = self.random(ties);
+        for (place, number) in self.scratch.chosen.iter().enumerate() {
+            let far = self
+                .scratch
+                .places
+                .far(self.geo, dialect, addresses, *number, home);
+            if far == best {
+                if skip == 0 {
+                    return place;
+                }
+                skip -= 1;
+            }
+        }
+        0
+    }
+}
+
+impl Places {
+    fn far(
+        &mut self,
+        geo: &Geo,
+        dialect: Dialect,
+        addresses: &[IpAddr],
+        number: u32,
+        home: Location,
+    ) -> f64 {
+        let Some(address) = addresses.get(number as usize) else {
+            return f64::INFINITY;
+        };
+        halfmoon_geo::degrees_squared(home, self.locate(geo, dialect, *address))
+    }
+}

@@ -1,0 +1,42 @@
+//! `pickhashed`: one value, the same for the same client.
+
+use crate::binder::{Binder, Refused};
+use crate::burtle;
+use crate::eval::{Bound, Eval, Item, Outcome};
+use crate::functions::{Function, Gives, Kind};
+use crate::value::Arg;
+
+pub(super) const PICKHASHED: Function = Function {
+    name: "pickhashed",
+    usage: "pickhashed({'192.0.2.1', '192.0.2.2'})",
+    parameters: &[Kind::Table],
+    required: 1,
+    gives: Gives::Text,
+    bind,
+};
+
+#[derive(Debug)]
+struct Hashed(Vec<Item>);
+
+fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused> {
+    let [list] = args else { return Err(Refused) };
+    Ok(Box::new(Hashed(binder.items(list)?)))
+}
+
+impl Bound for Hashed {
+    fn items(&self) -> &[Item] {
+        &self.0
+    }
+
+    fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {
+        Ok(Outcome::One(of_client(eval, self.0.len())))
+    }
+}
+
+/// Which of `count` the client's address stands for.
+pub(super) fn of_client(eval: &mut Eval<'_>, count: usize) -> usize {
+    if count < 2 {
+        return 0;
+    }
+    burtle::hash_address(eval.whole_client()) as usize % count
+}

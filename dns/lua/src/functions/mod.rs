@@ -1,0 +1,207 @@
+//! The host functions: one table, one file for each family.
+//!
+//! A function says what it is called, what it takes and gives, and how its arguments are taken in
+//! ([`Function::bind`]); what comes out evaluates without Lua ([`Bound::eval`]). A call with literal
+//! arguments is bound at load. Any other is bound when it runs, by the same code.
+
+mod all;
+mod closest;
+mod codes;
+mod consistent;
+mod hashed;
+mod ifportup;
+mod ifup;
+mod ifurlextup;
+pub(crate) mod ifurlup;
+mod lookup;
+mod masks;
+pub(crate) mod options;
+mod places;
+mod random;
+mod sample;
+mod selfweighted;
+mod weighted;
+
+use crate::binder::{Binder, Refused};
+use crate::eval::Bound;
+use crate::remark::Remark;
+use crate::value::{Arg, Value};
+
+/// A host function.
+#[derive(Debug)]
+pub(crate) struct Function {
+    pub(crate) name: &'static str,
+    /// How it is called, for people.
+    pub(crate) usage: &'static str,
+    pub(crate) parameters: &'static [Kind],
+    /// How many of the parameters have to be given.
+    pub(crate) required: usize,
+    pub(crate) gives: Gives,
+    pub(crate) bind: fn(&[Arg], &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused>,
+}
+
+/// What a parameter takes, as far as can be told without its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A string or a number.
+    Text,
+    /// A table.
+    Table,
+    /// A table of options.
+    Options,
+    /// A string, a number or a list of them.
+    OneOrMore,
+}
+
+/// What a function returns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Gives {
+    /// A string.
+    Text,
+    /// A table of strings.
+    Table,
+    /// A boolean.
+    Truth,
+}
+
+/// Every host function there is.
+pub(crate) const FUNCTIONS: &[&Function] = &[
+    &all::ALL,
+    &closest::PICKCLOSEST,
+    &codes::CONTINENT_CODE,
+    &codes::COUNTRY_CODE,
+    &codes::REGION_CODE,
+    &codes::LATLON,
+    &consistent::PICKCHASHED,
+    &hashed::PICKHASHED,
+    &ifportup::IFPORTUP,
+    &ifurlextup::IFURLEXTUP,
+    &ifurlup::IFURLUP,
+    &lookup::GEOIPLOOKUP,
+    &masks::NETMASK,
+    &masks::VIEW,
+    &places::ASNUM,
+    &places::CONTINENT,
+    &places::COUNTRY,
+    &places::REGION,
+    &random::PICKRANDOM,
+    &sample::PICKRANDOMSAMPLE,
+    &selfweighted::PICKSELFWEIGHTED,
+    &weighted::PICKNAMEHASHED,
+    &weighted::PICKWHASHED,
+    &weighted::PICKWRANDOM,
+];
+
+/// What the peer has and we do not have yet.
+pub(crate) const ABSENT: &[&str] = &[
+    "closestMagic",
+    "createForward",
+    "createForward6",
+    "createReverse",
+    "createReverse6",
+    "dblookup",
+    "filterForward",
+    "include",
+    "latlonMagic",
+    "latlonloc",
+    "newCAFromRaw",
+    "newCAS",
+    "newDR",
+    "newDRR",
+    "newNMG",
+    "newQType",
+    "pdnslog",
+    "pdnsrandom",
+    "report",
+    "resolve",
+];
+
+/// The function of this name.
+pub(crate) fn find(name: &str) -> Option<&'static Function> {
+    FUNCTIONS
+        .iter()
+        .find(|function| function.name == name)
+        .copied()
+}
+
+impl Function {
+    /// Whether so many arguments, of these kinds, can be right. `None` is an argument that is not
+    /// known before the program runs.
+    ///
+    /// # Errors
+    /// The first thing that cannot.
+    pub(crate) fn check(&self, at: usize, args: &[Option<Arg>]) -> Result<(), Remark> {
+        for (kind, arg) in self.parameters.iter().zip(args) {
+            let Some(arg) = arg else { continue };
+            let fits = match (kind, &arg.value) {
+                (_, Value::Nil) => true,
+                (Kind::Text, value) => matches!(value, Value::Text(_) | Value::Number(_)),
+                (Kind::Table | Kind::Options, value) => matches!(value, Value::Table(_)),
+                (Kind::OneOrMore, value) => {
+                    matches!(value, Value::Table(_) | Value::Text(_) | Value::Number(_))
+                }
+            };
+            if !fits {
+                let message = format!("{} does not take {} here", self.name, arg.value.kind());
+                return Err(Remark::error("lua-signature", arg.at, message).help(self.help(args)));
+            }
+        }
+        let given = args.len();
+        if given > self.parameters.len() || given < self.required {
+            let much = if given < self.required { "few" } else { "many" };
+            let message = format!("too {much} arguments for {}: {given}", self.name);
+            return Err(Remark::error("lua-signature", at, message).help(self.help(args)));
+        }
+        Ok(())
+    }
+
+    fn help(&self, args: &[Option<Arg>]) -> String {
+        let first = args
+            .first()
+            .and_then(Option::as_ref)
+            .and_then(|arg| arg.value.as_text());
+        match first {
+            // A selector's name where the health function's belongs.
+            Some(url) if self.name.starts_with("pick") && url.contains("://") => {
+                format!(
+                    "write ifurlup('{url}', addresses, {{selector='{}'}})",
+                    self.selector()
+                )
+            }
+            _ => format!("write {}", self.usage),
+        }
+    }
+
+    fn selector(&self) -> &'static str {
+        match self.name {
+            "pickclosest" => "pickclosest",
+            "pickhashed" | "pickwhashed" | "pickchashed" => "hashed",
+            _ => "random",
+        }
+    }
+
+    /// Takes arguments in.
+    ///
+    /// # Errors
+    /// Something about them is not right; the binder's remarks say what.
+    pub(crate) fn bind(
+        &self,
+        at: usize,
+        args: &[Arg],
+        binder: &mut Binder<'_>,
+    ) -> Result<Box<dyn Bound>, Refused> {
+        // A nil at the end is an argument left out.
+        let trailing = args
+            .iter()
+            .rev()
+            .take_while(|arg| arg.value == Value::Nil)
+            .count();
+        let args = args.get(..args.len() - trailing).unwrap_or(args);
+        let known: Vec<Option<Arg>> = args.iter().cloned().map(Some).collect();
+        if let Err(remark) = self.check(at, &known) {
+            binder.remarks.push(remark);
+            return Err(Refused);
+        }
+        (self.bind)(args, binder)
+    }
+}

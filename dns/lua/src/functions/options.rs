@@ -1,0 +1,327 @@
+//! The options of the functions that answer with what is up.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use halfmoon_healthcheck::{Certificate, Pace};
+
+use crate::Dialect;
+use crate::address;
+use crate::binder::{Binder, Refused, shown};
+use crate::remark::nearest;
+use crate::value::{Arg, Table, Value};
+
+/// How some of the addresses in question are chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Selector {
+    /// Every one.
+    All,
+    /// The one closest to the client.
+    Closest,
+    /// None, which makes a NODATA answer.
+    Empty,
+    /// The first in the order written.
+    First,
+    /// One, the same for the same client.
+    Hashed,
+    /// One, each equally likely.
+    #[default]
+    Random,
+}
+
+const SELECTORS: [(&str, Selector); 7] = [
+    ("all", Selector::All),
+    ("empty", Selector::Empty),
+    ("first", Selector::First),
+    ("hashed", Selector::Hashed),
+    ("pickclosest", Selector::Closest),
+    ("pickfirst", Selector::First),
+    ("random", Selector::Random),
+];
+
+/// Options that go with every check.
+const COMMON: [&str; 9] = [
+    "backupSelector",
+    "failOnIncompleteCheck",
+    "fall",
+    "interval",
+    "minimumFailures",
+    "rise",
+    "selector",
+    "source",
+    "timeout",
+];
+
+/// Options that only checks of URLs have.
+const OF_URLS: [&str; 6] = [
+    "byteslimit",
+    "headers",
+    "httpcode",
+    "stringmatch",
+    "tls",
+    "useragent",
+];
+
+/// What is probed, as far as options go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    Port,
+    Url,
+}
+
+/// The options of one call.
+#[derive(Clone, Debug)]
+pub(crate) struct Options {
+    /// `None`: not given.
+    pub(crate) selector: Option<Selector>,
+    pub(crate) backup: Selector,
+    pub(crate) source: Option<IpAddr>,
+    pub(crate) pace: Pace,
+    /// Whether it is an error when nothing is known of any address yet.
+    pub(crate) fails_unknown: bool,
+    pub(crate) string_match: Option<String>,
+    pub(crate) user_agent: Option<String>,
+    pub(crate) byte_limit: u64,
+    pub(crate) http_code: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) certificate: Certificate,
+}
+
+impl Options {
+    /// Reads the table of options, if it is given.
+    pub(crate) fn read(
+        arg: Option<&Arg>,
+        target: Target,
+        binder: &mut Binder<'_>,
+    ) -> Result<Self, Refused> {
+        let mut options = Self {
+            selector: None,
+            backup: Selector::default(),
+            source: None,
+            pace: binder.settings.pace,
+            fails_unknown: false,
+            string_match: None,
+            user_agent: None,
+            byte_limit: 0,
+            http_code: 200,
+            headers: Vec::new(),
+            certificate: match binder.dialect() {
+                Dialect::Halfmoon => Certificate::Verified,
+                Dialect::PowerDns => Certificate::Any,
+            },
+        };
+        let Some(arg) = arg else {
+            return Ok(options);
+        };
+        let Value::Table(Table { items, fields }) = &arg.value else {
+            return Ok(options);
+        };
+        if let Some(item) = items.first() {
+            let message = format!("{} is no option: it has no name", shown(item));
+            return Err(binder.refuse_with(item, message, "write {selector='all'}"));
+        }
+        let mut result = Ok(());
+        for (key, value) in fields {
+            // All of them are looked at, so that all that is wrong is told at once.
+            result = options.read_one(key, value, target, binder).and(result);
+        }
+        result.map(|()| options)
+    }
+
+    fn read_one(
+        &mut self,
+        key: &Arg,
+        value: &Arg,
+        target: Target,
+        binder: &mut Binder<'_>,
+    ) -> Result<(), Refused> {
+        let name = binder.text(key, "the name of an option")?;
+        if value.value == Value::Nil {
+            return Ok(());
+        }
+        if target == Target::Port && OF_URLS.contains(&&*name) {
+            return if binder.is_halfmoon() {
+                Err(binder.refuse(key, format!("{name} is an option of checks by URL")))
+            } else {
+                Ok(())
+            };
+        }
+        match &*name {
+            "selector" => self.selector = Some(selector(value, binder)?),
+            "backupSelector" => self.backup = selector(value, binder)?,
+            "source" => self.source = Some(source(value, binder)?),
+            "timeout" => self.pace.timeout = seconds(value, binder)?,
+            "interval" => {
+                let interval = seconds(value, binder)?;
+                if !interval.is_zero() {
+                    self.pace.interval = interval;
+                }
+            }
+            "fall" | "minimumFailures" => self.pace.fall = count(value, binder)?,
+            "rise" => self.pace.rise = count(value, binder)?,
+            "failOnIncompleteCheck" => self.fails_unknown = truth(value, binder)?,
+            "stringmatch" => self.string_match = Some(binder.text(value, &name)?.into_owned()),
+            "useragent" => self.user_agent = Some(binder.text(value, &name)?.into_owned()),
+            "byteslimit" => self.byte_limit = natural(value, binder)?,
+            "httpcode" => self.http_code = status(value, binder)?,
+            "headers" => self.headers = headers(value, binder)?,
+            "tls" if binder.is_halfmoon() => self.certificate = tls(value, binder)?,
+            _ if binder.is_halfmoon() => return Err(unknown(&name, key, target, binder)),
+            // The peer takes no notice of options that it does not know.
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+fn unknown(name: &str, key: &Arg, target: Target, binder: &mut Binder<'_>) -> Refused {
+    let of_urls = if target == Target::Url {
+        OF_URLS.as_slice()
+    } else {
+        &[]
+    };
+    let known = COMMON.iter().chain(of_urls).copied();
+    let message = format!("there is no option {name}");
+    match nearest(name, known.clone()) {
+        Some(near) => binder.refuse_with(key, message, format!("write {near}")),
+        None => {
+            let known: Vec<&str> = known.collect();
+            binder.refuse_with(key, message, format!("options are {}", known.join(", ")))
+        }
+    }
+}
+
+fn selector(arg: &Arg, binder: &mut Binder<'_>) -> Result<Selector, Refused> {
+    let name = binder.text(arg, "a selector")?;
+    if let Some((_, selector)) = SELECTORS.iter().find(|(known, _)| *known == name) {
+        let is_ours = *selector == Selector::First;
+        if is_ours && binder.dialect() == Dialect::PowerDns {
+            let message = format!("the peer has no selector '{name}' and picks one at random");
+            binder.warn(
+                "lua-selector",
+                arg,
+                message,
+                "dialect \"halfmoon\" picks the first",
+            );
+            return Ok(Selector::Random);
+        }
+        return Ok(*selector);
+    }
+    let known = SELECTORS.map(|(known, _)| known);
+    let message = format!("there is no selector '{name}'");
+    let help = match nearest(&name, known) {
+        Some(near) => format!("write '{near}'"),
+        None => format!("selectors are {}", known.join(", ")),
+    };
+    if binder.is_halfmoon() {
+        return Err(binder.refuse_with(arg, message, help));
+    }
+    binder.warn(
+        "lua-selector",
+        arg,
+        format!("{message}: one is picked at random"),
+        help,
+    );
+    Ok(Selector::Random)
+}
+
+fn source(arg: &Arg, binder: &mut Binder<'_>) -> Result<IpAddr, Refused> {
+    let text = binder.text(arg, "source")?;
+    match address::parse(&text, binder.dialect()) {
+        Some((address, _)) => Ok(address),
+        None => Err(binder.refuse(arg, format!("source '{text}' is not an address"))),
+    }
+}
+
+/// A day: longer than any interval that makes sense, and short enough to be added to a clock.
+const LONGEST: f64 = 86_400.0;
+
+fn seconds(arg: &Arg, binder: &mut Binder<'_>) -> Result<Duration, Refused> {
+    let number = match &arg.value {
+        Value::Number(number) => Some(*number),
+        Value::Text(octets) => std::str::from_utf8(octets)
+            .ok()
+            .and_then(|text| text.trim().parse().ok()),
+        _ => None,
+    };
+    match number {
+        Some(number) if (0.0..=LONGEST).contains(&number) => Ok(Duration::from_secs_f64(number)),
+        _ => {
+            let message = format!("{} is no number of seconds from 0 to a day", shown(arg));
+            Err(binder.refuse(arg, message))
+        }
+    }
+}
+
+fn count(arg: &Arg, binder: &mut Binder<'_>) -> Result<u32, Refused> {
+    let number = binder.integer(arg, "a count of results")?;
+    match u32::try_from(number) {
+        Ok(number) if number > 0 => Ok(number),
+        // On the peer, no failure at all makes a target down, which one failure comes closest to.
+        _ if !binder.is_halfmoon() => Ok(1),
+        _ => Err(binder.refuse_with(arg, format!("{number} results in a row"), "write 1 or more")),
+    }
+}
+
+fn natural(arg: &Arg, binder: &mut Binder<'_>) -> Result<u64, Refused> {
+    let number = binder.integer(arg, "a number of octets")?;
+    u64::try_from(number).map_err(|_| binder.refuse(arg, "a number of octets is not negative"))
+}
+
+fn status(arg: &Arg, binder: &mut Binder<'_>) -> Result<u16, Refused> {
+    let number = binder.integer(arg, "a status")?;
+    match u16::try_from(number) {
+        Ok(number @ 100..=599) => Ok(number),
+        _ => Err(binder.refuse_with(
+            arg,
+            format!("{number} is no HTTP status"),
+            "write 100 to 599",
+        )),
+    }
+}
+
+fn truth(arg: &Arg, binder: &mut Binder<'_>) -> Result<bool, Refused> {
+    if let Value::Bool(truth) = arg.value
+        && binder.is_halfmoon()
+    {
+        return Ok(truth);
+    }
+    let text = binder.text(arg, "failOnIncompleteCheck")?;
+    match &*text {
+        "true" => Ok(true),
+        _ if text == "false" || !binder.is_halfmoon() => Ok(false),
+        _ => Err(binder.refuse_with(
+            arg,
+            format!("{} is neither", shown(arg)),
+            "write true or false",
+        )),
+    }
+}
+
+fn tls(arg: &Arg, binder: &mut Binder<'_>) -> Result<Certificate, Refused> {
+    match &*binder.text(arg, "tls")? {
+        "insecure" => Ok(Certificate::Any),
+        "verified" => Ok(Certificate::Verified),
+        _ => {
+            let message = format!("{} is not what tls can be", shown(arg));
+            Err(binder.refuse_with(arg, message, "write 'verified' or 'insecure'"))
+        }
+    }
+}
+
+fn headers(arg: &Arg, binder: &mut Binder<'_>) -> Result<Vec<(String, String)>, Refused> {
+    let Value::Table(Table { items, fields }) = &arg.value else {
+        let message = format!("headers has to be a table, not {}", arg.value.kind());
+        return Err(binder.refuse_with(arg, message, "write {['Authorization']='…'}"));
+    };
+    if let Some(item) = items.first() {
+        return Err(binder.refuse(item, "a header has no name"));
+    }
+    let mut headers = Vec::new();
+    for (key, value) in fields {
+        let name = binder.text(key, "the name of a header")?.replace('_', "-");
+        headers.push((name, binder.text(value, "a header")?.into_owned()));
+    }
+    headers.sort();
+    Ok(headers)
+}

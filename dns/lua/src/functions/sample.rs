@@ -1,0 +1,56 @@
+//! `pickrandomsample`: some values, without repetition.
+
+use crate::binder::{Binder, Refused};
+use crate::eval::{Bound, Eval, Item, Outcome};
+use crate::functions::{Function, Gives, Kind};
+use crate::value::Arg;
+
+pub(super) const PICKRANDOMSAMPLE: Function = Function {
+    name: "pickrandomsample",
+    usage: "pickrandomsample(2, {'192.0.2.1', '192.0.2.2', '192.0.2.3'})",
+    parameters: &[Kind::Text, Kind::Table],
+    required: 2,
+    gives: Gives::Table,
+    bind,
+};
+
+#[derive(Debug)]
+struct Sample {
+    count: usize,
+    items: Vec<Item>,
+}
+
+fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused> {
+    let [count, list] = args else {
+        return Err(Refused);
+    };
+    let number = binder.integer(count, "the size of the sample")?;
+    if number < 0 && binder.is_halfmoon() {
+        return Err(binder.refuse(count, "the size of the sample is negative"));
+    }
+    // The peer takes a negative size for a very large one.
+    let size = usize::try_from(number).unwrap_or(usize::MAX);
+    Ok(Box::new(Sample {
+        count: size,
+        items: binder.items(list)?,
+    }))
+}
+
+impl Bound for Sample {
+    fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {
+        let all = self.items.len();
+        let count = self.count.min(all);
+        eval.scratch.chosen.clear();
+        eval.scratch.chosen.extend(0..all as u32);
+        for place in 0..count {
+            let other = place + eval.random(all - place);
+            eval.scratch.chosen.swap(place, other);
+        }
+        eval.scratch.chosen.truncate(count);
+        Ok(Outcome::Many)
+    }
+}

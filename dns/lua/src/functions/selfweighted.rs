@@ -1,0 +1,101 @@
+//! `pickselfweighted`: one address, as likely as the number it answers a check with says.
+
+use halfmoon_healthcheck::{CheckId, State};
+
+use crate::Dialect;
+use crate::answers::Reads;
+use crate::binder::{Binder, Refused};
+use crate::burtle;
+use crate::eval::{Bound, Eval, Item, Outcome};
+use crate::functions::options::{Options, Selector, Target};
+use crate::functions::{Function, Gives, Kind, ifup, ifurlup};
+use crate::value::Arg;
+
+pub(super) const PICKSELFWEIGHTED: Function = Function {
+    name: "pickselfweighted",
+    usage: "pickselfweighted('https://www.example.com/weight', {'192.0.2.1', '192.0.2.2'})",
+    parameters: &[Kind::Text, Kind::Table, Kind::Options],
+    required: 2,
+    gives: Gives::Text,
+    bind,
+};
+
+#[derive(Debug)]
+struct SelfWeighted {
+    dialect: Dialect,
+    items: Vec<Item>,
+    checks: Vec<Option<CheckId>>,
+}
+
+fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused> {
+    let [url, list, rest @ ..] = args else {
+        return Err(Refused);
+    };
+    let url = ifurlup::read_url(url, binder)?;
+    let mut options = Options::read(rest.first(), Target::Url, binder)?;
+    // There is no choice but by weight.
+    options.selector = Some(Selector::Random);
+    let groups = ifup::groups(list, &options, binder)?;
+    let [members] = groups.as_slice() else {
+        return Err(binder.refuse(list, "pickselfweighted takes no groups"));
+    };
+    let mut bound = SelfWeighted {
+        dialect: binder.dialect(),
+        items: Vec::new(),
+        checks: Vec::new(),
+    };
+    for member in members {
+        let check = url
+            .as_ref()
+            .map(|url| ifurlup::check(url, Some(member.address), &options));
+        let watched = match check {
+            Some(check) => binder.watch(member.arg, check)?,
+            None => None,
+        };
+        bound.checks.push(watched);
+        bound.items.push(binder.address_item(member.address));
+    }
+    binder.some_left(list, bound.items.is_empty())?;
+    Ok(Box::new(bound))
+}
+
+impl SelfWeighted {
+    fn weight(&self, place: usize, eval: &Eval<'_>) -> u64 {
+        let Some(id) = self.checks.get(place).copied().flatten() else {
+            return 0;
+        };
+        let verdict = eval.health.verdict(id);
+        match verdict.state {
+            State::Up => u64::from(verdict.weight.max(1)),
+            State::Down | State::Unknown => 0,
+        }
+    }
+}
+
+impl Bound for SelfWeighted {
+    fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {
+        eval.trace.read(Reads::HEALTH);
+        let total: u64 = (0..self.items.len())
+            .map(|place| self.weight(place, eval))
+            .sum();
+        if total == 0 {
+            return match self.dialect {
+                Dialect::Halfmoon => Ok(Outcome::One(eval.random(self.items.len()))),
+                Dialect::PowerDns => Err("no address is up, and the sum of weights is zero"),
+            };
+        }
+        let mut point = u64::from(burtle::hash_address(eval.whole_client())) % total;
+        for place in 0..self.items.len() {
+            let weight = self.weight(place, eval);
+            if point < weight {
+                return Ok(Outcome::One(place));
+            }
+            point -= weight;
+        }
+        Ok(Outcome::One(0))
+    }
+}

@@ -1,0 +1,179 @@
+//! `pickwrandom`, `pickwhashed`, `picknamehashed`: one value, each as likely as its weight says.
+
+use crate::answers::Reads;
+use crate::binder::{Binder, Refused};
+use crate::burtle;
+use crate::eval::{Bound, Eval, Item, Outcome};
+use crate::functions::{Function, Gives, Kind};
+use crate::value::Arg;
+
+pub(super) const PICKWRANDOM: Function = Function {
+    name: "pickwrandom",
+    usage: "pickwrandom({{80, '192.0.2.1'}, {20, '192.0.2.2'}})",
+    parameters: &[Kind::Table],
+    required: 1,
+    gives: Gives::Text,
+    bind: |args, binder| bind(args, binder, By::Chance),
+};
+
+pub(super) const PICKWHASHED: Function = Function {
+    name: "pickwhashed",
+    usage: "pickwhashed({{80, '192.0.2.1'}, {20, '192.0.2.2'}})",
+    parameters: &[Kind::Table],
+    required: 1,
+    gives: Gives::Text,
+    bind: |args, binder| bind(args, binder, By::Client),
+};
+
+pub(super) const PICKNAMEHASHED: Function = Function {
+    name: "picknamehashed",
+    usage: "picknamehashed({{80, '192.0.2.1'}, {20, '192.0.2.2'}})",
+    parameters: &[Kind::Table],
+    required: 1,
+    gives: Gives::Text,
+    bind: |args, binder| bind(args, binder, By::Name),
+};
+
+/// What decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    Chance,
+    Client,
+    Name,
+}
+
+#[derive(Debug)]
+struct Weighted {
+    by: By,
+    items: Vec<Item>,
+    /// Sums of weights up to and with an item, and the item, in the peer's order.
+    sums: Vec<(u64, usize)>,
+}
+
+fn bind(args: &[Arg], binder: &mut Binder<'_>, by: By) -> Result<Box<dyn Bound>, Refused> {
+    let [list] = args else { return Err(Refused) };
+    let entries = entries(list, binder)?;
+    let mut sum = 0;
+    let mut sums = Vec::with_capacity(entries.len());
+    for number in peer_order(entries.len()) {
+        if let Some((weight, _)) = entries.get(number) {
+            sum += weight;
+            sums.push((sum, number));
+        }
+    }
+    let items = entries.into_iter().map(|(_, item)| item).collect();
+    Ok(Box::new(Weighted { by, items, sums }))
+}
+
+/// Reads `{{weight, value}, …}`.
+pub(super) fn entries(list: &Arg, binder: &mut Binder<'_>) -> Result<Vec<(u64, Item)>, Refused> {
+    let args = binder.full_list(list, "the list of weights")?;
+    let read: Vec<_> = args.iter().map(|arg| entry(arg, binder)).collect();
+    let entries = read.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let entries: Vec<_> = entries.into_iter().flatten().collect();
+    binder.some_left(list, entries.is_empty())?;
+    Ok(entries)
+}
+
+fn entry(arg: &Arg, binder: &mut Binder<'_>) -> Result<Option<(u64, Item)>, Refused> {
+    let [weight, value] = binder.list(arg, "a weight and its value")? else {
+        let message = "a weight and its value are two items";
+        return Err(binder.refuse_with(arg, message, "write {80, '192.0.2.1'}"));
+    };
+    let number = binder.integer(weight, "a weight")?;
+    let positive = u32::try_from(number).ok().filter(|number| *number > 0);
+    let Some(number) = positive else {
+        return Err(binder.refuse(
+            weight,
+            format!("a weight has to be from 1 to 4294967295, not {number}"),
+        ));
+    };
+    let item = binder.item(value)?;
+    Ok(item.map(|item| (u64::from(number), item)))
+}
+
+impl Bound for Weighted {
+    fn items(&self) -> &[Item] {
+        &self.items
+    }
+
+    fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {
+        let [.., (total, _)] = *self.sums else {
+            return Err("there is nothing to choose from");
+        };
+        if self.sums.len() == 1 {
+            return Ok(Outcome::One(0));
+        }
+        let point = match self.by {
+            By::Chance => {
+                eval.trace.read(Reads::CHANCE);
+                eval.scratch.random.u64(..total.max(1))
+            }
+            By::Client => u64::from(burtle::hash_address(eval.whole_client())) % total.max(1),
+            By::Name => {
+                eval.trace.read(Reads::NAME);
+                u64::from(burtle::hash_name(eval.qname)) % total.max(1)
+            }
+        };
+        let found = self.sums.partition_point(|(sum, _)| *sum <= point);
+        let number = self.sums.get(found).map_or(0, |(_, number)| *number);
+        Ok(Outcome::One(number))
+    }
+}
+
+/// How many buckets the peer's hash table has, one growth after another.
+const BUCKETS: [usize; 12] = [
+    13, 29, 59, 127, 257, 541, 1109, 2357, 5087, 10273, 20753, 42043,
+];
+
+/// The order in which the peer adds the weights of a list of `count` entries up.
+///
+/// It keeps them in a hash table of the GNU C++ library under the keys 1, 2, 3…, and goes through
+/// that. A new key goes to the front, and each growth of the table turns what is in it round.
+/// Which client gets which value depends on this, so it is part of what a program means.
+pub(super) fn peer_order(count: usize) -> impl Iterator<Item = usize> {
+    let mut order = std::collections::VecDeque::with_capacity(count);
+    let mut buckets = BUCKETS.into_iter();
+    let mut room = 0;
+    for number in 0..count {
+        if number >= room {
+            room = buckets.next().unwrap_or(usize::MAX);
+            order.make_contiguous().reverse();
+        }
+        order.push_front(number);
+    }
+    order.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::peer_order;
+
+    #[test]
+    fn weights_add_up_in_the_order_of_the_peer() {
+        let ranges = |ranges: &[(usize, usize)]| -> Vec<usize> {
+            let run = |&(from, to): &(usize, usize)| -> Vec<usize> {
+                if from > to {
+                    (to..=from).rev().collect()
+                } else {
+                    (from..=to).collect()
+                }
+            };
+            ranges.iter().flat_map(run).collect()
+        };
+        for (count, expected) in [
+            (1, vec![(1, 1)]),
+            (2, vec![(2, 1)]),
+            (13, vec![(13, 1)]),
+            (14, vec![(14, 14), (1, 13)]),
+            (29, vec![(29, 14), (1, 13)]),
+            (30, vec![(30, 30), (13, 1), (14, 29)]),
+            (59, vec![(59, 30), (13, 1), (14, 29)]),
+            (60, vec![(60, 60), (29, 14), (1, 13), (30, 59)]),
+            (127, vec![(127, 60), (29, 14), (1, 13), (30, 59)]),
+        ] {
+            let order: Vec<usize> = peer_order(count).map(|number| number + 1).collect();
+            assert_eq!(order, ranges(&expected), "{count}");
+        }
+    }
+}

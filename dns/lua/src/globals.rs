@@ -1,0 +1,149 @@
+//! The names a program can use.
+
+use crate::functions;
+
+/// What a program may know of the query.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Variable {
+    BestWho,
+    DnssecOk,
+    EcsWho,
+    EdnsSize,
+    LocalWho,
+    QName,
+    Tcp,
+    Who,
+    Zone,
+    ZoneId,
+}
+
+pub(crate) const VARIABLES: [(&str, Variable); 10] = [
+    ("bestwho", Variable::BestWho),
+    ("dnssecOK", Variable::DnssecOk),
+    ("ecswho", Variable::EcsWho),
+    ("ednsPKTSize", Variable::EdnsSize),
+    ("localwho", Variable::LocalWho),
+    ("qname", Variable::QName),
+    ("tcp", Variable::Tcp),
+    ("who", Variable::Who),
+    ("zone", Variable::Zone),
+    ("zoneid", Variable::ZoneId),
+];
+
+/// What the peer calls with objects of its own; ours make the same.
+pub(crate) const CONSTRUCTORS: [&str; 3] = ["newCA", "newDN", "newNetmask"];
+
+/// Tables of numbers.
+pub(crate) const TABLES: [&str; 2] = ["GeoIPQueryAttribute", "pdns"];
+
+/// Functions of the language.
+pub(crate) const BASE: [&str; 16] = [
+    "assert",
+    "error",
+    "getmetatable",
+    "ipairs",
+    "next",
+    "pairs",
+    "pcall",
+    "rawget",
+    "rawlen",
+    "select",
+    "setmetatable",
+    "tonumber",
+    "tostring",
+    "type",
+    "unpack",
+    "xpcall",
+];
+
+/// Libraries, and what is in them.
+pub(crate) const LIBRARIES: [(&str, &[&str]); 6] = [
+    (
+        "bit",
+        &[
+            "arshift", "band", "bnot", "bor", "bswap", "bxor", "lshift", "rol", "ror", "rshift",
+            "tobit", "tohex",
+        ],
+    ),
+    (
+        "bit32",
+        &[
+            "arshift", "band", "bnot", "bor", "btest", "bxor", "extract", "lrotate", "lshift",
+            "replace", "rrotate", "rshift",
+        ],
+    ),
+    (
+        "math",
+        &[
+            "abs", "acos", "asin", "atan", "atan2", "ceil", "cos", "cosh", "deg", "exp", "floor",
+            "fmod", "frexp", "huge", "ldexp", "log", "log10", "max", "min", "modf", "pi", "pow",
+            "rad", "random", "sin", "sinh", "sqrt", "tan", "tanh",
+        ],
+    ),
+    ("os", &["date", "time"]),
+    (
+        "string",
+        &[
+            "byte", "char", "find", "format", "gmatch", "gsub", "len", "lower", "match", "rep",
+            "reverse", "sub", "upper",
+        ],
+    ),
+    (
+        "table",
+        &[
+            "concat", "foreach", "foreachi", "getn", "insert", "maxn", "remove", "sort", "unpack",
+        ],
+    ),
+];
+
+/// What Lua has elsewhere and programs here do without.
+const REMOVED: [&str; 18] = [
+    "_G",
+    "collectgarbage",
+    "coroutine",
+    "debug",
+    "dofile",
+    "ffi",
+    "getfenv",
+    "io",
+    "jit",
+    "load",
+    "loadfile",
+    "loadstring",
+    "module",
+    "package",
+    "print",
+    "rawset",
+    "require",
+    "setfenv",
+];
+
+/// What is in the library of this name.
+pub(crate) fn members(library: &str) -> Option<&'static [&'static str]> {
+    LIBRARIES
+        .iter()
+        .find(|(name, _)| *name == library)
+        .map(|(_, members)| *members)
+}
+
+/// Every name there is.
+pub(crate) fn all() -> impl Iterator<Item = &'static str> {
+    VARIABLES
+        .iter()
+        .map(|(name, _)| *name)
+        .chain(CONSTRUCTORS)
+        .chain(TABLES)
+        .chain(BASE)
+        .chain(LIBRARIES.iter().map(|(name, _)| *name))
+        .chain(functions::FUNCTIONS.iter().map(|function| function.name))
+}
+
+/// Whether a program can use the name.
+pub(crate) fn is_known(name: &str) -> bool {
+    all().any(|known| known == name)
+}
+
+/// Whether Lua has the name elsewhere.
+pub(crate) fn is_removed(name: &str) -> bool {
+    REMOVED.contains(&name)
+}

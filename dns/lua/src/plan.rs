@@ -1,0 +1,156 @@
+//! Programs that need no Lua: what is returned, and conditions on the way to it.
+
+use crate::answers::Answers;
+use crate::eval::{Context, Eval, Item, Outcome, Scratch};
+use crate::program::Program;
+use crate::{Failure, rdata};
+
+/// What a program without loops, variables and arithmetic does.
+#[derive(Debug)]
+pub(crate) enum Plan {
+    /// Returns these strings.
+    Constant(Vec<Item>),
+    /// Returns what the call of this number returns.
+    Call(usize),
+    If {
+        test: Test,
+        then: Box<Self>,
+        otherwise: Box<Self>,
+    },
+    /// Returns nothing.
+    Nothing,
+}
+
+/// A condition.
+#[derive(Debug)]
+pub(crate) enum Test {
+    Constant(bool),
+    /// What the call of this number returns, a boolean.
+    Call(usize),
+    /// Whether the string that the call of this number returns is this one.
+    Same {
+        site: usize,
+        text: Box<[u8]>,
+    },
+    Not(Box<Self>),
+    And(Box<Self>, Box<Self>),
+    Or(Box<Self>, Box<Self>),
+}
+
+/// Runs a plan. What it says goes to `answers`, and why it fails to `detail`.
+pub(crate) fn run(
+    plan: &Plan,
+    program: &Program,
+    cx: &Context<'_>,
+    scratch: &mut Scratch,
+    answers: &mut Answers,
+) -> Result<(), (Failure, &'static str)> {
+    let mut trace = answers.trace;
+    let result = follow(plan, program, &mut Eval::new(cx, &mut trace, scratch));
+    answers.trace = trace;
+    match result.map_err(|why| (Failure::Script, why))? {
+        Answer::Constant(items) => items.iter().try_for_each(|item| push(item, answers)),
+        Answer::Outcome(site, outcome) => {
+            let items = program
+                .sites
+                .get(site)
+                .map_or(&[][..], |bound| bound.items());
+            match outcome {
+                Outcome::One(place) => items.get(place).map_or(Ok(()), |item| push(item, answers)),
+                Outcome::Many => scratch
+                    .chosen
+                    .iter()
+                    .filter_map(|place| items.get(*place as usize))
+                    .try_for_each(|item| push(item, answers)),
+                Outcome::Text => push_text(program, scratch, answers),
+                Outcome::Bool(_) => Err((Failure::NoResult, "")),
+            }
+        }
+        Answer::Nothing => Err((Failure::NoResult, "")),
+    }
+}
+
+enum Answer<'p> {
+    Constant(&'p [Item]),
+    Outcome(usize, Outcome),
+    Nothing,
+}
+
+fn follow<'p>(
+    mut plan: &'p Plan,
+    program: &Program,
+    eval: &mut Eval<'_>,
+) -> Result<Answer<'p>, &'static str> {
+    loop {
+        plan = match plan {
+            Plan::Constant(items) => return Ok(Answer::Constant(items)),
+            Plan::Call(site) => return Ok(Answer::Outcome(*site, call(*site, program, eval)?)),
+            Plan::If {
+                test,
+                then,
+                otherwise,
+            } => {
+                if holds(test, program, eval)? {
+                    then
+                } else {
+                    otherwise
+                }
+            }
+            Plan::Nothing => return Ok(Answer::Nothing),
+        };
+    }
+}
+
+fn holds(test: &Test, program: &Program, eval: &mut Eval<'_>) -> Result<bool, &'static str> {
+    Ok(match test {
+        Test::Constant(truth) => *truth,
+        Test::Call(site) => call(*site, program, eval)? == Outcome::Bool(true),
+        Test::Same { site, text } => {
+            let outcome = call(*site, program, eval)?;
+            let items = program
+                .sites
+                .get(*site)
+                .map_or(&[][..], |bound| bound.items());
+            match outcome {
+                Outcome::One(place) => items.get(place).is_some_and(|item| item.text == *text),
+                Outcome::Text => eval.scratch.text.as_bytes() == &**text,
+                Outcome::Bool(_) | Outcome::Many => false,
+            }
+        }
+        Test::Not(test) => !holds(test, program, eval)?,
+        Test::And(left, right) => holds(left, program, eval)? && holds(right, program, eval)?,
+        Test::Or(left, right) => holds(left, program, eval)? || holds(right, program, eval)?,
+    })
+}
+
+fn call(site: usize, program: &Program, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {
+    match program.sites.get(site) {
+        Some(bound) => bound.eval(eval),
+        None => Err("there is no such call site"),
+    }
+}
+
+fn push(item: &Item, answers: &mut Answers) -> Result<(), (Failure, &'static str)> {
+    match &item.rdata {
+        Some(rdata) => {
+            answers.push(rdata);
+            Ok(())
+        }
+        None => Err((Failure::BadResult, "")),
+    }
+}
+
+fn push_text(
+    program: &Program,
+    scratch: &mut Scratch,
+    answers: &mut Answers,
+) -> Result<(), (Failure, &'static str)> {
+    scratch.data.clear();
+    match rdata::encode(program.inner, scratch.text.as_bytes(), &mut scratch.data) {
+        Ok(()) => {
+            answers.push(&scratch.data);
+            Ok(())
+        }
+        Err(_) => Err((Failure::BadResult, "")),
+    }
+}

@@ -1,0 +1,94 @@
+//! A compiled program.
+
+use std::fmt;
+
+use halfmoon_healthcheck::{CheckId, Handle};
+use halfmoon_wire::Type;
+
+use crate::binder::Held;
+use crate::eval::Bound;
+use crate::globals::Variable;
+use crate::plan::Plan;
+
+/// A program, compiled at load and shared by all records of the same type and text.
+///
+/// While it lives, the checks it names are carried out. Dropping the last reference ends them and
+/// takes a lock for a moment: not for the query path.
+#[derive(Debug)]
+pub struct Program {
+    /// Tells programs apart in the caches of machines; never used twice.
+    pub(crate) id: u64,
+    pub(crate) inner: Type,
+    pub(crate) body: Body,
+    /// Calls bound at load, by the number that stands in their place.
+    pub(crate) sites: Vec<Box<dyn Bound>>,
+    pub(crate) held: Held,
+    pub(crate) handles: Vec<Handle>,
+}
+
+/// What there is to run.
+#[derive(Debug)]
+pub(crate) enum Body {
+    Plan(Plan),
+    Code {
+        bytecode: Box<[u8]>,
+        /// What the program is called with.
+        variables: Vec<Variable>,
+        /// Whether it may leave globals behind.
+        assigns: bool,
+    },
+    /// Refused at load, where the dialect wants it served all the same. Why.
+    Faulty(String),
+}
+
+impl Program {
+    /// The type of the records it returns.
+    #[must_use]
+    pub const fn inner(&self) -> Type {
+        self.inner
+    }
+
+    /// Whether it runs without entering Lua.
+    #[must_use]
+    pub const fn is_plan(&self) -> bool {
+        matches!(self.body, Body::Plan(_))
+    }
+
+    /// Whether it was refused at load, and fails whenever it runs.
+    #[must_use]
+    pub const fn is_faulty(&self) -> bool {
+        matches!(self.body, Body::Faulty(_))
+    }
+
+    /// The checks whose verdicts it may read, as far as its text names them.
+    pub fn checks(&self) -> impl ExactSizeIterator<Item = CheckId> {
+        self.handles.iter().map(Handle::id)
+    }
+
+    /// What it is, for people: `plan, 2 call sites, 4 checks`.
+    #[must_use]
+    pub fn describe(&self) -> impl fmt::Display + '_ {
+        Description(self)
+    }
+}
+
+struct Description<'a>(&'a Program);
+
+impl fmt::Display for Description<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let program = self.0;
+        match &program.body {
+            Body::Plan(_) => f.write_str("plan")?,
+            Body::Code { bytecode, .. } => write!(f, "{} octets of bytecode", bytecode.len())?,
+            Body::Faulty(why) => return write!(f, "faulty: {why}"),
+        }
+        let plural = |count: usize| if count == 1 { "" } else { "s" };
+        let (sites, checks) = (program.sites.len(), program.handles.len());
+        write!(
+            f,
+            ", {sites} call site{}, {checks} check{}",
+            plural(sites),
+            plural(checks)
+        )
+    }
+}

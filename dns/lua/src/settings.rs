@@ -1,0 +1,76 @@
+//! What the operator decides about record programs.
+
+use std::time::Duration;
+
+use halfmoon_healthcheck::Pace;
+
+/// Whose defaults and quirks are in force.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// Ours: everything that can be found wrong at load is refused at load.
+    #[default]
+    Halfmoon,
+    /// The peer's: a faulty program is a warning at load and a failure when asked.
+    PowerDns,
+}
+
+/// Budgets of one evaluation, and defaults of what programs leave out.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Whose defaults and quirks are in force.
+    pub dialect: Dialect,
+    /// Safepoints one evaluation may pass; host functions take some by the length of their lists.
+    pub fuel: u64,
+    /// Octets one evaluation may take beyond the virtual machine at rest.
+    pub memory: usize,
+    /// Wall time one evaluation may take.
+    pub time: Duration,
+    /// How many records one evaluation may answer with.
+    pub answers: usize,
+    /// The longest source, in octets.
+    pub source: usize,
+    /// How many loaded programs one thread keeps.
+    pub loaded: usize,
+    /// How endpoints are probed where a program does not say.
+    pub pace: Pace,
+    /// Whether a database with coordinates is loaded: without one all endpoints are equally far,
+    /// and programs that choose by distance get a warning.
+    pub coordinates: bool,
+    /// Whether programs that need no Lua become plans. Off: all run in the virtual machine, for
+    /// comparing the two.
+    pub plans: bool,
+}
+
+impl Settings {
+    /// The defaults of a dialect.
+    #[must_use]
+    pub fn of(dialect: Dialect) -> Self {
+        let pace = match dialect {
+            Dialect::Halfmoon => Pace::default(),
+            Dialect::PowerDns => Pace {
+                interval: Duration::from_secs(5),
+                timeout: Duration::from_secs(2),
+                fall: 1,
+                rise: 1,
+            },
+        };
+        Self {
+            dialect,
+            fuel: 20_000,
+            memory: 64 * 1024,
+            time: Duration::from_millis(1),
+            answers: 64,
+            source: 64 * 1024,
+            loaded: 4096,
+            pace,
+            coordinates: true,
+            plans: true,
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self::of(Dialect::Halfmoon)
+    }
+}

@@ -1,0 +1,129 @@
+//! The text of a program as a tree of what we look for in it: returns, conditions, calls of host
+//! functions, literals. Everything else is opaque, yet walked through, so that no name in it is missed.
+//!
+//! Does not judge what it reads, and runs nothing.
+
+mod literal;
+mod nesting;
+mod reader;
+
+use std::ops::Range;
+
+pub(crate) use nesting::nesting;
+pub(crate) use reader::read;
+
+use crate::value::{Arg, Table, Value};
+
+/// A program: its statements, and every name in it.
+#[derive(Debug, Default)]
+pub(crate) struct Script {
+    pub(crate) body: Vec<Step>,
+    /// All calls of something named globally, outer before inner; [`Node::Call`] is an index.
+    pub(crate) calls: Vec<Call>,
+    /// Names read that no local of that name is in scope for.
+    pub(crate) reads: Vec<(Box<str>, usize)>,
+    /// Fields read of a global: `string`, `format`, and where the field stands.
+    pub(crate) fields: Vec<(Box<str>, Box<str>, usize)>,
+    /// Names the program declares or assigns anywhere, whatever their scope.
+    pub(crate) bound: Vec<Box<str>>,
+    /// Globals the program assigns.
+    pub(crate) assigned: Vec<Box<str>>,
+    /// What names are set to, where that is a literal or another name.
+    pub(crate) settings: Vec<(Box<str>, Expr)>,
+}
+
+impl Script {
+    pub(crate) fn is_bound(&self, name: &str) -> bool {
+        self.bound.iter().any(|bound| **bound == *name)
+    }
+
+    pub(crate) fn is_assigned(&self, name: &str) -> bool {
+        self.assigned.iter().any(|assigned| **assigned == *name)
+    }
+}
+
+/// A statement.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Return(Vec<Expr>),
+    /// `if` and `elseif` arms, and what `else` says.
+    If(Vec<(Expr, Vec<Self>)>, Option<Vec<Self>>),
+    Opaque,
+}
+
+/// An expression, and where it starts in the program's text.
+#[derive(Clone, Debug)]
+pub(crate) struct Expr {
+    pub(crate) node: Node,
+    pub(crate) at: usize,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum Node {
+    Constant(Value),
+    Name(Box<str>),
+    Table(Vec<(Option<Expr>, Expr)>),
+    Call(usize),
+    And(Box<Expr>, Box<Expr>),
+    Or(Box<Expr>, Box<Expr>),
+    Not(Box<Expr>),
+    Same {
+        left: Box<Expr>,
+        right: Box<Expr>,
+        negated: bool,
+    },
+    Opaque,
+}
+
+/// A call by name.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) name: Box<str>,
+    /// From the name to the closing parenthesis.
+    pub(crate) span: Range<usize>,
+    pub(crate) args: Vec<Expr>,
+    /// Whether what is called is a local variable.
+    pub(crate) local: bool,
+}
+
+impl Expr {
+    /// The value, if the expression is a literal.
+    pub(crate) fn constant(&self) -> Option<Arg> {
+        let value = match &self.node {
+            Node::Constant(value) => value.clone(),
+            Node::Table(entries) => Value::Table(table(entries)?),
+            _ => return None,
+        };
+        Some(Arg::new(value, self.at))
+    }
+}
+
+fn table(entries: &[(Option<Expr>, Expr)]) -> Option<Table> {
+    let mut table = Table::default();
+    let mut numbered = Vec::new();
+    for (key, entry) in entries {
+        let arg = entry.constant()?;
+        match key {
+            None => table.items.push(arg),
+            Some(key) => {
+                let key = key.constant()?;
+                match key.value.as_integer() {
+                    Some(number) if matches!(key.value, Value::Number(_)) => {
+                        numbered.push((number, arg));
+                    }
+                    _ => table.fields.push((key, arg)),
+                }
+            }
+        }
+    }
+    // A number given twice, or also by position, depends on the order of assignment: not ours to know.
+    numbered.sort_by_key(|(number, _)| *number);
+    let first = table.items.len() as i64;
+    for (expected, (number, arg)) in (first + 1..).zip(numbered) {
+        if number != expected {
+            return None;
+        }
+        table.items.push(arg);
+    }
+    Some(table)
+}

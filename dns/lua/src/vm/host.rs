@@ -1,0 +1,314 @@
+//! What the virtual machine and the host share while a program runs: the query, the budgets, and
+//! the way to host functions.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use halfmoon_geo::Geo;
+use halfmoon_healthcheck::{Health, Snapshot};
+use halfmoon_wire::NameBuf;
+use mlua::{Lua, MultiValue, Value, VmState};
+
+use crate::address::{Mask, truncate};
+use crate::answers::{Reads, Trace};
+use crate::binder::{Binder, Checks};
+use crate::eval::{Bound, Context, Eval, Outcome, Scratch};
+use crate::functions::Function;
+use crate::globals::Variable;
+use crate::program::Program;
+use crate::vm::Arguments;
+use crate::vm::convert::Reader;
+use crate::vm::objects::{Address, DnsName, Netmask};
+use crate::{Client, Failure, Settings};
+
+/// Safepoints between two looks at the clock.
+const LOOK: u64 = 8;
+
+/// What the virtual machine and the host share.
+pub(super) struct Host {
+    settings: Settings,
+    fuel: Cell<u64>,
+    deadline: Cell<Option<Instant>>,
+    stopped: Cell<Option<Failure>>,
+    trace: Cell<Trace>,
+    running: RefCell<Option<Running>>,
+    scratch: RefCell<Scratch>,
+}
+
+/// The query, owned: what Lua holds cannot borrow.
+struct Running {
+    program: Arc<Program>,
+    qname: NameBuf,
+    zone: NameBuf,
+    client: Client,
+    geo: Arc<Geo>,
+    health: Arc<Snapshot>,
+    requests: Health,
+}
+
+impl Host {
+    pub(super) fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            fuel: Cell::new(0),
+            deadline: Cell::new(None),
+            stopped: Cell::new(None),
+            trace: Cell::default(),
+            running: RefCell::default(),
+            scratch: RefCell::default(),
+        }
+    }
+
+    /// Puts the budgets in force.
+    pub(super) fn arm(&self, program: &Arc<Program>, cx: &Context<'_>, trace: Trace) {
+        self.running.replace(Some(Running {
+            program: Arc::clone(program),
+            qname: cx.qname.to_buf(),
+            zone: cx.zone.to_buf(),
+            client: *cx.client,
+            geo: Arc::clone(cx.geo),
+            health: Arc::clone(cx.health),
+            requests: cx.requests.clone(),
+        }));
+        self.trace.set(trace);
+        self.stopped.set(None);
+        self.fuel.set(self.settings.fuel);
+        self.deadline
+            .set(Instant::now().checked_add(self.settings.time));
+    }
+
+    /// Lifts them, and says what was read.
+    pub(super) fn disarm(&self) -> Trace {
+        self.running.replace(None);
+        self.deadline.set(None);
+        self.trace.get()
+    }
+
+    /// Which budget was spent.
+    pub(super) fn stopped(&self) -> Option<Failure> {
+        self.stopped.get()
+    }
+
+    pub(super) fn with_data<R>(&self, work: impl FnOnce(&mut Vec<u8>) -> R) -> R {
+        match self.scratch.try_borrow_mut() {
+            Ok(mut scratch) => work(&mut scratch.data),
+            Err(_) => work(&mut Vec::new()),
+        }
+    }
+
+    /// A safepoint. Once a budget is spent, each later one raises again, so that a program cannot
+    /// go on by catching the error.
+    pub(super) fn tick(&self) -> mlua::Result<VmState> {
+        if self.deadline.get().is_some() {
+            self.charge(1)?;
+        }
+        Ok(VmState::Continue)
+    }
+
+    /// Takes fuel.
+    pub(super) fn charge(&self, units: u64) -> mlua::Result<()> {
+        if let Some(failure) = self.stopped.get() {
+            return Err(mlua::Error::runtime(failure));
+        }
+        let fuel = self.fuel.get();
+        let Some(left) = fuel.checked_sub(units) else {
+            return Err(self.stop(Failure::Fuel));
+        };
+        self.fuel.set(left);
+        let looks = left / LOOK != fuel / LOOK;
+        if looks
+            && self
+                .deadline
+                .get()
+                .is_some_and(|deadline| Instant::now() >= deadline)
+        {
+            return Err(self.stop(Failure::Time));
+        }
+        Ok(())
+    }
+
+    fn stop(&self, failure: Failure) -> mlua::Error {
+        self.stopped.set(Some(failure));
+        mlua::Error::runtime(failure)
+    }
+
+    pub(super) fn read(&self, what: Reads) {
+        let mut trace = self.trace.get();
+        trace.read(what);
+        self.trace.set(trace);
+    }
+
+    pub(super) fn random(&self) -> f64 {
+        self.read(Reads::CHANCE);
+        self.scratch
+            .try_borrow_mut()
+            .map_or(0.0, |mut scratch| scratch.random.f64())
+    }
+
+    /// A call whose arguments were bound at load.
+    pub(super) fn site(&self, lua: &Lua, number: usize) -> mlua::Result<Value> {
+        self.charge(1)?;
+        let running = self.running.try_borrow().map_err(mlua::Error::external)?;
+        let running = running.as_ref().ok_or_else(idle)?;
+        let bound = running.program.sites.get(number).ok_or_else(idle)?;
+        self.evaluate(lua, running, &**bound)
+    }
+
+    /// A call whose arguments the program has computed.
+    pub(super) fn call(
+        &self,
+        lua: &Lua,
+        function: &Function,
+        args: &MultiValue,
+    ) -> mlua::Result<Value> {
+        self.charge(1)?;
+        let args = Reader::new(self).arguments(args)?;
+        let running = self.running.try_borrow().map_err(mlua::Error::external)?;
+        let running = running.as_ref().ok_or_else(idle)?;
+        let mut binder = Binder {
+            settings: &self.settings,
+            inner: running.program.inner,
+            direct: false,
+            checks: Checks::Run {
+                health: &running.requests,
+                snapshot: &running.health,
+                held: &running.program.held,
+            },
+            remarks: Vec::new(),
+        };
+        match function.bind(0, &args, &mut binder) {
+            Ok(bound) => self.evaluate(lua, running, &*bound),
+            Err(_) => {
+                let why = binder.remarks.first().map_or("", |remark| &remark.message);
+                Err(mlua::Error::runtime(format!("{}: {why}", function.name)))
+            }
+        }
+    }
+
+    fn evaluate(&self, lua: &Lua, running: &Running, bound: &dyn Bound) -> mlua::Result<Value> {
+        let mut scratch = self
+            .scratch
+            .try_borrow_mut()
+            .map_err(mlua::Error::external)?;
+        let mut trace = self.trace.get();
+        let mut eval = Eval {
+            client: &running.client,
+            qname: running.qname.as_name(),
+            geo: &running.geo,
+            health: &running.health,
+            trace: &mut trace,
+            scratch: &mut scratch,
+        };
+        let outcome = bound.eval(&mut eval);
+        self.trace.set(trace);
+        let items = bound.items();
+        match outcome.map_err(mlua::Error::runtime)? {
+            Outcome::Bool(truth) => Ok(Value::Boolean(truth)),
+            Outcome::Text => lua.create_string(&scratch.text).map(Value::String),
+            Outcome::One(place) => {
+                let text = items.get(place).map_or(&[][..], |item| &item.text);
+                lua.create_string(text).map(Value::String)
+            }
+            Outcome::Many => {
+                let table = lua.create_table_with_capacity(scratch.chosen.len(), 0)?;
+                for place in &scratch.chosen {
+                    if let Some(item) = items.get(*place as usize) {
+                        table.raw_push(lua.create_string(&item.text)?)?;
+                    }
+                }
+                Ok(Value::Table(table))
+            }
+        }
+    }
+
+    fn variable(&self, lua: &Lua, variable: Variable, running: &Running) -> mlua::Result<Value> {
+        let client = &running.client;
+        let mut trace = self.trace.get();
+        let address = |address| lua.create_userdata(Address(address)).map(Value::UserData);
+        let name = |name: NameBuf| lua.create_userdata(DnsName(name)).map(Value::UserData);
+        let value = match variable {
+            Variable::BestWho => {
+                let best = trace.whole_client(client);
+                let port = if client.ecs.is_some() {
+                    0
+                } else {
+                    client.peer.port()
+                };
+                address((best, port).into())?
+            }
+            Variable::EcsWho => match client.ecs {
+                Some(network) => {
+                    trace.client(network.prefix);
+                    let mask = Mask {
+                        address: truncate(network.addr, network.prefix),
+                        bits: network.prefix,
+                    };
+                    lua.create_userdata(Netmask(mask)).map(Value::UserData)?
+                }
+                None => {
+                    trace.read(Reads::TRANSPORT);
+                    Value::Nil
+                }
+            },
+            Variable::Who => {
+                if client.ecs.is_some() {
+                    // Whom the resolver asks for does not matter; which resolver it is does.
+                    trace.read(Reads::TRANSPORT);
+                } else {
+                    trace.whole_client(client);
+                }
+                address(client.peer)?
+            }
+            Variable::LocalWho => {
+                trace.read(Reads::TRANSPORT);
+                match client.local {
+                    Some(local) => address(local)?,
+                    None => Value::Nil,
+                }
+            }
+            Variable::DnssecOk => {
+                trace.read(Reads::TRANSPORT);
+                Value::Boolean(client.dnssec_ok)
+            }
+            Variable::Tcp => {
+                trace.read(Reads::TRANSPORT);
+                Value::Boolean(client.tcp)
+            }
+            Variable::EdnsSize => {
+                trace.read(Reads::TRANSPORT);
+                Value::Number(client.edns_size.map_or(-1.0, f64::from))
+            }
+            Variable::QName => {
+                trace.read(Reads::NAME);
+                name(running.qname)?
+            }
+            Variable::Zone => name(running.zone)?,
+            // There are no numbers for zones here, so each has the same for ever.
+            Variable::ZoneId => Value::Number(f64::from(
+                crate::burtle::hash_name(running.zone.as_name()) >> 1,
+            )),
+        };
+        self.trace.set(trace);
+        Ok(value)
+    }
+}
+
+/// The values of the variables a program names.
+pub(super) fn arguments(
+    lua: &Lua,
+    host: &Rc<Host>,
+    variables: &[Variable],
+) -> mlua::Result<Arguments> {
+    let running = host.running.try_borrow().map_err(mlua::Error::external)?;
+    let running = running.as_ref().ok_or_else(idle)?;
+    variables
+        .iter()
+        .map(|variable| host.variable(lua, *variable, running))
+        .collect()
+}
+
+fn idle() -> mlua::Error {
+    mlua::Error::runtime("no program is running")
+}

@@ -1,0 +1,268 @@
+//! The virtual machine of one thread: Luau in a sandbox, under budgets.
+//!
+//! One state runs the programs of all zones. Between two runs nothing is kept: libraries and
+//! metatables are read-only, and globals that a program leaves behind are swept away.
+
+mod convert;
+mod host;
+mod objects;
+mod sandbox;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use mlua::chunk::ChunkMode;
+use mlua::{Function, Lua, MultiValue, Table, Value};
+
+use crate::answers::Answers;
+use crate::eval::Context;
+use crate::globals::Variable;
+use crate::program::Program;
+use crate::value::number_text;
+use crate::{Failure, Settings, rdata};
+use host::Host;
+
+/// What of a program runs here.
+#[derive(Debug)]
+pub(crate) struct Code<'p> {
+    pub(crate) bytecode: &'p [u8],
+    pub(crate) variables: &'p [Variable],
+    pub(crate) assigns: bool,
+}
+
+/// A sandboxed state, and the programs it has loaded.
+pub(crate) struct Vm {
+    lua: Lua,
+    host: Rc<Host>,
+    /// The environment of programs that assign globals.
+    environment: Table,
+    loaded: HashMap<u64, Loaded, RandomState>,
+    /// Counts runs, to tell which programs were not run for long.
+    clock: u64,
+    memory: usize,
+    limit: usize,
+    answers: usize,
+}
+
+struct Loaded {
+    function: Function,
+    used: u64,
+}
+
+impl fmt::Debug for Vm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Vm")
+            .field("loaded", &self.loaded.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Vm {
+    pub(crate) fn new(settings: &Settings) -> mlua::Result<Self> {
+        let host = Rc::new(Host::new(settings.clone()));
+        let lua = sandbox::build(&host)?;
+        let environment = sandbox::environment(&lua)?;
+        Ok(Self {
+            lua,
+            host,
+            environment,
+            loaded: HashMap::default(),
+            clock: 0,
+            memory: settings.memory,
+            limit: settings.loaded.max(1),
+            answers: settings.answers,
+        })
+    }
+
+    /// Runs a program. Why it fails goes to `detail`.
+    pub(crate) fn run(
+        &mut self,
+        program: &Arc<Program>,
+        code: &Code<'_>,
+        cx: &Context<'_>,
+        answers: &mut Answers,
+        detail: &mut String,
+    ) -> Result<(), Failure> {
+        detail.clear();
+        let function = match self.load(program.id, code) {
+            Ok(function) => function,
+            Err(error) => return Err(explain(&error, detail)),
+        };
+        let budget = self.lua.used_memory().saturating_add(self.memory);
+        self.host.arm(program, cx, answers.trace);
+        let result = catch_unwind(AssertUnwindSafe(|| {
+            self.lua.set_memory_limit(budget)?;
+            let arguments = host::arguments(&self.lua, &self.host, code.variables)?;
+            function.call::<Value>(arguments)
+        }));
+        // Lifted in any case: what comes next is ours.
+        let lifted = self.lua.set_memory_limit(0);
+        let stopped = self.host.stopped();
+        let outcome = match (result, lifted) {
+            (Ok(result), Ok(_)) => match (stopped, result) {
+                // A program that swallows the error of a budget has spent it all the same.
+                (Some(failure), _) => Err(failure),
+                (None, Ok(value)) => self.answer(program, &value, answers, detail),
+                (None, Err(error)) => Err(explain(&error, detail)),
+            },
+            _ => {
+                detail.push_str("a host function panicked");
+                Err(Failure::Internal)
+            }
+        };
+        answers.trace = self.host.disarm();
+        if code.assigns && self.environment.clear().is_err() {
+            return Err(Failure::Internal);
+        }
+        outcome
+    }
+
+    fn load(&mut self, id: u64, code: &Code<'_>) -> mlua::Result<Function> {
+        self.clock += 1;
+        if let Some(loaded) = self.loaded.get_mut(&id) {
+            loaded.used = self.clock;
+            return Ok(loaded.function.clone());
+        }
+        if self.loaded.len() >= self.limit {
+            self.unload();
+        }
+        let mut chunk = self
+            .lua
+            .load(code.bytecode)
+            .set_mode(ChunkMode::Binary)
+            .set_name("=program");
+        if code.assigns {
+            chunk = chunk.set_environment(self.environment.clone());
+        }
+        let function = chunk.into_function()?;
+        self.loaded.insert(
+            id,
+            Loaded {
+                function: function.clone(),
+                used: self.clock,
+            },
+        );
+        Ok(function)
+    }
+
+    /// Drops the quarter of the programs that was not run for the longest time.
+    fn unload(&mut self) {
+        let mut ages: Vec<u64> = self.loaded.values().map(|loaded| loaded.used).collect();
+        let quarter = ages.len() / 4;
+        let (_, oldest, _) = ages.select_nth_unstable(quarter);
+        let oldest = *oldest;
+        self.loaded.retain(|_, loaded| loaded.used > oldest);
+    }
+
+    /// Takes the result over: a string, a number, or a table of those without names for keys.
+    fn answer(
+        &self,
+        program: &Program,
+        value: &Value,
+        answers: &mut Answers,
+        detail: &mut String,
+    ) -> Result<(), Failure> {
+        if let Value::Table(table) = value {
+            let mut result = Ok(());
+            let mut count = 0;
+            let walked = table.for_each(|key: Value, value: Value| {
+                count += 1;
+                result = if !matches!(key, Value::Integer(_) | Value::Number(_)) {
+                    detail.push_str("the table has names for keys");
+                    Err(Failure::NoResult)
+                } else if count > self.answers {
+                    Err(Failure::TooMany)
+                } else {
+                    self.record(program, &value, answers, detail)
+                };
+                // An error only ends the walk.
+                if result.is_err() {
+                    Err(mlua::Error::StackError)
+                } else {
+                    Ok(())
+                }
+            });
+            return match (result, walked) {
+                (Ok(()), Err(error)) => Err(explain(&error, detail)),
+                (result, _) => result,
+            };
+        }
+        self.record(program, value, answers, detail)
+    }
+
+    fn record(
+        &self,
+        program: &Program,
+        value: &Value,
+        answers: &mut Answers,
+        detail: &mut String,
+    ) -> Result<(), Failure> {
+        let number;
+        let borrowed;
+        let text: &[u8] = match value {
+            Value::String(text) => {
+                borrowed = text.as_bytes();
+                &borrowed
+            }
+            Value::Integer(integer) => {
+                number = integer.to_string();
+                number.as_bytes()
+            }
+            Value::Number(float) => {
+                number = number_text(*float);
+                number.as_bytes()
+            }
+            other => {
+                detail.push_str(&format!("the result is {}", other.type_name()));
+                return Err(Failure::NoResult);
+            }
+        };
+        self.host.with_data(|data| {
+            data.clear();
+            match rdata::encode(program.inner, text, data) {
+                Ok(()) => {
+                    answers.push(data);
+                    Ok(())
+                }
+                Err(why) => {
+                    let shown: String = String::from_utf8_lossy(text).chars().take(60).collect();
+                    detail.push_str(&format!("'{shown}': {why}"));
+                    Err(Failure::BadResult)
+                }
+            }
+        })
+    }
+}
+
+/// What an error of Lua means, and its text without the machinery's.
+fn explain(error: &mlua::Error, detail: &mut String) -> Failure {
+    match error {
+        mlua::Error::CallbackError { cause, .. } | mlua::Error::WithContext { cause, .. } => {
+            explain(cause, detail)
+        }
+        mlua::Error::BadArgument { cause, .. } => explain(cause, detail),
+        mlua::Error::MemoryError(_) => Failure::Memory,
+        mlua::Error::PreviouslyResumedPanic => Failure::Internal,
+        mlua::Error::RuntimeError(message) => {
+            let first = message.lines().next().unwrap_or("");
+            detail.extend(first.chars().take(300));
+            // Luau's guard of its C stack and of the depth of calls.
+            if first.contains("stack overflow") {
+                Failure::Memory
+            } else {
+                Failure::Script
+            }
+        }
+        other => {
+            detail.extend(other.to_string().chars().take(300));
+            Failure::Script
+        }
+    }
+}
+
+/// The values a call passes, none of them more than once.
+type Arguments = MultiValue;

@@ -1,0 +1,259 @@
+//! What a program finds in its state, and what it does not.
+
+use std::rc::Rc;
+
+use halfmoon_wire::Type;
+use mlua::{Lua, LuaOptions, MultiValue, StdLib, Table, Value};
+
+use crate::answers::Reads;
+use crate::functions::FUNCTIONS;
+use crate::globals::{BASE, LIBRARIES};
+use crate::rewrite::SITE;
+use crate::vm::host::Host;
+use crate::vm::objects::{Address, DnsName, Netmask, Text};
+
+/// A state with what [`crate::globals`] names and nothing else, none of which can be changed.
+pub(super) fn build(host: &Rc<Host>) -> mlua::Result<Lua> {
+    let libraries = StdLib::STRING | StdLib::TABLE | StdLib::MATH | StdLib::OS | StdLib::BIT;
+    let lua = Lua::new_with(libraries, LuaOptions::new())?;
+    let globals = lua.globals();
+    wrap(&lua, host)?;
+    globals.raw_set("bit", bit(&lua)?)?;
+    keep_known(&globals)?;
+    functions(&lua, host)?;
+    tables(&lua)?;
+    lua.sandbox(true)?;
+    lua.globals().set_readonly(true);
+    let shared = Rc::clone(host);
+    lua.set_interrupt(move |_| shared.tick());
+    Ok(lua)
+}
+
+/// A table that takes the globals a program assigns, and has all others.
+pub(super) fn environment(lua: &Lua) -> mlua::Result<Table> {
+    let environment = lua.create_table()?;
+    let metatable = lua.create_table()?;
+    metatable.raw_set("__index", lua.globals())?;
+    metatable.raw_set("__metatable", false)?;
+    metatable.set_readonly(true);
+    environment.set_metatable(Some(metatable))?;
+    Ok(environment)
+}
+
+/// Lua functions that behave otherwise than in the Lua programs are written for.
+fn wrap(lua: &Lua, host: &Rc<Host>) -> mlua::Result<()> {
+    let shared = Rc::clone(host);
+    let reads_clock = lua.create_function(move |_, ()| {
+        shared.read(Reads::TIME);
+        Ok(())
+    })?;
+    let shared = Rc::clone(host);
+    let random = lua.create_function(move |_, ()| Ok(shared.random()))?;
+    lua.load(WRAPPERS)
+        .set_name("=wrappers")
+        .call::<()>((reads_clock, random))
+}
+
+/// `tostring` shows no addresses of memory; `format` takes what is no string as Lua 5.1 does;
+/// `rep` knows a separator; `random` draws from the host's generator, which no program can seed.
+const WRAPPERS: &str = r"
+local reads_clock, draw = ...
+local type, select, getmetatable, rawget, error = type, select, getmetatable, rawget, error
+local pack, unpack, floor = table.pack, table.unpack, math.floor
+local plain_tostring, plain_format, plain_rep = tostring, string.format, string.rep
+local time, date = os.time, os.date
+
+local hidden = { table = true, ['function'] = true, thread = true, buffer = true }
+
+function tostring(...)
+  if select('#', ...) == 0 then error('tostring wants a value', 2) end
+  local value = ...
+  local kind = type(value)
+  if hidden[kind] then
+    local meta = getmetatable(value)
+    if type(meta) ~= 'table' or rawget(meta, '__tostring') == nil then return kind end
+  end
+  return plain_tostring(value)
+end
+
+local show = tostring
+
+function string.format(form, ...)
+  local count = select('#', ...)
+  local values = pack(...)
+  local changed = false
+  for i = 1, count do
+    local kind = type(values[i])
+    if kind ~= 'string' and kind ~= 'number' then
+      values[i] = show(values[i])
+      changed = true
+    end
+  end
+  if changed then return plain_format(form, unpack(values, 1, count)) end
+  return plain_format(form, ...)
+end
+
+function string.rep(text, count, separator)
+  if separator == nil or separator == '' or count < 2 then return plain_rep(text, count) end
+  return plain_rep(text .. separator, count - 1) .. text
+end
+
+function math.random(low, high)
+  if low == nil then return draw() end
+  if high == nil then low, high = 1, low end
+  low, high = floor(low), floor(high)
+  if low > high then error('the interval of random is empty', 2) end
+  return low + floor(draw() * (high - low + 1))
+end
+
+function os.time(...) reads_clock() return time(...) end
+function os.date(...) reads_clock() return date(...) end
+";
+
+/// Takes away everything that is not on the list.
+fn keep_known(globals: &Table) -> mlua::Result<()> {
+    let mut names = Vec::new();
+    globals.for_each(|name: String, _: Value| {
+        names.push(name);
+        Ok(())
+    })?;
+    for name in names {
+        let members = LIBRARIES.iter().find(|(library, _)| *library == name);
+        match members {
+            Some((_, members)) => keep_members(&globals.raw_get(name)?, members)?,
+            None if BASE.contains(&name.as_str()) => {}
+            None => globals.raw_set(name, Value::Nil)?,
+        }
+    }
+    Ok(())
+}
+
+fn keep_members(library: &Table, members: &[&str]) -> mlua::Result<()> {
+    let mut names = Vec::new();
+    library.for_each(|name: String, _: Value| {
+        names.push(name);
+        Ok(())
+    })?;
+    for name in names {
+        if !members.contains(&name.as_str()) {
+            library.raw_set(name, Value::Nil)?;
+        }
+    }
+    Ok(())
+}
+
+fn functions(lua: &Lua, host: &Rc<Host>) -> mlua::Result<()> {
+    let globals = lua.globals();
+    let shared = Rc::clone(host);
+    globals.raw_set(
+        SITE,
+        lua.create_function(move |lua, number| shared.site(lua, number))?,
+    )?;
+    for function in FUNCTIONS {
+        let shared = Rc::clone(host);
+        let call = move |lua: &Lua, args: MultiValue| shared.call(lua, function, &args);
+        globals.raw_set(function.name, lua.create_function(call)?)?;
+    }
+    globals.raw_set(
+        "newDN",
+        lua.create_function(|_, text: Text| DnsName::read(&text.0))?,
+    )?;
+    globals.raw_set(
+        "newCA",
+        lua.create_function(|_, text: Text| Address::read(&text.0))?,
+    )?;
+    globals.raw_set(
+        "newNetmask",
+        lua.create_function(|_, text: Text| Netmask::read(&text.0))?,
+    )?;
+    Ok(())
+}
+
+fn tables(lua: &Lua) -> mlua::Result<()> {
+    let attributes = lua.create_table()?;
+    for (name, number) in [
+        ("ASn", 0),
+        ("City", 1),
+        ("Continent", 2),
+        ("Country", 3),
+        ("Country2", 4),
+        ("Name", 5),
+        ("Region", 6),
+        ("Location", 7),
+    ] {
+        attributes.raw_set(name, number)?;
+    }
+    lua.globals().raw_set("GeoIPQueryAttribute", attributes)?;
+    let pdns = lua.create_table()?;
+    for number in (0..=264).chain([32768, 32769, Type::LUA.0]) {
+        if let Some(name) = Type(number).mnemonic() {
+            pdns.raw_set(name, number)?;
+        }
+    }
+    for (name, number) in [
+        ("NOERROR", 0),
+        ("FORMERR", 1),
+        ("SERVFAIL", 2),
+        ("NXDOMAIN", 3),
+        ("NOTIMP", 4),
+        ("REFUSED", 5),
+        ("DROP", -2),
+    ] {
+        pdns.raw_set(name, number)?;
+    }
+    pdns.set_readonly(true);
+    attributes_readonly(lua)?;
+    lua.globals().raw_set("pdns", pdns)
+}
+
+fn attributes_readonly(lua: &Lua) -> mlua::Result<()> {
+    lua.globals()
+        .raw_get::<Table>("GeoIPQueryAttribute")
+        .map(|table| table.set_readonly(true))
+}
+
+/// The bit operations of LuaJIT: on 32 bits, with signed results.
+fn bit(lua: &Lua) -> mlua::Result<Table> {
+    fn bits(number: f64) -> i32 {
+        // Modulo 2^32, as LuaJIT has it; NaN and infinities are 0.
+        number.rem_euclid(4_294_967_296.0) as u32 as i32
+    }
+    let table = lua.create_table()?;
+    let fold = |step: fn(i32, i32) -> i32| {
+        lua.create_function(move |_, (first, rest): (f64, mlua::Variadic<f64>)| {
+            Ok(rest
+                .iter()
+                .fold(bits(first), |value, next| step(value, bits(*next))))
+        })
+    };
+    table.raw_set("band", fold(|a, b| a & b)?)?;
+    table.raw_set("bor", fold(|a, b| a | b)?)?;
+    table.raw_set("bxor", fold(|a, b| a ^ b)?)?;
+    let shift = |step: fn(i32, u32) -> i32| {
+        lua.create_function(move |_, (value, by): (f64, f64)| {
+            Ok(step(bits(value), bits(by) as u32 & 31))
+        })
+    };
+    table.raw_set("lshift", shift(|a, by| a << by)?)?;
+    table.raw_set("rshift", shift(|a, by| ((a as u32) >> by) as i32)?)?;
+    table.raw_set("arshift", shift(|a, by| a >> by)?)?;
+    table.raw_set("rol", shift(i32::rotate_left)?)?;
+    table.raw_set("ror", shift(i32::rotate_right)?)?;
+    let single = |step: fn(i32) -> i32| lua.create_function(move |_, a: f64| Ok(step(bits(a))));
+    table.raw_set("bnot", single(|a| !a)?)?;
+    table.raw_set("bswap", single(i32::swap_bytes)?)?;
+    table.raw_set("tobit", single(|a| a)?)?;
+    let tohex = |_: &Lua, (value, digits): (f64, Option<f64>)| {
+        let digits = digits.unwrap_or(8.0);
+        let count = digits.abs().min(8.0) as usize;
+        let text = format!("{:08x}", bits(value));
+        let text = text.get(8 - count..).unwrap_or("").to_owned();
+        Ok(if digits < 0.0 {
+            text.to_uppercase()
+        } else {
+            text
+        })
+    };
+    table.raw_set("tohex", lua.create_function(tohex)?)?;
+    Ok(table)
+}
