@@ -53,7 +53,7 @@ struct Options<'a> {
 }
 
 /// A place to go back to when an RRset does not fit as a whole.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mark {
     at: usize,
     counts: [u16; 3],

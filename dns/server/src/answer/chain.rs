@@ -1,0 +1,192 @@
+//! Follows a question through the zones (RFC 1034 section 4.3.2, RFC 6672 section 3.2).
+
+use halfmoon_wire::{ExtendedError, Name, NameBuf, NameError, Owner, Rcode, Section, Type};
+use halfmoon_zones::{Hosted, Node, Position, RrSet, Zone};
+
+use super::node::Said;
+use super::{Asked, Turn};
+use crate::shared::Programs;
+
+/// How many aliases of one chain are followed.
+const MOST_ALIASES: usize = 10;
+
+/// What one zone made of the name.
+pub(super) enum Step {
+    /// The reply is complete.
+    Done(Rcode),
+    /// An alias was written; its target is next.
+    Follow(NameBuf),
+}
+
+impl<'a> Turn<'a> {
+    /// Writes the answer and says its RCODE, that of the last name of the chain (RFC 6604).
+    pub(super) fn resolve(&mut self) -> Rcode {
+        let zones = self.zones;
+        // The names of the chain so far, so that a loop ends where it begins.
+        let mut seen: [Option<NameBuf>; MOST_ALIASES] = [None; MOST_ALIASES];
+        for hop in 0..=MOST_ALIASES {
+            let target = hop.checked_sub(1).and_then(|last| seen[last]);
+            let asked = target.as_ref().map_or(Asked::Question, Asked::Target);
+            let name = self.name(asked);
+            self.hashes.compute(name);
+            let Some(hosted) = zones.find(name, self.hashes, self.question.qtype) else {
+                return self.outside(hop);
+            };
+            if hop == 0 {
+                self.reply.authoritative(true);
+            }
+            let target = match self.in_zone(hosted, asked, hop) {
+                Step::Done(rcode) => return rcode,
+                Step::Follow(target) => target,
+            };
+            let loops = self.question.name == target.as_name()
+                || seen.iter().flatten().any(|known| *known == target);
+            match seen.get_mut(hop) {
+                Some(place) if !loops => *place = Some(target),
+                _ => return Rcode::NOERROR,
+            }
+        }
+        Rcode::NOERROR
+    }
+
+    /// The name is in none of our zones.
+    fn outside(&mut self, hop: usize) -> Rcode {
+        if hop > 0 {
+            // The client follows the alias from here.
+            return Rcode::NOERROR;
+        }
+        self.reply.extended_error(ExtendedError::NOT_AUTHORITATIVE);
+        Rcode::REFUSED
+    }
+
+    pub(super) fn name<'n>(&self, asked: Asked<'n>) -> Name<'n>
+    where
+        'a: 'n,
+    {
+        match asked {
+            Asked::Question => self.question.name,
+            Asked::Target(target) => target.as_name(),
+        }
+    }
+
+    pub(super) fn owner<'n>(&self, asked: Asked<'n>) -> Owner<'n> {
+        match asked {
+            Asked::Question => Owner::Question,
+            Asked::Target(target) => Owner::Name(target.as_name()),
+        }
+    }
+
+    fn in_zone(&mut self, hosted: &'a Hosted<Programs>, asked: Asked<'_>, hop: usize) -> Step {
+        let zone = &hosted.zone;
+        let name = self.name(asked);
+        let said = match zone.find(name, self.hashes) {
+            // The DS of a delegation is the parent's to answer (RFC 4035 section 3.1.4.1).
+            Position::Cut { cut, at } if at && self.question.qtype == Type::DS => {
+                match cut.set(Type::DS) {
+                    Some(set) => self.positive(set, asked),
+                    None => Said::NoData,
+                }
+            }
+            Position::Cut { cut, .. } => return self.referral(cut, hop),
+            Position::Below(node) => return self.substitute(node, asked),
+            Position::Exact(node) | Position::Wildcard(node) => self.at_node(hosted, node, asked),
+            Position::Missing(_) => {
+                self.denial(zone);
+                return Step::Done(Rcode::NXDOMAIN);
+            }
+        };
+        match said {
+            Said::Answer => Step::Done(Rcode::NOERROR),
+            Said::Alias(target) => Step::Follow(target),
+            Said::NoData => {
+                self.denial(zone);
+                Step::Done(Rcode::NOERROR)
+            }
+            Said::Failed(why) => {
+                self.reply.reset();
+                self.reply.extended_error(why);
+                Step::Done(Rcode::SERVFAIL)
+            }
+        }
+    }
+
+    /// Says who knows: the NS records of the cut with the addresses of its servers.
+    fn referral(&mut self, cut: Node<'a>, hop: usize) -> Step {
+        if hop == 0 {
+            self.reply.authoritative(false);
+        }
+        if let Some(servers) = cut.set(Type::NS) {
+            if self.write(Section::Authority, Owner::Name(cut.owner()), servers, servers.ttl()) {
+                self.glue(cut, servers);
+            } else {
+                self.reply.truncated();
+            }
+        }
+        Step::Done(Rcode::NOERROR)
+    }
+
+    /// Rewrites a name below a DNAME, which goes along with the CNAME made of it.
+    fn substitute(&mut self, node: Node<'a>, asked: Asked<'_>) -> Step {
+        let Some(set) = node.set(Type::DNAME) else { return Step::Done(Rcode::SERVFAIL) };
+        let target = set.rdatas().next().and_then(|rdata| Name::from_wire(rdata).ok());
+        let Some(target) = target else { return Step::Done(Rcode::SERVFAIL) };
+        if !self.write(Section::Answer, Owner::Name(node.owner()), set, set.ttl()) {
+            self.reply.truncated();
+            return Step::Done(Rcode::NOERROR);
+        }
+        let made = match NameBuf::substitute(self.name(asked), node.owner(), target) {
+            Ok(made) => made,
+            Err(NameError::TooLong) => return Step::Done(Rcode::YXDOMAIN),
+            Err(_) => return Step::Done(Rcode::SERVFAIL),
+        };
+        // RFC 6672 section 3.1: the CNAME has the TTL of the DNAME.
+        let alias = (Type::CNAME, set.ttl());
+        let written = self.reply.record(
+            Section::Answer,
+            self.owner(asked),
+            alias,
+            made.as_name().as_wire(),
+        );
+        if written.is_err() {
+            self.reply.truncated();
+            return Step::Done(Rcode::NOERROR);
+        }
+        if matches!(self.question.qtype, Type::CNAME | Type::ANY) {
+            return Step::Done(Rcode::NOERROR);
+        }
+        Step::Follow(made)
+    }
+
+    /// The SOA that says how long a denial lasts.
+    fn denial(&mut self, zone: &'a Zone) {
+        let (ttl, soa) = zone.denial();
+        // RFC 2308 section 3: without the SOA the denial could not be cached, but it is true.
+        if !self.write(Section::Authority, Owner::Name(zone.apex()), soa, ttl) {
+            self.reply.truncated();
+        }
+    }
+
+    /// Writes an RRset whole, or nothing of it.
+    pub(super) fn write(
+        &mut self,
+        section: Section,
+        owner: Owner<'_>,
+        set: RrSet<'_>,
+        ttl: u32,
+    ) -> bool {
+        let as_it_is = matches!(owner, Owner::Question)
+            && !set.rtype().has_compressible_names()
+            && ttl == set.ttl();
+        if as_it_is {
+            return self.reply.ready(section, set.count(), set.ready()).is_ok();
+        }
+        let mark = self.reply.mark();
+        for rdata in set.rdatas() {
+            if self.reply.record(section, owner, (set.rtype(), ttl), rdata).is_err() {
+                self.reply.rewind(mark);
+                return false;
+            }
+        }
+        true
+    }
+}

@@ -1,0 +1,136 @@
+//! Runs the programs of a node and writes what they return.
+
+use halfmoon_lua::{Context, Failure};
+use halfmoon_wire::{ExtendedError, Name, NameBuf, Section, Type};
+use halfmoon_zones::{Hosted, Node, ProgramRef};
+
+use super::{Asked, Turn};
+use crate::shared::Programs;
+
+/// What the programs of a node made.
+pub(super) enum Computed {
+    /// No records.
+    Nothing,
+    /// Records, which are written.
+    Records,
+    /// A CNAME to this name, which is written.
+    Alias(NameBuf),
+    /// Records that do not fit into the reply.
+    Full,
+    /// No records, because a program failed.
+    Failed(ExtendedError),
+}
+
+impl<'a> Turn<'a> {
+    /// Runs the programs that make CNAMEs; the first record counts.
+    pub(super) fn run_alias(
+        &mut self,
+        hosted: &'a Hosted<Programs>,
+        node: Node<'a>,
+        asked: Asked<'_>,
+    ) -> Computed {
+        let mut failed = None;
+        for program in node.programs().filter(|program| program.inner == Type::CNAME) {
+            if let Err(failure) = self.run(hosted, node, program, asked) {
+                failed = Some(failure);
+                continue;
+            }
+            let Some(rdata) = self.answers.rdatas().next() else { continue };
+            let Ok(target) = Name::from_wire(rdata) else { continue };
+            let target = target.to_buf();
+            let written = self.reply.record(
+                Section::Answer,
+                self.owner(asked),
+                (Type::CNAME, program.ttl),
+                rdata,
+            );
+            if written.is_err() {
+                self.reply.truncated();
+                return Computed::Records;
+            }
+            return Computed::Alias(target);
+        }
+        failed.map_or(Computed::Nothing, |failure| Computed::Failed(explain(failure)))
+    }
+
+    /// Runs the programs that make records of the type in question.
+    pub(super) fn run_matching(
+        &mut self,
+        hosted: &'a Hosted<Programs>,
+        node: Node<'a>,
+        asked: Asked<'_>,
+    ) -> Computed {
+        let qtype = self.question.qtype;
+        let mut failed = None;
+        let mut any = false;
+        for program in node.programs() {
+            if program.inner != qtype && qtype != Type::ANY {
+                continue;
+            }
+            if let Err(failure) = self.run(hosted, node, program, asked) {
+                failed = Some(failure);
+                continue;
+            }
+            let owner = self.owner(asked);
+            for rdata in self.answers.rdatas() {
+                any = true;
+                let fixed = (program.inner, program.ttl);
+                if self.reply.record(Section::Answer, owner, fixed, rdata).is_err() {
+                    return Computed::Full;
+                }
+            }
+        }
+        match failed {
+            Some(failure) if !any || self.policy.failure_is_final() => {
+                Computed::Failed(explain(failure))
+            }
+            _ if any => Computed::Records,
+            _ => Computed::Nothing,
+        }
+    }
+
+    /// Runs one program; its records are in `answers` then.
+    fn run(
+        &mut self,
+        hosted: &'a Hosted<Programs>,
+        node: Node<'a>,
+        program: ProgramRef,
+        asked: Asked<'_>,
+    ) -> Result<(), Failure> {
+        let entry = hosted.programs.entry(program.number).ok_or(Failure::Internal)?;
+        let code = entry.program.as_ref().ok_or(Failure::Faulty)?;
+        let context = Context {
+            qname: self.name(asked),
+            zone: hosted.zone.apex(),
+            client: &self.client,
+            geo: self.geo,
+            health: self.health,
+            requests: self.requests,
+        };
+        self.answers.clear();
+        let result = self.machine.run(code, &context, self.answers);
+        self.reply.widen_scope(self.answers.scope());
+        if let Err(failure) = result
+            && let Some(count) = entry.failures.add(self.now)
+        {
+            tracing::warn!(
+                zone = %hosted.zone.apex(),
+                owner = %node.owner(),
+                rtype = %program.inner,
+                failures = count,
+                reason = %failure,
+                detail = self.machine.detail(),
+                "record program failed"
+            );
+        }
+        result
+    }
+}
+
+/// What the one who asked may know of a failure.
+const fn explain(failure: Failure) -> ExtendedError {
+    ExtendedError::other(match failure {
+        Failure::Fuel | Failure::Memory | Failure::Time => "record program spent its budget",
+        _ => "record program failed",
+    })
+}

@@ -1,0 +1,278 @@
+//! From the zone folder to the snapshot that is served: load, compile, swap; and again whenever
+//! something changes.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use halfmoon_healthcheck::Health;
+use halfmoon_lua::{Compiler, Settings};
+use halfmoon_wire::NameBuf;
+use halfmoon_zones::{
+    Attach, Fault, FileReport, Level, Loaded, Loader, Outcome, ProgramSource, Zone,
+};
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+
+use crate::shared::{Programs, Shared, Zones};
+
+/// After a change, the folder has to be quiet for so long before it is read: whoever writes a
+/// file in pieces is done then.
+const QUIET: Duration = Duration::from_millis(100);
+/// A folder that never is quiet is read after so long all the same.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// How often the geo databases are looked at, and a zone folder that is gone is looked for.
+const LOOK: Duration = Duration::from_secs(5);
+/// How long the zones before are kept after a swap. Until every worker has taken the new ones,
+/// dropping the old ones would be the work of whoever lets go last.
+const AFTERLIFE: Duration = Duration::from_secs(2);
+/// How many faults of one load are logged; the rest are counted.
+const MOST_LOGGED: usize = 100;
+
+/// Compiles the programs of zones as they are loaded.
+#[derive(Debug)]
+pub struct Compile {
+    compiler: Compiler,
+}
+
+impl Compile {
+    /// Compiles with these settings; checks are acquired from `health`.
+    #[must_use]
+    pub fn new(settings: Settings, health: Health) -> Self {
+        Self { compiler: Compiler::new(settings, health) }
+    }
+}
+
+impl Attach<Programs> for Compile {
+    fn attach(
+        &mut self,
+        zone: &Zone,
+        programs: &[(NameBuf, ProgramSource)],
+        faults: &mut Vec<Fault>,
+    ) -> Programs {
+        Programs::new(programs.iter().map(|(owner, source)| {
+            self.compiler.compile(zone.apex(), owner.as_name(), source, faults)
+        }))
+    }
+}
+
+/// Keeps the served zones at what the folder says.
+#[derive(Debug)]
+pub struct Publisher {
+    orders: Sender<Order>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+enum Order {
+    /// Something changed, or the operator wants it.
+    Load,
+    End,
+}
+
+impl Publisher {
+    /// Starts to watch. `loader` has made the zones that `shared` holds.
+    ///
+    /// # Errors
+    /// When no thread is to be had.
+    pub fn start(
+        path: PathBuf,
+        loader: Loader<Programs>,
+        compile: Compile,
+        shared: Arc<Shared>,
+    ) -> io::Result<Self> {
+        let (orders, inbox) = mpsc::channel();
+        let watch = Watch { path, watcher: None, orders: orders.clone() };
+        let work = Work { loader, compile, shared, watch, before: Vec::new() };
+        let thread =
+            thread::Builder::new().name("publish".into()).spawn(move || work.run(&inbox))?;
+        Ok(Self { orders, thread: Some(thread) })
+    }
+
+    /// Looks at the folder again, as SIGHUP asks for.
+    pub fn reload(&self) {
+        // A publisher that is gone has nothing to load; the server is ending.
+        let _ = self.orders.send(Order::Load);
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        let _ = self.orders.send(Order::End);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The notification of changes in the zone folder, as long as it works.
+struct Watch {
+    path: PathBuf,
+    watcher: Option<RecommendedWatcher>,
+    orders: Sender<Order>,
+}
+
+impl Watch {
+    /// Begins to watch, if that is not going on. Says whether it began now.
+    fn renew(&mut self) -> bool {
+        if self.watcher.is_some() {
+            return false;
+        }
+        let orders = self.orders.clone();
+        let made = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+            // Reading a file is no change.
+            if event.is_ok_and(|event| !event.kind.is_access()) {
+                let _ = orders.send(Order::Load);
+            }
+        });
+        let watching = made.and_then(|mut watcher| {
+            watcher.watch(&self.path, RecursiveMode::Recursive)?;
+            Ok(watcher)
+        });
+        match watching {
+            Ok(watcher) => self.watcher = Some(watcher),
+            Err(error) => tracing::warn!(
+                path = %self.path.display(), %error,
+                "cannot watch the zones for changes; send SIGHUP after a change"
+            ),
+        }
+        self.watcher.is_some()
+    }
+}
+
+/// The publishing thread.
+struct Work {
+    loader: Loader<Programs>,
+    compile: Compile,
+    shared: Arc<Shared>,
+    watch: Watch,
+    /// What was served before, and until when it is kept.
+    before: Vec<(Instant, Arc<Zones>)>,
+}
+
+impl Work {
+    fn run(mut self, inbox: &Receiver<Order>) {
+        // What changed between the first load and now was not seen by a watch.
+        if self.watch.renew() {
+            self.load();
+        }
+        loop {
+            let wait = if self.before.is_empty() { LOOK } else { AFTERLIFE };
+            match inbox.recv_timeout(wait) {
+                Ok(Order::Load) => {
+                    if settle(inbox).is_err() {
+                        return;
+                    }
+                    self.load();
+                }
+                Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => return,
+                Err(RecvTimeoutError::Timeout) => {
+                    if self.watch.renew() {
+                        self.load();
+                    }
+                }
+            }
+            let now = Instant::now();
+            self.before.retain(|(until, _)| now < *until);
+            self.look_at_geo();
+        }
+    }
+
+    fn load(&mut self) {
+        let started = Instant::now();
+        let loaded = match self.loader.load(&mut self.compile) {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                // A folder that comes back is another one: the watch on the old one is blind.
+                self.watch.watcher = None;
+                tracing::error!(
+                    path = %self.watch.path.display(), %error,
+                    "cannot read the zones; what was loaded last is still served"
+                );
+                return;
+            }
+        };
+        if loaded.reports.is_empty() && loaded.removed.is_empty() {
+            return;
+        }
+        report(&loaded, started.elapsed());
+        let new = Arc::new(loaded.catalog);
+        let old = self.shared.zones.swap(new);
+        self.before.push((Instant::now() + AFTERLIFE, old));
+    }
+
+    fn look_at_geo(&self) {
+        match self.shared.geo.reload() {
+            Ok(false) => {}
+            Ok(true) => tracing::info!("geo databases reloaded"),
+            Err(error) => tracing::error!(%error, "geo databases not reloaded"),
+        }
+    }
+}
+
+/// Waits until no order has come for a while. An error: the end was ordered.
+fn settle(inbox: &Receiver<Order>) -> Result<(), ()> {
+    let patience = Instant::now() + PATIENCE;
+    while Instant::now() < patience {
+        match inbox.recv_timeout(QUIET) {
+            Ok(Order::Load) => {}
+            Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => return Err(()),
+            Err(RecvTimeoutError::Timeout) => break,
+        }
+    }
+    Ok(())
+}
+
+/// Logs what a load found: each fault, and a summary.
+pub fn report(loaded: &Loaded<Programs>, took: Duration) {
+    let mut logged = 0;
+    for file in &loaded.reports {
+        report_file(file, &mut logged);
+    }
+    if logged > MOST_LOGGED {
+        tracing::warn!("{} more faults; `halfmoon check` lists all", logged - MOST_LOGGED);
+    }
+    for apex in &loaded.removed {
+        tracing::info!(zone = %apex, "zone removed: its file is gone");
+    }
+    let count = |outcome| loaded.reports.iter().filter(|file| file.outcome == outcome).count();
+    let records: u64 = loaded
+        .catalog
+        .zones()
+        .iter()
+        .map(|hosted| u64::from(hosted.zone.record_count()))
+        .sum();
+    tracing::info!(
+        read = count(Outcome::Loaded),
+        refused = count(Outcome::Kept) + count(Outcome::Refused),
+        removed = loaded.removed.len(),
+        serving = loaded.catalog.zones().len(),
+        records,
+        took = ?took,
+        "zones loaded"
+    );
+}
+
+fn report_file(file: &FileReport, logged: &mut usize) {
+    for fault in &file.faults {
+        *logged += 1;
+        if *logged <= MOST_LOGGED {
+            match fault.level {
+                Level::Error => tracing::error!("{}", fault.display(&file.files)),
+                Level::Warning => tracing::warn!("{}", fault.display(&file.files)),
+            }
+        }
+    }
+    match file.outcome {
+        Outcome::Loaded => {}
+        Outcome::Kept => tracing::error!(
+            zone = %file.apex, file = %file.path.display(),
+            "new version refused; the old one is still served"
+        ),
+        Outcome::Refused => tracing::error!(
+            zone = %file.apex, file = %file.path.display(), "zone refused; it is not served"
+        ),
+    }
+}

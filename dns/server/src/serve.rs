@@ -1,0 +1,189 @@
+//! The life of a server: bind, load, answer, reload, end.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use halfmoon_geo::{Attribute, GeoError, Source};
+use halfmoon_healthcheck::{Health, Pace, TargetPolicy};
+use halfmoon_lua::Settings;
+use halfmoon_zones::Loader;
+
+use crate::config::{Config, Dialect};
+use crate::publish::{Compile, Publisher, report};
+use crate::shared::{Policy, Shared};
+use crate::transport::{self, BindError, Bound, Listeners, TcpLimits};
+use crate::worker::Worker;
+
+/// Why a server does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// An address cannot be had.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// There is no zone to serve.
+    #[error("{path}: no zone to serve; put zone files that end in `.zone` there")]
+    NoZone {
+        /// Where zones were looked for.
+        path: PathBuf,
+    },
+    /// There are zones, but none that can be served.
+    #[error("{path}: none of the {count} zones can be served; `halfmoon check {path}` says why")]
+    NoGoodZone {
+        /// Where zones were looked for.
+        path: PathBuf,
+        /// How many there are.
+        count: usize,
+    },
+    /// The configuration does not say where the zones are.
+    #[error("no zones are configured; set `zones.path` to a folder of zone files")]
+    NoPath,
+    /// The zones cannot be read at all.
+    #[error("{path}: {source}")]
+    Unreadable {
+        /// Where zones were looked for.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A geo database is not usable.
+    #[error(transparent)]
+    Geo(#[from] GeoError),
+    /// Probing cannot begin.
+    #[error(transparent)]
+    Health(#[from] halfmoon_healthcheck::StartError),
+    /// No thread is to be had.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[source] io::Error),
+}
+
+/// A running server. It ends when dropped.
+#[derive(Debug)]
+pub struct Server {
+    listeners: Listeners,
+    publisher: Publisher,
+    shared: Arc<Shared>,
+}
+
+impl Server {
+    /// Starts a server: sockets first, so that a port that is taken shows before any work is
+    /// done; then the zones; then the answers.
+    ///
+    /// # Errors
+    /// What is missing, in one line.
+    pub fn start(config: &Config) -> Result<Self, StartError> {
+        let path = config.zones.path.clone().ok_or(StartError::NoPath)?;
+        let bound = Bound::bind(&transport::Settings {
+            listen: config.server.listen.clone(),
+            udp_threads: config.server.workers,
+            tcp_threads: config.server.tcp_workers,
+            tcp: TcpLimits {
+                connections: config.server.tcp_max.get(),
+                per_address: config.server.tcp_max_per_address.get(),
+                idle: config.server.tcp_idle,
+                ..TcpLimits::default()
+            },
+        })?;
+        let geo = Source::open(config.geo.databases.clone())?;
+        let health = Health::start(halfmoon_healthcheck::Settings {
+            targets: targets(config),
+            ..halfmoon_healthcheck::Settings::default()
+        })?;
+        let lua = lua_settings(config, &geo);
+        let mut loader = Loader::new(path.clone(), config.lua.insert_whitespace);
+        let mut compile = Compile::new(lua.clone(), health.clone());
+        let zones = first_load(&path, &mut loader, &mut compile)?;
+        let shared = Arc::new(Shared {
+            zones: Arc::new(ArcSwap::from_pointee(zones)),
+            health,
+            geo,
+            policy: Policy { lua, client_subnet: config.edns.client_subnet },
+        });
+        let publisher = Publisher::start(path, loader, compile, Arc::clone(&shared))
+            .map_err(StartError::Thread)?;
+        let workers = Arc::clone(&shared);
+        let listeners = bound.start(move || Worker::new(&workers))?;
+        Ok(Self { listeners, publisher, shared })
+    }
+
+    /// The addresses that are served, ports as chosen.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        self.listeners.addresses()
+    }
+
+    /// The checks and their verdicts.
+    #[must_use]
+    pub fn health(&self) -> &Health {
+        &self.shared.health
+    }
+
+    /// How many zones are served.
+    #[must_use]
+    pub fn zone_count(&self) -> usize {
+        self.shared.zones.load().zones().len()
+    }
+
+    /// Looks at the zone folder again.
+    pub fn reload(&self) {
+        self.publisher.reload();
+    }
+
+    /// Answers what has arrived, then ends.
+    pub fn shutdown(self) {
+        let Self { listeners, publisher, shared } = self;
+        listeners.shutdown();
+        drop(publisher);
+        drop(shared);
+    }
+}
+
+fn first_load(
+    path: &Path,
+    loader: &mut Loader<crate::shared::Programs>,
+    compile: &mut Compile,
+) -> Result<crate::shared::Zones, StartError> {
+    let started = Instant::now();
+    let unreadable = |source| StartError::Unreadable { path: path.to_owned(), source };
+    let loaded = loader.load(compile).map_err(unreadable)?;
+    report(&loaded, started.elapsed());
+    let path = path.to_owned();
+    match (loaded.catalog.zones().len(), loaded.reports.len()) {
+        (0, 0) => Err(StartError::NoZone { path }),
+        (0, count) => Err(StartError::NoGoodZone { path, count }),
+        _ => Ok(loaded.catalog),
+    }
+}
+
+/// What may be probed.
+#[must_use]
+pub fn targets(config: &Config) -> TargetPolicy {
+    let targets = &config.health.targets;
+    TargetPolicy::new(targets.allow.clone(), targets.deny.clone())
+}
+
+/// How programs are compiled and run.
+#[must_use]
+pub fn lua_settings(config: &Config, geo: &Source) -> Settings {
+    let dialect = match config.lua.dialect {
+        Dialect::Halfmoon => halfmoon_lua::Dialect::Halfmoon,
+        Dialect::Powerdns => halfmoon_lua::Dialect::PowerDns,
+    };
+    Settings {
+        fuel: u64::from(config.lua.fuel.get()),
+        memory: config.lua.memory,
+        time: config.lua.time,
+        pace: Pace {
+            interval: config.health.interval,
+            timeout: config.health.timeout,
+            fall: config.fall(),
+            rise: config.rise(),
+        },
+        coordinates: geo.current().has(Attribute::Location),
+        ..Settings::of(dialect)
+    }
+}

@@ -1,0 +1,111 @@
+//! What all threads of one server share: the current snapshots, and where new ones appear.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwap;
+use halfmoon_geo::Source;
+use halfmoon_healthcheck::Health;
+use halfmoon_lua::{Dialect, Program, Settings};
+use halfmoon_zones::Catalog;
+
+/// The zones being served, each with its compiled programs.
+pub type Zones = Catalog<Programs>;
+
+/// The compiled programs of a zone, in the order in which the zone numbers them.
+#[derive(Debug, Default)]
+pub struct Programs(Box<[ProgramEntry]>);
+
+impl Programs {
+    /// Programs as the compiler made them; `None` for one that has faults.
+    #[must_use]
+    pub fn new(programs: impl IntoIterator<Item = Option<Arc<Program>>>) -> Self {
+        Self(
+            programs
+                .into_iter()
+                .map(|program| ProgramEntry { program, failures: Failures::default() })
+                .collect(),
+        )
+    }
+
+    /// The program with this number in its zone.
+    #[must_use]
+    pub fn entry(&self, number: u32) -> Option<&ProgramEntry> {
+        self.0.get(number as usize)
+    }
+
+    /// All programs.
+    pub fn iter(&self) -> impl Iterator<Item = &ProgramEntry> {
+        self.0.iter()
+    }
+}
+
+/// A program, and how it has fared since it was loaded.
+#[derive(Debug)]
+pub struct ProgramEntry {
+    /// The program; `None` if it has faults.
+    pub program: Option<Arc<Program>>,
+    /// How often it failed.
+    pub failures: Failures,
+}
+
+/// Counts failures and keeps the log readable: one line for each while, with the count so far.
+#[derive(Debug, Default)]
+pub struct Failures {
+    count: AtomicU64,
+    /// The second, from some start, before which nothing is logged again.
+    quiet_until: AtomicU64,
+}
+
+impl Failures {
+    /// Seconds between two log lines on one program.
+    const QUIET: u64 = 10;
+
+    /// Counts one failure at second `now`. Says how many there were if it is time for a log line.
+    pub fn add(&self, now: u64) -> Option<u64> {
+        let count = self.count.fetch_add(1, Ordering::Relaxed) + 1;
+        let until = self.quiet_until.load(Ordering::Relaxed);
+        let due = now >= until
+            && self
+                .quiet_until
+                .compare_exchange(until, now + Self::QUIET, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok();
+        due.then_some(count)
+    }
+
+    /// How many failures there were.
+    #[must_use]
+    pub fn count(&self) -> u64 {
+        self.count.load(Ordering::Relaxed)
+    }
+}
+
+/// What a worker needs to know of the configuration.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    /// Budgets and dialect of programs.
+    pub lua: Settings,
+    /// Whether EDNS Client Subnet is believed and answered (RFC 7871).
+    pub client_subnet: bool,
+}
+
+impl Policy {
+    /// Whether a program that fails takes the static records beside it along (as in PowerDNS).
+    #[must_use]
+    pub fn failure_is_final(&self) -> bool {
+        self.lua.dialect == Dialect::PowerDns
+    }
+}
+
+/// The state of one server.
+#[derive(Debug)]
+pub struct Shared {
+    /// The zones being served.
+    pub zones: Arc<ArcSwap<Zones>>,
+    /// The checks and their verdicts.
+    pub health: Health,
+    /// The geo databases.
+    pub geo: Source,
+    /// The configuration, as far as answers depend on it.
+    pub policy: Policy,
+}

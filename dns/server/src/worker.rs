@@ -1,0 +1,70 @@
+//! A thread's own means to answer: its snapshots, its Lua machine, its scratch space.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::{ArcSwap, Cache};
+use halfmoon_healthcheck::{Health, Reader};
+use halfmoon_lua::{Answers, Machine};
+use halfmoon_wire::SuffixHashes;
+
+use crate::answer::answer;
+use crate::shared::{Policy, Shared, Zones};
+use crate::transport::{Peer, Service, Verdict};
+
+/// Answers queries on one thread.
+pub struct Worker {
+    pub(crate) zones: Arc<Zones>,
+    pub(crate) health: Reader,
+    pub(crate) geo: halfmoon_geo::Reader,
+    pub(crate) requests: Health,
+    pub(crate) policy: Policy,
+    pub(crate) machine: Machine,
+    pub(crate) hashes: SuffixHashes,
+    pub(crate) answers: Answers,
+    /// Whole seconds since `started`, as of the last refresh.
+    pub(crate) now: u64,
+    published: Cache<Arc<ArcSwap<Zones>>, Arc<Zones>>,
+    started: Instant,
+}
+
+impl Worker {
+    /// A worker of this server.
+    #[must_use]
+    pub fn new(shared: &Shared) -> Self {
+        Self {
+            zones: shared.zones.load_full(),
+            health: shared.health.reader(),
+            geo: shared.geo.reader(),
+            requests: shared.health.clone(),
+            policy: shared.policy.clone(),
+            machine: Machine::new(shared.policy.lua.clone()),
+            hashes: SuffixHashes::default(),
+            answers: Answers::default(),
+            now: 0,
+            published: Cache::new(Arc::clone(&shared.zones)),
+            started: Instant::now(),
+        }
+    }
+}
+
+impl Service for Worker {
+    fn refresh(&mut self) {
+        let zones = self.published.load();
+        if !Arc::ptr_eq(zones, &self.zones) {
+            self.zones = Arc::clone(zones);
+        }
+        self.now = self.started.elapsed().as_secs();
+    }
+
+    fn answer(&mut self, query: &[u8], peer: &Peer, limit: usize, out: &mut [u8]) -> Verdict {
+        answer(self, query, peer, limit, out)
+    }
+}
+
+impl fmt::Debug for Worker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Worker").field("zones", &self.zones).finish_non_exhaustive()
+    }
+}
