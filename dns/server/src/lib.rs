@@ -1,5 +1,11 @@
 //! The Halfmoon nameserver: listeners, the query pipeline and the command line.
 
+pub mod answer;
+pub mod cli;
 pub mod config;
 pub mod logging;
+pub mod publish;
+pub mod serve;
+pub mod shared;
 pub mod transport;
+pub mod worker;

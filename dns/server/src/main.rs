@@ -1,3 +1,7 @@
 //! The binary `halfmoon`. Everything it does is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    halfmoon::cli::main()
+}

@@ -1,0 +1,333 @@
+//! The command line: what the binary prints, and what it ends with.
+
+use std::fs;
+use std::net::{TcpListener, UdpSocket};
+use std::path::Path;
+
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::RecordType;
+use tempfile::TempDir;
+
+use support::{ANY, Ended, Running, ask, halfmoon, question, run, tcp, udp, wait_for_answer};
+
+mod support;
+
+const ZONE: &str = "\
+$TTL 60
+@    SOA ns hostmaster 1 3600 600 604800 60
+     NS  ns
+ns   A   127.0.0.1
+www  A   127.0.0.20
+";
+
+/// A folder with these files in it.
+fn folder(files: &[(&str, &str)]) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, text) in files {
+        fs::write(folder.path().join(name), text).unwrap();
+    }
+    folder
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// The process could not do it, and says why in one line that contains `why`.
+#[track_caller]
+fn refused(ended: &Ended, why: &str) {
+    let lines: Vec<&str> = ended
+        .err
+        .lines()
+        .filter(|line| line.starts_with("halfmoon: "))
+        .collect();
+    assert_eq!(ended.status.code(), Some(2), "{ended:?}");
+    assert!(
+        lines.len() == 1 && lines[0].contains(why),
+        "not {why:?} in {ended:?}"
+    );
+}
+
+#[test]
+fn a_folder_is_served_until_it_is_told_to_end() {
+    for signal in ["TERM", "INT"] {
+        let folder = folder(&[("example.test.zone", ZONE)]);
+        let (running, server) = Running::serve(&[text(folder.path())]);
+        assert_eq!(ask(server, "www.example.test."), ["127.0.0.20"]);
+        let over_tcp = tcp(server, &question("www.example.test.", RecordType::A)).unwrap();
+        assert_eq!(support::addresses(&over_tcp).len(), 1);
+        running.signal(signal);
+        let ended = running.wait();
+        assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    }
+}
+
+#[test]
+fn a_configuration_is_served() {
+    let folder = folder(&[
+        ("example.test.zone", ZONE),
+        ("halfmoon.toml", "zones.path = '.'\n"),
+    ]);
+    let (_running, server) = Running::serve(&[text(&folder.path().join("halfmoon.toml"))]);
+    assert_eq!(ask(server, "www.example.test."), ["127.0.0.20"]);
+    let other = udp(server, &question("www.example.net.", RecordType::A)).unwrap();
+    assert_eq!(other.metadata.response_code, ResponseCode::Refused);
+}
+
+#[test]
+fn a_change_is_served_at_once_and_a_broken_one_is_not() {
+    let folder = folder(&[("example.test.zone", ZONE)]);
+    let path = folder.path().join("example.test.zone");
+    let (running, server) = Running::serve(&[text(folder.path())]);
+    fs::write(&path, ZONE.replace("127.0.0.20", "127.0.0.21")).unwrap();
+    wait_for_answer(server, "www.example.test.", &["127.0.0.21"]);
+    fs::write(&path, ZONE.replace("127.0.0.20", "127.0.0.300")).unwrap();
+    running.signal("HUP");
+    support::wait_for("the fault", || {
+        running.err().contains("127.0.0.300").then_some(())
+    });
+    assert_eq!(ask(server, "www.example.test."), ["127.0.0.21"]);
+}
+
+#[test]
+fn what_cannot_be_served_is_one_line_and_status_2() {
+    let empty = folder(&[]);
+    refused(
+        &run(&["serve", "--listen", ANY, text(empty.path())]),
+        "no zone to serve",
+    );
+
+    let broken = folder(&[("example.test.zone", "@ SOA what\n")]);
+    refused(
+        &run(&["serve", "--listen", ANY, text(broken.path())]),
+        "none of the 1 zone",
+    );
+
+    let wrong = folder(&[("halfmoon.toml", "[server]\nlisten = ['127.0.0.1']\n")]);
+    let ended = run(&["serve", text(&wrong.path().join("halfmoon.toml"))]);
+    refused(
+        &ended,
+        "halfmoon.toml:2:11: \"127.0.0.1\" has no port; write \"127.0.0.1:53\"",
+    );
+
+    let nowhere = folder(&[("halfmoon.toml", "")]);
+    let ended = run(&["serve", text(&nowhere.path().join("halfmoon.toml"))]);
+    refused(&ended, "zones.path");
+
+    refused(&run(&["serve", "/nowhere"]), "/nowhere: ");
+    let zone = folder(&[("a.zone", ZONE)]);
+    refused(
+        &run(&["serve", text(&zone.path().join("a.zone"))]),
+        "neither a folder",
+    );
+}
+
+#[test]
+fn a_port_that_is_taken_is_one_line_and_status_2() {
+    let folder = folder(&[("example.test.zone", ZONE)]);
+    let tcp = TcpListener::bind(ANY).unwrap();
+    let udp = UdpSocket::bind(ANY).unwrap();
+    for taken in [tcp.local_addr().unwrap(), udp.local_addr().unwrap()] {
+        let taken = taken.to_string();
+        let ended = run(&["serve", "--listen", &taken, text(folder.path())]);
+        refused(&ended, &format!("{taken} is in use by another process"));
+        refused(
+            &run(&["demo", "--listen", &taken]),
+            &format!("{taken} is in use"),
+        );
+    }
+}
+
+#[test]
+fn options_that_do_not_exist_are_status_2() {
+    for args in [
+        &["serve"][..],
+        &["serve", "--lisen", ANY, "."],
+        &["serve", "--listen", "localhost", "."],
+        &["serve", "--log", "loud", "."],
+        &["check"],
+        &["check", "--format", "xml", "."],
+        &["conquer"],
+    ] {
+        let ended = run(args);
+        assert_eq!(ended.status.code(), Some(2), "{args:?}: {ended:?}");
+        assert!(
+            ended.err.starts_with("error: ") && ended.out.is_empty(),
+            "{args:?}: {ended:?}"
+        );
+    }
+}
+
+#[test]
+fn help_and_version_are_status_0() {
+    for args in [
+        &["--help"][..],
+        &["serve", "--help"],
+        &["check", "-h"],
+        &["demo", "--help"],
+    ] {
+        let ended = run(args);
+        assert_eq!(ended.status.code(), Some(0), "{args:?}");
+        assert!(ended.out.contains("Examples:"), "{args:?}: {}", ended.out);
+    }
+    let ended = run(&["--version"]);
+    assert_eq!(
+        ended.out,
+        concat!("halfmoon ", env!("CARGO_PKG_VERSION"), "\n")
+    );
+}
+
+#[test]
+fn good_zones_pass_the_check() {
+    let folder = folder(&[
+        ("example.test.zone", ZONE),
+        ("halfmoon.toml", "zones.path = '.'\n"),
+    ]);
+    for path in [
+        folder.path().to_owned(),
+        folder.path().join("example.test.zone"),
+        folder.path().join("halfmoon.toml"),
+    ] {
+        let ended = run(&["check", text(&path)]);
+        assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+        assert_eq!(ended.out, "");
+        assert_eq!(ended.err, "1 zone, 4 records: 0 errors, 0 warnings\n");
+    }
+}
+
+#[test]
+fn every_fault_has_its_place() {
+    let zone = format!(
+        "{ZONE}bad A 127.0.0.300\nworse LUA A \"ifurlup('http://x/', {{'127.0.0.1'}}, {{selektor='all'}})\"\n"
+    );
+    let folder = folder(&[("example.test.zone", &zone)]);
+    let path = folder.path().join("example.test.zone");
+    let ended = run(&["check", text(folder.path())]);
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    let lines: Vec<&str> = ended.out.lines().collect();
+    assert_eq!(lines.len(), 2, "{}", ended.out);
+    assert!(
+        lines[0].starts_with(&format!("{}:6:7: error: ", text(&path))),
+        "{}",
+        lines[0]
+    );
+    assert!(
+        lines[1].starts_with(&format!("{}:7:", text(&path))),
+        "{}",
+        lines[1]
+    );
+    assert!(lines[1].contains("selektor"), "{}", lines[1]);
+
+    let ended = run(&["check", "--format", "json", text(&path)]);
+    assert_eq!((ended.status.code(), ended.err.as_str()), (Some(1), ""));
+    let faults: Vec<serde_json::Value> = ended
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(faults.len(), 2);
+    assert_eq!(faults[0]["file"], text(&path));
+    assert_eq!(
+        (&faults[0]["line"], &faults[0]["column"]),
+        (&6.into(), &7.into())
+    );
+    assert_eq!(faults[0]["level"], "error");
+    assert_eq!(faults[0]["zone"], "example.test.");
+}
+
+#[test]
+fn the_dialect_decides_what_is_a_fault() {
+    let zone = format!("{ZONE}p LUA A \"ifportup(80, {{'127.0.0.1'}}, {{selector='nosuch'}})\"\n");
+    let folder = folder(&[("example.test.zone", &zone)]);
+    let own = run(&["check", text(folder.path())]);
+    assert_eq!(own.status.code(), Some(1), "{own:?}");
+    let powerdns = run(&["check", "--dialect", "powerdns", text(folder.path())]);
+    assert_eq!(powerdns.status.code(), Some(0), "{powerdns:?}");
+    assert!(powerdns.out.contains("warning"), "{powerdns:?}");
+}
+
+#[test]
+fn a_check_of_nothing_is_status_2() {
+    refused(&run(&["check", text(folder(&[]).path())]), "no zone files");
+    refused(&run(&["check", "/nowhere"]), "/nowhere: ");
+}
+
+#[test]
+fn the_log_is_what_was_asked_for() {
+    let folder = folder(&[("example.test.zone", ZONE)]);
+    let (running, _) = Running::serve(&["--log", "off", text(folder.path())]);
+    running.signal("TERM");
+    assert_eq!(running.wait().err, "");
+
+    let (running, _) = Running::serve(&["--log-format", "json", text(folder.path())]);
+    running.signal("TERM");
+    let ended = running.wait();
+    let lines: Vec<&str> = ended.err.lines().collect();
+    assert!(!lines.is_empty());
+    for line in lines {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        assert!(
+            event["timestamp"].is_string() && event["level"].is_string(),
+            "{line}"
+        );
+    }
+
+    let mut command = halfmoon(&["serve", text(folder.path())]);
+    command.env("HALFMOON_LOG", "loud");
+    refused(
+        &Running::spawn(command).wait(),
+        "HALFMOON_LOG: \"loud\" is not a level",
+    );
+}
+
+/// A failed region leaves the answers while a person watches, and comes back.
+#[test]
+fn the_demo_shows_a_failover() {
+    let mut demo = Running::spawn(halfmoon(&["demo", "--listen", ANY]));
+    let server = demo.address();
+    demo.line("www: 127.0.0.11, all: 127.0.0.11 127.0.0.12 127.0.0.13,", 0);
+    assert_eq!(ask(server, "www.failover.test."), ["127.0.0.11"]);
+    assert_eq!(ask(server, "static.failover.test."), ["127.0.0.20"]);
+
+    for act in ["fail", "cut"] {
+        let before = demo.out().len();
+        demo.type_line(&format!("{act} fra"));
+        demo.line(
+            "fra down   iad up   sin up   | www: 127.0.0.12, all: 127.0.0.12 127.0.0.13,",
+            before,
+        );
+        assert_eq!(ask(server, "www.failover.test."), ["127.0.0.12"]);
+        demo.type_line("heal fra");
+        demo.line(
+            "fra up   iad up   sin up   | www: 127.0.0.11, all: 127.0.0.11 127.0.0.12",
+            before,
+        );
+        assert_eq!(ask(server, "www.failover.test."), ["127.0.0.11"]);
+    }
+
+    demo.type_line("fly fra");
+    demo.line("`fly` is not known here", 0);
+    demo.type_line("quit");
+    let ended = demo.wait();
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    assert_eq!(ended.err, "");
+}
+
+#[test]
+fn the_demo_runs_on_without_a_keyboard_and_ends_on_ctrl_c() {
+    let mut demo = Running::spawn(halfmoon(&["demo", "--listen", ANY]));
+    demo.close_input();
+    demo.line("all: 127.0.0.11 127.0.0.12 127.0.0.13,", 0);
+    assert!(demo.is_running());
+    let zone = demo.out().lines().find_map(|line| {
+        line.strip_prefix("The zone is ")?
+            .strip_suffix("; edit it, and it is loaded at once.")
+            .map(str::to_owned)
+    });
+    let zone = zone.expect("where the zone is");
+    assert!(Path::new(&zone).exists());
+    demo.signal("INT");
+    let ended = demo.wait();
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    assert!(!Path::new(&zone).exists(), "{zone} was left behind");
+}
