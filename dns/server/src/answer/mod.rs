@@ -9,8 +9,10 @@ mod chain;
 mod node;
 mod program;
 
-use halfmoon_healthcheck::{Health, Snapshot};
+use std::sync::Arc;
+
 use halfmoon_geo::Geo;
+use halfmoon_healthcheck::{Health, Snapshot};
 use halfmoon_lua::{Answers, Client, Machine, Network};
 use halfmoon_wire::{
     Class, ExtendedError, NameBuf, OWN_UDP_SIZE, PLAIN_UDP_SIZE, Query, Question, Rcode, Reply,
@@ -129,8 +131,8 @@ struct Turn<'a> {
     question: Question<'a>,
     reply: Reply<'a>,
     zones: &'a Zones,
-    health: &'a Snapshot,
-    geo: &'a Geo,
+    health: &'a Arc<Snapshot>,
+    geo: &'a Arc<Geo>,
     requests: &'a Health,
     policy: &'a Policy,
     client: Client,
