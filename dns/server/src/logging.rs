@@ -43,10 +43,10 @@ impl Filter {
         Ok(Self(text))
     }
 
-    /// Only what goes wrong.
+    /// Only what must not be missed: for a terminal that shows the rest in its own way.
     #[must_use]
     pub fn quiet() -> Self {
-        Self("warn".into())
+        Self("error".into())
     }
 
     /// What the environment says, if it says anything.

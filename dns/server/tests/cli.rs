@@ -197,28 +197,28 @@ fn good_zones_pass_the_check() {
 
 #[test]
 fn every_fault_has_its_place() {
-    let zone = format!(
-        "{ZONE}bad A 127.0.0.300\nworse LUA A \"ifurlup('http://x/', {{'127.0.0.1'}}, {{selektor='all'}})\"\n"
-    );
-    let folder = folder(&[("example.test.zone", &zone)]);
-    let path = folder.path().join("example.test.zone");
+    let bad = format!("{ZONE}bad A 127.0.0.300\nworse MX ten mail\n");
+    let program = "p LUA A \"ifportup(80, {'127.0.0.1'}, {selektor='all'})\"\n";
+    let folder = folder(&[
+        ("bad.test.zone", &bad),
+        ("program.test.zone", &format!("{ZONE}{program}")),
+    ]);
+    let path = |name: &str| text(&folder.path().join(name)).to_owned();
+    let (bad, program) = (path("bad.test.zone"), path("program.test.zone"));
     let ended = run(&["check", text(folder.path())]);
     assert_eq!(ended.status.code(), Some(1), "{ended:?}");
     let lines: Vec<&str> = ended.out.lines().collect();
-    assert_eq!(lines.len(), 2, "{}", ended.out);
-    assert!(
-        lines[0].starts_with(&format!("{}:6:7: error: ", text(&path))),
-        "{}",
-        lines[0]
-    );
-    assert!(
-        lines[1].starts_with(&format!("{}:7:", text(&path))),
-        "{}",
-        lines[1]
-    );
-    assert!(lines[1].contains("selektor"), "{}", lines[1]);
+    assert_eq!(lines.len(), 3, "{}", ended.out);
+    for (line, part) in lines.iter().zip([
+        format!("{bad}:6:7: error: "),
+        format!("{bad}:7:10: error: "),
+        format!("{program}:6:39: error: "),
+    ]) {
+        assert!(line.starts_with(&part), "{line}, not {part}");
+    }
+    assert!(lines[2].contains("selektor"), "{}", lines[2]);
 
-    let ended = run(&["check", "--format", "json", text(&path)]);
+    let ended = run(&["check", "--format", "json", &bad]);
     assert_eq!((ended.status.code(), ended.err.as_str()), (Some(1), ""));
     let faults: Vec<serde_json::Value> = ended
         .out
@@ -226,13 +226,28 @@ fn every_fault_has_its_place() {
         .map(|line| serde_json::from_str(line).unwrap())
         .collect();
     assert_eq!(faults.len(), 2);
-    assert_eq!(faults[0]["file"], text(&path));
+    assert_eq!(faults[0]["file"], bad);
     assert_eq!(
         (&faults[0]["line"], &faults[0]["column"]),
         (&6.into(), &7.into())
     );
     assert_eq!(faults[0]["level"], "error");
-    assert_eq!(faults[0]["zone"], "example.test.");
+    assert_eq!(faults[0]["zone"], "bad.test.");
+}
+
+/// The configuration and the zone that the demo brings, as somebody would run them.
+#[test]
+fn the_examples_are_without_fault() {
+    let example = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/../../examples/failover/halfmoon.toml"
+    );
+    let ended = run(&["check", example]);
+    assert_eq!(
+        (ended.status.code(), ended.out.as_str()),
+        (Some(0), ""),
+        "{ended:?}"
+    );
 }
 
 #[test]

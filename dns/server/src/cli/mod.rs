@@ -39,7 +39,7 @@ struct CommandLine {
 #[command(next_help_heading = "Log")]
 struct LogArgs {
     /// What is logged to standard error: off, error, warn, info, debug, trace, or a list such as
-    /// `warn,halfmoon=debug` [environment: HALFMOON_LOG, RUST_LOG; default: info; for demo: warn]
+    /// `warn,halfmoon=debug` [environment: HALFMOON_LOG, RUST_LOG; default: info; for demo: error]
     #[arg(long, value_name = "LEVEL", global = true, value_parser = Filter::parse)]
     log: Option<Filter>,
     /// The form of log lines

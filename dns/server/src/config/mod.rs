@@ -229,7 +229,10 @@ impl Config {
         let mut config: Self =
             toml::from_str(text).map_err(|fault| error::locate(&fault, text, path))?;
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
-        let anchored = |relative: &mut PathBuf| *relative = folder.join(&*relative);
+        let anchored = |relative: &mut PathBuf| {
+            // Through its components, so that `.` leaves no trace in messages.
+            *relative = folder.join(&*relative).components().collect();
+        };
         config.zones.path.iter_mut().for_each(anchored);
         config.geo.databases.iter_mut().for_each(anchored);
         Ok(config)
