@@ -268,3 +268,72 @@ impl Board {
         Some(self.current.clone())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verdict::State;
+
+    const SPACING: Duration = Duration::from_millis(1);
+
+    fn up(weight: u32) -> Verdict {
+        Verdict {
+            state: State::Up,
+            weight,
+            since: None,
+        }
+    }
+
+    #[test]
+    fn a_published_snapshot_does_not_change() {
+        let mut board = Board::new(Duration::ZERO);
+        let (one, far) = (CheckId::new(1, 0), CheckId::new(100_000, 0));
+        board.set(one, up(1));
+        let before = board.publish(Instant::now()).expect("a change");
+        board.set(one, up(2));
+        board.set(far, up(3));
+        let after = board.publish(Instant::now()).expect("a change");
+        assert_eq!(
+            (before.verdict(one), before.verdict(far)),
+            (up(1), Verdict::default())
+        );
+        assert_eq!((after.verdict(one), after.verdict(far)), (up(2), up(3)));
+        assert_eq!((before.generation(), after.generation()), (1, 2));
+    }
+
+    #[test]
+    fn changes_are_published_at_once_and_then_a_while_apart() {
+        let mut board = Board::new(SPACING);
+        let (id, now) = (CheckId::new(0, 0), Instant::now());
+        assert!(board.publish(now).is_none(), "nothing changed");
+        board.set(id, up(1));
+        assert!(
+            board.publish(now).is_some(),
+            "the first change waits for nothing"
+        );
+        board.set(id, up(2));
+        board.set(id, up(3));
+        assert!(board.publish(now).is_none(), "too soon");
+        assert_eq!(board.due(), Some(now + SPACING));
+        let snapshot = board.publish(now + SPACING).expect("it is time");
+        assert_eq!((snapshot.verdict(id), snapshot.generation()), (up(3), 2));
+        board.set(id, up(3));
+        assert_eq!(board.due(), None, "the same verdict again is no change");
+    }
+
+    #[test]
+    fn a_slot_used_again_shows_nothing_of_its_last_occupant() {
+        let mut board = Board::new(Duration::ZERO);
+        let (old, new) = (CheckId::new(5, 0), CheckId::new(5, 1));
+        board.set(old, up(1));
+        let snapshot = board.publish(Instant::now()).expect("a change");
+        assert_eq!(snapshot.verdict(new), Verdict::default());
+        board.clear(old);
+        board.set(new, up(2));
+        let snapshot = board.publish(Instant::now()).expect("a change");
+        assert_eq!(
+            (snapshot.verdict(old), snapshot.verdict(new)),
+            (Verdict::default(), up(2))
+        );
+    }
+}

@@ -90,7 +90,7 @@ impl<P: Prober> Engine<P> {
         self.admit(&mut registry, now);
         let is_starved = self.launch(&mut registry, now);
         let sweep = self.sweep(&mut registry, now);
-        shared.settle(&mut registry, now);
+        shared.publish(&mut registry, now);
         let mut until = (now + IDLE).min(sweep);
         if let Some(due) = self.schedule.next().filter(|_| !is_starved) {
             until = until.min(due.max(now + TICK));
@@ -158,3 +158,6 @@ impl<P: Prober> Engine<P> {
         self.swept + every
     }
 }
+
+#[cfg(test)]
+mod tests;

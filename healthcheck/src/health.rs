@@ -379,13 +379,19 @@ impl Shared {
         });
     }
 
-    /// Publishes what changed, or sees to it that it will be.
+    /// Publishes what changed, or sees to it that the engine will.
     pub(crate) fn settle(&self, registry: &mut Registry, now: Instant) {
+        self.publish(registry, now);
+        if registry.board.due().is_some() {
+            self.wake.notify_one();
+        }
+    }
+
+    /// Publishes what changed, if the last publication is old enough.
+    pub(crate) fn publish(&self, registry: &mut Registry, now: Instant) {
         // Under the registry's lock, so that generations are published in order.
         if let Some(snapshot) = registry.board.publish(now) {
             self.published.store(Arc::new(snapshot));
-        } else if registry.board.due().is_some() {
-            self.wake.notify_one();
         }
     }
 

@@ -126,3 +126,125 @@ impl Schedule {
         self.origin + Duration::from_nanos(nanos)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: Duration = Duration::from_millis(100);
+
+    /// Plays a schedule for as long, and says when each probe starts.
+    fn play(
+        schedule: &mut Schedule,
+        from: Instant,
+        length: Duration,
+        every: Duration,
+    ) -> Vec<Instant> {
+        let mut started = Vec::new();
+        while let Some(due) = schedule.next().filter(|due| *due < from + length) {
+            let entry = schedule.pop(due).expect("a check that is due");
+            schedule.again(entry, every, due);
+            started.push(due);
+        }
+        started
+    }
+
+    /// The most probes that start in any window of 100 ms.
+    fn peak(started: &[Instant]) -> usize {
+        let mut first = 0;
+        let mut most = 0;
+        for (last, start) in started.iter().enumerate() {
+            while *start - started[first] >= WINDOW {
+                first += 1;
+            }
+            most = most.max(last - first + 1);
+        }
+        most
+    }
+
+    fn schedule_of(checks: u32, interval: Duration, now: Instant, seed: u64) -> Schedule {
+        let mut schedule = Schedule::new(now, seed);
+        for slot in 0..checks {
+            schedule.enter(CheckId::new(slot, 0), interval, now);
+        }
+        schedule
+    }
+
+    #[test]
+    fn ten_thousand_checks_are_evenly_spread_from_their_first_probe_on() {
+        let (now, interval) = (Instant::now(), Duration::from_secs(5));
+        for seed in [0, 1, u64::MAX / 3, u64::MAX] {
+            let mut schedule = schedule_of(10_000, interval, now, seed);
+            let opening = play(&mut schedule, now, interval, interval);
+            let steady = play(&mut schedule, now + interval, 10 * interval, interval);
+            // 200 start in 100 ms on average; while the new checks are opened, twice as many.
+            assert!(
+                peak(&opening) <= 410,
+                "{} at the opening, seed {seed}",
+                peak(&opening)
+            );
+            assert!(peak(&steady) <= 205, "{} later, seed {seed}", peak(&steady));
+            assert_eq!(steady.len(), 100_000, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_few_checks_are_spread_too() {
+        let (now, interval) = (Instant::now(), Duration::from_secs(1));
+        let mut schedule = schedule_of(10, interval, now, 7);
+        play(&mut schedule, now, 2 * interval, interval);
+        let steady = play(&mut schedule, now + 2 * interval, 10 * interval, interval);
+        assert_eq!(steady.len(), 100);
+        assert!(peak(&steady) <= 2, "{}", peak(&steady));
+    }
+
+    #[test]
+    fn a_new_check_is_probed_at_once_and_then_at_a_fixed_rate() {
+        let origin = Instant::now();
+        let interval = Duration::from_secs(60);
+        let now = origin + Duration::from_secs(1000);
+        let mut schedule = Schedule::new(origin, 12345);
+        assert_eq!(schedule.enter(CheckId::new(0, 0), interval, now), now);
+        let started = play(&mut schedule, now, 20 * interval, interval);
+        let first = started[1] - started[0];
+        assert!(
+            first >= interval / 2 && first <= interval * 3 / 2,
+            "{first:?}"
+        );
+        for pair in started[1..].windows(2) {
+            assert_eq!(pair[1] - pair[0], interval);
+        }
+    }
+
+    #[test]
+    fn points_that_were_missed_stay_missed() {
+        let (now, interval) = (Instant::now(), Duration::from_secs(5));
+        let mut schedule = schedule_of(1, interval, now, 0);
+        let entry = schedule.pop(now).expect("a new check is due at once");
+        let due = schedule.again(entry, interval, now);
+        let entry = schedule.pop(due).expect("due");
+        let late = due + 3 * interval + Duration::from_secs(1);
+        assert_eq!(schedule.again(entry, interval, late), due + 4 * interval);
+        assert_eq!(schedule.pop(late), None);
+    }
+
+    #[test]
+    fn the_longest_interval_fits() {
+        let origin = Instant::now();
+        let interval = crate::Pace::MAX_INTERVAL;
+        let year = Duration::from_secs(365 * 24 * 3600);
+        for phase in [0, 1, u64::MAX] {
+            let schedule = Schedule::new(origin, phase);
+            let point = schedule.point_after(origin + 10 * year, phase, interval);
+            let wait = point - (origin + 10 * year);
+            assert!(wait > Duration::ZERO && wait <= interval, "{wait:?}");
+        }
+    }
+
+    #[test]
+    fn checks_that_nobody_holds_are_forgotten() {
+        let mut schedule = schedule_of(5000, Duration::from_secs(5), Instant::now(), 0);
+        schedule.tidy(10, |id| id.slot() < 10);
+        assert_eq!(schedule.due.len(), 10);
+    }
+}

@@ -1,0 +1,265 @@
+//! Endpoints on loopback addresses that answer as they are told to.
+
+#![allow(dead_code, reason = "each test file uses some of it")]
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use halfmoon_healthcheck::{
+    Check, Health, HttpProbe, Outcome, Pace, Probe, Report, Settings, State,
+};
+use rcgen::{CertificateParams, Issuer, KeyPair};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::aws_lc_rs;
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::sign::CertifiedKey;
+use url::Url;
+
+/// How long a test waits for what has to happen.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server that gives every request the same answer and keeps what it was asked.
+pub struct Endpoint {
+    pub address: SocketAddr,
+    seen: Arc<Mutex<Vec<Seen>>>,
+    answer: Arc<Mutex<Vec<u8>>>,
+    task: tokio::task::JoinHandle<()>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Seen {
+    pub from: SocketAddr,
+    pub request: String,
+}
+
+impl Endpoint {
+    /// Answers with this; with nothing at all, without ending the connection, if it is empty.
+    pub async fn http(address: Ipv4Addr, answer: &str) -> Self {
+        Self::serve((address, 0).into(), answer, None).await
+    }
+
+    pub async fn https(address: Ipv4Addr, answer: &str, config: ServerConfig) -> Self {
+        Self::https_at((address, 0).into(), answer, config).await
+    }
+
+    pub async fn https_at(address: SocketAddr, answer: &str, config: ServerConfig) -> Self {
+        Self::serve(address, answer, Some(TlsAcceptor::from(Arc::new(config)))).await
+    }
+
+    async fn serve(address: SocketAddr, answer: &str, tls: Option<TlsAcceptor>) -> Self {
+        let listener = TcpListener::bind(address)
+            .await
+            .expect("a loopback address");
+        let address = listener.local_addr().expect("a bound socket");
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let answer = Arc::new(Mutex::new(answer.as_bytes().to_vec()));
+        let (kept, told) = (Arc::clone(&seen), Arc::clone(&answer));
+        let task = tokio::spawn(async move {
+            while let Ok((stream, from)) = listener.accept().await {
+                let (seen, answer, tls) = (Arc::clone(&kept), Arc::clone(&told), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => reply(stream, from, &seen, &answer).await,
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                reply(stream, from, &seen, &answer).await;
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        Self {
+            address,
+            seen,
+            answer,
+            task,
+        }
+    }
+
+    pub fn answer(&self, answer: &str) {
+        *self.answer.lock().expect("no panic before") = answer.as_bytes().to_vec();
+    }
+
+    pub fn seen(&self) -> Vec<Seen> {
+        self.seen.lock().expect("no panic before").clone()
+    }
+
+    /// A URL of a host that leads nowhere, with this endpoint's port.
+    pub fn url(&self, scheme: &str, host: &str, path: &str) -> Url {
+        let text = format!("{scheme}://{host}:{}{path}", self.address.port());
+        Url::parse(&text).expect("a URL")
+    }
+
+    /// Closes the port.
+    pub async fn close(self) {
+        self.task.abort();
+        let _ = self.task.await;
+    }
+}
+
+async fn reply<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    from: SocketAddr,
+    seen: &Mutex<Vec<Seen>>,
+    answer: &Mutex<Vec<u8>>,
+) {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        match stream.read_u8().await {
+            Ok(octet) => request.push(octet),
+            Err(_) => return,
+        }
+    }
+    let request = String::from_utf8_lossy(&request).into_owned();
+    seen.lock()
+        .expect("no panic before")
+        .push(Seen { from, request });
+    let answer = answer.lock().expect("no panic before").clone();
+    if answer.is_empty() {
+        std::future::pending::<()>().await;
+    }
+    // The prober may have heard enough before the end.
+    let _ = stream.write_all(&answer).await;
+    let _ = stream.shutdown().await;
+}
+
+/// An answer with this status and body.
+pub fn status(status: u16, body: &str) -> String {
+    format!(
+        "HTTP/1.1 {status} Some Reason\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+/// An authority and the means to certify names.
+pub struct Authority {
+    pub root: CertificateDer<'static>,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl Authority {
+    pub fn new() -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+        let root = params
+            .self_signed(&key)
+            .expect("a certificate")
+            .der()
+            .clone();
+        Self {
+            root,
+            issuer: Issuer::new(params, key),
+        }
+    }
+
+    /// What a server for this name presents.
+    pub fn certify(&self, name: &str, is_expired: bool) -> ServerConfig {
+        let (certificate, key) = self.issue(name, is_expired);
+        ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .expect("the key of the certificate")
+    }
+
+    /// The same, for a server of several names.
+    pub fn certified_key(&self, name: &str) -> CertifiedKey {
+        let (certificate, key) = self.issue(name, false);
+        CertifiedKey::from_der(vec![certificate], key, &aws_lc_rs::default_provider())
+            .expect("the key of the certificate")
+    }
+
+    fn issue(
+        &self,
+        name: &str,
+        is_expired: bool,
+    ) -> (CertificateDer<'static>, PrivateKeyDer<'static>) {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        if is_expired {
+            params.not_before = rcgen::date_time_ymd(2001, 1, 1);
+            params.not_after = rcgen::date_time_ymd(2002, 1, 1);
+        }
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        (
+            certificate.der().clone(),
+            PrivateKeyDer::Pkcs8(key.serialize_der().into()),
+        )
+    }
+}
+
+/// A quick pace at which one result decides.
+pub fn pace() -> Pace {
+    Pace {
+        interval: Duration::from_millis(30),
+        timeout: Duration::from_secs(5),
+        fall: 1,
+        rise: 1,
+    }
+}
+
+pub fn tcp(address: SocketAddr) -> Check {
+    Check {
+        probe: Probe::Tcp(address),
+        pace: pace(),
+        source: None,
+    }
+}
+
+pub fn http(url: Url, address: IpAddr) -> Check {
+    get(HttpProbe::new(url, Some(address)))
+}
+
+pub fn get(probe: HttpProbe) -> Check {
+    Check {
+        probe: Probe::Http(probe),
+        pace: pace(),
+        source: None,
+    }
+}
+
+pub fn start() -> Health {
+    Health::start(Settings::default()).expect("threads")
+}
+
+/// Waits until something is there.
+pub async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let begin = Instant::now();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(begin.elapsed() < PATIENCE, "waited in vain: {what}");
+        tokio::time::sleep(Duration::from_millis(3)).await;
+    }
+}
+
+/// What is known of a check.
+pub fn report(health: &Health, check: &Check) -> Option<Report> {
+    health
+        .checks()
+        .into_iter()
+        .find(|report| *report.check == *check)
+}
+
+/// Holds a check until it has a verdict; the state and weight, and why it failed.
+pub async fn verdict(health: &Health, check: Check) -> (State, u32, String) {
+    let handle = health.acquire(check).expect("an allowed target");
+    let report = until("a verdict", || {
+        report(health, handle.check()).filter(|report| report.last.is_some())
+    })
+    .await;
+    let reason = match report.last.expect("a result").outcome {
+        Outcome::Success { .. } => String::new(),
+        Outcome::Failure(reason) => reason.into_owned(),
+        Outcome::Inconclusive(reason) => format!("inconclusive: {reason}"),
+    };
+    (report.verdict.state, report.verdict.weight, reason)
+}
