@@ -395,9 +395,8 @@ fn read_nsap(field: Field, words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(
         RdataFault::new("bad-identifier", word.at, message)
             .help("write 0x and pairs of hexadecimal digits; dots may stand between them")
     };
-    let digits = match word.text {
-        [b'0', b'x' | b'X', digits @ ..] => digits,
-        _ => return Err(bad()),
+    let [b'0', b'x' | b'X', digits @ ..] = word.text else {
+        return Err(bad());
     };
     let mut high = None;
     for &octet in digits.iter().filter(|&&octet| octet != b'.') {

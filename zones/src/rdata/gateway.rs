@@ -22,12 +22,9 @@ pub(super) fn read_gateway(words: &mut Words<'_>, cx: &mut Context<'_>) -> Resul
 /// Discovery bit, relay type, and relay.
 pub(super) fn read_relay(words: &mut Words<'_>, cx: &mut Context<'_>) -> Result<(), RdataFault> {
     let discovery = words.need_plain("the discovery bit")?;
-    let bit = match number::u8(&discovery)? {
-        bit @ (0 | 1) => bit,
-        _ => {
-            let message = "the discovery bit is neither 0 nor 1";
-            return Err(RdataFault::new("bad-number", discovery.at, message));
-        }
+    let bit @ (0 | 1) = number::u8(&discovery)? else {
+        let message = "the discovery bit is neither 0 nor 1";
+        return Err(RdataFault::new("bad-number", discovery.at, message));
     };
     let kind = words.need_plain("a type of relay")?;
     let number = number::u8(&kind)?;

@@ -4,7 +4,7 @@
 //! behind it. A `$TTL` in it stays in force, as in BIND and PowerDNS: a shared
 //! file of defaults is a common use.
 
-use std::path::{Component, Path};
+use std::path::{Component, Path, PathBuf};
 
 use super::directive::end;
 use super::reader::{OpenFile, Reader, Source};
@@ -73,7 +73,7 @@ impl Reader<'_> {
         let name = std::str::from_utf8(name)
             .map_err(|_| refused("the name of the file is not valid UTF-8"))?;
         let folder = self.open.last().and_then(|file| file.shown.parent());
-        let shown = folder.unwrap_or(Path::new("")).join(name);
+        let shown = folder.map_or_else(|| PathBuf::from(name), |folder| folder.join(name));
         let root = root
             .canonicalize()
             .map_err(|error| unreadable(word, root, &error))?;

@@ -169,12 +169,9 @@ impl Reader<'_> {
     /// record before. BIND does so with a warning, and takes the SOA's minimum before there is
     /// any; NSD and Knot fall back to 3600.
     fn ttl(&mut self, head: &Head) -> u32 {
-        if head.rtype == Type::SOA
-            && let Some(minimum) = self.rdata.last_chunk()
-        {
-            self.ttl
-                .minimum
-                .get_or_insert(u32::from_be_bytes(*minimum).min(MAX_TTL));
+        if head.rtype == Type::SOA && self.ttl.minimum.is_none() {
+            let minimum = self.rdata.last_chunk().copied().map(u32::from_be_bytes);
+            self.ttl.minimum = minimum.map(|minimum| minimum.min(MAX_TTL));
         }
         if let Some(ttl) = head.ttl {
             self.ttl.last = Some(ttl);

@@ -1,6 +1,8 @@
 //! Zones that people serve. They stay outside of this repository; without them these tests say so
 //! and prove nothing.
 
+#![allow(clippy::print_stderr, reason = "a test that is skipped has to say so")]
+
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
