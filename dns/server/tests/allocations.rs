@@ -1,0 +1,130 @@
+//! Static answers and plans allocate nothing: an allocator that counts says so.
+#![allow(
+    unsafe_code,
+    reason = "an allocator cannot be written without; this one only counts"
+)]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use halfmoon::publish::Compile;
+use halfmoon::shared::{Policy, Programs, Shared};
+use halfmoon::transport::{Peer, Protocol, Service, Verdict};
+use halfmoon::worker::Worker;
+use halfmoon_geo::Source;
+use halfmoon_healthcheck::{Health, Outcome, TargetPolicy};
+use halfmoon_lua::Settings;
+use halfmoon_wire::{NameBuf, Type};
+use halfmoon_zones::Loader;
+
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // A thread that is ending has no counter any more, and nobody who asks for it.
+        let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract of `dealloc`.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+const ZONE: &str = "$TTL 60\n@ SOA ns host 1 2 3 4 5\n@ NS ns\nns A 192.0.2.53\nns AAAA 2001:db8::53\n\
+    @ MX 10 ns\nalias CNAME ns\nd DNAME ns\nsub NS ns.sub\nns.sub A 192.0.2.54\n*.wild TXT text\n\
+    up LUA A \"ifportup(443, {{'192.0.2.1', '192.0.2.2'}, {'192.0.2.3'}}, {selector='all'})\"\n\
+    first LUA A \"ifurlup('https://www.example/', {'192.0.2.1', '192.0.2.2'}, {selector='first'})\"\n\
+    random LUA A \"ifurlup('https://www.example/', {{'192.0.2.1'}, {'192.0.2.2'}})\"\n\
+    hash LUA A \"pickwhashed({{80, '192.0.2.1'}, {20, '192.0.2.2'}})\"\n\
+    closest LUA A \"pickclosest({'192.0.2.1', '192.0.2.2'})\"\n\
+    view LUA A \"view({{{'192.0.2.0/24'}, {'192.0.2.1'}}, {{'0.0.0.0/0'}, {'192.0.2.2'}}})\"\n\
+    branch LUA A \";if netmask({'10.0.0.0/8'}) or country('US') then return '192.0.2.1' else return {'192.0.2.2'} end\"\n";
+
+fn worker() -> Worker {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("example.zone"), ZONE).unwrap();
+    let health = Health::unprobed(TargetPolicy::default());
+    let lua = Settings::default();
+    let mut loader: Loader<Programs> = Loader::new(folder.path().to_owned(), false);
+    let loaded = loader
+        .load(&mut Compile::new(lua.clone(), health.clone()))
+        .unwrap();
+    assert_eq!(loaded.catalog.zones().len(), 1, "{:#?}", loaded.reports);
+    for report in health.checks().iter().skip(1) {
+        health.report(&report.check, Outcome::Success { weight: 0 });
+    }
+    Worker::new(&Shared {
+        zones: Arc::new(ArcSwap::from_pointee(loaded.catalog)),
+        health,
+        geo: Source::new(Vec::new()),
+        policy: Policy {
+            lua,
+            client_subnet: true,
+        },
+    })
+}
+
+#[test]
+fn static_answers_and_plans_allocate_nothing() {
+    let mut worker = worker();
+    let peer = Peer {
+        remote: SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)), 4711),
+        local: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53),
+        protocol: Protocol::Udp,
+    };
+    let mut out = vec![0; 4096];
+    for (name, rtype) in [
+        ("ns.example.", Type::A),
+        ("ns.example.", Type::TXT),
+        ("ns.example.", Type::ANY),
+        ("example.", Type::MX),
+        ("example.", Type::SOA),
+        ("alias.example.", Type::A),
+        ("x.d.example.", Type::A),
+        ("www.sub.example.", Type::A),
+        ("x.y.wild.example.", Type::TXT),
+        ("nowhere.example.", Type::A),
+        ("other.", Type::A),
+        ("up.example.", Type::A),
+        ("first.example.", Type::A),
+        ("random.example.", Type::A),
+        ("hash.example.", Type::A),
+        ("closest.example.", Type::A),
+        ("view.example.", Type::A),
+        ("branch.example.", Type::A),
+    ] {
+        let owner: NameBuf = name.parse().unwrap();
+        let mut query = vec![0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1];
+        query.extend(owner.as_name().as_wire());
+        query.extend(rtype.0.to_be_bytes());
+        query.extend([0, 1, 0, 0, 41, 4, 0xd0, 0, 0, 0, 0, 0, 0]);
+        // The first time, scratch space may grow.
+        let mut ask = || {
+            worker.refresh();
+            worker.answer(&query, &peer, 4096, &mut out)
+        };
+        for _ in 0..3 {
+            assert!(matches!(ask(), Verdict::Reply(_)));
+        }
+        let before = COUNT.get();
+        for _ in 0..10 {
+            ask();
+        }
+        assert_eq!(COUNT.get() - before, 0, "{name} {rtype}");
+        assert_ne!(out[3] & 0xf, 2, "{name} {rtype} is answered");
+    }
+}

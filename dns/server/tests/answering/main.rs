@@ -1,0 +1,14 @@
+//! What is answered to a question, by the RFC that says so. No sockets: zones in, replies out.
+
+mod programs;
+mod rfc1034;
+mod rfc1035;
+mod rfc2181;
+mod rfc2308;
+mod rfc4592;
+mod rfc6672;
+mod rfc6891;
+mod rfc7871;
+mod rfc8906;
+mod rfc9471;
+mod support;

@@ -1,0 +1,44 @@
+//! Glue that a referral cannot do without.
+
+use std::fmt::Write;
+
+use super::support::Zones;
+
+#[test]
+fn s2_1_in_domain_glue_is_there_or_the_reply_is_truncated() {
+    let mut text = String::new();
+    for i in 0..14 {
+        writeln!(text, "sub NS name-server-number-{i}.sub").unwrap();
+        writeln!(text, "name-server-number-{i}.sub AAAA 2001:db8::{i:x}").unwrap();
+    }
+    let mut zones = Zones::example(&text);
+    let reply = zones.ask("www.sub.example. A");
+    assert!(reply.message.metadata.truncation);
+    let reply = zones.ask("www.sub.example. A +edns");
+    assert!(!reply.message.metadata.truncation);
+    assert_eq!(reply.message.additionals.len(), 14);
+}
+
+#[test]
+fn s2_3_sibling_glue_comes_as_far_as_it_fits() {
+    let mut text = String::new();
+    for i in 0..8 {
+        writeln!(text, "sub NS name-server-number-{i}-of-the-sibling.sibling").unwrap();
+        writeln!(
+            text,
+            "name-server-number-{i}-of-the-sibling.sibling AAAA 2001:db8::{i:x}"
+        )
+        .unwrap();
+    }
+    text.push_str("sibling NS ns.else.\n");
+    let mut zones = Zones::example(&text);
+    assert!(!zones.ask("www.sub.example. A").message.metadata.truncation);
+    assert_eq!(
+        zones
+            .ask("www.sub.example. A +edns")
+            .message
+            .additionals
+            .len(),
+        8
+    );
+}

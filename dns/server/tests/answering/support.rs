@@ -1,0 +1,229 @@
+//! A server without sockets, and replies in one line.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use halfmoon::publish::Compile;
+use halfmoon::shared::{Policy, Programs, Shared};
+use halfmoon::transport::{Peer, Protocol, Service, Verdict};
+use halfmoon::worker::Worker;
+use halfmoon_geo::Source;
+use halfmoon_healthcheck::{Health, TargetPolicy};
+use halfmoon_lua::{Dialect, Settings};
+use halfmoon_wire::Type;
+use halfmoon_zones::Loader;
+use hickory_proto::op::Message;
+use hickory_proto::rr::{Name, RData, Record, RecordType};
+
+/// Zones that answer questions.
+pub(crate) struct Zones {
+    worker: Worker,
+    pub(crate) health: Health,
+}
+
+/// A reply, and what it was in octets.
+pub(crate) struct Reply {
+    pub(crate) message: Message,
+    pub(crate) octets: Vec<u8>,
+}
+
+impl Zones {
+    /// Loads zone files given as name and text; all must be without error.
+    #[track_caller]
+    pub(crate) fn new(files: &[(&str, &str)]) -> Self {
+        Self::with(files, Settings::of(Dialect::Halfmoon))
+    }
+
+    /// The same with other settings of programs.
+    #[track_caller]
+    pub(crate) fn with(files: &[(&str, &str)], lua: Settings) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.path().join(format!("{name}.zone")), text).unwrap();
+        }
+        let health = Health::unprobed(TargetPolicy::default());
+        let mut loader: Loader<Programs> = Loader::new(folder.path().to_owned(), false);
+        let mut compile = Compile::new(lua.clone(), health.clone());
+        let loaded = loader.load(&mut compile).unwrap();
+        assert_eq!(
+            loaded.catalog.zones().len(),
+            files.len(),
+            "{:#?}",
+            loaded.reports
+        );
+        let shared = Shared {
+            zones: Arc::new(ArcSwap::from_pointee(loaded.catalog)),
+            health: health.clone(),
+            geo: Source::new(Vec::new()),
+            policy: Policy {
+                lua,
+                client_subnet: true,
+            },
+        };
+        Self {
+            worker: Worker::new(&shared),
+            health,
+        }
+    }
+
+    /// One zone `example.` with SOA and NS before `text`.
+    #[track_caller]
+    pub(crate) fn example(text: &str) -> Self {
+        Self::new(&[("example", &example(text))])
+    }
+
+    /// The octets of the reply to these octets.
+    pub(crate) fn raw(&mut self, query: &[u8], protocol: Protocol) -> Option<Vec<u8>> {
+        let peer = Peer {
+            remote: SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)), 4711),
+            local: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53),
+            protocol,
+        };
+        let mut out = vec![0xa5; 65_535];
+        self.worker.refresh();
+        match self.worker.answer(query, &peer, 65_535, &mut out) {
+            Verdict::Reply(length) => {
+                out.truncate(length);
+                Some(out)
+            }
+            Verdict::Drop => None,
+        }
+    }
+
+    /// Asks `name type`, then words: `+tcp`, `+edns`, `+edns=SIZE`, `+do`, `+subnet=ADDRESS/PREFIX`.
+    #[track_caller]
+    pub(crate) fn ask(&mut self, question: &str) -> Reply {
+        let (query, protocol) = query(question);
+        let octets = self.raw(&query, protocol).expect("a reply");
+        let message = Message::from_vec(&octets).expect("a well-formed reply");
+        Reply { message, octets }
+    }
+
+    /// Asks, and compares with `RCODE flags | answer | authority | additional`, records as
+    /// `owner type data` (SOA without data), in any order, separated by commas.
+    #[track_caller]
+    pub(crate) fn check(&mut self, question: &str, expected: &str) {
+        let reply = self.ask(question).line();
+        assert_eq!(reply, normal(expected), "{question}");
+    }
+}
+
+/// The text of a zone `example.` with SOA and NS before `text`.
+pub(crate) fn example(text: &str) -> String {
+    format!("$ORIGIN example.\n$TTL 60\n@ SOA ns.else. host. 1 2 3 4 5\n@ NS ns.else.\n{text}")
+}
+
+impl Reply {
+    fn line(&self) -> String {
+        let meta = &self.message.metadata;
+        let mut line = format!("{:?}", meta.response_code).to_uppercase();
+        for (flag, name) in [(meta.authoritative, "aa"), (meta.truncation, "tc")] {
+            if flag {
+                write!(line, " {name}").unwrap();
+            }
+        }
+        let message = &self.message;
+        for section in [&message.answers, &message.authorities, &message.additionals] {
+            let mut records: Vec<String> = section.iter().map(show).collect();
+            records.sort();
+            write!(line, " | {}", records.join(", ")).unwrap();
+        }
+        normal(&line)
+    }
+}
+
+fn show(record: &Record) -> String {
+    let (owner, rtype) = (&record.name, record.record_type());
+    match rtype {
+        RecordType::SOA => format!("{owner} {} SOA", record.ttl),
+        // hickory-proto knows no DNAME data; it keeps the octets.
+        _ if u16::from(rtype) == Type::DNAME.0 => match &record.data {
+            RData::Unknown { rdata, .. } => {
+                let target = halfmoon_wire::Name::from_wire(&rdata.anything).unwrap();
+                format!("{owner} DNAME {target}")
+            }
+            other => format!("{owner} DNAME {other}"),
+        },
+        _ => format!("{owner} {rtype} {}", record.data),
+    }
+}
+
+/// White space does not matter, nor the order of records.
+fn normal(line: &str) -> String {
+    let sections = line.split('|').map(|section| {
+        let mut records: Vec<String> = section
+            .split(',')
+            .map(|record| record.split_whitespace().collect::<Vec<_>>().join(" "))
+            .collect();
+        records.sort();
+        records.join(", ")
+    });
+    sections.collect::<Vec<_>>().join(" | ")
+}
+
+/// The octets of a query in words.
+pub(crate) fn query(question: &str) -> (Vec<u8>, Protocol) {
+    let mut words = question.split_whitespace();
+    let name = Name::from_ascii(words.next().unwrap()).unwrap();
+    let rtype: Type = words.next().unwrap().parse().unwrap();
+    let (mut protocol, mut size, mut dnssec_ok) = (Protocol::Udp, None, false);
+    let mut options = Vec::new();
+    for word in words {
+        match word.split_once('=').unwrap_or((word, "")) {
+            ("+tcp", _) => protocol = Protocol::Tcp,
+            ("+edns", "") => size = Some(1232),
+            ("+edns", text) => size = Some(text.parse().unwrap()),
+            ("+do", _) => (size, dnssec_ok) = (size.or(Some(1232)), true),
+            ("+subnet", text) => {
+                size = size.or(Some(1232));
+                options = subnet(text);
+            }
+            _ => panic!("{word}?"),
+        }
+    }
+    let mut octets = vec![
+        0x12,
+        0x34,
+        0,
+        0,
+        0,
+        1,
+        0,
+        0,
+        0,
+        0,
+        0,
+        u8::from(size.is_some()),
+    ];
+    for label in name.iter() {
+        octets.push(label.len() as u8);
+        octets.extend(label);
+    }
+    octets.push(0);
+    octets.extend(rtype.0.to_be_bytes());
+    octets.extend([0, 1]);
+    if let Some(size) = size {
+        octets.extend([0, 0, 41]);
+        octets.extend(u16::to_be_bytes(size));
+        octets.extend([0, 0, if dnssec_ok { 0x80 } else { 0 }, 0]);
+        octets.extend((options.len() as u16).to_be_bytes());
+        octets.extend(options);
+    }
+    (octets, protocol)
+}
+
+/// A Client Subnet option.
+fn subnet(text: &str) -> Vec<u8> {
+    let (address, prefix) = text.split_once('/').unwrap();
+    let prefix: u8 = prefix.parse().unwrap();
+    let (family, mut address) = match address.parse::<IpAddr>().unwrap() {
+        IpAddr::V4(address) => (1, address.octets().to_vec()),
+        IpAddr::V6(address) => (2, address.octets().to_vec()),
+    };
+    address.truncate(usize::from(prefix).div_ceil(8));
+    let mut option = vec![0, 8, 0, 4 + address.len() as u8, 0, family, prefix, 0];
+    option.extend(address);
+    option
+}
