@@ -91,7 +91,7 @@ async fn a_source_that_is_not_ours_says_nothing_of_the_target() {
     assert_eq!(state, State::Unknown);
     assert_eq!(
         reason,
-        "inconclusive: cannot probe from 192.0.2.1: no such local address, or no port of it is free"
+        "inconclusive: 192.0.2.1 is not an address of this machine, or no port of it is free"
     );
     assert!(health.counts().inconclusive >= 1);
 }

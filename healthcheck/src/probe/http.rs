@@ -38,12 +38,12 @@ pub(super) async fn probe(
     let route = Route::of(http, is_tls);
     let client = match client(&route, source, config, targets) {
         Ok(client) => client,
-        Err(error) => return reason::request(&error),
+        Err(error) => return reason::request(&error, source),
     };
     let request = client.get(route.url).headers(headers(http, route.host));
     let mut response = match request.send().await {
         Ok(response) => response,
-        Err(error) => return reason::request(&error),
+        Err(error) => return reason::request(&error, source),
     };
     let status = response.status().as_u16();
     if status != http.status {
@@ -51,7 +51,7 @@ pub(super) async fn probe(
     }
     let body = match body(&mut response, http.byte_limit).await {
         Ok(body) => body,
-        Err(error) => return reason::request(&error),
+        Err(error) => return reason::request(&error, source),
     };
     if let Some(wanted) = &http.body_match
         // Searching text takes time in proportion to its length, searching octets may not.

@@ -36,11 +36,14 @@ pub(super) fn no_match(wanted: &str) -> Reason {
     format!("the body does not contain \"{quoted}\"").into()
 }
 
-/// No socket could be made or bound.
+/// No socket could be made, or bound to the source.
 pub(super) fn local(error: &io::Error, source: Option<IpAddr>) -> Reason {
-    match source {
-        Some(source) if !is_exhausted(error) => {
-            format!("cannot probe from {source}: {}", io(error)).into()
+    match (source, error.raw_os_error()) {
+        (Some(source), Some(libc::EADDRNOTAVAIL)) => {
+            format!("{source} is not an address of this machine, or no port of it is free").into()
+        }
+        (Some(source), Some(libc::EACCES | libc::EPERM | libc::EINVAL)) => {
+            format!("cannot probe from {source}: {error}").into()
         }
         _ => io(error),
     }
@@ -55,7 +58,7 @@ pub(super) fn connection(error: &io::Error) -> Outcome {
 }
 
 /// A request was not answered.
-pub(super) fn request(error: &reqwest::Error) -> Outcome {
+pub(super) fn request(error: &reqwest::Error, source: Option<IpAddr>) -> Outcome {
     let mut next: Option<&(dyn Error + 'static)> = Some(error);
     let mut last: &dyn Error = error;
     let mut is_local = false;
@@ -74,7 +77,7 @@ pub(super) fn request(error: &reqwest::Error) -> Outcome {
         let io = error.downcast_ref::<io::Error>();
         if let Some(error) = io.filter(|error| error.raw_os_error().is_some()) {
             return match is_local {
-                true => Outcome::Inconclusive(local(error, None)),
+                true => Outcome::Inconclusive(local(error, source)),
                 false => connection(error),
             };
         }
@@ -110,7 +113,7 @@ fn io(error: &io::Error) -> Reason {
         Some(libc::ENETUNREACH) => "no route to the network".into(),
         Some(libc::ETIMEDOUT) => "connection timed out".into(),
         Some(libc::EMFILE | libc::ENFILE) => "too many open files".into(),
-        Some(libc::EADDRNOTAVAIL) => "no such local address, or no port of it is free".into(),
+        Some(libc::EADDRNOTAVAIL) => "no local port is free".into(),
         _ => error.to_string().into(),
     }
 }

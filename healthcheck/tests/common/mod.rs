@@ -20,33 +20,33 @@ use tokio_rustls::rustls::sign::CertifiedKey;
 use url::Url;
 
 /// How long a test waits for what has to happen.
-pub const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A server that gives every request the same answer and keeps what it was asked.
-pub struct Endpoint {
-    pub address: SocketAddr,
+pub(crate) struct Endpoint {
+    pub(crate) address: SocketAddr,
     seen: Arc<Mutex<Vec<Seen>>>,
     answer: Arc<Mutex<Vec<u8>>>,
     task: tokio::task::JoinHandle<()>,
 }
 
 #[derive(Clone, Debug)]
-pub struct Seen {
-    pub from: SocketAddr,
-    pub request: String,
+pub(crate) struct Seen {
+    pub(crate) from: SocketAddr,
+    pub(crate) request: String,
 }
 
 impl Endpoint {
     /// Answers with this; with nothing at all, without ending the connection, if it is empty.
-    pub async fn http(address: Ipv4Addr, answer: &str) -> Self {
+    pub(crate) async fn http(address: Ipv4Addr, answer: &str) -> Self {
         Self::serve((address, 0).into(), answer, None).await
     }
 
-    pub async fn https(address: Ipv4Addr, answer: &str, config: ServerConfig) -> Self {
+    pub(crate) async fn https(address: Ipv4Addr, answer: &str, config: ServerConfig) -> Self {
         Self::https_at((address, 0).into(), answer, config).await
     }
 
-    pub async fn https_at(address: SocketAddr, answer: &str, config: ServerConfig) -> Self {
+    pub(crate) async fn https_at(address: SocketAddr, answer: &str, config: ServerConfig) -> Self {
         Self::serve(address, answer, Some(TlsAcceptor::from(Arc::new(config)))).await
     }
 
@@ -81,22 +81,22 @@ impl Endpoint {
         }
     }
 
-    pub fn answer(&self, answer: &str) {
+    pub(crate) fn answer(&self, answer: &str) {
         *self.answer.lock().expect("no panic before") = answer.as_bytes().to_vec();
     }
 
-    pub fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().expect("no panic before").clone()
     }
 
     /// A URL of a host that leads nowhere, with this endpoint's port.
-    pub fn url(&self, scheme: &str, host: &str, path: &str) -> Url {
+    pub(crate) fn url(&self, scheme: &str, host: &str, path: &str) -> Url {
         let text = format!("{scheme}://{host}:{}{path}", self.address.port());
         Url::parse(&text).expect("a URL")
     }
 
     /// Closes the port.
-    pub async fn close(self) {
+    pub(crate) async fn close(self) {
         self.task.abort();
         let _ = self.task.await;
     }
@@ -129,7 +129,7 @@ async fn reply<S: AsyncRead + AsyncWrite + Unpin>(
 }
 
 /// An answer with this status and body.
-pub fn status(status: u16, body: &str) -> String {
+pub(crate) fn status(status: u16, body: &str) -> String {
     format!(
         "HTTP/1.1 {status} Some Reason\r\nContent-Length: {}\r\n\r\n{body}",
         body.len()
@@ -137,15 +137,18 @@ pub fn status(status: u16, body: &str) -> String {
 }
 
 /// An authority and the means to certify names.
-pub struct Authority {
-    pub root: CertificateDer<'static>,
+pub(crate) struct Authority {
+    pub(crate) root: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl Authority {
-    pub fn new() -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
+        params
+            .distinguished_name
+            .push(rcgen::DnType::CommonName, name);
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
         let root = params
             .self_signed(&key)
@@ -159,7 +162,7 @@ impl Authority {
     }
 
     /// What a server for this name presents.
-    pub fn certify(&self, name: &str, is_expired: bool) -> ServerConfig {
+    pub(crate) fn certify(&self, name: &str, is_expired: bool) -> ServerConfig {
         let (certificate, key) = self.issue(name, is_expired);
         ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
@@ -170,7 +173,7 @@ impl Authority {
     }
 
     /// The same, for a server of several names.
-    pub fn certified_key(&self, name: &str) -> CertifiedKey {
+    pub(crate) fn certified_key(&self, name: &str) -> CertifiedKey {
         let (certificate, key) = self.issue(name, false);
         CertifiedKey::from_der(vec![certificate], key, &aws_lc_rs::default_provider())
             .expect("the key of the certificate")
@@ -196,7 +199,7 @@ impl Authority {
 }
 
 /// A quick pace at which one result decides.
-pub fn pace() -> Pace {
+pub(crate) fn pace() -> Pace {
     Pace {
         interval: Duration::from_millis(30),
         timeout: Duration::from_secs(5),
@@ -205,7 +208,7 @@ pub fn pace() -> Pace {
     }
 }
 
-pub fn tcp(address: SocketAddr) -> Check {
+pub(crate) fn tcp(address: SocketAddr) -> Check {
     Check {
         probe: Probe::Tcp(address),
         pace: pace(),
@@ -213,11 +216,11 @@ pub fn tcp(address: SocketAddr) -> Check {
     }
 }
 
-pub fn http(url: Url, address: IpAddr) -> Check {
+pub(crate) fn http(url: Url, address: IpAddr) -> Check {
     get(HttpProbe::new(url, Some(address)))
 }
 
-pub fn get(probe: HttpProbe) -> Check {
+pub(crate) fn get(probe: HttpProbe) -> Check {
     Check {
         probe: Probe::Http(probe),
         pace: pace(),
@@ -225,12 +228,12 @@ pub fn get(probe: HttpProbe) -> Check {
     }
 }
 
-pub fn start() -> Health {
+pub(crate) fn start() -> Health {
     Health::start(Settings::default()).expect("threads")
 }
 
 /// Waits until something is there.
-pub async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+pub(crate) async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let begin = Instant::now();
     loop {
         if let Some(found) = look() {
@@ -242,7 +245,7 @@ pub async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 }
 
 /// What is known of a check.
-pub fn report(health: &Health, check: &Check) -> Option<Report> {
+pub(crate) fn report(health: &Health, check: &Check) -> Option<Report> {
     health
         .checks()
         .into_iter()
@@ -250,7 +253,7 @@ pub fn report(health: &Health, check: &Check) -> Option<Report> {
 }
 
 /// Holds a check until it has a verdict; the state and weight, and why it failed.
-pub async fn verdict(health: &Health, check: Check) -> (State, u32, String) {
+pub(crate) async fn verdict(health: &Health, check: Check) -> (State, u32, String) {
     let handle = health.acquire(check).expect("an allowed target");
     let report = until("a verdict", || {
         report(health, handle.check()).filter(|report| report.last.is_some())
