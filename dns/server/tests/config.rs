@@ -40,6 +40,7 @@ fn every_key_is_understood() {
         tcp_max = 7
         tcp_max_per_address = 5
         tcp_idle = "1m"
+        proxy_protocol_from = ["127.0.0.0/8"]
         [zones]
         path = "zones"
         [lua]
@@ -66,6 +67,10 @@ fn every_key_is_understood() {
     assert_eq!(config.server.tcp_max.get(), 7);
     assert_eq!(config.server.tcp_max_per_address.get(), 5);
     assert_eq!(config.server.tcp_idle, Duration::from_secs(60));
+    assert_eq!(
+        config.server.proxy_protocol_from,
+        ["127.0.0.0/8".parse().unwrap()]
+    );
     assert_eq!(config.zones.path, Some(PathBuf::from("etc/zones")));
     assert_eq!(config.lua.dialect, Dialect::Powerdns);
     assert!(config.lua.insert_whitespace);
@@ -129,10 +134,6 @@ fn keys_that_nothing_obeys_yet_are_refused() {
     refused(
         "[health]\nstate = 'x'\n",
         "2:1: `health.state` is not available yet; remove it",
-    );
-    refused(
-        "[server]\nproxy_protocol_from = []\n",
-        "2:1: `server.proxy_protocol_from` is not available yet; remove it",
     );
     refused(
         "[admin]\nlisten = 'x'\n",

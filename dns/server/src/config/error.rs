@@ -31,12 +31,7 @@ pub enum ConfigError {
 
 /// Keys that are part of the design and that nothing obeys yet: the key, one that is known beside
 /// it, and its full name.
-const NOT_YET: [(&str, &str, &str); 3] = [
-    (
-        "proxy_protocol_from",
-        "listen",
-        "server.proxy_protocol_from",
-    ),
+const NOT_YET: [(&str, &str, &str); 2] = [
     ("state", "interval", "health.state"),
     ("admin", "server", "admin"),
 ];

@@ -59,6 +59,9 @@ pub struct ServerConfig {
     /// How long a TCP connection may be without a query before it is closed; at least a millisecond.
     #[serde(deserialize_with = "value::positive_duration")]
     pub tcp_idle: Duration,
+    /// Networks of proxies, whose PROXY header (version 2) is believed, and demanded.
+    #[serde(deserialize_with = "value::networks")]
+    pub proxy_protocol_from: Vec<IpNet>,
 }
 
 /// `[zones]`: where the zones are.
@@ -154,6 +157,7 @@ impl Default for ServerConfig {
             tcp_max: at_least_one(1000),
             tcp_max_per_address: at_least_one(100),
             tcp_idle: Duration::from_secs(10),
+            proxy_protocol_from: Vec::new(),
         }
     }
 }

@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 
+use ipnet::IpNet;
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
 use super::counters::{Counters, Tally};
+use super::proxy::Proxies;
 use super::sockets::{self, BindError, Endpoint};
 use super::{ServiceFactory, TcpLimits, sys, tcp, udp};
 
@@ -28,6 +30,8 @@ pub struct Settings {
     pub tcp_threads: usize,
     /// What TCP clients may take.
     pub tcp: TcpLimits,
+    /// Networks of proxies, whose PROXY header (version 2) is believed, and demanded.
+    pub proxies: Vec<IpNet>,
 }
 
 /// Sockets that are bound. Nothing is answered yet; what arrives waits.
@@ -36,6 +40,7 @@ pub struct Bound {
     endpoints: Vec<Endpoint>,
     tcp_threads: usize,
     limits: TcpLimits,
+    proxies: Arc<Proxies>,
     processors: Vec<usize>,
 }
 
@@ -80,6 +85,7 @@ impl Bound {
             endpoints,
             tcp_threads,
             limits: settings.tcp,
+            proxies: Arc::new(Proxies::new(settings.proxies.clone())),
             processors,
         })
     }
@@ -105,6 +111,7 @@ impl Bound {
         };
         let shared = tcp::Shared {
             limits: self.limits,
+            proxies: Arc::clone(&self.proxies),
             registry: tcp::Registry::default(),
             tally: Arc::clone(&listeners.tcp),
             stop,
@@ -148,14 +155,19 @@ impl Bound {
                 processors: &self.processors,
                 threads: udp.len(),
             };
+            let site = udp::Site {
+                bound: address,
+                proxies: Arc::clone(&self.proxies),
+                tally: Arc::clone(&listeners.udp),
+                stop: Arc::clone(&listeners.stop_udp),
+            };
             for (at, socket) in udp.into_iter().enumerate() {
-                let (factory, tally) = (Arc::clone(factory), Arc::clone(&listeners.udp));
-                let (stop, pin) = (Arc::clone(&listeners.stop_udp), pins.of(at));
+                let (factory, site, pin) = (Arc::clone(factory), site.clone(), pins.of(at));
                 listeners.spawn(format!("udp-{number}"), move || {
                     if let Some(Err(error)) = pin.map(sys::pin) {
                         tracing::debug!(%error, "a UDP thread is not pinned");
                     }
-                    udp::serve(&socket, address, factory, &tally, &stop);
+                    udp::serve(&socket, &site, factory);
                 })?;
                 number += 1;
             }

@@ -8,6 +8,7 @@ use std::net::SocketAddr;
 mod counters;
 mod guarded;
 mod listeners;
+mod proxy;
 mod sockets;
 mod sys;
 mod tcp;
@@ -33,7 +34,8 @@ pub enum Protocol {
 /// Who asks, and where the query arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Peer {
-    /// The address the answer goes to; IPv4 is never written as mapped IPv6.
+    /// The client; IPv4 is never written as mapped IPv6. The answer goes there, or to the proxy
+    /// that asks for it.
     pub remote: SocketAddr,
     /// The address the query was sent to. On a socket bound to the unspecified address it is
     /// the one the datagram came in by, so that the answer leaves from there.

@@ -10,31 +10,37 @@ use std::time::Duration;
 
 use super::counters::Tally;
 use super::guarded::Guarded;
+use super::proxy::{Header, Proxies};
 use super::sys::{BATCH, Batch, DATAGRAM, Datagram};
 use super::{Peer, Protocol, ServiceFactory};
 
 /// The pause after an error that may last, so that it does not become a busy loop.
 const ERROR_PAUSE: Duration = Duration::from_millis(20);
 
-/// Serves one socket until `stop` is set; `bound` is the socket's address.
-pub(super) fn serve<F: ServiceFactory>(
-    socket: &UdpSocket,
-    bound: SocketAddr,
-    factory: Arc<F>,
-    tally: &Tally,
-    stop: &AtomicBool,
-) {
+/// What the threads of one address share.
+#[derive(Clone, Debug)]
+pub(super) struct Site {
+    /// The address their sockets are bound to.
+    pub(super) bound: SocketAddr,
+    pub(super) proxies: Arc<Proxies>,
+    pub(super) tally: Arc<Tally>,
+    pub(super) stop: Arc<AtomicBool>,
+}
+
+/// Serves one socket until told to stop.
+pub(super) fn serve<F: ServiceFactory>(socket: &UdpSocket, site: &Site, factory: Arc<F>) {
+    let tally = &site.tally;
     let mut service = Guarded::new(factory);
     let mut batch = Batch::new();
     let mut is_failing = false;
-    while !stop.load(Ordering::Relaxed) {
+    while !site.stop.load(Ordering::Relaxed) {
         let received = match batch.receive(socket.as_fd()) {
             Ok(received) => received,
             Err(error) => {
                 use std::io::ErrorKind::{Interrupted, WouldBlock};
                 if !matches!(error.kind(), Interrupted | WouldBlock) {
                     if !is_failing {
-                        tracing::error!(address = %bound, %error, "UDP receive fails");
+                        tracing::error!(address = %site.bound, %error, "UDP receive fails");
                     }
                     is_failing = true;
                     thread::sleep(ERROR_PAUSE);
@@ -45,7 +51,7 @@ pub(super) fn serve<F: ServiceFactory>(
         };
         is_failing = false;
         service.refresh();
-        answer_all(&mut batch, received, &mut service, bound, tally);
+        answer_all(&mut batch, received, &mut service, site);
         let result = batch.send(socket.as_fd());
         Tally::add(&tally.answers, result.sent);
         Tally::add(&tally.unsent, result.failed);
@@ -56,37 +62,37 @@ fn answer_all<F: ServiceFactory>(
     batch: &mut Batch,
     received: usize,
     service: &mut Guarded<F>,
-    bound: SocketAddr,
-    tally: &Tally,
+    site: &Site,
 ) {
     let (mut queries, mut refused, mut panics) = (0, 0, 0);
     for at in 0..received.min(BATCH) {
         let Some(datagram) = batch.datagram(at) else {
             break;
         };
-        let Some(peer) = peer(&datagram, bound) else {
+        let Some((peer, query)) = peer(&datagram, site) else {
             refused += 1;
             continue;
         };
         queries += 1;
-        match service.answer(datagram.query, &peer, DATAGRAM, datagram.answer) {
+        match service.answer(query, &peer, DATAGRAM, datagram.answer) {
             Ok(Some(octets)) => batch.reply(at, octets),
             Ok(None) => {}
             Err(_) => panics += 1,
         }
     }
-    Tally::add(&tally.queries, queries);
-    Tally::add(&tally.refused, refused);
-    Tally::add(&tally.panics, panics);
+    Tally::add(&site.tally.queries, queries);
+    Tally::add(&site.tally.refused, refused);
+    Tally::add(&site.tally.panics, panics);
 }
 
-/// Who sent a datagram; `None` if it must not be answered.
+/// Who asks, and what; `None` if a datagram must not be answered.
 ///
 /// A query larger than any that makes sense, one from port 0, which cannot be answered, and one
-/// that claims to come from our own socket, which would loop, are left alone.
-fn peer(datagram: &Datagram<'_>, bound: SocketAddr) -> Option<Peer> {
+/// that claims to come from our own socket, which would loop, are left alone; and so is what
+/// comes from a proxy without its header.
+fn peer<'b>(datagram: &Datagram<'b>, site: &Site) -> Option<(Peer, &'b [u8])> {
     let remote = datagram.remote?;
-    let mut local = bound;
+    let mut local = site.bound;
     if let Some(ip) = datagram.local {
         local.set_ip(ip);
     }
@@ -94,9 +100,14 @@ fn peer(datagram: &Datagram<'_>, bound: SocketAddr) -> Option<Peer> {
     if datagram.is_truncated || remote.port() == 0 || local.ip().is_multicast() || is_own {
         return None;
     }
-    Some(Peer {
+    let peer = Peer {
         remote,
         local,
         protocol: Protocol::Udp,
-    })
+    };
+    if !site.proxies.contains(remote.ip()) {
+        return Some((peer, datagram.query));
+    }
+    let header = Header::parse(datagram.query).ok()??;
+    Some((header.apply(peer), &datagram.query[header.octets..]))
 }

@@ -133,21 +133,21 @@ impl Running {
     /// `halfmoon serve ARGS` on a free port, ready to be asked.
     #[track_caller]
     pub fn serve(args: &[&str]) -> (Self, SocketAddr) {
-        let mut running = Self::spawn(halfmoon(&[&["serve", "--listen", ANY], args].concat()));
+        let running = Self::spawn(halfmoon(&[&["serve", "--listen", ANY], args].concat()));
         let address = running.address();
         (running, address)
     }
 
     /// The first address that the process says it listens on.
     #[track_caller]
-    pub fn address(&mut self) -> SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         let line = self.line("listening on ", 0);
         line.trim().rsplit(' ').next().unwrap().parse().unwrap()
     }
 
     /// Waits for a line of standard output that contains `part`, after the first `skip` octets.
     #[track_caller]
-    pub fn line(&mut self, part: &str, skip: usize) -> String {
+    pub fn line(&self, part: &str, skip: usize) -> String {
         wait_for(part, || {
             let is_over = self.out.is_over();
             let text = self.out.text();

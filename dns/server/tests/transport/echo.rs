@@ -48,6 +48,7 @@ pub(crate) fn settings(listen: &[SocketAddr]) -> Settings {
         udp_threads: 1,
         tcp_threads: 1,
         tcp: TcpLimits::default(),
+        proxies: Vec::new(),
     }
 }
 

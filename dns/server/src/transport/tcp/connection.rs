@@ -14,7 +14,9 @@ use tokio::time::{self, Instant};
 use super::messages::{Garbage, Messages};
 use super::registry::Place;
 use super::{Desk, Peer, ServiceFactory, Shared, Tally, stopped};
-use crate::transport::{MAX_MESSAGE, guarded::Panicked};
+use crate::transport::MAX_MESSAGE;
+use crate::transport::guarded::Panicked;
+use crate::transport::proxy::{Header, Malformed};
 
 /// Queries answered before their answers are written. While they are being written nothing is
 /// read, so a client that does not take its answers stops being asked for queries.
@@ -29,6 +31,8 @@ const KEPT: usize = 4096;
 pub(super) struct Connection {
     stream: TcpStream,
     peer: Peer,
+    /// The stream begins with a PROXY header.
+    is_proxy: bool,
     place: Place,
     shared: Arc<Shared>,
     stop: watch::Receiver<bool>,
@@ -58,12 +62,19 @@ enum End {
 }
 
 impl Connection {
-    pub(super) fn new(stream: TcpStream, peer: Peer, place: Place, shared: Arc<Shared>) -> Self {
+    pub(super) fn new(
+        stream: TcpStream,
+        peer: Peer,
+        is_proxy: bool,
+        place: Place,
+        shared: Arc<Shared>,
+    ) -> Self {
         let stop = shared.stop.clone();
         let (queries, answers) = (Messages::default(), Vec::new());
         Self {
             stream,
             peer,
+            is_proxy,
             place,
             shared,
             stop,
@@ -82,12 +93,14 @@ impl Connection {
 
     async fn converse<F: ServiceFactory>(&mut self, desk: &RefCell<Desk<F>>) -> End {
         let limits = self.shared.limits;
-        let mut deadline = Instant::now() + limits.idle;
+        if self.is_proxy
+            && let Err(end) = self.take_header().await
+        {
+            return end;
+        }
+        let mut deadline = Instant::now() + limits.message;
+        let mut has_begun = true;
         loop {
-            let mut has_begun = self.queries.is_empty();
-            if let Err(end) = self.read(deadline).await {
-                return end;
-            }
             loop {
                 let (taken, next) = self.answer(&mut desk.borrow_mut());
                 has_begun |= taken > 0;
@@ -105,6 +118,29 @@ impl Connection {
             } else if has_begun {
                 // The message begun has this long, however often a piece of it arrives.
                 deadline = Instant::now() + limits.message;
+            }
+            has_begun = self.queries.is_empty();
+            if let Err(end) = self.read(deadline).await {
+                return end;
+            }
+        }
+    }
+
+    /// Reads the header that a proxy sends first, and learns from it who the client is.
+    async fn take_header(&mut self) -> Result<(), End> {
+        let deadline = Instant::now() + self.shared.limits.message;
+        loop {
+            match Header::parse(self.queries.rest()) {
+                Ok(Some(header)) => {
+                    self.peer = header.apply(self.peer);
+                    self.queries.skip(header.octets);
+                    return Ok(());
+                }
+                Ok(None) => self.read(deadline).await?,
+                Err(Malformed) => {
+                    Tally::add(&self.shared.tally.refused, 1);
+                    return Err(End::Done);
+                }
             }
         }
     }

@@ -43,6 +43,16 @@ impl Messages {
         Ok(Some(message))
     }
 
+    /// All that was read and not taken.
+    pub(super) fn rest(&self) -> &[u8] {
+        &self.octets[self.taken..]
+    }
+
+    /// Takes octets that are no message; as many as [`Messages::rest`] has, at most.
+    pub(super) fn skip(&mut self, octets: usize) {
+        self.taken = (self.taken + octets).min(self.octets.len());
+    }
+
     /// Room at the end to read into. What was taken is let go, and so is the room of a large message.
     pub(super) fn room(&mut self) -> &mut Vec<u8> {
         if self.is_empty() {

@@ -19,6 +19,7 @@ use tokio::time;
 
 use super::counters::Tally;
 use super::guarded::Guarded;
+use super::proxy::Proxies;
 use super::{MAX_MESSAGE, Peer, Protocol, ServiceFactory};
 
 mod connection;
@@ -71,6 +72,7 @@ impl Default for TcpLimits {
 #[derive(Debug)]
 pub(super) struct Shared {
     pub(super) limits: TcpLimits,
+    pub(super) proxies: Arc<Proxies>,
     pub(super) registry: Registry,
     pub(super) tally: Arc<Tally>,
     pub(super) stop: watch::Receiver<bool>,
@@ -174,9 +176,15 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
 }
 
 fn admit(stream: TcpStream, remote: SocketAddr, shared: &Arc<Shared>) -> Option<Connection> {
+    let is_proxy = shared.proxies.contains(remote.ip());
+    let mut limits = shared.limits;
+    if is_proxy {
+        // All clients of a proxy come from its address; keeping them apart is its affair.
+        limits.per_address = limits.connections;
+    }
     let admission = shared
         .registry
-        .admit(remote.ip(), &shared.limits, time::Instant::now().into());
+        .admit(remote.ip(), &limits, time::Instant::now().into());
     Tally::add(&shared.tally.turned_away, usize::from(admission.made_room));
     let Some(place) = admission.place else {
         Tally::add(&shared.tally.turned_away, 1);
@@ -191,5 +199,11 @@ fn admit(stream: TcpStream, remote: SocketAddr, shared: &Arc<Shared>) -> Option<
         local,
         protocol: Protocol::Tcp,
     };
-    Some(Connection::new(stream, peer, place, Arc::clone(shared)))
+    Some(Connection::new(
+        stream,
+        peer,
+        is_proxy,
+        place,
+        Arc::clone(shared),
+    ))
 }
