@@ -13,14 +13,8 @@ pub(crate) fn parse(text: &str, dialect: Dialect) -> Option<(IpAddr, Option<u16>
     if let Ok(address) = text.parse::<SocketAddr>() {
         return Some((address.ip(), Some(address.port())));
     }
-    if let Some(inner) = text
-        .strip_prefix('[')
-        .and_then(|text| text.strip_suffix(']'))
-    {
-        return inner
-            .parse()
-            .ok()
-            .map(|address| (IpAddr::V6(address), None));
+    if let Some(inner) = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')) {
+        return inner.parse().ok().map(|address| (IpAddr::V6(address), None));
     }
     if dialect == Dialect::Halfmoon {
         return None;
@@ -106,15 +100,11 @@ pub(crate) const fn width(address: IpAddr) -> u8 {
 pub(crate) fn truncate(address: IpAddr, bits: u8) -> IpAddr {
     match address {
         IpAddr::V4(v4) => {
-            let mask = u32::MAX
-                .checked_shl(32 - u32::from(bits.min(32)))
-                .unwrap_or(0);
+            let mask = u32::MAX.checked_shl(32 - u32::from(bits.min(32))).unwrap_or(0);
             Ipv4Addr::from_bits(v4.to_bits() & mask).into()
         }
         IpAddr::V6(v6) => {
-            let mask = u128::MAX
-                .checked_shl(128 - u32::from(bits.min(128)))
-                .unwrap_or(0);
+            let mask = u128::MAX.checked_shl(128 - u32::from(bits.min(128))).unwrap_or(0);
             std::net::Ipv6Addr::from_bits(v6.to_bits() & mask).into()
         }
     }
@@ -186,10 +176,7 @@ mod tests {
         for text in ["192.0.2.0/33", "x/8", "192.0.2.0/", "::/129", ""] {
             assert_eq!(Mask::parse(text), None, "{text}");
         }
-        assert_eq!(
-            Mask::parse("192.0.2.99/24").unwrap().network().to_string(),
-            "192.0.2.0"
-        );
+        assert_eq!(Mask::parse("192.0.2.99/24").unwrap().network().to_string(), "192.0.2.0");
         assert_eq!(Mask::parse("::1/0").unwrap().network().to_string(), "::");
     }
 }

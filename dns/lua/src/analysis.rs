@@ -37,13 +37,7 @@ pub(crate) fn compile(
         held: Held::default(),
     };
     let body = analysis.body(&source.text);
-    let Analysis {
-        remarks,
-        bound,
-        handles,
-        held,
-        ..
-    } = analysis;
+    let Analysis { remarks, bound, handles, held, .. } = analysis;
     let program = body.map(|body| Program {
         id: next_id(),
         inner: source.inner,
@@ -90,8 +84,7 @@ impl Analysis<'_> {
     fn body(&mut self, whole: &str) -> Option<Body> {
         if self.inner == Type::LUA {
             let message = "programs for include() are not available yet";
-            self.remarks
-                .push(Remark::error("lua-not-available", 0, message));
+            self.remarks.push(Remark::error("lua-not-available", 0, message));
             return None;
         }
         let (text, offset) = match whole.strip_prefix(';') {
@@ -102,25 +95,18 @@ impl Analysis<'_> {
         let script = self.read(text, offset, is_expression)?;
         self.names(&script);
         self.calls(&script);
-        let plan = if self.settings.plans {
-            self.lower(&script)
-        } else {
-            None
-        };
+        let plan = if self.settings.plans { self.lower(&script) } else { None };
         // In the peer's dialect only what cannot be compiled at all keeps a program from running:
         // a call that is never reached does no harm there.
         let is_refused = self.settings.dialect == Dialect::Halfmoon
-            && self
-                .remarks
-                .iter()
-                .any(|remark| remark.level == Level::Error);
+            && self.remarks.iter().any(|remark| remark.level == Level::Error);
         if is_refused {
             return None;
         }
-        if let Some(plan) = plan {
-            return Some(Body::Plan(plan));
-        }
-        self.code(text, offset, is_expression, &script)
+        // What becomes a plan is compiled as well: where the two parsers do not agree on what is
+        // Lua, the one that would run it has the last word.
+        let code = self.code(text, offset, is_expression, &script)?;
+        Some(plan.map_or(code, Body::Plan))
     }
 
     fn read(&mut self, text: &str, offset: usize, is_expression: bool) -> Option<Script> {
@@ -132,18 +118,23 @@ impl Analysis<'_> {
         };
         match result {
             Ok(script) => Some(script),
-            Err(errors) => {
-                for (at, message) in errors {
-                    let mut remark = Remark::error("lua-syntax", at, message);
-                    if is_expression && text.trim_start().starts_with(';') {
-                        remark =
-                            remark.help("the `;` of a program with statements has to come first");
-                    }
-                    self.remarks.push(remark);
-                }
+            Err(error) => {
+                self.syntax(error.0, error.1, text, is_expression);
                 None
             }
         }
+    }
+
+    fn syntax(&mut self, at: usize, message: String, text: &str, is_expression: bool) {
+        let offset = usize::from(!is_expression);
+        let before = text.get(..at.saturating_sub(offset)).unwrap_or("").trim_end();
+        let mut remark = Remark::error("lua-syntax", at, message);
+        if is_expression && text.trim_start().starts_with(';') {
+            remark = remark.help("the `;` of a program with statements has to come first");
+        } else if before.ends_with("goto") {
+            remark.message = "there is no goto in record programs".to_owned();
+        }
+        self.remarks.push(remark);
     }
 
     fn code(
@@ -156,7 +147,8 @@ impl Analysis<'_> {
         let (code, variables) = rewrite(text, offset, is_expression, script, &self.sites);
         let compiler = mlua::chunk::Compiler::new()
             .set_optimization_level(1)
-            .set_debug_level(1);
+            .set_debug_level(1)
+            .set_mutable_globals(globals::NOT_BUILT_IN);
         match compiler.compile(&code) {
             Ok(bytecode) => Some(Body::Code {
                 bytecode: bytecode.into(),
@@ -166,7 +158,7 @@ impl Analysis<'_> {
             Err(error) => {
                 let (line, message) = complaint(&error);
                 let at = line_start(text, line) + offset;
-                self.remarks.push(Remark::error("lua-syntax", at, message));
+                self.syntax(at, message, text, is_expression);
                 None
             }
         }
@@ -189,11 +181,10 @@ impl Analysis<'_> {
             }
             let message = format!("there is no {library}.{field}");
             let remark = Remark::error("lua-unknown-name", *at, message);
-            self.remarks
-                .push(match nearest(field, members.iter().copied()) {
-                    Some(near) => remark.help(format!("write {library}.{near}")),
-                    None => remark,
-                });
+            self.remarks.push(match nearest(field, members.iter().copied()) {
+                Some(near) => remark.help(format!("write {library}.{near}")),
+                None => remark,
+            });
         }
     }
 
@@ -252,10 +243,7 @@ impl Analysis<'_> {
 
     fn form(&mut self, function: &Function, call: &Call, args: &[Option<crate::value::Arg>]) {
         // The last argument may be more than one, or none.
-        let is_open = call
-            .args
-            .last()
-            .is_some_and(|last| matches!(last.node, Node::Opaque));
+        let is_open = call.args.last().is_some_and(|last| matches!(last.node, Node::Opaque));
         let mut given = args.to_vec();
         while is_open && given.len() < function.required {
             given.push(None);
@@ -264,11 +252,7 @@ impl Analysis<'_> {
             self.remarks.push(remark);
             return;
         }
-        let target = if function.name == "ifportup" {
-            Target::Port
-        } else {
-            Target::Url
-        };
+        let target = if function.name == "ifportup" { Target::Port } else { Target::Url };
         for (kind, arg) in function.parameters.iter().zip(args) {
             if *kind != Kind::Options || arg.is_none() {
                 continue;
@@ -291,14 +275,16 @@ const RETURN: &str = "return ";
 
 fn unknown_name(name: &str, at: usize, script: &Script) -> Remark {
     if functions::ABSENT.contains(&name) {
-        return Remark::error(
-            "lua-not-available",
-            at,
-            format!("{name} is not available yet"),
-        );
+        return Remark::error("lua-not-available", at, format!("{name} is not available yet"));
     }
     if globals::is_removed(name) {
         let message = format!("there is no {name} in record programs");
+        return Remark::error("lua-unknown-name", at, message);
+    }
+    if script.is_bound(name) {
+        let message = format!(
+            "no {name} is in scope here: the local of this name ends before, or begins after"
+        );
         return Remark::error("lua-unknown-name", at, message);
     }
     if matches!(name, "pickfirst" | "first") {
@@ -348,15 +334,12 @@ fn results_of(expr: &syntax::Expr, calls: &mut Vec<usize>) {
     }
 }
 
-/// The line, from 1, and the message of `:2: unexpected …`.
+/// The line, from 1, and the message of `2: unexpected …`.
 fn complaint(error: &mlua::Error) -> (usize, String) {
     let mlua::Error::SyntaxError { message, .. } = error else {
         return (1, error.to_string());
     };
-    let rest = message
-        .split_once(':')
-        .map_or(message.as_str(), |(_, rest)| rest);
-    match rest.split_once(':') {
+    match message.split_once(':') {
         Some((line, text)) => (line.trim().parse().unwrap_or(1), text.trim().to_owned()),
         None => (1, message.clone()),
     }
@@ -364,11 +347,7 @@ fn complaint(error: &mlua::Error) -> (usize, String) {
 
 /// Where a line starts, after its blanks.
 fn line_start(text: &str, line: usize) -> usize {
-    let start: usize = text
-        .split_inclusive('\n')
-        .take(line.saturating_sub(1))
-        .map(str::len)
-        .sum();
+    let start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
     let rest = text.get(start..).unwrap_or("");
     start + rest.len() - rest.trim_start().len()
 }

@@ -157,13 +157,10 @@ impl Answers {
     /// Forgets the records after the first `count`.
     pub(crate) fn truncate(&mut self, count: usize) {
         self.ranges.truncate(count);
-        self.octets
-            .truncate(self.ranges.last().map_or(0, |range| range.end as usize));
+        self.octets.truncate(self.ranges.last().map_or(0, |range| range.end as usize));
     }
 
     fn slice(&self, range: &Range<u32>) -> &[u8] {
-        self.octets
-            .get(range.start as usize..range.end as usize)
-            .unwrap_or(&[])
+        self.octets.get(range.start as usize..range.end as usize).unwrap_or(&[])
     }
 }

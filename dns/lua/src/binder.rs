@@ -24,17 +24,9 @@ pub(crate) type Held = HashMap<Check, CheckId, RandomState>;
 #[derive(Debug)]
 pub(crate) enum Checks<'a> {
     /// At load: they are held as long as the program is.
-    Load {
-        health: &'a Health,
-        handles: &'a mut Vec<Handle>,
-        held: &'a mut Held,
-    },
+    Load { health: &'a Health, handles: &'a mut Vec<Handle>, held: &'a mut Held },
     /// At run time: they are found, or asked for and unknown until then.
-    Run {
-        health: &'a Health,
-        snapshot: &'a Snapshot,
-        held: &'a Held,
-    },
+    Run { health: &'a Health, snapshot: &'a Snapshot, held: &'a Held },
     /// Only the form of the arguments is looked at.
     Form,
 }
@@ -66,8 +58,7 @@ impl Binder<'_> {
 
     /// Notes what is wrong with an argument.
     pub(crate) fn refuse(&mut self, arg: &Arg, message: impl Into<String>) -> Refused {
-        self.remarks
-            .push(Remark::error("lua-argument", arg.at, message));
+        self.remarks.push(Remark::error("lua-argument", arg.at, message));
         Refused
     }
 
@@ -78,8 +69,7 @@ impl Binder<'_> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) -> Refused {
-        self.remarks
-            .push(Remark::error("lua-argument", arg.at, message).help(help));
+        self.remarks.push(Remark::error("lua-argument", arg.at, message).help(help));
         Refused
     }
 
@@ -92,28 +82,26 @@ impl Binder<'_> {
         help: impl Into<String>,
     ) {
         if self.at_load() {
-            self.remarks
-                .push(Remark::warning(rule, arg.at, message).help(help));
+            self.remarks.push(Remark::warning(rule, arg.at, message).help(help));
         }
     }
 
     pub(crate) fn text<'v>(&mut self, arg: &'v Arg, what: &str) -> Result<Cow<'v, str>, Refused> {
         match arg.value.as_text() {
             Some(text) => Ok(text),
-            None => Err(self.refuse(
-                arg,
-                format!("{what} has to be a string, not {}", arg.value.kind()),
-            )),
+            None => {
+                Err(self
+                    .refuse(arg, format!("{what} has to be a string, not {}", arg.value.kind())))
+            }
         }
     }
 
     pub(crate) fn integer(&mut self, arg: &Arg, what: &str) -> Result<i64, Refused> {
         match arg.value.as_integer() {
             Some(number) => Ok(number),
-            None => Err(self.refuse(
-                arg,
-                format!("{what} has to be an integer, not {}", shown(arg)),
-            )),
+            None => {
+                Err(self.refuse(arg, format!("{what} has to be an integer, not {}", shown(arg))))
+            }
         }
     }
 
@@ -129,10 +117,9 @@ impl Binder<'_> {
             });
         };
         if let Some((key, _)) = fields.first() {
-            return Err(self.refuse(
-                key,
-                format!("{what} has to be a list; it has the key {}", shown(key)),
-            ));
+            return Err(
+                self.refuse(key, format!("{what} has to be a list; it has the key {}", shown(key)))
+            );
         }
         if let Some(hole) = items.iter().find(|item| item.value == Value::Nil) {
             return Err(self.refuse(hole, format!("{what} has a nil in it")));
@@ -166,18 +153,13 @@ impl Binder<'_> {
                 None
             }
         };
-        Ok(Some(Item {
-            text: text.into_bytes().into(),
-            rdata,
-        }))
+        Ok(Some(Item { text: text.into_bytes().into(), rdata }))
     }
 
     pub(crate) fn no_data(&mut self, arg: &Arg, text: &str, why: &str) -> Refused {
         let inner = self.inner;
         let message = format!("'{text}' is no data of a record of type {inner}: {why}");
-        match text
-            .split_once(' ')
-            .filter(|(head, _)| head.eq_ignore_ascii_case(&inner.to_string()))
+        match text.split_once(' ').filter(|(head, _)| head.eq_ignore_ascii_case(&inner.to_string()))
         {
             Some((_, rest)) => self.refuse_with(
                 arg,
@@ -221,10 +203,7 @@ impl Binder<'_> {
         let text = self.text(arg, "an address")?;
         let Some((address, port)) = address::parse(&text, self.dialect()) else {
             let message = format!("'{text}' is not an address");
-            let last = text
-                .rsplit(' ')
-                .next()
-                .filter(|last| last.parse::<IpAddr>().is_ok());
+            let last = text.rsplit(' ').next().filter(|last| last.parse::<IpAddr>().is_ok());
             return Err(match last {
                 Some(last) => self.refuse_with(
                     arg,
@@ -245,25 +224,16 @@ impl Binder<'_> {
         let text = address.to_string();
         let rdata = rdata::of_address(self.inner, address).or_else(|| {
             let mut data = Vec::new();
-            rdata::encode(self.inner, text.as_bytes(), &mut data)
-                .ok()
-                .map(|()| data.into())
+            rdata::encode(self.inner, text.as_bytes(), &mut data).ok().map(|()| data.into())
         });
-        Item {
-            text: text.into_bytes().into(),
-            rdata,
-        }
+        Item { text: text.into_bytes().into(), rdata }
     }
 
     /// Where the verdict of a check is; `None` when it is not known, or never will be.
     pub(crate) fn watch(&mut self, arg: &Arg, check: Check) -> Result<Option<CheckId>, Refused> {
         match &mut self.checks {
             Checks::Form => Ok(None),
-            Checks::Run {
-                health,
-                snapshot,
-                held,
-            } => {
+            Checks::Run { health, snapshot, held } => {
                 if let Some(id) = held.get(&check) {
                     return Ok(Some(*id));
                 }
@@ -273,11 +243,7 @@ impl Binder<'_> {
                 }
                 Ok(found)
             }
-            Checks::Load {
-                health,
-                handles,
-                held,
-            } => {
+            Checks::Load { health, handles, held } => {
                 if let Some(id) = held.get(&check) {
                     return Ok(Some(*id));
                 }
@@ -315,11 +281,7 @@ pub(crate) fn shown(arg: &Arg) -> String {
     match &arg.value {
         Value::Text(octets) => {
             let text = String::from_utf8_lossy(octets);
-            if text.len() > 60 {
-                "a long string".to_owned()
-            } else {
-                format!("'{text}'")
-            }
+            if text.len() > 60 { "a long string".to_owned() } else { format!("'{text}'") }
         }
         Value::Number(number) => crate::value::number_text(*number),
         Value::Bool(truth) => truth.to_string(),

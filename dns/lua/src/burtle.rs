@@ -21,9 +21,7 @@ pub(crate) fn hash(octets: &[u8]) -> u32 {
     a = a.wrapping_add(word(tail, 0));
     b = b.wrapping_add(word(tail, 4));
     // The lowest octet of `c` is where the length goes.
-    c = c
-        .wrapping_add(word(tail, 8) << 8)
-        .wrapping_add(octets.len() as u32);
+    c = c.wrapping_add(word(tail, 8) << 8).wrapping_add(octets.len() as u32);
     mix(&mut a, &mut b, &mut c);
     c
 }
@@ -83,11 +81,7 @@ mod tests {
             ("::1", 1_530_700_467),
             ("2001:db8::1", 104_545_022),
         ] {
-            assert_eq!(
-                hash_address(address.parse().unwrap()),
-                expected,
-                "{address}"
-            );
+            assert_eq!(hash_address(address.parse().unwrap()), expected, "{address}");
         }
         for (name, expected) in [
             ("test.namehashed.example.org", 1_903_138_504),

@@ -32,14 +32,7 @@ impl Client {
     /// A client of whom only the address is known.
     #[must_use]
     pub const fn at(peer: SocketAddr) -> Self {
-        Self {
-            peer,
-            local: None,
-            ecs: None,
-            tcp: false,
-            dnssec_ok: false,
-            edns_size: None,
-        }
+        Self { peer, local: None, ecs: None, tcp: false, dnssec_ok: false, edns_size: None }
     }
 
     /// The best known address of the one who wants to know: of the subnet, else of the sender.

@@ -41,12 +41,7 @@ impl Compiler {
     /// A compiler whose programs have their endpoints checked by `health`.
     #[must_use]
     pub fn new(settings: Settings, health: Health) -> Self {
-        Self {
-            settings,
-            health,
-            known: HashMap::default(),
-            limit: 1024,
-        }
+        Self { settings, health, known: HashMap::default(), limit: 1024 }
     }
 
     /// Says whether a database with coordinates is loaded from now on.
@@ -80,13 +75,7 @@ impl Compiler {
         faults.extend(remarks.iter().map(|remark| remark.at(source)));
         if let Some(program) = &program {
             self.forget();
-            self.known.insert(
-                key,
-                Known {
-                    program: Arc::downgrade(program),
-                    remarks,
-                },
-            );
+            self.known.insert(key, Known { program: Arc::downgrade(program), remarks });
         }
         program
     }
@@ -94,8 +83,7 @@ impl Compiler {
     /// Drops what is known of programs that nobody keeps, now and then.
     fn forget(&mut self) {
         if self.known.len() >= self.limit {
-            self.known
-                .retain(|_, known| known.program.strong_count() > 0);
+            self.known.retain(|_, known| known.program.strong_count() > 0);
             self.limit = (self.known.len() * 2).max(1024);
         }
     }
@@ -134,16 +122,8 @@ impl Compiler {
         source: &ProgramSource,
         nesting: usize,
     ) -> (Option<Program>, Vec<Remark>) {
-        let gave_up = || {
-            (
-                None,
-                vec![Remark::error(
-                    "lua-syntax",
-                    0,
-                    "the program cannot be parsed",
-                )],
-            )
-        };
+        let gave_up =
+            || (None, vec![Remark::error("lua-syntax", 0, "the program cannot be parsed")]);
         let work = || {
             let work = AssertUnwindSafe(|| compile(&self.settings, &self.health, source));
             catch_unwind(work).unwrap_or_else(|_| gave_up())
@@ -152,9 +132,7 @@ impl Compiler {
             return work();
         }
         std::thread::scope(|scope| {
-            let thread = std::thread::Builder::new()
-                .name("compile".to_owned())
-                .stack_size(STACK);
+            let thread = std::thread::Builder::new().name("compile".to_owned()).stack_size(STACK);
             match thread.spawn_scoped(scope, work) {
                 Ok(thread) => thread.join().unwrap_or_else(|_| gave_up()),
                 Err(why) => {

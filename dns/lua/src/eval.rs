@@ -128,14 +128,7 @@ pub(crate) struct Eval<'a> {
 
 impl<'a> Eval<'a> {
     pub(crate) fn new(cx: &Context<'a>, trace: &'a mut Trace, scratch: &'a mut Scratch) -> Self {
-        Self {
-            client: cx.client,
-            qname: cx.qname,
-            geo: cx.geo,
-            health: cx.health,
-            trace,
-            scratch,
-        }
+        Self { client: cx.client, qname: cx.qname, geo: cx.geo, health: cx.health, trace, scratch }
     }
 
     /// The client's address, all known bits of which matter from now on.
@@ -194,10 +187,7 @@ impl<'a> Eval<'a> {
         let mut best = f64::INFINITY;
         let mut ties = 0;
         for number in &self.scratch.chosen {
-            let far = self
-                .scratch
-                .places
-                .far(self.geo, dialect, addresses, *number, home);
+            let far = self.scratch.places.far(self.geo, dialect, addresses, *number, home);
             if far < best {
                 (best, ties) = (far, 1);
             } else if far == best {
@@ -206,10 +196,7 @@ impl<'a> Eval<'a> {
         }
         let mut skip = self.random(ties);
         for (place, number) in self.scratch.chosen.iter().enumerate() {
-            let far = self
-                .scratch
-                .places
-                .far(self.geo, dialect, addresses, *number, home);
+            let far = self.scratch.places.far(self.geo, dialect, addresses, *number, home);
             if far == best {
                 if skip == 0 {
                     return place;

@@ -90,9 +90,7 @@ pub(crate) const LIBRARIES: [(&str, &[&str]); 6] = [
     ),
     (
         "table",
-        &[
-            "concat", "foreach", "foreachi", "getn", "insert", "maxn", "remove", "sort", "unpack",
-        ],
+        &["concat", "foreach", "foreachi", "getn", "insert", "maxn", "remove", "sort", "unpack"],
     ),
 ];
 
@@ -118,12 +116,14 @@ const REMOVED: [&str; 18] = [
     "setfenv",
 ];
 
+/// Names that the compiler of Luau would turn into instructions of its own, whatever they stand for
+/// here: nothing, or something that behaves otherwise.
+pub(crate) const NOT_BUILT_IN: [&str; 9] =
+    ["buffer", "integer", "newproxy", "rawequal", "rawset", "tostring", "typeof", "utf8", "vector"];
+
 /// What is in the library of this name.
 pub(crate) fn members(library: &str) -> Option<&'static [&'static str]> {
-    LIBRARIES
-        .iter()
-        .find(|(name, _)| *name == library)
-        .map(|(_, members)| *members)
+    LIBRARIES.iter().find(|(name, _)| *name == library).map(|(_, members)| *members)
 }
 
 /// Every name there is.

@@ -9,12 +9,7 @@
 //!
 //! This is the only crate that knows Lua. It opens no file and no socket, and writes no log.
 
-#![warn(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic
-)]
+#![warn(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, clippy::panic)]
 #![cfg_attr(
     test,
     allow(

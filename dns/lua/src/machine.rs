@@ -21,12 +21,7 @@ impl Machine {
     /// A machine with these budgets.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self {
-            settings,
-            scratch: Scratch::default(),
-            vm: None,
-            detail: String::new(),
-        }
+        Self { settings, scratch: Scratch::default(), vm: None, detail: String::new() }
     }
 
     /// Runs a program and adds what it says to `answers`: records that are there already are not
@@ -74,11 +69,7 @@ impl Machine {
                     failure
                 })
             }
-            Body::Code {
-                bytecode,
-                variables,
-                assigns,
-            } => {
+            Body::Code { bytecode, variables, assigns } => {
                 let vm = match &mut self.vm {
                     Some(vm) => vm,
                     None => match Vm::new(&self.settings) {
@@ -89,11 +80,7 @@ impl Machine {
                         }
                     },
                 };
-                let code = crate::vm::Code {
-                    bytecode,
-                    variables,
-                    assigns: *assigns,
-                };
+                let code = crate::vm::Code { bytecode, variables, assigns: *assigns };
                 let result = vm.run(program, &code, cx, answers, &mut self.detail);
                 if result == Err(Failure::Internal) {
                     // Nobody knows in what state a panic left it.

@@ -51,10 +51,7 @@ pub(crate) fn run(
     match result.map_err(|why| (Failure::Script, why))? {
         Answer::Constant(items) => items.iter().try_for_each(|item| push(item, answers)),
         Answer::Outcome(site, outcome) => {
-            let items = program
-                .sites
-                .get(site)
-                .map_or(&[][..], |bound| bound.items());
+            let items = program.sites.get(site).map_or(&[][..], |bound| bound.items());
             match outcome {
                 Outcome::One(place) => items.get(place).map_or(Ok(()), |item| push(item, answers)),
                 Outcome::Many => scratch
@@ -85,11 +82,7 @@ fn follow<'p>(
         plan = match plan {
             Plan::Constant(items) => return Ok(Answer::Constant(items)),
             Plan::Call(site) => return Ok(Answer::Outcome(*site, call(*site, program, eval)?)),
-            Plan::If {
-                test,
-                then,
-                otherwise,
-            } => {
+            Plan::If { test, then, otherwise } => {
                 if holds(test, program, eval)? {
                     then
                 } else {
@@ -107,10 +100,7 @@ fn holds(test: &Test, program: &Program, eval: &mut Eval<'_>) -> Result<bool, &'
         Test::Call(site) => call(*site, program, eval)? == Outcome::Bool(true),
         Test::Same { site, text } => {
             let outcome = call(*site, program, eval)?;
-            let items = program
-                .sites
-                .get(*site)
-                .map_or(&[][..], |bound| bound.items());
+            let items = program.sites.get(*site).map_or(&[][..], |bound| bound.items());
             match outcome {
                 Outcome::One(place) => items.get(place).is_some_and(|item| item.text == *text),
                 Outcome::Text => eval.scratch.text.as_bytes() == &**text,

@@ -84,11 +84,6 @@ impl fmt::Display for Description<'_> {
         }
         let plural = |count: usize| if count == 1 { "" } else { "s" };
         let (sites, checks) = (program.sites.len(), program.handles.len());
-        write!(
-            f,
-            ", {sites} call site{}, {checks} check{}",
-            plural(sites),
-            plural(checks)
-        )
+        write!(f, ", {sites} call site{}, {checks} check{}", plural(sites), plural(checks))
     }
 }

@@ -14,20 +14,11 @@ pub(crate) struct Remark {
 
 impl Remark {
     pub(crate) fn error(rule: &'static str, at: usize, message: impl Into<String>) -> Self {
-        Self {
-            level: Level::Error,
-            rule,
-            at,
-            message: message.into(),
-            help: None,
-        }
+        Self { level: Level::Error, rule, at, message: message.into(), help: None }
     }
 
     pub(crate) fn warning(rule: &'static str, at: usize, message: impl Into<String>) -> Self {
-        Self {
-            level: Level::Warning,
-            ..Self::error(rule, at, message)
-        }
+        Self { level: Level::Warning, ..Self::error(rule, at, message) }
     }
 
     pub(crate) fn help(mut self, help: impl Into<String>) -> Self {

@@ -39,10 +39,8 @@ pub(crate) fn rewrite(
         let Some(call) = script.calls.get(*site) else {
             continue;
         };
-        let (start, end) = (
-            call.span.start.saturating_sub(offset),
-            call.span.end.saturating_sub(offset),
-        );
+        let (start, end) =
+            (call.span.start.saturating_sub(offset), call.span.end.saturating_sub(offset));
         let (Some(before), Some(replaced)) = (text.get(at..start), text.get(start..end)) else {
             continue;
         };
@@ -53,8 +51,5 @@ pub(crate) fn rewrite(
         at = end;
     }
     code.push_str(text.get(at..).unwrap_or(""));
-    (
-        code,
-        named.into_iter().map(|(_, variable)| variable).collect(),
-    )
+    (code, named.into_iter().map(|(_, variable)| variable).collect())
 }

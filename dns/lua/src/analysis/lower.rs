@@ -28,10 +28,7 @@ impl Analysis<'_> {
                 [] => Some(Plan::Nothing),
                 [first, others @ ..] => {
                     let plain = |other: &Expr| matches!(other.node, Node::Constant(_));
-                    others
-                        .iter()
-                        .all(plain)
-                        .then(|| self.result(first, script))?
+                    others.iter().all(plain).then(|| self.result(first, script))?
                 }
             },
             Step::If(arms, otherwise) => {
@@ -112,13 +109,8 @@ impl Analysis<'_> {
             items.push(Item { text, rdata });
         }
         if items.len() > self.settings.answers {
-            let message = format!(
-                "{} records, more than {}",
-                items.len(),
-                self.settings.answers
-            );
-            self.remarks
-                .push(Remark::error("lua-result", arg.at, message));
+            let message = format!("{} records, more than {}", items.len(), self.settings.answers);
+            self.remarks.push(Remark::error("lua-result", arg.at, message));
         }
         Some(Plan::Constant(items))
     }
@@ -126,10 +118,7 @@ impl Analysis<'_> {
     fn no_data(&mut self, at: usize, text: &[u8], why: &str) {
         if self.settings.dialect == Dialect::Halfmoon {
             let text = String::from_utf8_lossy(text);
-            let message = format!(
-                "'{text}' is no data of a record of type {}: {why}",
-                self.inner
-            );
+            let message = format!("'{text}' is no data of a record of type {}: {why}", self.inner);
             self.remarks.push(Remark::error("lua-result", at, message));
         }
     }
@@ -144,19 +133,13 @@ impl Analysis<'_> {
                 _ => return None,
             },
             Node::Not(inner) => Test::Not(Box::new(self.test(inner, script)?)),
-            Node::And(left, right) => Test::And(
-                Box::new(self.test(left, script)?),
-                Box::new(self.test(right, script)?),
-            ),
-            Node::Or(left, right) => Test::Or(
-                Box::new(self.test(left, script)?),
-                Box::new(self.test(right, script)?),
-            ),
-            Node::Same {
-                left,
-                right,
-                negated,
-            } => {
+            Node::And(left, right) => {
+                Test::And(Box::new(self.test(left, script)?), Box::new(self.test(right, script)?))
+            }
+            Node::Or(left, right) => {
+                Test::Or(Box::new(self.test(left, script)?), Box::new(self.test(right, script)?))
+            }
+            Node::Same { left, right, negated } => {
                 let (call, text) = match (&left.node, &right.node) {
                     (Node::Call(call), Node::Constant(Value::Text(text)))
                     | (Node::Constant(Value::Text(text)), Node::Call(call)) => (*call, text),
@@ -165,15 +148,8 @@ impl Analysis<'_> {
                 let (site, Gives::Text) = self.gives(call, script)? else {
                     return None;
                 };
-                let same = Test::Same {
-                    site,
-                    text: text.clone(),
-                };
-                if *negated {
-                    Test::Not(Box::new(same))
-                } else {
-                    same
-                }
+                let same = Test::Same { site, text: text.clone() };
+                if *negated { Test::Not(Box::new(same)) } else { same }
             }
             _ => return None,
         })
@@ -185,10 +161,7 @@ impl Analysis<'_> {
             Node::Constant(value) => !matches!(value, Value::Nil | Value::Bool(false)),
             Node::Table(_) => true,
             Node::Call(number) => {
-                matches!(
-                    self.gives(*number, script),
-                    Some((_, Gives::Text | Gives::Table))
-                )
+                matches!(self.gives(*number, script), Some((_, Gives::Text | Gives::Table)))
             }
             _ => false,
         }

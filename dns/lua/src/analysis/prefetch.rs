@@ -61,10 +61,7 @@ impl Analysis<'_> {
             },
             Target::Port => None,
         };
-        let port = first
-            .value
-            .as_integer()
-            .and_then(|port| u16::try_from(port).ok());
+        let port = first.value.as_integer().and_then(|port| u16::try_from(port).ok());
         for arg in &addresses {
             let Ok(Some((address, own))) = binder.address(arg) else {
                 continue;
@@ -94,9 +91,8 @@ fn gather<'s>(
     match &expr.node {
         Node::Constant(Value::Text(octets)) if addresses.len() < MOST => {
             let text = String::from_utf8_lossy(octets);
-            let is_new = !addresses
-                .iter()
-                .any(|known| known.value.as_text().is_some_and(|k| k == text));
+            let is_new =
+                !addresses.iter().any(|known| known.value.as_text().is_some_and(|k| k == text));
             if text.parse::<IpAddr>().is_ok() && is_new {
                 addresses.push(Arg::new(Value::Text(octets.clone()), expr.at));
             }

@@ -30,21 +30,10 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused
     let args = binder.full_list(list, "the list of addresses")?;
     let read: Vec<_> = args.iter().map(|arg| binder.address(arg)).collect();
     let read = read.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let addresses: Vec<IpAddr> = read
-        .into_iter()
-        .flatten()
-        .map(|(address, _)| address)
-        .collect();
+    let addresses: Vec<IpAddr> = read.into_iter().flatten().map(|(address, _)| address).collect();
     binder.some_left(list, addresses.is_empty())?;
-    let items = addresses
-        .iter()
-        .map(|address| binder.address_item(*address))
-        .collect();
-    Ok(Box::new(Closest {
-        dialect: binder.dialect(),
-        addresses,
-        items,
-    }))
+    let items = addresses.iter().map(|address| binder.address_item(*address)).collect();
+    Ok(Box::new(Closest { dialect: binder.dialect(), addresses, items }))
 }
 
 /// Warns that without a database all addresses are equally far.

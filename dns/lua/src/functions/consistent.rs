@@ -31,11 +31,7 @@ struct Consistent {
 fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused> {
     let [list] = args else { return Err(Refused) };
     let entries = weighted::entries(list, binder)?;
-    let most = if binder.at_load() {
-        MOST_POINTS
-    } else {
-        MOST_COMPUTED
-    };
+    let most = if binder.at_load() { MOST_POINTS } else { MOST_COMPUTED };
     if entries.iter().map(|(weight, _)| weight).sum::<u64>() > most {
         let message = format!("the weights add up to more than {most}");
         return Err(binder.refuse_with(list, message, "divide them all by the same number"));
@@ -66,8 +62,6 @@ impl Bound for Consistent {
         let found = self.points.partition_point(|(at, _)| *at < point);
         // Past the last point the circle begins again.
         let owner = self.points.get(found).or_else(|| self.points.first());
-        Ok(Outcome::One(
-            owner.map_or(0, |(_, number)| *number as usize),
-        ))
+        Ok(Outcome::One(owner.map_or(0, |(_, number)| *number as usize)))
     }
 }

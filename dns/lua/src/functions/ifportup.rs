@@ -35,10 +35,6 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused
     let groups = ifup::groups(list, &options, binder)?;
     ifup::bind(list, groups, &options, binder, |member| {
         let target = SocketAddr::new(member.address, member.port.unwrap_or(port));
-        Some(Check {
-            probe: Probe::Tcp(target),
-            pace: options.pace,
-            source: options.source,
-        })
+        Some(Check { probe: Probe::Tcp(target), pace: options.pace, source: options.source })
     })
 }

@@ -43,10 +43,7 @@ pub(super) fn groups<'v>(
     binder: &mut Binder<'_>,
 ) -> Result<Vec<Vec<Member<'v>>>, Refused> {
     let list = binder.full_list(arg, "the list of addresses")?;
-    let nested = list
-        .iter()
-        .filter(|item| matches!(item.value, Value::Table(_)))
-        .count();
+    let nested = list.iter().filter(|item| matches!(item.value, Value::Table(_))).count();
     if nested == 0 {
         if list.len() > 1 && options.selector.is_none() && binder.is_halfmoon() {
             let message =
@@ -58,9 +55,7 @@ pub(super) fn groups<'v>(
         return Ok(vec![group(list, binder)?]);
     }
     if nested < list.len() {
-        let odd = list
-            .iter()
-            .find(|item| !matches!(item.value, Value::Table(_)));
+        let odd = list.iter().find(|item| !matches!(item.value, Value::Table(_)));
         let message = "addresses and groups of addresses are mixed in one list";
         return Err(binder.refuse_with(
             odd.unwrap_or(arg),
@@ -71,9 +66,7 @@ pub(super) fn groups<'v>(
     let mut groups = Vec::with_capacity(list.len());
     let mut result = Ok(());
     for item in list {
-        let read = binder
-            .list(item, "a group")
-            .and_then(|members| group(members, binder));
+        let read = binder.list(item, "a group").and_then(|members| group(members, binder));
         match read {
             Ok(members) => groups.push(members),
             Err(refused) => result = Err(refused),
@@ -83,10 +76,7 @@ pub(super) fn groups<'v>(
 }
 
 fn group<'v>(list: &'v [Arg], binder: &mut Binder<'_>) -> Result<Vec<Member<'v>>, Refused> {
-    let read: Vec<_> = list
-        .iter()
-        .map(|arg| binder.address(arg).map(|read| (arg, read)))
-        .collect();
+    let read: Vec<_> = list.iter().map(|arg| binder.address(arg).map(|read| (arg, read))).collect();
     let read = read.into_iter().collect::<Result<Vec<_>, _>>()?;
     let member = |(arg, read): (&'v Arg, Option<(IpAddr, Option<u16>)>)| {
         read.map(|(address, port)| Member { arg, address, port })
@@ -154,9 +144,7 @@ impl IfUp {
             Selector::Hashed => hashed::of_client(eval, count),
             Selector::Closest => eval.closest(&self.addresses, self.dialect),
         };
-        eval.scratch
-            .chosen
-            .swap(0, place.min(count.saturating_sub(1)));
+        eval.scratch.chosen.swap(0, place.min(count.saturating_sub(1)));
         eval.scratch.chosen.truncate(1);
         Outcome::Many
     }
@@ -185,9 +173,7 @@ impl Bound for IfUp {
         }
         // Nothing is up, or nothing is known: the first group stands for what it was before.
         eval.scratch.chosen.clear();
-        eval.scratch
-            .chosen
-            .extend(self.groups.first().cloned().into_iter().flatten());
+        eval.scratch.chosen.extend(self.groups.first().cloned().into_iter().flatten());
         Ok(self.select(self.backup, eval))
     }
 }

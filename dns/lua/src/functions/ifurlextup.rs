@@ -31,9 +31,7 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused
     }
     // Members are told apart by where they are written, and at run time by where they lie.
     ifup::bind(list, groups, &options, binder, |member| {
-        let found = checks
-            .iter()
-            .find(|(arg, _)| std::ptr::eq(*arg, member.arg));
+        let found = checks.iter().find(|(arg, _)| std::ptr::eq(*arg, member.arg));
         found.and_then(|(_, check)| check.clone())
     })
 }
@@ -66,11 +64,7 @@ fn group<'v>(
         let url = ifurlup::read_url(value, binder)?;
         if let Some((address, _)) = binder.address(key)? {
             checks.push((key, url.map(|url| ifurlup::check(&url, None, options))));
-            members.push(Member {
-                arg: key,
-                address,
-                port,
-            });
+            members.push(Member { arg: key, address, port });
         }
     }
     Ok(members)

@@ -37,8 +37,7 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused
         }
     }
     ifup::bind(list, groups, &options, binder, |member| {
-        url.as_ref()
-            .map(|url| check(url, Some(member.address), &options))
+        url.as_ref().map(|url| check(url, Some(member.address), &options))
     })
 }
 

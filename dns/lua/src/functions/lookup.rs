@@ -43,11 +43,7 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused
         return Err(binder.refuse_with(attribute, message, "write GeoIPQueryAttribute.Country"));
     };
     let dialect = binder.dialect();
-    Ok(Box::new(Lookup {
-        address: parsed,
-        attribute: known,
-        dialect,
-    }))
+    Ok(Box::new(Lookup { address: parsed, attribute: known, dialect }))
 }
 
 impl Bound for Lookup {

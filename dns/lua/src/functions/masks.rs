@@ -68,10 +68,7 @@ fn mask(arg: &Arg, binder: &mut Binder<'_>) -> Result<Mask, Refused> {
 
 fn bind_view(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused> {
     let [list] = args else { return Err(Refused) };
-    let mut view = View {
-        rules: Vec::new(),
-        items: Vec::new(),
-    };
+    let mut view = View { rules: Vec::new(), items: Vec::new() };
     for arg in binder.list(list, "the list of rules")? {
         let rule = rule(arg, binder, &mut view.items)?;
         view.rules.push(rule);
@@ -82,17 +79,11 @@ fn bind_view(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Re
 fn rule(arg: &Arg, binder: &mut Binder<'_>, items: &mut Vec<Item>) -> Result<Rule, Refused> {
     let parts = binder.list(arg, "a rule")?;
     let (Some(networks), values) = (parts.first(), parts.get(1)) else {
-        return short(arg, binder).map(|()| Rule {
-            masks: Masks(Vec::new()),
-            values: None,
-        });
+        return short(arg, binder).map(|()| Rule { masks: Masks(Vec::new()), values: None });
     };
     let masks = masks(networks, binder)?;
     let Some(values) = values else {
-        return short(arg, binder).map(|()| Rule {
-            masks,
-            values: None,
-        });
+        return short(arg, binder).map(|()| Rule { masks, values: None });
     };
     if parts.len() > 2 && binder.is_halfmoon() {
         return Err(binder.refuse(arg, "a rule has two lists: networks, and values"));
@@ -108,10 +99,7 @@ fn rule(arg: &Arg, binder: &mut Binder<'_>, items: &mut Vec<Item>) -> Result<Rul
     if !given.is_empty() {
         binder.some_left(values, items.len() == start)?;
     }
-    Ok(Rule {
-        masks,
-        values: Some(start..items.len()),
-    })
+    Ok(Rule { masks, values: Some(start..items.len()) })
 }
 
 fn short(arg: &Arg, binder: &mut Binder<'_>) -> Result<(), Refused> {
@@ -126,21 +114,11 @@ impl Masks {
     /// Whether one of the networks holds the client.
     fn hold(&self, eval: &mut Eval<'_>) -> bool {
         let client = eval.client.best();
-        let holding = self
-            .0
-            .iter()
-            .filter(|mask| mask.holds(client))
-            .map(|mask| mask.bits)
-            .min();
+        let holding = self.0.iter().filter(|mask| mask.holds(client)).map(|mask| mask.bits).min();
         // Whoever shares the bits of the widest network that holds is in it too. Whoever is to be
         // outside of all of them has to share the bits that tell the client from each.
-        let deciding = holding.unwrap_or_else(|| {
-            self.0
-                .iter()
-                .map(|mask| mask.deciding(client))
-                .max()
-                .unwrap_or(0)
-        });
+        let deciding = holding
+            .unwrap_or_else(|| self.0.iter().map(|mask| mask.deciding(client)).max().unwrap_or(0));
         eval.trace.client(deciding);
         holding.is_some()
     }

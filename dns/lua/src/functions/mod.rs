@@ -37,8 +37,11 @@ pub(crate) struct Function {
     /// How many of the parameters have to be given.
     pub(crate) required: usize,
     pub(crate) gives: Gives,
-    pub(crate) bind: fn(&[Arg], &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused>,
+    pub(crate) bind: fn(&[Arg], &mut Binder<'_>) -> Binding,
 }
+
+/// A function with its arguments taken in, unless something about them is not right.
+pub(crate) type Binding = Result<Box<dyn Bound>, Refused>;
 
 /// What a parameter takes, as far as can be told without its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,10 +121,7 @@ pub(crate) const ABSENT: &[&str] = &[
 
 /// The function of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Function> {
-    FUNCTIONS
-        .iter()
-        .find(|function| function.name == name)
-        .copied()
+    FUNCTIONS.iter().find(|function| function.name == name).copied()
 }
 
 impl Function {
@@ -156,17 +156,11 @@ impl Function {
     }
 
     fn help(&self, args: &[Option<Arg>]) -> String {
-        let first = args
-            .first()
-            .and_then(Option::as_ref)
-            .and_then(|arg| arg.value.as_text());
+        let first = args.first().and_then(Option::as_ref).and_then(|arg| arg.value.as_text());
         match first {
             // A selector's name where the health function's belongs.
             Some(url) if self.name.starts_with("pick") && url.contains("://") => {
-                format!(
-                    "write ifurlup('{url}', addresses, {{selector='{}'}})",
-                    self.selector()
-                )
+                format!("write ifurlup('{url}', addresses, {{selector='{}'}})", self.selector())
             }
             _ => format!("write {}", self.usage),
         }
@@ -191,11 +185,7 @@ impl Function {
         binder: &mut Binder<'_>,
     ) -> Result<Box<dyn Bound>, Refused> {
         // A nil at the end is an argument left out.
-        let trailing = args
-            .iter()
-            .rev()
-            .take_while(|arg| arg.value == Value::Nil)
-            .count();
+        let trailing = args.iter().rev().take_while(|arg| arg.value == Value::Nil).count();
         let args = args.get(..args.len() - trailing).unwrap_or(args);
         let known: Vec<Option<Arg>> = args.iter().cloned().map(Some).collect();
         if let Err(remark) = self.check(at, &known) {

@@ -53,14 +53,7 @@ const COMMON: [&str; 9] = [
 ];
 
 /// Options that only checks of URLs have.
-const OF_URLS: [&str; 6] = [
-    "byteslimit",
-    "headers",
-    "httpcode",
-    "stringmatch",
-    "tls",
-    "useragent",
-];
+const OF_URLS: [&str; 6] = ["byteslimit", "headers", "httpcode", "stringmatch", "tls", "useragent"];
 
 /// What is probed, as far as options go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,11 +168,7 @@ impl Options {
 }
 
 fn unknown(name: &str, key: &Arg, target: Target, binder: &mut Binder<'_>) -> Refused {
-    let of_urls = if target == Target::Url {
-        OF_URLS.as_slice()
-    } else {
-        &[]
-    };
+    let of_urls = if target == Target::Url { OF_URLS.as_slice() } else { &[] };
     let known = COMMON.iter().chain(of_urls).copied();
     let message = format!("there is no option {name}");
     match nearest(name, known.clone()) {
@@ -197,12 +186,7 @@ fn selector(arg: &Arg, binder: &mut Binder<'_>) -> Result<Selector, Refused> {
         let is_ours = *selector == Selector::First;
         if is_ours && binder.dialect() == Dialect::PowerDns {
             let message = format!("the peer has no selector '{name}' and picks one at random");
-            binder.warn(
-                "lua-selector",
-                arg,
-                message,
-                "dialect \"halfmoon\" picks the first",
-            );
+            binder.warn("lua-selector", arg, message, "dialect \"halfmoon\" picks the first");
             return Ok(Selector::Random);
         }
         return Ok(*selector);
@@ -216,12 +200,7 @@ fn selector(arg: &Arg, binder: &mut Binder<'_>) -> Result<Selector, Refused> {
     if binder.is_halfmoon() {
         return Err(binder.refuse_with(arg, message, help));
     }
-    binder.warn(
-        "lua-selector",
-        arg,
-        format!("{message}: one is picked at random"),
-        help,
-    );
+    binder.warn("lua-selector", arg, format!("{message}: one is picked at random"), help);
     Ok(Selector::Random)
 }
 
@@ -239,9 +218,9 @@ const LONGEST: f64 = 86_400.0;
 fn seconds(arg: &Arg, binder: &mut Binder<'_>) -> Result<Duration, Refused> {
     let number = match &arg.value {
         Value::Number(number) => Some(*number),
-        Value::Text(octets) => std::str::from_utf8(octets)
-            .ok()
-            .and_then(|text| text.trim().parse().ok()),
+        Value::Text(octets) => {
+            std::str::from_utf8(octets).ok().and_then(|text| text.trim().parse().ok())
+        }
         _ => None,
     };
     match number {
@@ -272,11 +251,9 @@ fn status(arg: &Arg, binder: &mut Binder<'_>) -> Result<u16, Refused> {
     let number = binder.integer(arg, "a status")?;
     match u16::try_from(number) {
         Ok(number @ 100..=599) => Ok(number),
-        _ => Err(binder.refuse_with(
-            arg,
-            format!("{number} is no HTTP status"),
-            "write 100 to 599",
-        )),
+        _ => {
+            Err(binder.refuse_with(arg, format!("{number} is no HTTP status"), "write 100 to 599"))
+        }
     }
 }
 

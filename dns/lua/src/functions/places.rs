@@ -65,11 +65,7 @@ fn bind(
         Value::Table(_) => binder.list(arg, "the list of places")?,
         _ => args,
     };
-    let mut places = Places {
-        attribute,
-        names: Vec::new(),
-        numbers: Vec::new(),
-    };
+    let mut places = Places { attribute, names: Vec::new(), numbers: Vec::new() };
     for arg in list {
         let name = binder.text(arg, "a place")?.to_ascii_lowercase();
         if binder.is_halfmoon()
@@ -90,22 +86,14 @@ fn never(attribute: Attribute, name: &str) -> Option<(&'static str, String)> {
     }
     match attribute {
         Attribute::Continent
-            if !CONTINENTS
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(name)) =>
+            if !CONTINENTS.iter().any(|known| known.eq_ignore_ascii_case(name)) =>
         {
-            Some((
-                "no continent",
-                format!("write one of {}", CONTINENTS.join(", ")),
-            ))
+            Some(("no continent", format!("write one of {}", CONTINENTS.join(", "))))
         }
         Attribute::Country2
             if name.len() != 2 || !name.bytes().all(|o| o.is_ascii_alphabetic()) =>
         {
-            Some((
-                "no country",
-                "write the two letters of ISO 3166, as in 'DE'".to_owned(),
-            ))
+            Some(("no country", "write the two letters of ISO 3166, as in 'DE'".to_owned()))
         }
         Attribute::Asn if name.parse::<u32>().is_err() => {
             Some(("no autonomous system", "write its number".to_owned()))
@@ -124,10 +112,7 @@ impl Bound for Places {
             }));
         }
         let found = known(eval.client_attribute(self.attribute)).unwrap_or(UNKNOWN);
-        let is_there = self
-            .names
-            .iter()
-            .any(|name| name.eq_ignore_ascii_case(found));
+        let is_there = self.names.iter().any(|name| name.eq_ignore_ascii_case(found));
         Ok(Outcome::Bool(is_there))
     }
 }

@@ -30,10 +30,7 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused
     }
     // The peer takes a negative size for a very large one.
     let size = usize::try_from(number).unwrap_or(usize::MAX);
-    Ok(Box::new(Sample {
-        count: size,
-        items: binder.items(list)?,
-    }))
+    Ok(Box::new(Sample { count: size, items: binder.items(list)? }))
 }
 
 impl Bound for Sample {

@@ -39,15 +39,10 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused
     let [members] = groups.as_slice() else {
         return Err(binder.refuse(list, "pickselfweighted takes no groups"));
     };
-    let mut bound = SelfWeighted {
-        dialect: binder.dialect(),
-        items: Vec::new(),
-        checks: Vec::new(),
-    };
+    let mut bound =
+        SelfWeighted { dialect: binder.dialect(), items: Vec::new(), checks: Vec::new() };
     for member in members {
-        let check = url
-            .as_ref()
-            .map(|url| ifurlup::check(url, Some(member.address), &options));
+        let check = url.as_ref().map(|url| ifurlup::check(url, Some(member.address), &options));
         let watched = match check {
             Some(check) => binder.watch(member.arg, check)?,
             None => None,
@@ -79,9 +74,7 @@ impl Bound for SelfWeighted {
 
     fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {
         eval.trace.read(Reads::HEALTH);
-        let total: u64 = (0..self.items.len())
-            .map(|place| self.weight(place, eval))
-            .sum();
+        let total: u64 = (0..self.items.len()).map(|place| self.weight(place, eval)).sum();
         if total == 0 {
             return match self.dialect {
                 Dialect::Halfmoon => Ok(Outcome::One(eval.random(self.items.len()))),

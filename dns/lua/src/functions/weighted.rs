@@ -83,10 +83,9 @@ fn entry(arg: &Arg, binder: &mut Binder<'_>) -> Result<Option<(u64, Item)>, Refu
     let number = binder.integer(weight, "a weight")?;
     let positive = u32::try_from(number).ok().filter(|number| *number > 0);
     let Some(number) = positive else {
-        return Err(binder.refuse(
-            weight,
-            format!("a weight has to be from 1 to 4294967295, not {number}"),
-        ));
+        return Err(
+            binder.refuse(weight, format!("a weight has to be from 1 to 4294967295, not {number}"))
+        );
     };
     let item = binder.item(value)?;
     Ok(item.map(|item| (u64::from(number), item)))
@@ -122,9 +121,7 @@ impl Bound for Weighted {
 }
 
 /// How many buckets the peer's hash table has, one growth after another.
-const BUCKETS: [usize; 12] = [
-    13, 29, 59, 127, 257, 541, 1109, 2357, 5087, 10273, 20753, 42043,
-];
+const BUCKETS: [usize; 12] = [13, 29, 59, 127, 257, 541, 1109, 2357, 5087, 10273, 20753, 42043];
 
 /// The order in which the peer adds the weights of a list of `count` entries up.
 ///
@@ -153,11 +150,7 @@ mod tests {
     fn weights_add_up_in_the_order_of_the_peer() {
         let ranges = |ranges: &[(usize, usize)]| -> Vec<usize> {
             let run = |&(from, to): &(usize, usize)| -> Vec<usize> {
-                if from > to {
-                    (to..=from).rev().collect()
-                } else {
-                    (from..=to).collect()
-                }
+                if from > to { (to..=from).rev().collect() } else { (from..=to).collect() }
             };
             ranges.iter().flat_map(run).collect()
         };

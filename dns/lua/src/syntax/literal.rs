@@ -20,12 +20,7 @@ pub(super) fn number(token: &TokenReference) -> Option<f64> {
 
 /// The octets a string token stands for, if we know how.
 pub(super) fn string(token: &TokenReference) -> Option<Box<[u8]>> {
-    let TokenType::StringLiteral {
-        literal,
-        quote_type,
-        ..
-    } = token.token_type()
-    else {
+    let TokenType::StringLiteral { literal, quote_type, .. } = token.token_type() else {
         return None;
     };
     let text = literal.as_bytes();
@@ -59,16 +54,12 @@ fn unescape(mut text: &[u8]) -> Option<Box<[u8]>> {
             b'v' => 11,
             b'\\' | b'\'' | b'"' | b'\n' => escape,
             b'0'..=b'9' => {
-                let more = text
-                    .iter()
-                    .take(2)
-                    .take_while(|o| o.is_ascii_digit())
-                    .count();
+                let more = text.iter().take(2).take_while(|o| o.is_ascii_digit()).count();
                 let (digits, rest) = text.split_at_checked(more)?;
                 text = rest;
-                let value = digits.iter().fold(u32::from(escape - b'0'), |value, o| {
-                    value * 10 + u32::from(o - b'0')
-                });
+                let value = digits
+                    .iter()
+                    .fold(u32::from(escape - b'0'), |value, o| value * 10 + u32::from(o - b'0'));
                 u8::try_from(value).ok()?
             }
             // `\x`, `\z` and `\u` are not Lua 5.1, and flavours disagree about the rest.

@@ -67,11 +67,7 @@ pub(crate) enum Node {
     And(Box<Expr>, Box<Expr>),
     Or(Box<Expr>, Box<Expr>),
     Not(Box<Expr>),
-    Same {
-        left: Box<Expr>,
-        right: Box<Expr>,
-        negated: bool,
-    },
+    Same { left: Box<Expr>, right: Box<Expr>, negated: bool },
     Opaque,
 }
 

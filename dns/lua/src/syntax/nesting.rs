@@ -6,11 +6,7 @@
 /// How deep brackets, blocks and operators of `text` nest at most. Never less than what a
 /// parser's recursion has to follow.
 pub(crate) fn nesting(text: &str) -> usize {
-    let mut scan = Scan {
-        levels: vec![0],
-        depth: 0,
-        worst: 0,
-    };
+    let mut scan = Scan { levels: vec![0], depth: 0, worst: 0 };
     let octets = text.as_bytes();
     let mut at = 0;
     while let Some(&octet) = octets.get(at) {
@@ -116,10 +112,7 @@ impl Scan {
 }
 
 fn word(rest: &[u8]) -> usize {
-    rest.iter()
-        .take_while(|o| o.is_ascii_alphanumeric() || **o == b'_')
-        .count()
-        .max(1)
+    rest.iter().take_while(|o| o.is_ascii_alphanumeric() || **o == b'_').count().max(1)
 }
 
 fn comment(rest: &[u8]) -> usize {
@@ -152,10 +145,7 @@ fn long_bracket(rest: &[u8]) -> Option<usize> {
         return None;
     }
     let close: Vec<u8> = [b"]".as_slice(), &vec![b'='; level], b"]"].concat();
-    let found = rest
-        .windows(close.len())
-        .skip(level + 2)
-        .position(|window| window == close);
+    let found = rest.windows(close.len()).skip(level + 2).position(|window| window == close);
     Some(found.map_or(rest.len(), |at| at + level + 2 + close.len()))
 }
 

@@ -17,20 +17,16 @@ use crate::value::Value;
 ///
 /// # Errors
 /// What is no Lua, and the offset where.
-pub(crate) fn read(chunk: &str, base: isize) -> Result<Script, Vec<(usize, String)>> {
-    let ast = full_moon::parse_fallible(chunk, LuaVersion::lua51())
-        .into_result()
-        .map_err(|errors| {
-            errors
-                .iter()
-                .map(|error| complaint(error, chunk, base))
-                .collect::<Vec<_>>()
+pub(crate) fn read(chunk: &str, base: isize) -> Result<Script, (usize, String)> {
+    let ast =
+        full_moon::parse_fallible(chunk, LuaVersion::lua51()).into_result().map_err(|errors| {
+            // What comes after the first is mostly its consequence.
+            errors.first().map_or_else(
+                || (0, "the program cannot be parsed".to_owned()),
+                |error| complaint(error, chunk, base),
+            )
         })?;
-    let mut reader = Reader {
-        base,
-        script: Script::default(),
-        scope: Vec::new(),
-    };
+    let mut reader = Reader { base, script: Script::default(), scope: Vec::new() };
     reader.script.body = reader.block(ast.nodes());
     Ok(reader.script)
 }
@@ -40,13 +36,11 @@ fn complaint(error: &full_moon::Error, chunk: &str, base: isize) -> (usize, Stri
     let message = match error {
         full_moon::Error::AstError(error) => {
             let found = chunk.get(start.bytes()..end.bytes()).unwrap_or("").trim();
-            let found = if found.is_empty() {
-                "the end".to_owned()
-            } else {
-                format!("`{found}`")
-            };
+            let found = if found.is_empty() { "the end".to_owned() } else { format!("`{found}`") };
             match error.error_message() {
                 "" => format!("unexpected {found}"),
+                // The place is that of the opening bracket.
+                why if why.contains("to close") => why.to_owned(),
                 why => format!("unexpected {found}: {why}"),
             }
         }
@@ -64,19 +58,11 @@ struct Reader {
 
 impl Reader {
     fn at(&self, token: &TokenReference) -> usize {
-        token
-            .token()
-            .start_position()
-            .bytes()
-            .saturating_add_signed(self.base)
+        token.token().start_position().bytes().saturating_add_signed(self.base)
     }
 
     fn end(&self, token: &TokenReference) -> usize {
-        token
-            .token()
-            .end_position()
-            .bytes()
-            .saturating_add_signed(self.base)
+        token.token().end_position().bytes().saturating_add_signed(self.base)
     }
 
     fn declare(&mut self, name: &TokenReference) {
@@ -121,18 +107,12 @@ impl Reader {
 
     /// A block whose locals stay in scope, for the condition of `repeat … until`.
     fn open_block(&mut self, block: &Block) -> Vec<Step> {
-        let mut steps: Vec<Step> = block
-            .stmts()
-            .map(|statement| self.statement(statement))
-            .collect();
+        let mut steps: Vec<Step> =
+            block.stmts().map(|statement| self.statement(statement)).collect();
         match block.last_stmt() {
             Some(LastStmt::Return(result)) => {
                 steps.push(Step::Return(
-                    result
-                        .returns()
-                        .iter()
-                        .map(|e| self.expression(e))
-                        .collect(),
+                    result.returns().iter().map(|e| self.expression(e)).collect(),
                 ));
             }
             Some(_) => steps.push(Step::Opaque),
@@ -145,11 +125,8 @@ impl Reader {
         match statement {
             Stmt::If(conditional) => return self.conditional(conditional),
             Stmt::Assignment(assignment) => {
-                let values: Vec<Expr> = assignment
-                    .expressions()
-                    .iter()
-                    .map(|e| self.expression(e))
-                    .collect();
+                let values: Vec<Expr> =
+                    assignment.expressions().iter().map(|e| self.expression(e)).collect();
                 let mut values = values.into_iter();
                 for target in assignment.variables() {
                     let value = values.next();
@@ -166,11 +143,8 @@ impl Reader {
                 }
             }
             Stmt::LocalAssignment(assignment) => {
-                let values: Vec<Expr> = assignment
-                    .expressions()
-                    .iter()
-                    .map(|e| self.expression(e))
-                    .collect();
+                let values: Vec<Expr> =
+                    assignment.expressions().iter().map(|e| self.expression(e)).collect();
                 let mut values = values.into_iter();
                 for name in assignment.names() {
                     self.declare(name);
@@ -237,28 +211,19 @@ impl Reader {
 
     fn settings(&mut self, name: &str, value: Option<Expr>) {
         if let Some(value) = value
-            && matches!(
-                value.node,
-                Node::Table(_) | Node::Constant(_) | Node::Name(_)
-            )
+            && matches!(value.node, Node::Table(_) | Node::Constant(_) | Node::Name(_))
         {
             self.script.settings.push((name.into(), value));
         }
     }
 
     fn conditional(&mut self, conditional: &If) -> Step {
-        let first = (
-            self.expression(conditional.condition()),
-            self.block(conditional.block()),
-        );
+        let first = (self.expression(conditional.condition()), self.block(conditional.block()));
         let mut arms = vec![first];
         for arm in conditional.else_if().into_iter().flatten() {
             arms.push((self.expression(arm.condition()), self.block(arm.block())));
         }
-        Step::If(
-            arms,
-            conditional.else_block().map(|block| self.block(block)),
-        )
+        Step::If(arms, conditional.else_block().map(|block| self.block(block)))
     }
 
     fn function(&mut self, body: &FunctionBody, has_self: bool) {
@@ -278,13 +243,10 @@ impl Reader {
     // === expressions ===
 
     fn expression(&mut self, expression: &Expression) -> Expr {
-        let at = expression.start_position().map_or(0, |position| {
-            position.bytes().saturating_add_signed(self.base)
-        });
-        Expr {
-            node: self.node(expression),
-            at,
-        }
+        let at = expression
+            .start_position()
+            .map_or(0, |position| position.bytes().saturating_add_signed(self.base));
+        Expr { node: self.node(expression), at }
     }
 
     fn node(&mut self, expression: &Expression) -> Node {
@@ -297,15 +259,9 @@ impl Reader {
                 literal::string(token).map_or(Node::Opaque, |s| Node::Constant(Value::Text(s)))
             }
             Expression::Symbol(token) => match token.token_type() {
-                TokenType::Symbol {
-                    symbol: Symbol::True,
-                } => Node::Constant(Value::Bool(true)),
-                TokenType::Symbol {
-                    symbol: Symbol::False,
-                } => Node::Constant(Value::Bool(false)),
-                TokenType::Symbol {
-                    symbol: Symbol::Nil,
-                } => Node::Constant(Value::Nil),
+                TokenType::Symbol { symbol: Symbol::True } => Node::Constant(Value::Bool(true)),
+                TokenType::Symbol { symbol: Symbol::False } => Node::Constant(Value::Bool(false)),
+                TokenType::Symbol { symbol: Symbol::Nil } => Node::Constant(Value::Nil),
                 _ => Node::Opaque,
             },
             Expression::TableConstructor(table) => self.table(table),
@@ -315,16 +271,8 @@ impl Reader {
                 match binop {
                     BinOp::And(_) => Node::And(left, right),
                     BinOp::Or(_) => Node::Or(left, right),
-                    BinOp::TwoEqual(_) => Node::Same {
-                        left,
-                        right,
-                        negated: false,
-                    },
-                    BinOp::TildeEqual(_) => Node::Same {
-                        left,
-                        right,
-                        negated: true,
-                    },
+                    BinOp::TwoEqual(_) => Node::Same { left, right, negated: false },
+                    BinOp::TildeEqual(_) => Node::Same { left, right, negated: true },
                     _ => Node::Opaque,
                 }
             }
@@ -361,13 +309,7 @@ impl Reader {
                 }
                 Field::NameKey { key, value, .. } => {
                     let node = Node::Constant(Value::text(text(key)));
-                    (
-                        Some(Expr {
-                            node,
-                            at: self.at(key),
-                        }),
-                        self.expression(value),
-                    )
+                    (Some(Expr { node, at: self.at(key) }), self.expression(value))
                 }
                 Field::NoKey(value) => (None, self.expression(value)),
                 _ => return Node::Opaque,
@@ -446,12 +388,7 @@ impl Reader {
         };
         // The place is taken first, so that outer calls stand before inner ones.
         let index = self.script.calls.len();
-        self.script.calls.push(Call {
-            name,
-            span: start..end,
-            args: Vec::new(),
-            local,
-        });
+        self.script.calls.push(Call { name, span: start..end, args: Vec::new(), local });
         let args = self.arguments(args);
         if let Some(call) = self.script.calls.get_mut(index) {
             call.args = args;
@@ -461,24 +398,17 @@ impl Reader {
 
     fn arguments(&mut self, args: &FunctionArgs) -> Vec<Expr> {
         match args {
-            FunctionArgs::Parentheses { arguments, .. } => arguments
-                .iter()
-                .map(|argument| self.expression(argument))
-                .collect(),
+            FunctionArgs::Parentheses { arguments, .. } => {
+                arguments.iter().map(|argument| self.expression(argument)).collect()
+            }
             FunctionArgs::String(token) => {
                 let node = literal::string(token)
                     .map_or(Node::Opaque, |octets| Node::Constant(Value::Text(octets)));
-                vec![Expr {
-                    node,
-                    at: self.at(token),
-                }]
+                vec![Expr { node, at: self.at(token) }]
             }
             FunctionArgs::TableConstructor(table) => {
                 let node = self.table(table);
-                vec![Expr {
-                    node,
-                    at: self.at(table.braces().tokens().0),
-                }]
+                vec![Expr { node, at: self.at(table.braces().tokens().0) }]
             }
             _ => Vec::new(),
         }

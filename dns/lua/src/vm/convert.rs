@@ -23,10 +23,7 @@ impl<'h> Reader<'h> {
 
     pub(super) fn arguments(&self, values: &MultiValue) -> mlua::Result<Vec<Arg>> {
         self.host.charge(values.len() as u64)?;
-        values
-            .iter()
-            .map(|value| self.read(value, DEEPEST))
-            .collect()
+        values.iter().map(|value| self.read(value, DEEPEST)).collect()
     }
 
     fn read(&self, value: &mlua::Value, deeper: usize) -> mlua::Result<Arg> {

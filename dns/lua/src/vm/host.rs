@@ -75,8 +75,7 @@ impl Host {
         self.trace.set(trace);
         self.stopped.set(None);
         self.fuel.set(self.settings.fuel);
-        self.deadline
-            .set(Instant::now().checked_add(self.settings.time));
+        self.deadline.set(Instant::now().checked_add(self.settings.time));
     }
 
     /// Lifts them, and says what was read.
@@ -118,12 +117,7 @@ impl Host {
         };
         self.fuel.set(left);
         let looks = left / LOOK != fuel / LOOK;
-        if looks
-            && self
-                .deadline
-                .get()
-                .is_some_and(|deadline| Instant::now() >= deadline)
-        {
+        if looks && self.deadline.get().is_some_and(|deadline| Instant::now() >= deadline) {
             return Err(self.stop(Failure::Time));
         }
         Ok(())
@@ -142,9 +136,7 @@ impl Host {
 
     pub(super) fn random(&self) -> f64 {
         self.read(Reads::CHANCE);
-        self.scratch
-            .try_borrow_mut()
-            .map_or(0.0, |mut scratch| scratch.random.f64())
+        self.scratch.try_borrow_mut().map_or(0.0, |mut scratch| scratch.random.f64())
     }
 
     /// A call whose arguments were bound at load.
@@ -188,10 +180,7 @@ impl Host {
     }
 
     fn evaluate(&self, lua: &Lua, running: &Running, bound: &dyn Bound) -> mlua::Result<Value> {
-        let mut scratch = self
-            .scratch
-            .try_borrow_mut()
-            .map_err(mlua::Error::external)?;
+        let mut scratch = self.scratch.try_borrow_mut().map_err(mlua::Error::external)?;
         let mut trace = self.trace.get();
         let mut eval = Eval {
             client: &running.client,
@@ -231,11 +220,7 @@ impl Host {
         let value = match variable {
             Variable::BestWho => {
                 let best = trace.whole_client(client);
-                let port = if client.ecs.is_some() {
-                    0
-                } else {
-                    client.peer.port()
-                };
+                let port = if client.ecs.is_some() { 0 } else { client.peer.port() };
                 address((best, port).into())?
             }
             Variable::EcsWho => match client.ecs {
@@ -286,9 +271,9 @@ impl Host {
             }
             Variable::Zone => name(running.zone)?,
             // There are no numbers for zones here, so each has the same for ever.
-            Variable::ZoneId => Value::Number(f64::from(
-                crate::burtle::hash_name(running.zone.as_name()) >> 1,
-            )),
+            Variable::ZoneId => {
+                Value::Number(f64::from(crate::burtle::hash_name(running.zone.as_name()) >> 1))
+            }
         };
         self.trace.set(trace);
         Ok(value)
@@ -303,10 +288,7 @@ pub(super) fn arguments(
 ) -> mlua::Result<Arguments> {
     let running = host.running.try_borrow().map_err(mlua::Error::external)?;
     let running = running.as_ref().ok_or_else(idle)?;
-    variables
-        .iter()
-        .map(|variable| host.variable(lua, *variable, running))
-        .collect()
+    variables.iter().map(|variable| host.variable(lua, *variable, running)).collect()
 }
 
 fn idle() -> mlua::Error {

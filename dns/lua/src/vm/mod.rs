@@ -55,9 +55,7 @@ struct Loaded {
 
 impl fmt::Debug for Vm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Vm")
-            .field("loaded", &self.loaded.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Vm").field("loaded", &self.loaded.len()).finish_non_exhaustive()
     }
 }
 
@@ -130,22 +128,13 @@ impl Vm {
         if self.loaded.len() >= self.limit {
             self.unload();
         }
-        let mut chunk = self
-            .lua
-            .load(code.bytecode)
-            .set_mode(ChunkMode::Binary)
-            .set_name("=program");
+        let mut chunk =
+            self.lua.load(code.bytecode).set_mode(ChunkMode::Binary).set_name("=program");
         if code.assigns {
             chunk = chunk.set_environment(self.environment.clone());
         }
         let function = chunk.into_function()?;
-        self.loaded.insert(
-            id,
-            Loaded {
-                function: function.clone(),
-                used: self.clock,
-            },
-        );
+        self.loaded.insert(id, Loaded { function: function.clone(), used: self.clock });
         Ok(function)
     }
 
@@ -180,11 +169,7 @@ impl Vm {
                     self.record(program, &value, answers, detail)
                 };
                 // An error only ends the walk.
-                if result.is_err() {
-                    Err(mlua::Error::StackError)
-                } else {
-                    Ok(())
-                }
+                if result.is_err() { Err(mlua::Error::StackError) } else { Ok(()) }
             });
             return match (result, walked) {
                 (Ok(()), Err(error)) => Err(explain(&error, detail)),
@@ -251,11 +236,7 @@ fn explain(error: &mlua::Error, detail: &mut String) -> Failure {
             let first = message.lines().next().unwrap_or("");
             detail.extend(first.chars().take(300));
             // Luau's guard of its C stack and of the depth of calls.
-            if first.contains("stack overflow") {
-                Failure::Memory
-            } else {
-                Failure::Script
-            }
+            if first.contains("stack overflow") { Failure::Memory } else { Failure::Script }
         }
         other => {
             detail.extend(other.to_string().chars().take(300));

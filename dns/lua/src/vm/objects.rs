@@ -22,9 +22,7 @@ pub(super) struct Netmask(pub(super) Mask);
 
 impl DnsName {
     pub(super) fn read(text: &str) -> mlua::Result<Self> {
-        text.parse()
-            .map(Self)
-            .map_err(|why| wrong("a name", text, &why))
+        text.parse().map(Self).map_err(|why| wrong("a name", text, &why))
     }
 
     fn name(&self) -> Name<'_> {
@@ -33,7 +31,7 @@ impl DnsName {
 
     fn without_dot(&self) -> String {
         let text = self.0.to_string();
-        text.strip_suffix('.').map_or(text.clone(), str::to_owned)
+        text.strip_suffix('.').unwrap_or(&text).to_owned()
     }
 }
 
@@ -52,9 +50,7 @@ impl Address {
 
 impl Netmask {
     pub(super) fn read(text: &str) -> mlua::Result<Self> {
-        Mask::parse(text)
-            .map(Self)
-            .ok_or_else(|| wrong("a network", text, &""))
+        Mask::parse(text).map(Self).ok_or_else(|| wrong("a network", text, &""))
     }
 
     fn text(&self) -> String {
@@ -64,11 +60,7 @@ impl Netmask {
 
 fn wrong(what: &str, text: &str, why: &dyn std::fmt::Display) -> mlua::Error {
     let text: String = text.chars().take(60).collect();
-    mlua::Error::runtime(
-        format!("'{text}' is not {what} {why}")
-            .trim_end()
-            .to_owned(),
-    )
+    mlua::Error::runtime(format!("'{text}' is not {what} {why}").trim_end().to_owned())
 }
 
 impl UserData for DnsName {
@@ -148,23 +140,18 @@ impl UserData for Address {
             Ok(matches!(this.ip(), IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some()))
         });
         methods.add_method("mapToIPv4", |_, this, ()| match this.ip() {
-            IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some() => Ok(Self(SocketAddr::new(
-                this.ip().to_canonical(),
-                this.0.port(),
-            ))),
+            IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some() => {
+                Ok(Self(SocketAddr::new(this.ip().to_canonical(), this.0.port())))
+            }
             _ => Err(mlua::Error::runtime("not an IPv4 address mapped into IPv6")),
         });
         methods.add_method_mut("truncate", |_, this, bits: u32| {
-            this.0
-                .set_ip(truncate(this.ip(), u8::try_from(bits).unwrap_or(u8::MAX)));
+            this.0.set_ip(truncate(this.ip(), u8::try_from(bits).unwrap_or(u8::MAX)));
             Ok(())
         });
-        methods.add_method("equal", |_, this, other: UserDataRef<Self>| {
-            Ok(this.ip() == other.ip())
-        });
-        methods.add_meta_method(MetaMethod::ToString, |_, this, ()| {
-            Ok(this.ip().to_string())
-        });
+        methods
+            .add_method("equal", |_, this, other: UserDataRef<Self>| Ok(this.ip() == other.ip()));
+        methods.add_meta_method(MetaMethod::ToString, |_, this, ()| Ok(this.ip().to_string()));
         methods.add_meta_method(MetaMethod::Eq, |_, this, other: UserDataRef<Self>| {
             Ok(this.0 == other.0)
         });
@@ -173,9 +160,7 @@ impl UserData for Address {
 
 impl UserData for Netmask {
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
-        methods.add_method("getNetwork", |_, this, ()| {
-            Ok(Address((this.0.address, 0).into()))
-        });
+        methods.add_method("getNetwork", |_, this, ()| Ok(Address((this.0.address, 0).into())));
         methods.add_method("getMaskedNetwork", |_, this, ()| {
             Ok(Address((this.0.network(), 0).into()))
         });

@@ -49,9 +49,7 @@ fn wrap(lua: &Lua, host: &Rc<Host>) -> mlua::Result<()> {
     })?;
     let shared = Rc::clone(host);
     let random = lua.create_function(move |_, ()| Ok(shared.random()))?;
-    lua.load(WRAPPERS)
-        .set_name("=wrappers")
-        .call::<()>((reads_clock, random))
+    lua.load(WRAPPERS).set_name("=wrappers").call::<()>((reads_clock, random))
 }
 
 /// `tostring` shows no addresses of memory; `format` takes what is no string as Lua 5.1 does;
@@ -145,27 +143,15 @@ fn keep_members(library: &Table, members: &[&str]) -> mlua::Result<()> {
 fn functions(lua: &Lua, host: &Rc<Host>) -> mlua::Result<()> {
     let globals = lua.globals();
     let shared = Rc::clone(host);
-    globals.raw_set(
-        SITE,
-        lua.create_function(move |lua, number| shared.site(lua, number))?,
-    )?;
+    globals.raw_set(SITE, lua.create_function(move |lua, number| shared.site(lua, number))?)?;
     for function in FUNCTIONS {
         let shared = Rc::clone(host);
         let call = move |lua: &Lua, args: MultiValue| shared.call(lua, function, &args);
         globals.raw_set(function.name, lua.create_function(call)?)?;
     }
-    globals.raw_set(
-        "newDN",
-        lua.create_function(|_, text: Text| DnsName::read(&text.0))?,
-    )?;
-    globals.raw_set(
-        "newCA",
-        lua.create_function(|_, text: Text| Address::read(&text.0))?,
-    )?;
-    globals.raw_set(
-        "newNetmask",
-        lua.create_function(|_, text: Text| Netmask::read(&text.0))?,
-    )?;
+    globals.raw_set("newDN", lua.create_function(|_, text: Text| DnsName::read(&text.0))?)?;
+    globals.raw_set("newCA", lua.create_function(|_, text: Text| Address::read(&text.0))?)?;
+    globals.raw_set("newNetmask", lua.create_function(|_, text: Text| Netmask::read(&text.0))?)?;
     Ok(())
 }
 
@@ -207,9 +193,7 @@ fn tables(lua: &Lua) -> mlua::Result<()> {
 }
 
 fn attributes_readonly(lua: &Lua) -> mlua::Result<()> {
-    lua.globals()
-        .raw_get::<Table>("GeoIPQueryAttribute")
-        .map(|table| table.set_readonly(true))
+    lua.globals().raw_get::<Table>("GeoIPQueryAttribute").map(|table| table.set_readonly(true))
 }
 
 /// The bit operations of LuaJIT: on 32 bits, with signed results.
@@ -221,9 +205,7 @@ fn bit(lua: &Lua) -> mlua::Result<Table> {
     let table = lua.create_table()?;
     let fold = |step: fn(i32, i32) -> i32| {
         lua.create_function(move |_, (first, rest): (f64, mlua::Variadic<f64>)| {
-            Ok(rest
-                .iter()
-                .fold(bits(first), |value, next| step(value, bits(*next))))
+            Ok(rest.iter().fold(bits(first), |value, next| step(value, bits(*next))))
         })
     };
     table.raw_set("band", fold(|a, b| a & b)?)?;
@@ -248,11 +230,7 @@ fn bit(lua: &Lua) -> mlua::Result<Table> {
         let count = digits.abs().min(8.0) as usize;
         let text = format!("{:08x}", bits(value));
         let text = text.get(8 - count..).unwrap_or("").to_owned();
-        Ok(if digits < 0.0 {
-            text.to_uppercase()
-        } else {
-            text
-        })
+        Ok(if digits < 0.0 { text.to_uppercase() } else { text })
     };
     table.raw_set("tohex", lua.create_function(tohex)?)?;
     Ok(table)
