@@ -48,11 +48,7 @@ impl<P> Catalog<P> {
             labels = (labels.0.max(count), labels.1.min(count));
         }
         table.shrink();
-        Self {
-            zones,
-            table,
-            labels,
-        }
+        Self { zones, table, labels }
     }
 
     /// The zone that answers for a question: the closest one at or above the name. A DS belongs to
@@ -62,9 +58,7 @@ impl<P> Catalog<P> {
         let closest = self.closest(name, hashes, hashes.label_count());
         let at_apex = |hosted: &Hosted<P>| hosted.zone.apex_labels() == hashes.label_count();
         if rtype == Type::DS && closest.is_some_and(at_apex) && hashes.label_count() > 0 {
-            return self
-                .closest(name, hashes, hashes.label_count() - 1)
-                .or(closest);
+            return self.closest(name, hashes, hashes.label_count() - 1).or(closest);
         }
         closest
     }
@@ -73,9 +67,7 @@ impl<P> Catalog<P> {
     fn closest(&self, name: Name<'_>, hashes: &SuffixHashes, labels: usize) -> Option<&Hosted<P>> {
         let (most, fewest) = self.labels;
         for labels in (fewest..=most.min(labels)).rev() {
-            let suffix = name
-                .as_wire()
-                .get(hashes.offset_of_suffix(labels, name)..)?;
+            let suffix = name.as_wire().get(hashes.offset_of_suffix(labels, name)..)?;
             let found = self.table.find(hashes.of_suffix(labels), |id| {
                 let apex = self.zones[id as usize].zone.apex();
                 apex.as_wire().eq_ignore_ascii_case(suffix)
@@ -90,9 +82,8 @@ impl<P> Catalog<P> {
     /// The zone with this apex.
     #[must_use]
     pub fn zone(&self, apex: Name<'_>) -> Option<&Arc<Hosted<P>>> {
-        let id = self.table.find(hash_name(apex), |id| {
-            self.zones[id as usize].zone.apex() == apex
-        })?;
+        let id =
+            self.table.find(hash_name(apex), |id| self.zones[id as usize].zone.apex() == apex)?;
         self.zones.get(id as usize)
     }
 
@@ -105,8 +96,6 @@ impl<P> Catalog<P> {
 
 impl<P> fmt::Debug for Catalog<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set()
-            .entries(self.zones.iter().map(|hosted| hosted.zone.apex()))
-            .finish()
+        f.debug_set().entries(self.zones.iter().map(|hosted| hosted.zone.apex())).finish()
     }
 }

@@ -14,23 +14,17 @@ pub struct Files(Vec<PathBuf>);
 impl Files {
     /// Adds a file, or finds it if it was read before.
     pub fn add(&mut self, path: &Path) -> FileId {
-        let at = self
-            .0
-            .iter()
-            .position(|known| known == path)
-            .unwrap_or_else(|| {
-                self.0.push(path.to_owned());
-                self.0.len() - 1
-            });
+        let at = self.0.iter().position(|known| known == path).unwrap_or_else(|| {
+            self.0.push(path.to_owned());
+            self.0.len() - 1
+        });
         FileId(at as u32)
     }
 
     /// The path of a file as it was named at the load.
     #[must_use]
     pub fn path(&self, file: FileId) -> &Path {
-        self.0
-            .get(file.0 as usize)
-            .map_or_else(|| Path::new("?"), PathBuf::as_path)
+        self.0.get(file.0 as usize).map_or_else(|| Path::new("?"), PathBuf::as_path)
     }
 
     /// All files, in the order they were first read.
@@ -87,25 +81,13 @@ impl Fault {
     /// A fault that refuses the zone.
     #[must_use]
     pub fn error(rule: &'static str, place: Place, message: impl Into<String>) -> Self {
-        Self {
-            level: Level::Error,
-            rule,
-            place,
-            message: message.into(),
-            help: None,
-        }
+        Self { level: Level::Error, rule, place, message: message.into(), help: None }
     }
 
     /// A fault that is reported only.
     #[must_use]
     pub fn warning(rule: &'static str, place: Place, message: impl Into<String>) -> Self {
-        Self {
-            level: Level::Warning,
-            rule,
-            place,
-            message: message.into(),
-            help: None,
-        }
+        Self { level: Level::Warning, rule, place, message: message.into(), help: None }
     }
 
     /// The same with what to write instead.
@@ -118,30 +100,31 @@ impl Fault {
     /// `file:line:column: level: message; help`, the one-line form of the command line.
     #[must_use]
     pub fn display<'a>(&'a self, files: &'a Files) -> impl fmt::Display + 'a {
-        Line { fault: self, files }
+        Line { fault: self, files, level: true }
+    }
+
+    /// The same without the level, for those who say it in their own way.
+    #[must_use]
+    pub fn display_without_level<'a>(&'a self, files: &'a Files) -> impl fmt::Display + 'a {
+        Line { fault: self, files, level: false }
     }
 }
 
 struct Line<'a> {
     fault: &'a Fault,
     files: &'a Files,
+    level: bool,
 }
 
 impl fmt::Display for Line<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Fault {
-            level,
-            place,
-            message,
-            help,
-            ..
-        } = self.fault;
+        let Fault { level, place, message, help, .. } = self.fault;
         let path = self.files.path(place.file).display();
-        write!(
-            f,
-            "{path}:{}:{}: {level}: {message}",
-            place.line, place.column
-        )?;
+        write!(f, "{path}:{}:{}: ", place.line, place.column)?;
+        if self.level {
+            write!(f, "{level}: ")?;
+        }
+        f.write_str(message)?;
         if let Some(help) = help {
             write!(f, "; {help}")?;
         }

@@ -123,11 +123,7 @@ impl<P> Loader<P> {
     /// is a file. `insert_whitespace` tells how the character-strings of a program are joined.
     #[must_use]
     pub fn new(root: PathBuf, insert_whitespace: bool) -> Self {
-        Self {
-            root,
-            insert_whitespace,
-            known: BTreeMap::new(),
-        }
+        Self { root, insert_whitespace, known: BTreeMap::new() }
     }
 
     /// Reads what has changed and makes the catalog that is to be served.
@@ -142,10 +138,7 @@ impl<P> Loader<P> {
         for path in paths {
             let same = before.get(&path).is_some_and(|known| {
                 (known.hosted.is_some() || known.is_part)
-                    && known
-                        .stamps
-                        .iter()
-                        .all(|(path, stamp)| Stamp::of(path) == *stamp)
+                    && known.stamps.iter().all(|(path, stamp)| Stamp::of(path) == *stamp)
             });
             if same && let Some(known) = before.remove(&path) {
                 unchanged.insert(path, known);
@@ -157,27 +150,13 @@ impl<P> Loader<P> {
         let parts = parts_of_others(&read, &unchanged);
         let mut reports = Vec::new();
         for (path, built, stamps) in read {
-            if !built.has_soa && parts.contains(&real(&path)) {
-                self.known.insert(
-                    path,
-                    Known {
-                        stamps,
-                        hosted: None,
-                        is_part: true,
-                    },
-                );
+            if is_part(&path, &built) && parts.contains(&real(&path)) {
+                self.known.insert(path, Known { stamps, hosted: None, is_part: true });
                 continue;
             }
             let old = before.remove(&path).and_then(|known| known.hosted);
             let (hosted, report) = host(&path, built, old, attach);
-            self.known.insert(
-                path,
-                Known {
-                    stamps,
-                    hosted,
-                    is_part: false,
-                },
-            );
+            self.known.insert(path, Known { stamps, hosted, is_part: false });
             reports.push(report);
         }
         let removed = before
@@ -186,11 +165,7 @@ impl<P> Loader<P> {
             .collect();
         self.known.append(&mut unchanged);
         let zones = self.choose(&mut reports);
-        Ok(Loaded {
-            catalog: Catalog::new(zones),
-            reports,
-            removed,
-        })
+        Ok(Loaded { catalog: Catalog::new(zones), reports, removed })
     }
 
     fn read(&self, path: &Path) -> (Built, Stamps) {
@@ -200,11 +175,8 @@ impl<P> Loader<P> {
             path.parent().unwrap_or_else(|| Path::new(".")).to_owned()
         };
         let origin = origin_of(path);
-        let options = ReadOptions {
-            root: Some(root),
-            origin,
-            insert_whitespace: self.insert_whitespace,
-        };
+        let options =
+            ReadOptions { root: Some(root), origin, insert_whitespace: self.insert_whitespace };
         let own = Stamp::of(path);
         let mut files = Files::default();
         let mut builder = Builder::new();
@@ -214,16 +186,7 @@ impl<P> Loader<P> {
         let stamps = built
             .files
             .iter()
-            .map(|file| {
-                (
-                    file.to_owned(),
-                    if file == path {
-                        own.clone()
-                    } else {
-                        Stamp::of(file)
-                    },
-                )
-            })
+            .map(|file| (file.to_owned(), if file == path { own.clone() } else { Stamp::of(file) }))
             .collect();
         (built, stamps)
     }
@@ -244,11 +207,7 @@ impl<P> Loader<P> {
             };
             if let Some(report) = reports.iter_mut().find(|report| report.path == *path) {
                 let message = format!("zone {apex} is in {} already", other.display());
-                let place = Place {
-                    file: report.files.add(path),
-                    line: 1,
-                    column: 1,
-                };
+                let place = Place { file: report.files.add(path), line: 1, column: 1 };
                 report.faults.push(
                     Fault::error("zone-twice", place, message).help("keep one file for each zone"),
                 );
@@ -266,14 +225,7 @@ fn host<P>(
     old: Option<Arc<Hosted<P>>>,
     attach: &mut dyn Attach<P>,
 ) -> (Option<Arc<Hosted<P>>>, FileReport) {
-    let Built {
-        zone,
-        apex,
-        programs,
-        mut faults,
-        files,
-        ..
-    } = built;
+    let Built { zone, apex, programs, mut faults, files, .. } = built;
     let new = zone.and_then(|zone| {
         let programs = attach.attach(&zone, &programs, &mut faults);
         let refused = faults.iter().any(|fault| fault.level == Level::Error);
@@ -286,15 +238,15 @@ fn host<P>(
         (None, None) => Outcome::Refused,
     };
     let records = new.as_ref().map_or(0, |hosted| hosted.zone.record_count());
-    let report = FileReport {
-        path: path.to_owned(),
-        apex,
-        records,
-        outcome,
-        faults,
-        files,
-    };
+    let report = FileReport { path: path.to_owned(), apex, records, outcome, faults, files };
     (new.or(old), report)
+}
+
+/// Whether a file that others include is no zone of its own: it has no SOA, or one that belongs to
+/// whoever includes it. That its own name, a single label, would make it a zone is chance then.
+fn is_part(path: &Path, built: &Built) -> bool {
+    let apex = built.apex.as_name();
+    !built.has_soa || apex.label_count() < 2 && apex == origin_of(path).as_name()
 }
 
 /// The files that some other file includes.
@@ -303,10 +255,7 @@ fn parts_of_others<P>(read: &[Read], unchanged: &BTreeMap<PathBuf, Known<P>>) ->
     let old = unchanged.iter().map(|(path, known)| (path, &known.stamps));
     new.chain(old)
         .flat_map(|(path, stamps)| {
-            stamps
-                .iter()
-                .map(|(file, _)| file)
-                .filter(move |file| *file != path)
+            stamps.iter().map(|(file, _)| file).filter(move |file| *file != path)
         })
         .map(|file| real(file))
         .collect()
@@ -319,9 +268,8 @@ fn real(path: &Path) -> PathBuf {
 /// The zone that a file is taken to be as long as it has no SOA: its name without the ending.
 fn origin_of(path: &Path) -> NameBuf {
     let name = path.file_name().and_then(OsStr::to_str).unwrap_or("");
-    let name = name
-        .strip_suffix(ENDING)
-        .map_or(name, |name| name.strip_suffix('.').unwrap_or(name));
+    let name =
+        name.strip_suffix(ENDING).map_or(name, |name| name.strip_suffix('.').unwrap_or(name));
     NameBuf::from_text(name.as_bytes(), Some(Name::ROOT)).unwrap_or(NameBuf::root())
 }
 

@@ -40,23 +40,15 @@ impl Sink for Seen {
 fn read(text: &str) -> Seen {
     let mut seen = Seen::default();
     let options = ReadOptions::new(NameBuf::root());
-    read_text(
-        text.as_bytes(),
-        Path::new("vector"),
-        &options,
-        &mut Files::default(),
-        &mut seen,
-    );
+    read_text(text.as_bytes(), Path::new("vector"), &options, &mut Files::default(), &mut seen);
     seen
 }
 
 fn expected(entry: &Value) -> Option<String> {
     let fields = entry["expect"].as_object()?;
     let parts = ["owner", "class", "ttl", "type", "rdata"];
-    let parts: Option<Vec<&str>> = parts
-        .iter()
-        .map(|part| fields.get(*part).and_then(Value::as_str))
-        .collect();
+    let parts: Option<Vec<&str>> =
+        parts.iter().map(|part| fields.get(*part).and_then(Value::as_str)).collect();
     // A refused entry has the reason instead.
     assert!(parts.is_some() || fields.contains_key("reject"), "{entry}");
     Some(parts?.join(" "))
@@ -64,12 +56,8 @@ fn expected(entry: &Value) -> Option<String> {
 
 /// What is wrong with the reading of one entry; `before` is the entry that left-out owners refer to.
 fn judge(entry: &Value, before: &str) -> Result<(), String> {
-    let head: Vec<&str> = entry["head"]
-        .as_array()
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_str)
-        .collect();
+    let head: Vec<&str> =
+        entry["head"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
     let text = entry["text"].as_str().ok_or("no text")?;
     let head = format!("{}\n{before}\n", head.join("\n"));
     let already = read(&head).entries.len();
@@ -87,18 +75,13 @@ fn judge(entry: &Value, before: &str) -> Result<(), String> {
 
 #[test]
 fn every_entry_means_what_name_servers_agree_on() {
-    let path = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../shared/data/zone-text/entries.jsonl"
-    );
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/zone-text/entries.jsonl");
     let Ok(text) = std::fs::read_to_string(path) else {
         eprintln!("SKIPPED: {path} is not here, so nothing was compared");
         return;
     };
-    let entries: Vec<Value> = text
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let entries: Vec<Value> =
+        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let mut before = String::new();
     let mut wrong = Vec::new();
     for entry in &entries {
@@ -109,17 +92,8 @@ fn every_entry_means_what_name_servers_agree_on() {
             before = text.to_owned();
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "{} of {}:\n{}",
-        wrong.len(),
-        entries.len(),
-        wrong.join("\n")
-    );
-    let refused = entries
-        .iter()
-        .filter(|entry| expected(entry).is_none())
-        .count();
+    assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), entries.len(), wrong.join("\n"));
+    let refused = entries.iter().filter(|entry| expected(entry).is_none()).count();
     eprintln!("{} entries, {refused} of them refused", entries.len());
     assert_eq!(entries.len(), 260);
 }

@@ -85,11 +85,7 @@ pub fn start(filter: &Filter, format: Format) {
     // An error says that somebody logs already, in tests for instance, which is as good.
     let _ = match format {
         Format::Text => builder.try_init(),
-        Format::Json => builder
-            .json()
-            .flatten_event(true)
-            .with_target(true)
-            .try_init(),
+        Format::Json => builder.json().flatten_event(true).with_target(true).try_init(),
     };
 }
 
@@ -99,13 +95,8 @@ mod tests {
 
     #[test]
     fn levels_and_lists_are_filters() {
-        for text in [
-            "info",
-            "WARN",
-            "off",
-            "info,halfmoon=debug",
-            "warn, halfmoon::publish=trace",
-        ] {
+        for text in ["info", "WARN", "off", "info,halfmoon=debug", "warn, halfmoon::publish=trace"]
+        {
             assert!(Filter::parse(text).is_ok(), "{text}");
         }
     }

@@ -238,12 +238,8 @@ pub fn report(loaded: &Loaded<Programs>, took: Duration) {
         tracing::info!(zone = %apex, "zone removed: its file is gone");
     }
     let count = |outcome| loaded.reports.iter().filter(|file| file.outcome == outcome).count();
-    let records: u64 = loaded
-        .catalog
-        .zones()
-        .iter()
-        .map(|hosted| u64::from(hosted.zone.record_count()))
-        .sum();
+    let records: u64 =
+        loaded.catalog.zones().iter().map(|hosted| u64::from(hosted.zone.record_count())).sum();
     tracing::info!(
         read = count(Outcome::Loaded),
         refused = count(Outcome::Kept) + count(Outcome::Refused),
@@ -260,8 +256,8 @@ fn report_file(file: &FileReport, logged: &mut usize) {
         *logged += 1;
         if *logged <= MOST_LOGGED {
             match fault.level {
-                Level::Error => tracing::error!("{}", fault.display(&file.files)),
-                Level::Warning => tracing::warn!("{}", fault.display(&file.files)),
+                Level::Error => tracing::error!("{}", fault.display_without_level(&file.files)),
+                Level::Warning => tracing::warn!("{}", fault.display_without_level(&file.files)),
             }
         }
     }

@@ -102,20 +102,13 @@ impl Server {
             zones: Arc::new(ArcSwap::from_pointee(zones)),
             health,
             geo,
-            policy: Policy {
-                lua,
-                client_subnet: config.edns.client_subnet,
-            },
+            policy: Policy { lua, client_subnet: config.edns.client_subnet },
         });
         let publisher = Publisher::start(path, loader, compile, Arc::clone(&shared))
             .map_err(StartError::Thread)?;
         let workers = Arc::clone(&shared);
         let listeners = bound.start(move || Worker::new(&workers))?;
-        Ok(Self {
-            listeners,
-            publisher,
-            shared,
-        })
+        Ok(Self { listeners, publisher, shared })
     }
 
     /// The addresses that are served, ports as chosen.
@@ -143,11 +136,7 @@ impl Server {
 
     /// Answers what has arrived, then ends.
     pub fn shutdown(self) {
-        let Self {
-            listeners,
-            publisher,
-            shared,
-        } = self;
+        let Self { listeners, publisher, shared } = self;
         listeners.shutdown();
         drop(publisher);
         drop(shared);
@@ -160,10 +149,7 @@ fn first_load(
     compile: &mut Compile,
 ) -> Result<crate::shared::Zones, StartError> {
     let started = Instant::now();
-    let unreadable = |source| StartError::Unreadable {
-        path: path.to_owned(),
-        source,
-    };
+    let unreadable = |source| StartError::Unreadable { path: path.to_owned(), source };
     let loaded = loader.load(compile).map_err(unreadable)?;
     report(&loaded, started.elapsed());
     let path = path.to_owned();

@@ -1,8 +1,5 @@
 //! Static answers and plans allocate nothing: an allocator that counts says so.
-#![allow(
-    unsafe_code,
-    reason = "an allocator cannot be written without; this one only counts"
-)]
+#![allow(unsafe_code, reason = "an allocator cannot be written without; this one only counts")]
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -60,9 +57,7 @@ fn worker() -> Worker {
     let health = Health::unprobed(TargetPolicy::default());
     let lua = Settings::default();
     let mut loader: Loader<Programs> = Loader::new(folder.path().to_owned(), false);
-    let loaded = loader
-        .load(&mut Compile::new(lua.clone(), health.clone()))
-        .unwrap();
+    let loaded = loader.load(&mut Compile::new(lua.clone(), health.clone())).unwrap();
     assert_eq!(loaded.catalog.zones().len(), 1, "{:#?}", loaded.reports);
     for report in health.checks().iter().skip(1) {
         health.report(&report.check, Outcome::Success { weight: 0 });
@@ -71,10 +66,7 @@ fn worker() -> Worker {
         zones: Arc::new(ArcSwap::from_pointee(loaded.catalog)),
         health,
         geo: Source::new(Vec::new()),
-        policy: Policy {
-            lua,
-            client_subnet: true,
-        },
+        policy: Policy { lua, client_subnet: true },
     })
 }
 

@@ -36,16 +36,10 @@ fn text(path: &Path) -> &str {
 /// The process could not do it, and says why in one line that contains `why`.
 #[track_caller]
 fn refused(ended: &Ended, why: &str) {
-    let lines: Vec<&str> = ended
-        .err
-        .lines()
-        .filter(|line| line.starts_with("halfmoon: "))
-        .collect();
+    let lines: Vec<&str> =
+        ended.err.lines().filter(|line| line.starts_with("halfmoon: ")).collect();
     assert_eq!(ended.status.code(), Some(2), "{ended:?}");
-    assert!(
-        lines.len() == 1 && lines[0].contains(why),
-        "not {why:?} in {ended:?}"
-    );
+    assert!(lines.len() == 1 && lines[0].contains(why), "not {why:?} in {ended:?}");
 }
 
 #[test]
@@ -64,10 +58,7 @@ fn a_folder_is_served_until_it_is_told_to_end() {
 
 #[test]
 fn a_configuration_is_served() {
-    let folder = folder(&[
-        ("example.test.zone", ZONE),
-        ("halfmoon.toml", "zones.path = '.'\n"),
-    ]);
+    let folder = folder(&[("example.test.zone", ZONE), ("halfmoon.toml", "zones.path = '.'\n")]);
     let (_running, server) = Running::serve(&[text(&folder.path().join("halfmoon.toml"))]);
     assert_eq!(ask(server, "www.example.test."), ["127.0.0.20"]);
     let other = udp(server, &question("www.example.net.", RecordType::A)).unwrap();
@@ -83,32 +74,21 @@ fn a_change_is_served_at_once_and_a_broken_one_is_not() {
     wait_for_answer(server, "www.example.test.", &["127.0.0.21"]);
     fs::write(&path, ZONE.replace("127.0.0.20", "127.0.0.300")).unwrap();
     running.signal("HUP");
-    support::wait_for("the fault", || {
-        running.err().contains("127.0.0.300").then_some(())
-    });
+    support::wait_for("the fault", || running.err().contains("127.0.0.300").then_some(()));
     assert_eq!(ask(server, "www.example.test."), ["127.0.0.21"]);
 }
 
 #[test]
 fn what_cannot_be_served_is_one_line_and_status_2() {
     let empty = folder(&[]);
-    refused(
-        &run(&["serve", "--listen", ANY, text(empty.path())]),
-        "no zone to serve",
-    );
+    refused(&run(&["serve", "--listen", ANY, text(empty.path())]), "no zone to serve");
 
     let broken = folder(&[("example.test.zone", "@ SOA what\n")]);
-    refused(
-        &run(&["serve", "--listen", ANY, text(broken.path())]),
-        "none of the 1 zone",
-    );
+    refused(&run(&["serve", "--listen", ANY, text(broken.path())]), "none of the 1 zone");
 
     let wrong = folder(&[("halfmoon.toml", "[server]\nlisten = ['127.0.0.1']\n")]);
     let ended = run(&["serve", text(&wrong.path().join("halfmoon.toml"))]);
-    refused(
-        &ended,
-        "halfmoon.toml:2:11: \"127.0.0.1\" has no port; write \"127.0.0.1:53\"",
-    );
+    refused(&ended, "halfmoon.toml:2:11: \"127.0.0.1\" has no port; write \"127.0.0.1:53\"");
 
     let nowhere = folder(&[("halfmoon.toml", "")]);
     let ended = run(&["serve", text(&nowhere.path().join("halfmoon.toml"))]);
@@ -116,10 +96,7 @@ fn what_cannot_be_served_is_one_line_and_status_2() {
 
     refused(&run(&["serve", "/nowhere"]), "/nowhere: ");
     let zone = folder(&[("a.zone", ZONE)]);
-    refused(
-        &run(&["serve", text(&zone.path().join("a.zone"))]),
-        "neither a folder",
-    );
+    refused(&run(&["serve", text(&zone.path().join("a.zone"))]), "neither a folder");
 }
 
 #[test]
@@ -131,10 +108,7 @@ fn a_port_that_is_taken_is_one_line_and_status_2() {
         let taken = taken.to_string();
         let ended = run(&["serve", "--listen", &taken, text(folder.path())]);
         refused(&ended, &format!("{taken} is in use by another process"));
-        refused(
-            &run(&["demo", "--listen", &taken]),
-            &format!("{taken} is in use"),
-        );
+        refused(&run(&["demo", "--listen", &taken]), &format!("{taken} is in use"));
     }
 }
 
@@ -151,38 +125,24 @@ fn options_that_do_not_exist_are_status_2() {
     ] {
         let ended = run(args);
         assert_eq!(ended.status.code(), Some(2), "{args:?}: {ended:?}");
-        assert!(
-            ended.err.starts_with("error: ") && ended.out.is_empty(),
-            "{args:?}: {ended:?}"
-        );
+        assert!(ended.err.starts_with("error: ") && ended.out.is_empty(), "{args:?}: {ended:?}");
     }
 }
 
 #[test]
 fn help_and_version_are_status_0() {
-    for args in [
-        &["--help"][..],
-        &["serve", "--help"],
-        &["check", "-h"],
-        &["demo", "--help"],
-    ] {
+    for args in [&["--help"][..], &["serve", "--help"], &["check", "-h"], &["demo", "--help"]] {
         let ended = run(args);
         assert_eq!(ended.status.code(), Some(0), "{args:?}");
         assert!(ended.out.contains("Examples:"), "{args:?}: {}", ended.out);
     }
     let ended = run(&["--version"]);
-    assert_eq!(
-        ended.out,
-        concat!("halfmoon ", env!("CARGO_PKG_VERSION"), "\n")
-    );
+    assert_eq!(ended.out, concat!("halfmoon ", env!("CARGO_PKG_VERSION"), "\n"));
 }
 
 #[test]
 fn good_zones_pass_the_check() {
-    let folder = folder(&[
-        ("example.test.zone", ZONE),
-        ("halfmoon.toml", "zones.path = '.'\n"),
-    ]);
+    let folder = folder(&[("example.test.zone", ZONE), ("halfmoon.toml", "zones.path = '.'\n")]);
     for path in [
         folder.path().to_owned(),
         folder.path().join("example.test.zone"),
@@ -199,10 +159,8 @@ fn good_zones_pass_the_check() {
 fn every_fault_has_its_place() {
     let bad = format!("{ZONE}bad A 127.0.0.300\nworse MX ten mail\n");
     let program = "p LUA A \"ifportup(80, {'127.0.0.1'}, {selektor='all'})\"\n";
-    let folder = folder(&[
-        ("bad.test.zone", &bad),
-        ("program.test.zone", &format!("{ZONE}{program}")),
-    ]);
+    let folder =
+        folder(&[("bad.test.zone", &bad), ("program.test.zone", &format!("{ZONE}{program}"))]);
     let path = |name: &str| text(&folder.path().join(name)).to_owned();
     let (bad, program) = (path("bad.test.zone"), path("program.test.zone"));
     let ended = run(&["check", text(folder.path())]);
@@ -220,17 +178,11 @@ fn every_fault_has_its_place() {
 
     let ended = run(&["check", "--format", "json", &bad]);
     assert_eq!((ended.status.code(), ended.err.as_str()), (Some(1), ""));
-    let faults: Vec<serde_json::Value> = ended
-        .out
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+    let faults: Vec<serde_json::Value> =
+        ended.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(faults.len(), 2);
     assert_eq!(faults[0]["file"], bad);
-    assert_eq!(
-        (&faults[0]["line"], &faults[0]["column"]),
-        (&6.into(), &7.into())
-    );
+    assert_eq!((&faults[0]["line"], &faults[0]["column"]), (&6.into(), &7.into()));
     assert_eq!(faults[0]["level"], "error");
     assert_eq!(faults[0]["zone"], "bad.test.");
 }
@@ -238,16 +190,9 @@ fn every_fault_has_its_place() {
 /// The configuration and the zone that the demo brings, as somebody would run them.
 #[test]
 fn the_examples_are_without_fault() {
-    let example = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../examples/failover/halfmoon.toml"
-    );
+    let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/failover/halfmoon.toml");
     let ended = run(&["check", example]);
-    assert_eq!(
-        (ended.status.code(), ended.out.as_str()),
-        (Some(0), ""),
-        "{ended:?}"
-    );
+    assert_eq!((ended.status.code(), ended.out.as_str()), (Some(0), ""), "{ended:?}");
 }
 
 #[test]
@@ -281,18 +226,12 @@ fn the_log_is_what_was_asked_for() {
     assert!(!lines.is_empty());
     for line in lines {
         let event: serde_json::Value = serde_json::from_str(line).unwrap();
-        assert!(
-            event["timestamp"].is_string() && event["level"].is_string(),
-            "{line}"
-        );
+        assert!(event["timestamp"].is_string() && event["level"].is_string(), "{line}");
     }
 
     let mut command = halfmoon(&["serve", text(folder.path())]);
     command.env("HALFMOON_LOG", "loud");
-    refused(
-        &Running::spawn(command).wait(),
-        "HALFMOON_LOG: \"loud\" is not a level",
-    );
+    refused(&Running::spawn(command).wait(), "HALFMOON_LOG: \"loud\" is not a level");
 }
 
 /// A failed region leaves the answers while a person watches, and comes back.

@@ -67,10 +67,7 @@ fn every_key_is_understood() {
     assert_eq!(config.server.tcp_max.get(), 7);
     assert_eq!(config.server.tcp_max_per_address.get(), 5);
     assert_eq!(config.server.tcp_idle, Duration::from_secs(60));
-    assert_eq!(
-        config.server.proxy_protocol_from,
-        ["127.0.0.0/8".parse().unwrap()]
-    );
+    assert_eq!(config.server.proxy_protocol_from, ["127.0.0.0/8".parse().unwrap()]);
     assert_eq!(config.zones.path, Some(PathBuf::from("etc/zones")));
     assert_eq!(config.lua.dialect, Dialect::Powerdns);
     assert!(config.lua.insert_whitespace);
@@ -79,10 +76,7 @@ fn every_key_is_understood() {
     assert_eq!(config.health.interval, Duration::from_millis(100));
     assert_eq!(config.health.timeout, Duration::from_secs(1));
     assert_eq!((config.fall(), config.rise()), (4, 5));
-    assert_eq!(
-        config.health.targets.allow,
-        ["127.0.0.0/8".parse().unwrap()]
-    );
+    assert_eq!(config.health.targets.allow, ["127.0.0.0/8".parse().unwrap()]);
     assert_eq!(config.health.targets.deny.len(), 2);
     let databases: [PathBuf; 2] = ["etc/city.mmdb".into(), "/geo/as.mmdb".into()];
     assert_eq!(config.geo.databases, databases);
@@ -99,26 +93,11 @@ fn powerdns_dialect_changes_rise_and_fall_unless_they_are_set() {
 
 #[test]
 fn unknown_names_are_refused_with_the_nearest() {
-    refused(
-        "[server]\nlisen = []\n",
-        "2:1: unknown key `lisen`; did you mean `listen`?",
-    );
-    refused(
-        "[serve]\n",
-        "1:2: unknown key `serve`; did you mean `server`?",
-    );
-    refused(
-        "\n\n  [health]\n  fail = 3\n",
-        "4:3: unknown key `fail`; did you mean `fall`?",
-    );
-    refused(
-        "[health]\ntargets.alow = []\n",
-        "2:9: unknown key `alow`; did you mean `allow`?",
-    );
-    refused(
-        "[zones]\nfolder = 'a'\n",
-        "2:1: unknown key `folder`; known here: path",
-    );
+    refused("[server]\nlisen = []\n", "2:1: unknown key `lisen`; did you mean `listen`?");
+    refused("[serve]\n", "1:2: unknown key `serve`; did you mean `server`?");
+    refused("\n\n  [health]\n  fail = 3\n", "4:3: unknown key `fail`; did you mean `fall`?");
+    refused("[health]\ntargets.alow = []\n", "2:9: unknown key `alow`; did you mean `allow`?");
+    refused("[zones]\nfolder = 'a'\n", "2:1: unknown key `folder`; known here: path");
     refused(
         "[lua]\ndialect = \"power-dns\"\n",
         "2:11: unknown value `power-dns`; did you mean `powerdns`?",
@@ -131,46 +110,20 @@ fn unknown_names_are_refused_with_the_nearest() {
 
 #[test]
 fn keys_that_nothing_obeys_yet_are_refused() {
-    refused(
-        "[health]\nstate = 'x'\n",
-        "2:1: `health.state` is not available yet; remove it",
-    );
-    refused(
-        "[admin]\nlisten = 'x'\n",
-        "1:2: `admin` is not available yet; remove it",
-    );
+    refused("[health]\nstate = 'x'\n", "2:1: `health.state` is not available yet; remove it");
+    refused("[admin]\nlisten = 'x'\n", "1:2: `admin` is not available yet; remove it");
 }
 
 #[test]
 fn bad_values_are_refused_with_the_remedy() {
     let duration = "is not a duration; write a number and us, ms, s, m or h, as in \"5s\"";
     for (section, key, value, message) in [
-        (
-            "server",
-            "listen",
-            "[]",
-            "no address to listen on; write [\"127.0.0.1:5300\"]",
-        ),
+        ("server", "listen", "[]", "no address to listen on; write [\"127.0.0.1:5300\"]"),
         ("health", "interval", "\"5\"", &format!("\"5\" {duration}")),
-        (
-            "health",
-            "interval",
-            "\"5 parsecs\"",
-            &format!("\"5 parsecs\" {duration}"),
-        ),
-        (
-            "health",
-            "interval",
-            "\"-1s\"",
-            &format!("\"-1s\" {duration}"),
-        ),
+        ("health", "interval", "\"5 parsecs\"", &format!("\"5 parsecs\" {duration}")),
+        ("health", "interval", "\"-1s\"", &format!("\"-1s\" {duration}")),
         ("health", "interval", "\"0s\"", "must be longer than 0"),
-        (
-            "health",
-            "timeout",
-            "\"99999999999999999h\"",
-            "\"99999999999999999h\" is too long",
-        ),
+        ("health", "timeout", "\"99999999999999999h\"", "\"99999999999999999h\" is too long"),
         (
             "health",
             "timeout",
@@ -184,18 +137,8 @@ fn bad_values_are_refused_with_the_remedy() {
             "\"64KB\" is not a size; write a number and B, KiB, MiB or GiB, as in \"64KiB\"",
         ),
         ("lua", "memory", "\"0B\"", "must be more than 0"),
-        (
-            "lua",
-            "memory",
-            "\"99999999999GiB\"",
-            "\"99999999999GiB\" is too large",
-        ),
-        (
-            "lua",
-            "insert_whitespace",
-            "1",
-            "invalid type: integer `1`, expected a boolean",
-        ),
+        ("lua", "memory", "\"99999999999GiB\"", "\"99999999999GiB\" is too large"),
+        ("lua", "insert_whitespace", "1", "invalid type: integer `1`, expected a boolean"),
         (
             "server",
             "workers",
@@ -204,10 +147,7 @@ fn bad_values_are_refused_with_the_remedy() {
         ),
     ] {
         let column = key.len() + 4;
-        refused(
-            &format!("[{section}]\n{key} = {value}\n"),
-            &format!("2:{column}: {message}"),
-        );
+        refused(&format!("[{section}]\n{key} = {value}\n"), &format!("2:{column}: {message}"));
     }
 }
 
@@ -233,19 +173,9 @@ fn bad_elements_of_a_list_are_pointed_at() {
 
 #[test]
 fn what_is_not_toml_is_refused_on_one_line() {
-    for text in [
-        "[server",
-        "a b",
-        "x = \n",
-        "[server]\nworkers = 1\nworkers = 2\n",
-    ] {
-        let fault = Config::parse(text, Path::new(PATH))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            fault.starts_with(PATH) && !fault.contains('\n'),
-            "{text:?}: {fault:?}"
-        );
+    for text in ["[server", "a b", "x = \n", "[server]\nworkers = 1\nworkers = 2\n"] {
+        let fault = Config::parse(text, Path::new(PATH)).unwrap_err().to_string();
+        assert!(fault.starts_with(PATH) && !fault.contains('\n'), "{text:?}: {fault:?}");
     }
 }
 
@@ -253,12 +183,7 @@ fn what_is_not_toml_is_refused_on_one_line() {
 fn a_missing_file_is_named() {
     let fault = Config::load(Path::new("/nowhere/halfmoon.toml")).unwrap_err();
     assert!(matches!(fault, ConfigError::Unreadable { .. }));
-    assert!(
-        fault
-            .to_string()
-            .starts_with("/nowhere/halfmoon.toml: cannot be read: "),
-        "{fault}"
-    );
+    assert!(fault.to_string().starts_with("/nowhere/halfmoon.toml: cannot be read: "), "{fault}");
 }
 
 #[test]

@@ -48,10 +48,7 @@ impl<'a> ClientSubnet<'a> {
             return None;
         }
         let spare = (8 - source % 8) % 8;
-        if address
-            .last()
-            .is_some_and(|last| last & ((1 << spare) - 1) != 0)
-        {
+        if address.last().is_some_and(|last| last & ((1 << spare) - 1) != 0) {
             return None;
         }
         let mut full = [0u8; 16];
@@ -64,11 +61,7 @@ impl<'a> ClientSubnet<'a> {
             128 => Some(IpAddr::V6(Ipv6Addr::from(full))),
             _ => None,
         };
-        Some(Self {
-            octets,
-            address,
-            source,
-        })
+        Some(Self { octets, address, source })
     }
 
     /// The octets of the option in a reply with this SCOPE PREFIX-LENGTH.

@@ -37,9 +37,10 @@ fn extend(hash: u64, label: &[u8]) -> u64 {
 pub fn hash_name(name: Name<'_>) -> u64 {
     let mut offsets = [0; 128];
     let count = name.label_offsets(&mut offsets);
-    offsets[..count].iter().rev().fold(*SEED, |hash, &offset| {
-        extend(hash, label_at(name.as_wire(), offset))
-    })
+    offsets[..count]
+        .iter()
+        .rev()
+        .fold(*SEED, |hash, &offset| extend(hash, label_at(name.as_wire(), offset)))
 }
 
 /// The hashes of a name and all its ancestors.
@@ -52,11 +53,7 @@ pub struct SuffixHashes {
 
 impl Default for SuffixHashes {
     fn default() -> Self {
-        Self {
-            count: 0,
-            offsets: [0; 128],
-            hashes: [0; 128],
-        }
+        Self { count: 0, offsets: [0; 128], hashes: [0; 128] }
     }
 }
 

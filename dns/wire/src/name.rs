@@ -149,19 +149,12 @@ impl<'a> Name<'a> {
     #[must_use]
     pub fn canonical_cmp(self, other: Name<'_>) -> Ordering {
         let (mut mine, mut theirs) = ([0u8; 128], [0u8; 128]);
-        let (a, b) = (
-            self.label_offsets(&mut mine),
-            other.label_offsets(&mut theirs),
-        );
+        let (a, b) = (self.label_offsets(&mut mine), other.label_offsets(&mut theirs));
         for i in 1..=a.min(b) {
             let order = label_at(self.0, mine[a - i])
                 .iter()
                 .map(u8::to_ascii_lowercase)
-                .cmp(
-                    label_at(other.0, theirs[b - i])
-                        .iter()
-                        .map(u8::to_ascii_lowercase),
-                );
+                .cmp(label_at(other.0, theirs[b - i]).iter().map(u8::to_ascii_lowercase));
             if order != Ordering::Equal {
                 return order;
             }
@@ -186,10 +179,7 @@ impl<'a> Name<'a> {
     /// An owned copy.
     #[must_use]
     pub fn to_buf(self) -> NameBuf {
-        let mut buf = NameBuf {
-            length: self.0.len() as u8,
-            octets: [0; MAX_NAME],
-        };
+        let mut buf = NameBuf { length: self.0.len() as u8, octets: [0; MAX_NAME] };
         buf.octets[..self.0.len()].copy_from_slice(self.0);
         buf
     }
@@ -284,10 +274,7 @@ impl NameBuf {
     /// The root, `.`.
     #[must_use]
     pub const fn root() -> Self {
-        Self {
-            length: 1,
-            octets: [0; MAX_NAME],
-        }
+        Self { length: 1, octets: [0; MAX_NAME] }
     }
 
     /// Reads presentation format (RFC 1035 section 5.1); a name without a trailing dot is
@@ -302,10 +289,7 @@ impl NameBuf {
             b"@" => return origin.map(Name::to_buf).ok_or(NameError::NoOrigin),
             _ => {}
         }
-        let mut name = Self {
-            length: 0,
-            octets: [0; MAX_NAME],
-        };
+        let mut name = Self { length: 0, octets: [0; MAX_NAME] };
         // `start` is the place of the current label's length octet, `at` the next free octet.
         let (mut start, mut at) = (0usize, 1usize);
         let mut rest = text;
@@ -349,10 +333,7 @@ impl NameBuf {
         name.octets[start] = (at - start - 1) as u8;
         let origin = origin.ok_or(NameError::NoOrigin)?.as_wire();
         let total = at + origin.len();
-        name.octets
-            .get_mut(at..total)
-            .ok_or(NameError::TooLong)?
-            .copy_from_slice(origin);
+        name.octets.get_mut(at..total).ok_or(NameError::TooLong)?.copy_from_slice(origin);
         name.length = total as u8;
         Ok(name)
     }
@@ -369,10 +350,7 @@ impl NameBuf {
         }
         let start = 1 + label.len();
         let total = start + parent.as_wire().len();
-        let mut name = Self {
-            length: total.min(MAX_NAME) as u8,
-            octets: [0; MAX_NAME],
-        };
+        let mut name = Self { length: total.min(MAX_NAME) as u8, octets: [0; MAX_NAME] };
         name.octets
             .get_mut(start..total)
             .ok_or(NameError::TooLong)?
@@ -393,15 +371,8 @@ impl NameBuf {
         }
         let kept = name.as_wire().len() - from.as_wire().len();
         let total = kept + to.as_wire().len();
-        let mut result = Self {
-            length: total.min(MAX_NAME) as u8,
-            octets: [0; MAX_NAME],
-        };
-        result
-            .octets
-            .get_mut(kept..total)
-            .ok_or(NameError::TooLong)?
-            .copy_from_slice(to.as_wire());
+        let mut result = Self { length: total.min(MAX_NAME) as u8, octets: [0; MAX_NAME] };
+        result.octets.get_mut(kept..total).ok_or(NameError::TooLong)?.copy_from_slice(to.as_wire());
         result.octets[..kept].copy_from_slice(&name.as_wire()[..kept]);
         Ok(result)
     }
@@ -483,15 +454,8 @@ mod tests {
 
     #[test]
     fn text_survives_a_round_trip() {
-        for text in [
-            ".",
-            "a.",
-            "www.example.com.",
-            r"a\.b.c.",
-            r"\000\255.x.",
-            r"a\@\;b.",
-            "*.x.",
-        ] {
+        for text in [".", "a.", "www.example.com.", r"a\.b.c.", r"\000\255.x.", r"a\@\;b.", "*.x."]
+        {
             assert_eq!(name(text).to_string(), text);
         }
         assert_eq!(name(r"\097\b.").to_string(), "ab.");
@@ -504,10 +468,7 @@ mod tests {
         assert_eq!(at("www").unwrap(), name("www.example.com."));
         assert_eq!(at("@").unwrap(), origin);
         assert_eq!(at("www.").unwrap(), name("www."));
-        assert_eq!(
-            NameBuf::from_text(b"www", None).unwrap_err(),
-            NameError::NoOrigin
-        );
+        assert_eq!(NameBuf::from_text(b"www", None).unwrap_err(), NameError::NoOrigin);
     }
 
     #[test]
@@ -557,16 +518,8 @@ mod tests {
         ];
         for pair in order.windows(2) {
             let (a, b) = (name(pair[0]), name(pair[1]));
-            assert_eq!(
-                a.as_name().canonical_cmp(b.as_name()),
-                Ordering::Less,
-                "{pair:?}"
-            );
-            assert_eq!(
-                b.as_name().canonical_cmp(a.as_name()),
-                Ordering::Greater,
-                "{pair:?}"
-            );
+            assert_eq!(a.as_name().canonical_cmp(b.as_name()), Ordering::Less, "{pair:?}");
+            assert_eq!(b.as_name().canonical_cmp(a.as_name()), Ordering::Greater, "{pair:?}");
         }
     }
 

@@ -111,29 +111,19 @@ impl<'a> Query<'a> {
                 }
             }
         }
-        if rest.is_empty() {
-            Ok(())
-        } else {
-            Err(Rcode::FORMERR)
-        }
+        if rest.is_empty() { Ok(()) } else { Err(Rcode::FORMERR) }
     }
 
     fn read_question(&mut self, octets: &'a [u8]) -> Result<&'a [u8], Rcode> {
         let name = Name::from_wire(octets).map_err(|_| Rcode::FORMERR)?;
         let end = name.as_wire().len();
-        let (Some(qtype), Some(class), Some(whole)) = (
-            u16_at(octets, end),
-            u16_at(octets, end + 2),
-            octets.get(..end + 4),
-        ) else {
+        let (Some(qtype), Some(class), Some(whole)) =
+            (u16_at(octets, end), u16_at(octets, end + 2), octets.get(..end + 4))
+        else {
             return Err(Rcode::FORMERR);
         };
         self.question_octets = whole;
-        self.question = Some(Question {
-            name,
-            qtype: Type(qtype),
-            class: Class(class),
-        });
+        self.question = Some(Question { name, qtype: Type(qtype), class: Class(class) });
         Ok(octets.get(end + 4..).unwrap_or(&[]))
     }
 }
@@ -151,13 +141,9 @@ impl<'a> Record<'a> {
     fn read(octets: &'a [u8]) -> Result<(Self, &'a [u8]), Rcode> {
         let name = skip_name(octets).ok_or(Rcode::FORMERR)?;
         let rest = octets.get(name..).unwrap_or(&[]);
-        let (Some(rtype), Some(class), Some(high), Some(low), Some(length)) = (
-            u16_at(rest, 0),
-            u16_at(rest, 2),
-            u16_at(rest, 4),
-            u16_at(rest, 6),
-            u16_at(rest, 8),
-        ) else {
+        let (Some(rtype), Some(class), Some(high), Some(low), Some(length)) =
+            (u16_at(rest, 0), u16_at(rest, 2), u16_at(rest, 4), u16_at(rest, 6), u16_at(rest, 8))
+        else {
             return Err(Rcode::FORMERR);
         };
         let end = 10 + usize::from(length);
@@ -191,11 +177,7 @@ fn skip_name(octets: &[u8]) -> Option<usize> {
 
 /// The big-endian number at `at`.
 pub(crate) fn u16_at(octets: &[u8], at: usize) -> Option<u16> {
-    octets
-        .get(at..at + 2)?
-        .try_into()
-        .ok()
-        .map(u16::from_be_bytes)
+    octets.get(at..at + 2)?.try_into().ok().map(u16::from_be_bytes)
 }
 
 #[cfg(test)]
@@ -230,10 +212,7 @@ mod tests {
         assert_eq!((question.qtype, question.class), (Type::A, Class::IN));
         assert_eq!(query.question_octets, QUESTION);
         let edns = query.edns.unwrap();
-        assert_eq!(
-            (edns.udp_size, edns.version, edns.dnssec_ok),
-            (1232, 0, true)
-        );
+        assert_eq!((edns.udp_size, edns.version, edns.dnssec_ok), (1232, 0, true));
     }
 
     #[test]
@@ -250,28 +229,12 @@ mod tests {
         assert_eq!(fault([1, 0, 0, 0], &[QUESTION]), None);
         assert_eq!(fault([0, 0, 0, 0], &[]), formerr);
         assert_eq!(fault([2, 0, 0, 0], &[QUESTION, QUESTION]), formerr);
-        assert_eq!(
-            fault([1, 0, 0, 0], &[QUESTION, b"x"]),
-            formerr,
-            "trailing octets"
-        );
+        assert_eq!(fault([1, 0, 0, 0], &[QUESTION, b"x"]), formerr, "trailing octets");
         assert_eq!(fault([1, 0, 0, 1], &[QUESTION]), formerr, "missing record");
-        assert_eq!(
-            fault([1, 0, 0, 2], &[QUESTION, OPT, OPT]),
-            formerr,
-            "two OPTs"
-        );
-        assert_eq!(
-            fault([1, 0, 0, 0], &[b"\xc0\x0c\x00\x01\x00\x01"]),
-            formerr,
-            "pointer"
-        );
+        assert_eq!(fault([1, 0, 0, 2], &[QUESTION, OPT, OPT]), formerr, "two OPTs");
+        assert_eq!(fault([1, 0, 0, 0], &[b"\xc0\x0c\x00\x01\x00\x01"]), formerr, "pointer");
         let owned = [b"\x01a".as_slice(), OPT].concat();
-        assert_eq!(
-            fault([1, 0, 0, 1], &[QUESTION, &owned]),
-            formerr,
-            "OPT not at the root"
-        );
+        assert_eq!(fault([1, 0, 0, 1], &[QUESTION, &owned]), formerr, "OPT not at the root");
     }
 
     #[test]

@@ -90,8 +90,7 @@ impl<'a> Reply<'a> {
             ..Options::default()
         });
         let limit = limit.min(out.len());
-        out.get_mut(HEADER..start)?
-            .copy_from_slice(query.question_octets);
+        out.get_mut(HEADER..start)?.copy_from_slice(query.question_octets);
         let mut reply = Self {
             out,
             at: start,
@@ -155,11 +154,7 @@ impl<'a> Reply<'a> {
     /// Remembers where the reply stands.
     #[must_use]
     pub const fn mark(&self) -> Mark {
-        Mark {
-            at: self.at,
-            counts: self.counts,
-            remembered: self.remembered,
-        }
+        Mark { at: self.at, counts: self.counts, remembered: self.remembered }
     }
 
     /// Takes back all that was written since `mark`.
@@ -178,10 +173,7 @@ impl<'a> Reply<'a> {
         if end > self.limit {
             return Err(Full);
         }
-        self.out
-            .get_mut(self.at..end)
-            .ok_or(Full)?
-            .copy_from_slice(records);
+        self.out.get_mut(self.at..end).ok_or(Full)?.copy_from_slice(records);
         self.at = end;
         self.counts[section as usize] += count;
         Ok(())
@@ -255,10 +247,7 @@ impl<'a> Reply<'a> {
         if end > self.limit {
             return Err(Full);
         }
-        self.out
-            .get_mut(self.at..end)
-            .ok_or(Full)?
-            .copy_from_slice(octets);
+        self.out.get_mut(self.at..end).ok_or(Full)?.copy_from_slice(octets);
         self.at = end;
         Ok(())
     }
@@ -325,10 +314,8 @@ impl<'a> Reply<'a> {
                 at = usize::from(pointer & 0x3fff);
             }
             let end = at + 1 + label.len();
-            let Some((&length, octets)) = self
-                .out
-                .get(at..end)
-                .and_then(|octets| octets.split_first())
+            let Some((&length, octets)) =
+                self.out.get(at..end).and_then(|octets| octets.split_first())
             else {
                 return false;
             };
@@ -367,14 +354,7 @@ impl<'a> Reply<'a> {
         let flags = self.flags | code;
         let questions = u16::from(self.question_name.is_some());
         let additional = self.counts[2] + u16::from(with_opt);
-        let words = [
-            self.id,
-            flags,
-            questions,
-            self.counts[0],
-            self.counts[1],
-            additional,
-        ];
+        let words = [self.id, flags, questions, self.counts[0], self.counts[1], additional];
         for (place, word) in self.out.chunks_exact_mut(2).zip(words) {
             place.copy_from_slice(&word.to_be_bytes());
         }
@@ -383,13 +363,7 @@ impl<'a> Reply<'a> {
 
     fn write_opt(&mut self, rcode: Rcode) {
         let length = self.opt_length();
-        let Options {
-            dnssec_ok,
-            client_subnet,
-            scope,
-            error,
-            ..
-        } = self.options;
+        let Options { dnssec_ok, client_subnet, scope, error, .. } = self.options;
         let Some(opt) = self.out.get_mut(self.at..self.at + length) else {
             return;
         };
@@ -415,10 +389,7 @@ impl<'a> Reply<'a> {
 
     /// Throws away all records and flags of the reply so far, for a reply that is an error.
     pub fn reset(&mut self) {
-        let start = HEADER
-            + self
-                .question_name
-                .map_or(0, |name| name.as_wire().len() + 4);
+        let start = HEADER + self.question_name.map_or(0, |name| name.as_wire().len() + 4);
         self.at = start;
         self.counts = [0; 3];
         self.remembered = 0;
@@ -454,17 +425,10 @@ mod tests {
         let mut reply = Reply::new(&query, 512, &mut out).unwrap();
         let mut rdata = vec![0, 10];
         rdata.extend(name("mx.EXAMPLE.com.").as_name().as_wire());
-        reply
-            .record(Section::Answer, Owner::Question, (Type::MX, 60), &rdata)
-            .unwrap();
+        reply.record(Section::Answer, Owner::Question, (Type::MX, 60), &rdata).unwrap();
         let mx = name("MX.example.com.");
         reply
-            .record(
-                Section::Additional,
-                Owner::Name(mx.as_name()),
-                (Type::A, 60),
-                &[192, 0, 2, 1],
-            )
+            .record(Section::Additional, Owner::Name(mx.as_name()), (Type::A, 60), &[192, 0, 2, 1])
             .unwrap();
         let length = reply.finish(Rcode::NOERROR);
         // question 22; MX: 2+10+2+2(mx)+1+2; A: pointer to "mx" inside the MX data
@@ -483,10 +447,7 @@ mod tests {
         let mut out = [0; 512];
         let mut reply = Reply::new(&query, 60, &mut out).unwrap();
         let big = [7; 30];
-        assert_eq!(
-            reply.record(Section::Answer, Owner::Question, (Type::TXT, 0), &big),
-            Err(Full)
-        );
+        assert_eq!(reply.record(Section::Answer, Owner::Question, (Type::TXT, 0), &big), Err(Full));
         reply.truncated();
         let length = reply.finish(Rcode::NOERROR);
         assert_eq!(length, 12 + 7 + 11);

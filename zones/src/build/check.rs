@@ -14,10 +14,7 @@ use crate::{Fault, Place, Zone};
 impl Builder {
     /// The owner of the SOA. Without one, or with several, that is reported.
     pub(super) fn find_apex(&mut self, top: Place) -> Option<u32> {
-        let mut soas = self
-            .records
-            .iter()
-            .filter(|record| record.rtype == Type::SOA);
+        let mut soas = self.records.iter().filter(|record| record.rtype == Type::SOA);
         let Some(first) = soas.next().copied() else {
             self.report(Fault::error("no-soa", top, "zone has no SOA record").help(
                 "begin with `@ SOA ns1.example.net. hostmaster.example.net. 1 1h 15m 30d 5m`",
@@ -57,8 +54,7 @@ impl Builder {
                     .help("check $ORIGIN and the dot at the end of the name"),
             );
         }
-        self.records
-            .retain(|record| !foreign.contains(&record.owner));
+        self.records.retain(|record| !foreign.contains(&record.owner));
     }
 
     /// Puts records in order of owner and type, those of one RRset in the order of the file, and
@@ -67,8 +63,7 @@ impl Builder {
         let in_order =
             |pair: &[Record]| (pair[0].owner, pair[0].rtype) <= (pair[1].owner, pair[1].rtype);
         if !self.records.windows(2).all(in_order) {
-            self.records
-                .sort_by_key(|record| (record.owner, record.rtype));
+            self.records.sort_by_key(|record| (record.owner, record.rtype));
         }
         let records = std::mem::take(&mut self.records);
         let mut kept: Vec<Record> = Vec::with_capacity(records.len());
@@ -78,9 +73,7 @@ impl Builder {
             let mut seen: HashSet<&[u8]> = HashSet::new();
             for record in set {
                 let known = if set.len() <= 8 {
-                    kept[start..]
-                        .iter()
-                        .any(|other| self.rdata(other) == self.rdata(record))
+                    kept[start..].iter().any(|other| self.rdata(other) == self.rdata(record))
                 } else {
                     !seen.insert(self.rdata(record))
                 };
@@ -102,11 +95,7 @@ impl Builder {
         for owner in self.records.chunk_by(|a, b| a.owner == b.owner) {
             self.check_owner(owner, apex, &mut faults);
         }
-        if !self
-            .records
-            .iter()
-            .any(|r| r.owner == apex && r.rtype == Type::NS)
-        {
+        if !self.records.iter().any(|r| r.owner == apex && r.rtype == Type::NS) {
             let place = self.owners[apex as usize].place;
             let apex = self.owner_name(apex);
             faults.push(
@@ -129,22 +118,16 @@ impl Builder {
     }
 
     fn check_set(&self, set: &[Record], faults: &mut Vec<Fault>) {
-        let Record {
-            owner, rtype, ttl, ..
-        } = set[0];
+        let Record { owner, rtype, ttl, .. } = set[0];
         let single = matches!(rtype, Type::CNAME | Type::DNAME);
         for record in &set[1..] {
             if single {
                 let owner = self.owner_name(owner);
                 faults.push(
-                    Fault::error(
-                        "two-aliases",
-                        record.place,
-                        format!("second {rtype} at {owner}"),
-                    )
-                    .help(format!(
-                        "keep one {rtype}: a name can be an alias of one other only"
-                    )),
+                    Fault::error("two-aliases", record.place, format!("second {rtype} at {owner}"))
+                        .help(format!(
+                            "keep one {rtype}: a name can be an alias of one other only"
+                        )),
                 );
             }
             if record.ttl != ttl && rtype != Type::RRSIG && rtype != Type::LUA {
@@ -172,10 +155,7 @@ impl Builder {
         if let Some(alias) = find(Type::CNAME) {
             // RFC 2181 section 10.1, RFC 4034 sections 3 and 4: beside a CNAME, DNSSEC data only.
             let other = records.iter().find(|record| {
-                !matches!(
-                    record.rtype,
-                    Type::CNAME | Type::RRSIG | Type::NSEC | Type::KEY
-                )
+                !matches!(record.rtype, Type::CNAME | Type::RRSIG | Type::NSEC | Type::KEY)
             });
             match other {
                 Some(other) if other.rtype == Type::LUA => faults.push(
@@ -210,22 +190,14 @@ impl Builder {
         }
         if let (None, Some(ds)) = (delegation, find(Type::DS)) {
             faults.push(
-                Fault::warning(
-                    "ds-without-ns",
-                    ds.place,
-                    format!("{owner} has DS but no NS"),
-                )
-                .help("a DS record belongs to a delegation"),
+                Fault::warning("ds-without-ns", ds.place, format!("{owner} has DS but no NS"))
+                    .help("a DS record belongs to a delegation"),
             );
         }
         if let Some(ns) = delegation.filter(|_| owner.is_wildcard()) {
             faults.push(
-                Fault::warning(
-                    "ns-at-wildcard",
-                    ns.place,
-                    format!("{owner} has NS records"),
-                )
-                .help("RFC 4592 section 4.2 leaves open what that means; delegate by name"),
+                Fault::warning("ns-at-wildcard", ns.place, format!("{owner} has NS records"))
+                    .help("RFC 4592 section 4.2 leaves open what that means; delegate by name"),
             );
         }
     }
@@ -235,12 +207,7 @@ impl Builder {
         let mut hashes = SuffixHashes::default();
         let mut faults = Vec::new();
         for set in self.records.chunk_by(same_set) {
-            let Record {
-                owner,
-                rtype,
-                place,
-                ..
-            } = set[0];
+            let Record { owner, rtype, place, .. } = set[0];
             let node = &zone.nodes[owner as usize];
             let name = self.owner_name(owner);
             let at_cut = node.flags & CUT != 0;

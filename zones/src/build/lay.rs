@@ -30,20 +30,12 @@ impl Builder {
     fn try_lay_out(&mut self, apex: u32) -> Option<Laid> {
         let mut nodes = self.lay_nodes(apex)?;
         let mut sets = Vec::new();
-        let mut sources: Vec<Option<ProgramSource>> = std::mem::take(&mut self.programs)
-            .into_iter()
-            .map(Some)
-            .collect();
+        let mut sources: Vec<Option<ProgramSource>> =
+            std::mem::take(&mut self.programs).into_iter().map(Some).collect();
         let mut programs = Vec::new();
-        let mut data = Vec::with_capacity(
-            self.data
-                .len()
-                .checked_add(self.records.len() * RECORD_HEAD)?,
-        );
-        for set in self
-            .records
-            .chunk_by(|a, b| a.owner == b.owner && a.rtype == b.rtype)
-        {
+        let mut data =
+            Vec::with_capacity(self.data.len().checked_add(self.records.len() * RECORD_HEAD)?);
+        for set in self.records.chunk_by(|a, b| a.owner == b.owner && a.rtype == b.rtype) {
             let first = set[0];
             let node = &mut nodes[first.owner as usize];
             if node.set_count == 0 {
@@ -57,11 +49,7 @@ impl Builder {
                 Type::LUA => PROGRAMS,
                 _ => 0,
             };
-            let extra = if first.rtype == Type::LUA {
-                programs.len() as u32
-            } else {
-                NONE
-            };
+            let extra = if first.rtype == Type::LUA { programs.len() as u32 } else { NONE };
             // An RRset that no message can hold is cut at what its count can say.
             let set = &set[..set.len().min(usize::from(u16::MAX))];
             let start = u32::try_from(data.len()).ok()?;
@@ -213,14 +201,10 @@ fn resolve_targets(zone: &mut Zone) {
         let start = targets.len();
         // Below a cut lie addresses that only a referral or an NS RRset may bring along.
         let glue = set.rtype == Type::NS;
-        targets.extend(
-            zone.set_at(at)
-                .rdatas()
-                .map(|rdata| match target(set.rtype, rdata) {
-                    Some(host) => zone.host(host, &mut hashes, glue),
-                    None => NONE,
-                }),
-        );
+        targets.extend(zone.set_at(at).rdatas().map(|rdata| match target(set.rtype, rdata) {
+            Some(host) => zone.host(host, &mut hashes, glue),
+            None => NONE,
+        }));
         if targets[start..].iter().all(|&id| id == NONE) {
             targets.truncate(start);
         } else {

@@ -41,7 +41,7 @@ struct OwnerName {
 /// What became of a zone file.
 #[derive(Debug)]
 pub struct Built {
-    /// The zone, unless a fault refuses it.
+    /// The zone, if it could be laid out. It is not to be served when [`Built::is_refused`].
     pub zone: Option<Zone>,
     /// The zone's name, as far as it is known: the owner of the SOA, else the file's name.
     pub apex: NameBuf,
@@ -53,6 +53,14 @@ pub struct Built {
     pub files: Files,
     /// Whether the file holds a SOA record, and so is a zone of its own and not a part of another.
     pub has_soa: bool,
+}
+
+impl Built {
+    /// Whether some fault refuses the zone.
+    #[must_use]
+    pub fn is_refused(&self) -> bool {
+        self.zone.is_none() || self.faults.iter().any(|fault| fault.level == Level::Error)
+    }
 }
 
 /// Takes the entries of one zone.
@@ -80,11 +88,7 @@ impl Builder {
     /// Makes the zone. `origin` is its name if it has no SOA, `path` its file.
     #[must_use]
     pub fn build(mut self, origin: Name<'_>, path: &Path, mut files: Files) -> Built {
-        let top = Place {
-            file: files.add(path),
-            line: 1,
-            column: 1,
-        };
+        let top = Place { file: files.add(path), line: 1, column: 1 };
         let apex = self.find_apex(top);
         let has_soa = apex.is_some();
         let apex_name = apex.map_or_else(|| origin.to_buf(), |apex| self.owner_name(apex).to_buf());
@@ -103,19 +107,10 @@ impl Builder {
         };
         if self.more_faults > 0 {
             let message = format!("{} more faults are not listed", self.more_faults);
-            self.faults
-                .push(Fault::error("too-many-faults", top, message));
+            self.faults.push(Fault::error("too-many-faults", top, message));
         }
         self.faults.sort_by_key(|fault| fault.place);
-        let refused = self.faults.iter().any(|fault| fault.level == Level::Error);
-        Built {
-            zone: zone.filter(|_| !refused),
-            apex: apex_name,
-            programs,
-            faults: self.faults,
-            files,
-            has_soa,
-        }
+        Built { zone, apex: apex_name, programs, faults: self.faults, files, has_soa }
     }
 
     fn report(&mut self, fault: Fault) {
@@ -164,11 +159,7 @@ impl Builder {
         let start = u32::try_from(self.names.len()).ok()?;
         let length = name.as_wire().len() as u8;
         self.names.extend_from_slice(name.as_wire());
-        self.owners.push(OwnerName {
-            start,
-            length,
-            place,
-        });
+        self.owners.push(OwnerName { start, length, place });
         self.table.insert(hash, owner);
         Some(owner)
     }

@@ -9,9 +9,7 @@ const IPV6: u16 = 2;
 /// Reads prefixes up to the end of the record. There may be none.
 pub(super) fn read(words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), RdataFault> {
     while let Some(word) = words.next()? {
-        push(word.text, out)
-            .filter(|()| !word.quoted)
-            .ok_or_else(|| bad(&word))?;
+        push(word.text, out).filter(|()| !word.quoted).ok_or_else(|| bad(&word))?;
     }
     Ok(())
 }
@@ -34,10 +32,7 @@ fn push(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
     if prefix > bits {
         return None;
     }
-    let length = octets
-        .iter()
-        .rposition(|&octet| octet != 0)
-        .map_or(0, |last| last + 1);
+    let length = octets.iter().rposition(|&octet| octet != 0).map_or(0, |last| last + 1);
     out.extend_from_slice(&family.to_be_bytes());
     out.extend_from_slice(&[prefix as u8, negated | length as u8]);
     out.extend_from_slice(&octets[..length]);
@@ -53,9 +48,7 @@ pub(super) fn check(rdata: &[u8], mut at: usize) -> Result<usize, RdataFault> {
             return Err(malformed(at));
         };
         let length = usize::from(length & 0x7f);
-        let address = rdata
-            .get(at + 4..at + 4 + length)
-            .ok_or_else(|| malformed(at))?;
+        let address = rdata.get(at + 4..at + 4 + length).ok_or_else(|| malformed(at))?;
         let right = match u16::from_be_bytes([high, low]) {
             IPV4 => prefix <= 32 && length <= 4,
             IPV6 => prefix <= 128 && length <= 16,

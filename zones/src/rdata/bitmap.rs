@@ -38,18 +38,10 @@ pub(super) fn check(rdata: &[u8], mut at: usize) -> Result<usize, RdataFault> {
         before = Some(window);
         at = end;
     }
-    if at == rdata.len() {
-        Ok(at)
-    } else {
-        Err(bad(at))
-    }
+    if at == rdata.len() { Ok(at) } else { Err(bad(at)) }
 }
 
 fn bad(at: usize) -> RdataFault {
-    RdataFault::new(
-        "bad-type-bitmap",
-        at,
-        "the set of record types is malformed",
-    )
-    .help("windows rise, and hold 1 to 32 octets of which the last is not zero")
+    RdataFault::new("bad-type-bitmap", at, "the set of record types is malformed")
+        .help("windows rise, and hold 1 to 32 octets of which the last is not zero")
 }

@@ -51,10 +51,8 @@ fn push_hex(word: &Word<'_>, high: &mut Option<u8>, out: &mut Vec<u8>) -> Result
 fn whole_octets(high: Option<u8>, at: usize) -> Result<(), RdataFault> {
     match high {
         None => Ok(()),
-        Some(_) => Err(
-            RdataFault::new("bad-hex", at, "an odd number of hexadecimal digits")
-                .help("write two digits for each octet"),
-        ),
+        Some(_) => Err(RdataFault::new("bad-hex", at, "an odd number of hexadecimal digits")
+            .help("write two digits for each octet")),
     }
 }
 
@@ -142,12 +140,8 @@ fn whole_groups(state: &Base64, at: usize) -> Result<(), RdataFault> {
     if state.digits == 0 {
         return Ok(());
     }
-    Err(RdataFault::new(
-        "bad-base64",
-        at,
-        "base64 ends within a group of four characters",
-    )
-    .help("fill the last group up with ="))
+    Err(RdataFault::new("bad-base64", at, "base64 ends within a group of four characters")
+        .help("fill the last group up with ="))
 }
 
 /// Reads one word of base32 with the extended hexadecimal alphabet, without padding
@@ -174,11 +168,7 @@ pub(super) fn base32hex_word(word: &Word<'_>, out: &mut Vec<u8>) -> Result<(), R
     }
     // A whole digit left over means that one was lost.
     if count >= 5 {
-        return Err(RdataFault::new(
-            "bad-base32",
-            word.at,
-            "base32 of an impossible length",
-        ));
+        return Err(RdataFault::new("bad-base32", word.at, "base32 of an impossible length"));
     }
     Ok(())
 }

@@ -25,12 +25,7 @@ impl RdataFault {
         offset: usize,
         message: impl Into<Cow<'static, str>>,
     ) -> Self {
-        Self {
-            rule,
-            offset,
-            message: message.into(),
-            help: None,
-        }
+        Self { rule, offset, message: message.into(), help: None }
     }
 
     /// The same with what to write instead.

@@ -237,11 +237,7 @@ impl Field {
             Self::Tag => {
                 let next = with_length(1)?;
                 if !is_tag(&rdata[at + 1..next]) {
-                    return Err(RdataFault::new(
-                        "bad-tag",
-                        at,
-                        "a tag is letters and digits",
-                    ));
+                    return Err(RdataFault::new("bad-tag", at, "a tag is letters and digits"));
                 }
                 Ok(next)
             }
@@ -280,11 +276,7 @@ impl Field {
     }
 
     pub(super) fn cut_short(self, at: usize) -> RdataFault {
-        RdataFault::new(
-            "short-data",
-            at,
-            format!("{} is missing or cut short", self.what()),
-        )
+        RdataFault::new("short-data", at, format!("{} is missing or cut short", self.what()))
     }
 }
 
@@ -308,11 +300,7 @@ pub(super) fn check_name(rdata: &[u8], at: usize) -> Result<usize, RdataFault> {
 fn set_length(out: &mut [u8], begin: usize, at: usize) -> Result<(), RdataFault> {
     let length = out.len() - begin - 1;
     out[begin] = u8::try_from(length).map_err(|_| {
-        RdataFault::new(
-            "field-too-long",
-            at,
-            format!("{length} octets where 255 can be"),
-        )
+        RdataFault::new("field-too-long", at, format!("{length} octets where 255 can be"))
     })?;
     Ok(())
 }
@@ -332,13 +320,8 @@ struct Groups {
     example: &'static str,
 }
 
-const EUI48: Groups = Groups {
-    count: 6,
-    octets: 1,
-    separator: b'-',
-    short: false,
-    example: "00-00-5e-00-53-2a",
-};
+const EUI48: Groups =
+    Groups { count: 6, octets: 1, separator: b'-', short: false, example: "00-00-5e-00-53-2a" };
 const EUI64: Groups = Groups {
     count: 8,
     octets: 1,
@@ -346,13 +329,8 @@ const EUI64: Groups = Groups {
     short: false,
     example: "00-00-5e-ef-10-00-00-2a",
 };
-const IDENTIFIER: Groups = Groups {
-    count: 4,
-    octets: 2,
-    separator: b':',
-    short: true,
-    example: "14:4fff:ff20:ee64",
-};
+const IDENTIFIER: Groups =
+    Groups { count: 4, octets: 2, separator: b':', short: true, example: "14:4fff:ff20:ee64" };
 
 fn read_groups(
     field: Field,
@@ -364,11 +342,8 @@ fn read_groups(
     let mut count = 0;
     for group in word.text.split(|&octet| octet == form.separator) {
         let whole = 2 * form.octets;
-        let right = if form.short {
-            (1..=whole).contains(&group.len())
-        } else {
-            group.len() == whole
-        };
+        let right =
+            if form.short { (1..=whole).contains(&group.len()) } else { group.len() == whole };
         let value = std::str::from_utf8(group)
             .ok()
             .filter(|_| right && group.iter().all(u8::is_ascii_hexdigit))
@@ -406,11 +381,7 @@ fn read_nsap(field: Field, words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(
             Some(high) => out.push(high << 4 | digit),
         }
     }
-    if high.is_some() || digits.is_empty() {
-        Err(bad())
-    } else {
-        Ok(())
-    }
+    if high.is_some() || digits.is_empty() { Err(bad()) } else { Ok(()) }
 }
 
 fn read_services(field: Field, words: &mut Words<'_>, out: &mut Vec<u8>) -> Result<(), RdataFault> {

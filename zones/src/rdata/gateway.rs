@@ -86,11 +86,7 @@ fn check(kind: u8, rdata: &[u8], kind_at: usize, at: usize) -> Result<usize, Rda
         NAME => return field::check_name(rdata, at),
         _ => return Err(malformed(kind_at)),
     };
-    if end > rdata.len() {
-        Err(malformed(at))
-    } else {
-        Ok(end)
-    }
+    if end > rdata.len() { Err(malformed(at)) } else { Ok(end) }
 }
 
 /// Algorithm, host identity tag, public key, and rendezvous servers.
@@ -103,29 +99,17 @@ pub(super) fn read_hip(words: &mut Words<'_>, cx: &mut Context<'_>) -> Result<()
     encoding::hex_word(&tag, cx.out)?;
     let tag_length = cx.out.len() - begin - BEFORE;
     cx.out[begin] = u8::try_from(tag_length).map_err(|_| {
-        RdataFault::new(
-            "field-too-long",
-            tag.at,
-            "the host identity tag is longer than 255 octets",
-        )
+        RdataFault::new("field-too-long", tag.at, "the host identity tag is longer than 255 octets")
     })?;
     let key = words.need_plain("a public key")?;
     encoding::base64_word(&key, cx.out)?;
     let key_length = cx.out.len() - begin - BEFORE - tag_length;
     let key_length = u16::try_from(key_length).map_err(|_| {
-        RdataFault::new(
-            "field-too-long",
-            key.at,
-            "the public key is longer than 65535 octets",
-        )
+        RdataFault::new("field-too-long", key.at, "the public key is longer than 65535 octets")
     })?;
     cx.out[begin + 2..begin + BEFORE].copy_from_slice(&key_length.to_be_bytes());
     if tag_length == 0 || key_length == 0 {
-        return Err(RdataFault::new(
-            "short-data",
-            tag.at,
-            "the tag or the key is empty",
-        ));
+        return Err(RdataFault::new("short-data", tag.at, "the tag or the key is empty"));
     }
     while let Some(server) = words.next()? {
         string::push_name(&server, cx.origin, cx.out)?;
@@ -149,9 +133,5 @@ pub(super) fn check_hip(rdata: &[u8], at: usize) -> Result<usize, RdataFault> {
 }
 
 fn malformed(at: usize) -> RdataFault {
-    RdataFault::new(
-        "bad-gateway",
-        at,
-        "a type, a length or the field it speaks of is not right",
-    )
+    RdataFault::new("bad-gateway", at, "a type, a length or the field it speaks of is not right")
 }

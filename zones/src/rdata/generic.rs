@@ -27,15 +27,8 @@ pub(super) fn read(
         return Err(RdataFault::new("generic-length", word.at, message));
     }
     schema::check(rtype, &out[begin..]).map_err(|fault| {
-        let message = format!(
-            "not data of type {rtype}: {} (octet {})",
-            fault.message, fault.offset
-        );
-        RdataFault {
-            rule: fault.rule,
-            offset: at,
-            message: message.into(),
-            help: fault.help,
-        }
+        let message =
+            format!("not data of type {rtype}: {} (octet {})", fault.message, fault.offset);
+        RdataFault { rule: fault.rule, offset: at, message: message.into(), help: fault.help }
     })
 }

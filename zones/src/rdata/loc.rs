@@ -44,16 +44,11 @@ pub(super) fn check(rdata: &[u8], at: usize) -> Result<usize, RdataFault> {
     let Some(octets) = rest.get(..LENGTH) else {
         return malformed("the location is cut short");
     };
-    if octets[1..4]
-        .iter()
-        .any(|precision| precision >> 4 > 9 || precision & 0x0f > 9)
-    {
+    if octets[1..4].iter().any(|precision| precision >> 4 > 9 || precision & 0x0f > 9) {
         return malformed("a precision is not made of two decimal digits");
     }
     let angle = |from: usize| {
-        let value = octets[from..from + 4]
-            .iter()
-            .fold(0u32, |v, &octet| v << 8 | u32::from(octet));
+        let value = octets[from..from + 4].iter().fold(0u32, |v, &octet| v << 8 | u32::from(octet));
         value.abs_diff(MIDDLE)
     };
     if angle(4) > 90 * 3_600_000 || angle(8) > 180 * 3_600_000 {
@@ -77,32 +72,18 @@ fn read_angle(
             break;
         }
         // Only seconds have a fraction.
-        let value = if part == 2 {
-            decimal(word.text, 3)
-        } else {
-            decimal(word.text, 0)
-        };
+        let value = if part == 2 { decimal(word.text, 3) } else { decimal(word.text, 0) };
         let limit = [most + 1, 60, 60_000][part];
-        let value = value
-            .filter(|&value| value < limit)
-            .ok_or_else(|| bad(&word, what))?;
+        let value = value.filter(|&value| value < limit).ok_or_else(|| bad(&word, what))?;
         thousandths += if part == 2 { value } else { value * unit };
-        word = words.need_plain(&format!(
-            "{} or {}",
-            char::from(ways[0]),
-            char::from(ways[1])
-        ))?;
+        word = words.need_plain(&format!("{} or {}", char::from(ways[0]), char::from(ways[1])))?;
     }
     let positive = way(&word, ways).ok_or_else(|| bad(&word, what))?;
     if thousandths > most * 3_600_000 {
         return Err(bad(&first, what));
     }
     let thousandths = thousandths as u32;
-    Ok(if positive {
-        MIDDLE + thousandths
-    } else {
-        MIDDLE - thousandths
-    })
+    Ok(if positive { MIDDLE + thousandths } else { MIDDLE - thousandths })
 }
 
 /// Whether the word is the first of the two `ways`; `None` if it is neither.
@@ -123,18 +104,12 @@ fn altitude(word: &Word<'_>) -> Option<u32> {
         text => (false, text),
     };
     let length = centimetres(metres(text))?;
-    let value = if below {
-        BELOW.checked_sub(length)?
-    } else {
-        BELOW.checked_add(length)?
-    };
+    let value = if below { BELOW.checked_sub(length)? } else { BELOW.checked_add(length)? };
     u32::try_from(value).ok()
 }
 
 fn metres(text: &[u8]) -> &[u8] {
-    text.strip_suffix(b"m")
-        .or_else(|| text.strip_suffix(b"M"))
-        .unwrap_or(text)
+    text.strip_suffix(b"m").or_else(|| text.strip_suffix(b"M")).unwrap_or(text)
 }
 
 fn centimetres(text: &[u8]) -> Option<u64> {
@@ -152,15 +127,9 @@ fn decimal(text: &[u8], places: usize) -> Option<u64> {
         return None;
     }
     let padding = std::iter::repeat_n(&b'0', places - fraction.len());
-    whole
-        .iter()
-        .chain(fraction)
-        .chain(padding)
-        .try_fold(0u64, |value, octet| {
-            octet
-                .is_ascii_digit()
-                .then(|| value * 10 + u64::from(octet - b'0'))
-        })
+    whole.iter().chain(fraction).chain(padding).try_fold(0u64, |value, octet| {
+        octet.is_ascii_digit().then(|| value * 10 + u64::from(octet - b'0'))
+    })
 }
 
 /// A length in centimetres as one digit and a power of ten.
@@ -174,10 +143,6 @@ fn encode(mut centimetres: u64) -> u8 {
 }
 
 fn bad(word: &Word<'_>, what: &str) -> RdataFault {
-    RdataFault::new(
-        "bad-location",
-        word.at,
-        format!("{} is not {what}", quoted(word.text)),
-    )
-    .help("write it as 52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000m 10m")
+    RdataFault::new("bad-location", word.at, format!("{} is not {what}", quoted(word.text)))
+        .help("write it as 52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000m 10m")
 }

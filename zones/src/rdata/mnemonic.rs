@@ -46,10 +46,7 @@ const CERTIFICATES: &[(&str, u16)] = &[
 ];
 
 fn find<N: Copy>(table: &[(&str, N)], word: &Word<'_>) -> Option<N> {
-    table
-        .iter()
-        .find(|(mnemonic, _)| word.is(mnemonic))
-        .map(|&(_, number)| number)
+    table.iter().find(|(mnemonic, _)| word.is(mnemonic)).map(|&(_, number)| number)
 }
 
 pub(super) fn algorithm(word: &Word<'_>) -> Result<u8, RdataFault> {
@@ -105,9 +102,7 @@ pub(super) fn service(word: &Word<'_>) -> Result<u16, RdataFault> {
 
 /// A type by its mnemonic or as `TYPE65280`.
 pub(crate) fn rtype(word: &Word<'_>) -> Result<Type, RdataFault> {
-    let known = std::str::from_utf8(word.text)
-        .ok()
-        .and_then(|text| text.parse().ok());
+    let known = std::str::from_utf8(word.text).ok().and_then(|text| text.parse().ok());
     known.filter(|_| !word.quoted).ok_or_else(|| {
         let message = format!("{} is no record type", quoted(word.text));
         RdataFault::new("unknown-type", word.at, message)
@@ -121,10 +116,7 @@ fn unless_number(word: &Word<'_>) -> impl FnOnce(RdataFault) -> RdataFault {
         if number::digits(word.text).is_some() {
             return fault;
         }
-        let message = format!(
-            "{} is neither a number nor a known mnemonic",
-            quoted(word.text)
-        );
+        let message = format!("{} is neither a number nor a known mnemonic", quoted(word.text));
         RdataFault::new("unknown-mnemonic", word.at, message).help("write the number")
     }
 }

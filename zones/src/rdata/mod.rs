@@ -61,11 +61,7 @@ pub fn parse(
     let begin = out.len();
     let mut warnings = Vec::new();
     let mut words = Words::of_data(text);
-    let mut cx = Context {
-        origin,
-        out,
-        warnings: &mut warnings,
-    };
+    let mut cx = Context { origin, out, warnings: &mut warnings };
     let done = read(rtype, &mut words, &mut cx).and_then(|()| {
         if words.offset() < text.len() {
             let message = "the data ends before the text does";
@@ -131,9 +127,5 @@ pub(crate) fn read(
 }
 
 fn too_long(offset: usize) -> RdataFault {
-    RdataFault::new(
-        "rdata-too-long",
-        offset,
-        "record data is longer than 65535 octets",
-    )
+    RdataFault::new("rdata-too-long", offset, "record data is longer than 65535 octets")
 }

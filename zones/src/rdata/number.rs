@@ -47,11 +47,9 @@ pub(super) fn digits(text: &[u8]) -> Option<u64> {
         return None;
     }
     text.iter().try_fold(0u64, |number, octet| {
-        octet.is_ascii_digit().then(|| {
-            number
-                .saturating_mul(10)
-                .saturating_add(u64::from(octet - b'0'))
-        })
+        octet
+            .is_ascii_digit()
+            .then(|| number.saturating_mul(10).saturating_add(u64::from(octet - b'0')))
     })
 }
 
@@ -61,12 +59,8 @@ pub(super) fn digits(text: &[u8]) -> Option<u64> {
 /// Text that is no period, or one of more than 2³²-1 seconds.
 pub(crate) fn period(word: &Word<'_>) -> Result<u32, RdataFault> {
     let bad = || {
-        RdataFault::new(
-            "bad-period",
-            word.at,
-            format!("{} is no time", quoted(word.text)),
-        )
-        .help("write seconds, or weeks, days, hours, minutes and seconds as in 1w2d3h4m5s")
+        RdataFault::new("bad-period", word.at, format!("{} is no time", quoted(word.text)))
+            .help("write seconds, or weeks, days, hours, minutes and seconds as in 1w2d3h4m5s")
     };
     if word.quoted || word.text.is_empty() {
         return Err(bad());
@@ -75,9 +69,7 @@ pub(crate) fn period(word: &Word<'_>) -> Result<u32, RdataFault> {
     for &octet in word.text {
         let unit = match octet {
             b'0'..=b'9' => {
-                number = number
-                    .saturating_mul(10)
-                    .saturating_add(u64::from(octet - b'0'));
+                number = number.saturating_mul(10).saturating_add(u64::from(octet - b'0'));
                 has_digits = true;
                 continue;
             }
@@ -95,53 +87,26 @@ pub(crate) fn period(word: &Word<'_>) -> Result<u32, RdataFault> {
         (number, has_digits) = (0, false);
     }
     u32::try_from(total.saturating_add(number)).map_err(|_| {
-        RdataFault::new(
-            "number-too-large",
-            word.at,
-            format!("{} is too long", quoted(word.text)),
-        )
-        .help("the longest time is 4294967295 seconds")
+        RdataFault::new("number-too-large", word.at, format!("{} is too long", quoted(word.text)))
+            .help("the longest time is 4294967295 seconds")
     })
 }
 
 /// The time of a signature: `YYYYMMDDHHmmSS` in UTC, or seconds since 1970 (RFC 4034 section 3.2).
 pub(super) fn time(word: &Word<'_>) -> Result<u32, RdataFault> {
     let bad = || {
-        RdataFault::new(
-            "bad-time",
-            word.at,
-            format!("{} is no date", quoted(word.text)),
-        )
-        .help("write YYYYMMDDHHmmSS in UTC, or seconds since 1970")
+        RdataFault::new("bad-time", word.at, format!("{} is no date", quoted(word.text)))
+            .help("write YYYYMMDDHHmmSS in UTC, or seconds since 1970")
     };
     if word.text.len() != 14 {
-        return if word.text.len() <= 10 {
-            u32(word).map_err(|_| bad())
-        } else {
-            Err(bad())
-        };
+        return if word.text.len() <= 10 { u32(word).map_err(|_| bad()) } else { Err(bad()) };
     }
     let part = |from: usize, to: usize| digits(&word.text[from..to]).ok_or_else(bad);
     let (year, month, day) = (part(0, 4)?, part(4, 6)?, part(6, 8)?);
     let (hour, minute, second) = (part(8, 10)?, part(10, 12)?, part(12, 14)?);
     let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let lengths = [
-        31,
-        if leap { 29 } else { 28 },
-        31,
-        30,
-        31,
-        30,
-        31,
-        31,
-        30,
-        31,
-        30,
-        31,
-    ];
-    let days_of_month = (month as usize)
-        .checked_sub(1)
-        .and_then(|month| lengths.get(month));
+    let lengths = [31, if leap { 29 } else { 28 }, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let days_of_month = (month as usize).checked_sub(1).and_then(|month| lengths.get(month));
     let known = year >= 1970
         && days_of_month.is_some_and(|&length| (1..=length).contains(&day))
         && hour < 24
@@ -191,9 +156,7 @@ pub(super) fn ipv4(text: &[u8]) -> Option<[u8; 4]> {
 
 pub(super) fn ipv6(text: &[u8]) -> Option<[u8; 16]> {
     let text = std::str::from_utf8(text).ok()?;
-    text.parse::<Ipv6Addr>()
-        .ok()
-        .map(|address| address.octets())
+    text.parse::<Ipv6Addr>().ok().map(|address| address.octets())
 }
 
 pub(super) fn bad_ipv4(word: &Word<'_>) -> RdataFault {
@@ -225,11 +188,7 @@ mod tests {
     use super::*;
 
     fn word(text: &str) -> Word<'_> {
-        Word {
-            text: text.as_bytes(),
-            at: 0,
-            quoted: false,
-        }
+        Word { text: text.as_bytes(), at: 0, quoted: false }
     }
 
     #[test]
@@ -244,16 +203,7 @@ mod tests {
         ] {
             assert_eq!(period(&word(text)), Ok(seconds), "{text}");
         }
-        for text in [
-            "",
-            "h",
-            "1x",
-            "-1",
-            "1hh",
-            "4294967296",
-            "99999999999999999999w",
-            "1.5h",
-        ] {
+        for text in ["", "h", "1x", "-1", "1hh", "4294967296", "99999999999999999999w", "1.5h"] {
             assert!(period(&word(text)).is_err(), "{text}");
         }
     }

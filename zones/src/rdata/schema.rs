@@ -97,11 +97,7 @@ pub(super) fn digest_is_long_enough(
     const BEFORE: usize = 6;
     const LEAST: usize = 12;
     if rtype == Type::ZONEMD && rdata.len() < BEFORE + LEAST {
-        return Err(RdataFault::new(
-            "short-data",
-            at,
-            "the digest has fewer than 12 octets",
-        ));
+        return Err(RdataFault::new("short-data", at, "the digest has fewer than 12 octets"));
     }
     Ok(())
 }

@@ -24,10 +24,8 @@ pub(crate) fn push_text(word: &Word<'_>, out: &mut Vec<u8>) -> Result<(), RdataF
         };
         let Some(value) = value else {
             let inside = word.text.len() - rest.len() - 1;
-            return Err(
-                RdataFault::new("bad-escape", word.offset(inside), "a bad escape")
-                    .help("write `\\DDD` with three digits up to 255, or `\\` and the character"),
-            );
+            return Err(RdataFault::new("bad-escape", word.offset(inside), "a bad escape")
+                .help("write `\\DDD` with three digits up to 255, or `\\` and the character"));
         };
         out.push(value);
         rest = &rest[length..];
@@ -89,10 +87,8 @@ pub(crate) fn push_name(
     out: &mut Vec<u8>,
 ) -> Result<(), RdataFault> {
     if word.quoted {
-        return Err(
-            RdataFault::new("unexpected-quotes", word.at, "a name stands in quotes")
-                .help("write it without the quotes"),
-        );
+        return Err(RdataFault::new("unexpected-quotes", word.at, "a name stands in quotes")
+            .help("write it without the quotes"));
     }
     let begin = out.len();
     if push_plain_name(word.text, origin, out).is_none() {
@@ -111,10 +107,7 @@ pub(crate) fn text_name(word: &Word<'_>, origin: Option<Name<'_>>) -> Result<Nam
             NameError::LabelTooLong => ("label-too-long", "put a dot into it or shorten it"),
             NameError::EmptyLabel => ("empty-label", "write one dot between two labels"),
             NameError::NoOrigin => ("no-origin", "end it with a dot"),
-            _ => (
-                "bad-name",
-                "a name is labels of 1 to 63 octets with dots between them",
-            ),
+            _ => ("bad-name", "a name is labels of 1 to 63 octets with dots between them"),
         };
         RdataFault::new(rule, word.at, format!("{}: {error}", quoted(word.text))).help(help)
     })

@@ -49,17 +49,11 @@ pub(super) fn read(words: &mut Words<'_>, cx: &mut Context<'_>) -> Result<(), Rd
         }
     }
     for Param { key, at, value } in &params {
-        check_value(*key, value, &|wanted| {
-            params.iter().any(|param| param.key == wanted)
-        })
-        .map_err(|problem| problem.into_fault(*key, *at))?;
+        check_value(*key, value, &|wanted| params.iter().any(|param| param.key == wanted))
+            .map_err(|problem| problem.into_fault(*key, *at))?;
         field::push16(cx.out, *key);
         let length = u16::try_from(value.len()).map_err(|_| {
-            RdataFault::new(
-                "field-too-long",
-                *at,
-                "the value is longer than 65535 octets",
-            )
+            RdataFault::new("field-too-long", *at, "the value is longer than 65535 octets")
         })?;
         field::push16(cx.out, length);
         cx.out.extend_from_slice(value);
@@ -112,23 +106,12 @@ fn read_param(word: &Word<'_>, words: &mut Words<'_>) -> Result<Param, RdataFaul
         }
         Some(at) => {
             let text = &word.text[at + 1..];
-            (
-                &word.text[..at],
-                Some(Word {
-                    text,
-                    at: word.at + at + 1,
-                    quoted: false,
-                }),
-            )
+            (&word.text[..at], Some(Word { text, at: word.at + at + 1, quoted: false }))
         }
     };
     let key = key_number(name).ok_or_else(unknown)?;
     let written = KEYS.iter().any(|(known, _)| known.as_bytes() == name);
-    let mut param = Param {
-        key,
-        at: word.at,
-        value: Vec::new(),
-    };
+    let mut param = Param { key, at: word.at, value: Vec::new() };
     let Some(value) = value.filter(|value| !value.text.is_empty()) else {
         return Ok(param);
     };
@@ -145,11 +128,7 @@ fn read_param(word: &Word<'_>, words: &mut Words<'_>) -> Result<Param, RdataFaul
 
 fn push_value(key: u16, text: &[u8], word: &Word<'_>, out: &mut Vec<u8>) -> Result<(), RdataFault> {
     // What the escapes were undone of stands at the same place.
-    let piece = |text| Word {
-        text,
-        at: word.at,
-        quoted: false,
-    };
+    let piece = |text| Word { text, at: word.at, quoted: false };
     match key {
         MANDATORY => {
             let mut keys = Vec::new();
@@ -273,14 +252,10 @@ fn check_mandatory(value: &[u8], has: &dyn Fn(u16) -> bool) -> Result<(), Proble
             return Err(Problem::Mandatory("names itself"));
         }
         if before.is_some_and(|before| before >= key) {
-            return Err(Problem::Mandatory(
-                "names a parameter twice or not in order",
-            ));
+            return Err(Problem::Mandatory("names a parameter twice or not in order"));
         }
         if !has(key) {
-            return Err(Problem::Mandatory(
-                "names a parameter that the record does not have",
-            ));
+            return Err(Problem::Mandatory("names a parameter that the record does not have"));
         }
         before = Some(key);
     }

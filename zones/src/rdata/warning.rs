@@ -37,12 +37,8 @@ pub(super) fn look(rtype: Type, rdata: &[u8], at: usize, warnings: &mut Vec<Rdat
     {
         // RFC 9460 section 2.4.2: recipients ignore them.
         warnings.push(
-            RdataFault::new(
-                "svcb-alias-params",
-                at,
-                "parameters of an alias are ignored",
-            )
-            .help("write a priority above 0, or leave the parameters out"),
+            RdataFault::new("svcb-alias-params", at, "parameters of an alias are ignored")
+                .help("write a priority above 0, or leave the parameters out"),
         );
     }
 }

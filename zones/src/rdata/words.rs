@@ -101,11 +101,7 @@ pub(crate) struct Words<'t> {
 impl<'t> Words<'t> {
     /// The words of `text`, from its start; a byte order mark is passed over.
     pub(crate) fn new(text: &'t [u8]) -> Self {
-        let at = if text.starts_with(b"\xef\xbb\xbf") {
-            3
-        } else {
-            0
-        };
+        let at = if text.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         Self {
             text,
             at,
@@ -113,11 +109,7 @@ impl<'t> Words<'t> {
             line_start: at,
             depth: 0,
             open: 0,
-            start: Mark {
-                at,
-                line: 1,
-                line_start: at,
-            },
+            start: Mark { at, line: 1, line_start: at },
             string_over_lines: None,
             pending: None,
             fragment: false,
@@ -129,10 +121,7 @@ impl<'t> Words<'t> {
     /// The words of one record's data. It has no comments: a `;` that is meant as one and a `;`
     /// whose quotes were forgotten look the same, and the second must not be cut off in silence.
     pub(crate) fn of_data(text: &'t [u8]) -> Self {
-        Self {
-            fragment: true,
-            ..Self::new(text)
-        }
+        Self { fragment: true, ..Self::new(text) }
     }
 
     /// Goes to the next line with something on it, and says whether there is one.
@@ -145,11 +134,7 @@ impl<'t> Words<'t> {
                 Some(_) => break,
             }
         }
-        self.start = Mark {
-            at: self.at,
-            line: self.line,
-            line_start: self.line_start,
-        };
+        self.start = Mark { at: self.at, line: self.line, line_start: self.line_start };
         self.string_over_lines = None;
         self.pending = None;
         true
@@ -219,11 +204,7 @@ impl<'t> Words<'t> {
     pub(crate) fn need(&mut self, what: &str) -> Result<Word<'t>, RdataFault> {
         match self.next()? {
             Some(word) => Ok(word),
-            None => Err(RdataFault::new(
-                "missing-field",
-                self.at,
-                format!("{what} is missing"),
-            )),
+            None => Err(RdataFault::new("missing-field", self.at, format!("{what} is missing"))),
         }
     }
 
@@ -299,15 +280,8 @@ impl<'t> Words<'t> {
     /// walk over the record.
     pub(crate) fn mark_at(&self, from: Mark, offset: usize) -> Mark {
         let mut mark = from;
-        let between = self
-            .text
-            .get(from.at..offset.min(self.text.len()))
-            .unwrap_or(&[]);
-        for (i, _) in between
-            .iter()
-            .enumerate()
-            .filter(|(_, octet)| **octet == b'\n')
-        {
+        let between = self.text.get(from.at..offset.min(self.text.len())).unwrap_or(&[]);
+        for (i, _) in between.iter().enumerate().filter(|(_, octet)| **octet == b'\n') {
             mark.line += 1;
             mark.line_start = from.at + i + 1;
         }
@@ -338,11 +312,7 @@ impl<'t> Words<'t> {
             }
         }
         self.at = at;
-        Ok(Word {
-            text: &self.text[start..at],
-            at: start,
-            quoted: false,
-        })
+        Ok(Word { text: &self.text[start..at], at: start, quoted: false })
     }
 
     fn string(&mut self) -> Result<Word<'t>, RdataFault> {
@@ -356,11 +326,7 @@ impl<'t> Words<'t> {
                     if over_lines {
                         self.string_over_lines.get_or_insert(quote);
                     }
-                    return Ok(Word {
-                        text: &self.text[quote + 1..at],
-                        at: quote,
-                        quoted: true,
-                    });
+                    return Ok(Word { text: &self.text[quote + 1..at], at: quote, quoted: true });
                 }
                 // What is escaped may be the end of a line.
                 b'\\' if self.text.get(at + 1).is_some_and(|&next| next != b'\n') => at += 2,
@@ -376,10 +342,8 @@ impl<'t> Words<'t> {
         self.at = self.text.len();
         self.unclosed = true;
         let suspect = self.string_over_lines.unwrap_or(quote);
-        Err(
-            RdataFault::new("unclosed-string", suspect, "a quoted string is not closed")
-                .help("write the closing `\"`"),
-        )
+        Err(RdataFault::new("unclosed-string", suspect, "a quoted string is not closed")
+            .help("write the closing `\"`"))
     }
 
     fn end_of_text(&mut self) -> Result<Option<Word<'t>>, RdataFault> {
@@ -388,10 +352,8 @@ impl<'t> Words<'t> {
         }
         self.depth = 0;
         self.unclosed = true;
-        Err(
-            RdataFault::new("unclosed-parenthesis", self.open, "`(` is not closed")
-                .help("write `)` behind the last word of the record"),
-        )
+        Err(RdataFault::new("unclosed-parenthesis", self.open, "`(` is not closed")
+            .help("write `)` behind the last word of the record"))
     }
 
     fn newline(&mut self) {
@@ -402,10 +364,7 @@ impl<'t> Words<'t> {
 
     fn skip_comment(&mut self) {
         let rest = &self.text[self.at..];
-        self.at += rest
-            .iter()
-            .position(|&octet| octet == b'\n')
-            .unwrap_or(rest.len());
+        self.at += rest.iter().position(|&octet| octet == b'\n').unwrap_or(rest.len());
     }
 
     fn resume_at_next_line(&mut self) {
@@ -417,9 +376,6 @@ impl<'t> Words<'t> {
         (self.at, self.line, self.line_start) =
             (self.start.at, self.start.line, self.start.line_start);
         let rest = &self.text[self.at..];
-        self.at += rest
-            .iter()
-            .position(|&octet| octet == b'\n')
-            .unwrap_or(rest.len());
+        self.at += rest.iter().position(|&octet| octet == b'\n').unwrap_or(rest.len());
     }
 }

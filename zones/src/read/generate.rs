@@ -32,11 +32,7 @@ enum Base {
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {
     Literal(Vec<u8>),
-    Number {
-        offset: i64,
-        width: usize,
-        base: Base,
-    },
+    Number { offset: i64, width: usize, base: Base },
 }
 
 impl Reader<'_> {
@@ -48,11 +44,7 @@ impl Reader<'_> {
         source: Source,
     ) -> Result<(), RdataFault> {
         if let Source::Generated(..) = source {
-            return Err(RdataFault::new(
-                "bad-generate",
-                at,
-                "$GENERATE makes records only",
-            ));
+            return Err(RdataFault::new("bad-generate", at, "$GENERATE makes records only"));
         }
         let range = range(&words.need_plain("the range of numbers")?)?;
         let owner = words.need_plain("the owner")?;
@@ -137,33 +129,19 @@ fn range(word: &Word<'_>) -> Result<Range, RdataFault> {
     let text = std::str::from_utf8(word.text).map_err(|_| bad())?;
     let number = |text: &str| {
         let plain = !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_digit());
-        text.parse::<i64>()
-            .ok()
-            .filter(|&n| plain && n <= i64::from(i32::MAX))
-            .ok_or_else(bad)
+        text.parse::<i64>().ok().filter(|&n| plain && n <= i64::from(i32::MAX)).ok_or_else(bad)
     };
     let (span, step) = text.split_once('/').unwrap_or((text, "1"));
     let (first, last) = span.split_once('-').ok_or_else(bad)?;
-    let range = Range {
-        first: number(first)?,
-        last: number(last)?,
-        step: number(step)?,
-    };
-    if range.first > range.last || range.step == 0 {
-        Err(bad())
-    } else {
-        Ok(range)
-    }
+    let range = Range { first: number(first)?, last: number(last)?, step: number(step)? };
+    if range.first > range.last || range.step == 0 { Err(bad()) } else { Ok(range) }
 }
 
 /// Cuts a word at its `$`.
 fn template(word: &Word<'_>, pieces: &mut Vec<Piece>) -> Result<(), RdataFault> {
     let mut rest = word.text;
     loop {
-        let at = rest
-            .iter()
-            .position(|octet| matches!(octet, b'$' | b'\\'))
-            .unwrap_or(rest.len());
+        let at = rest.iter().position(|octet| matches!(octet, b'$' | b'\\')).unwrap_or(rest.len());
         push(&rest[..at], pieces);
         rest = &rest[at..];
         match rest {
@@ -183,20 +161,14 @@ fn template(word: &Word<'_>, pieces: &mut Vec<Piece>) -> Result<(), RdataFault> 
                 let (Some(piece), Some(end)) = (piece, end) else {
                     let inside = word.text.len() - rest.len();
                     let message = "a modifier that is not ${offset,width,base}";
-                    return Err(
-                        RdataFault::new("bad-generate", word.offset(inside), message)
-                            .help("write ${0,3,d}; the bases are d, o, x, X, n and N"),
-                    );
+                    return Err(RdataFault::new("bad-generate", word.offset(inside), message)
+                        .help("write ${0,3,d}; the bases are d, o, x, X, n and N"));
                 };
                 pieces.push(piece);
                 rest = &tail[end + 1..];
             }
             [_, tail @ ..] => {
-                pieces.push(Piece::Number {
-                    offset: 0,
-                    width: 0,
-                    base: Base::Decimal,
-                });
+                pieces.push(Piece::Number { offset: 0, width: 0, base: Base::Decimal });
                 rest = tail;
             }
         }
@@ -219,22 +191,14 @@ fn modifier(text: &[u8]) -> Option<Piece> {
         _ => return None,
     };
     let right = parts.next().is_none() && width <= MAX_WIDTH;
-    right.then_some(Piece::Number {
-        offset: offset.into(),
-        width,
-        base,
-    })
+    right.then_some(Piece::Number { offset: offset.into(), width, base })
 }
 
 impl Piece {
     fn write(&self, number: i64, out: &mut Vec<u8>) {
         let (value, width, base) = match self {
             Self::Literal(text) => return out.extend_from_slice(text),
-            Self::Number {
-                offset,
-                width,
-                base,
-            } => (number + offset, *width, *base),
+            Self::Number { offset, width, base } => (number + offset, *width, *base),
         };
         // Only decimal numbers have a sign; the others show 32 bits of two's complement.
         let bits = value as u32;
@@ -272,17 +236,11 @@ mod tests {
     use super::*;
 
     fn expand(text: &str, number: i64) -> String {
-        let word = Word {
-            text: text.as_bytes(),
-            at: 0,
-            quoted: false,
-        };
+        let word = Word { text: text.as_bytes(), at: 0, quoted: false };
         let mut pieces = Vec::new();
         template(&word, &mut pieces).unwrap();
         let mut out = Vec::new();
-        pieces
-            .iter()
-            .for_each(|piece| piece.write(number, &mut out));
+        pieces.iter().for_each(|piece| piece.write(number, &mut out));
         String::from_utf8(out).unwrap()
     }
 
@@ -306,40 +264,10 @@ mod tests {
 
     #[test]
     fn ranges_are_checked() {
-        let read = |text: &str| {
-            range(&Word {
-                text: text.as_bytes(),
-                at: 0,
-                quoted: false,
-            })
-        };
-        assert_eq!(
-            read("1-3"),
-            Ok(Range {
-                first: 1,
-                last: 3,
-                step: 1
-            })
-        );
-        assert_eq!(
-            read("0-254/2"),
-            Ok(Range {
-                first: 0,
-                last: 254,
-                step: 2
-            })
-        );
-        for text in [
-            "",
-            "1",
-            "3-1",
-            "1-3/0",
-            "-1-3",
-            "1-",
-            "1-99999999999",
-            "a-b",
-            "1-3/2/1",
-        ] {
+        let read = |text: &str| range(&Word { text: text.as_bytes(), at: 0, quoted: false });
+        assert_eq!(read("1-3"), Ok(Range { first: 1, last: 3, step: 1 }));
+        assert_eq!(read("0-254/2"), Ok(Range { first: 0, last: 254, step: 2 }));
+        for text in ["", "1", "3-1", "1-3/0", "-1-3", "1-", "1-99999999999", "a-b", "1-3/2/1"] {
             assert!(read(text).is_err(), "{text}");
         }
     }

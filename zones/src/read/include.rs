@@ -29,11 +29,7 @@ impl Reader<'_> {
         };
         end(words)?;
         if let Source::Generated(..) = source {
-            return Err(RdataFault::new(
-                "bad-generate",
-                name.at,
-                "$GENERATE makes records only",
-            ));
+            return Err(RdataFault::new("bad-generate", name.at, "$GENERATE makes records only"));
         }
         let mut path = Vec::new();
         rdata::push_text(&name, &mut path)?;
@@ -74,19 +70,13 @@ impl Reader<'_> {
             .map_err(|_| refused("the name of the file is not valid UTF-8"))?;
         let folder = self.open.last().and_then(|file| file.shown.parent());
         let shown = folder.map_or_else(|| PathBuf::from(name), |folder| folder.join(name));
-        let root = root
-            .canonicalize()
-            .map_err(|error| unreadable(word, root, &error))?;
+        let root = root.canonicalize().map_err(|error| unreadable(word, root, &error))?;
         let canonical = shown.canonicalize().map_err(|error| {
             // Whether a file exists out there is not for the writer of a zone to learn.
             let climbs = Path::new(name)
                 .components()
                 .any(|part| !matches!(part, Component::Normal(_) | Component::CurDir));
-            if climbs {
-                outside()
-            } else {
-                unreadable(word, &shown, &error)
-            }
+            if climbs { outside() } else { unreadable(word, &shown, &error) }
         })?;
         if !canonical.starts_with(&root) {
             return Err(outside());
@@ -96,11 +86,7 @@ impl Reader<'_> {
             return Err(RdataFault::new("unreadable-file", word.at, message));
         }
         if self.open.iter().any(|file| file.canonical == canonical) {
-            return Err(RdataFault::new(
-                "include-cycle",
-                word.at,
-                "the file includes itself",
-            ));
+            return Err(RdataFault::new("include-cycle", word.at, "the file includes itself"));
         }
         Ok(OpenFile { shown, canonical })
     }

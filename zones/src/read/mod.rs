@@ -69,11 +69,7 @@ impl ReadOptions {
     /// Reads with `origin`, refuses `$INCLUDE`, and joins programs without spaces.
     #[must_use]
     pub const fn new(origin: NameBuf) -> Self {
-        Self {
-            origin,
-            root: None,
-            insert_whitespace: false,
-        }
+        Self { origin, root: None, insert_whitespace: false }
     }
 }
 
@@ -84,15 +80,9 @@ pub fn read_file(path: &Path, options: &ReadOptions, files: &mut Files, sink: &m
     match std::fs::read(path) {
         Ok(text) => reader.read_main(&text, path, file),
         Err(error) => {
-            let place = Place {
-                file,
-                line: 1,
-                column: 1,
-            };
+            let place = Place { file, line: 1, column: 1 };
             let message = format!("the zone file cannot be read: {error}");
-            reader
-                .sink
-                .fault(Fault::error("unreadable-file", place, message));
+            reader.sink.fault(Fault::error("unreadable-file", place, message));
         }
     }
 }

@@ -35,11 +35,7 @@ pub(super) fn read(
     out.extend_from_slice(&inner.0.to_be_bytes());
     let mut program = Program {
         join,
-        source: ProgramSource {
-            inner,
-            text: String::new(),
-            spans: Vec::new(),
-        },
+        source: ProgramSource { inner, text: String::new(), spans: Vec::new() },
         text: Vec::new(),
     };
     let mut mark = words.mark();
@@ -91,10 +87,7 @@ impl Program {
         if piece.is_empty() || (self.join == Join::Plain && piece == b" ") {
             return;
         }
-        self.source.spans.push(Span {
-            at: self.text.len() as u32,
-            place,
-        });
+        self.source.spans.push(Span { at: self.text.len() as u32, place });
         self.text.extend_from_slice(piece);
         if self.join == Join::Spaced {
             self.text.push(b' ');
@@ -110,21 +103,13 @@ fn read_generic(
     out: &mut Vec<u8>,
 ) -> Result<ProgramSource, RdataFault> {
     let mut warnings = Vec::new();
-    let mut cx = rdata::Context {
-        origin: None,
-        out: &mut *out,
-        warnings: &mut warnings,
-    };
+    let mut cx = rdata::Context { origin: None, out: &mut *out, warnings: &mut warnings };
     rdata::read(Type::LUA, words, &mut cx)?;
     let bad = |message: &'static str| RdataFault::new("bad-program", start, message);
-    let (inner, mut rest) = out
-        .split_first_chunk()
-        .ok_or_else(|| bad("the program is missing"))?;
+    let (inner, mut rest) = out.split_first_chunk().ok_or_else(|| bad("the program is missing"))?;
     let inner = Type(u16::from_be_bytes(*inner));
     if inner.is_meta() {
-        return Err(bad(
-            "the program makes records of a type that no zone holds",
-        ));
+        return Err(bad("the program makes records of a type that no zone holds"));
     }
     let mut text = Vec::new();
     while let Some((&length, tail)) = rest.split_first() {
@@ -134,10 +119,7 @@ fn read_generic(
     }
     let text = String::from_utf8(text).map_err(|_| bad("the program is not valid UTF-8"))?;
     let mut mark = words.mark();
-    let spans = vec![Span {
-        at: 0,
-        place: at(words, &mut mark, source, start),
-    }];
+    let spans = vec![Span { at: 0, place: at(words, &mut mark, source, start) }];
     Ok(ProgramSource { inner, text, spans })
 }
 
@@ -153,12 +135,8 @@ fn inner_type(word: &Word<'_>) -> Result<Type, RdataFault> {
 
 fn not_utf8(chunk: &Word<'_>) -> RdataFault {
     let inside = std::str::from_utf8(chunk.text).map_or_else(|error| error.valid_up_to(), str::len);
-    RdataFault::new(
-        "program-not-utf8",
-        chunk.offset(inside),
-        "the program is not valid UTF-8",
-    )
-    .help("save the file as UTF-8, or write `\\ddd` in a Lua string")
+    RdataFault::new("program-not-utf8", chunk.offset(inside), "the program is not valid UTF-8")
+        .help("save the file as UTF-8, or write `\\ddd` in a Lua string")
 }
 
 /// The place of an offset, and from there on.
@@ -166,11 +144,7 @@ fn at(words: &Words<'_>, mark: &mut rdata::Mark, source: Source, offset: usize) 
     match source {
         Source::File(file) => {
             *mark = words.mark_at(*mark, offset);
-            Place {
-                file,
-                line: mark.line,
-                column: mark.column(offset),
-            }
+            Place { file, line: mark.line, column: mark.column(offset) }
         }
         Source::Generated(place, _) => place,
     }

@@ -86,10 +86,7 @@ impl<'r> Reader<'r> {
     /// Reads the zone's own file.
     pub(super) fn read_main(&mut self, text: &[u8], path: &Path, file: FileId) {
         let canonical = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        self.open.push(OpenFile {
-            shown: path.to_owned(),
-            canonical,
-        });
+        self.open.push(OpenFile { shown: path.to_owned(), canonical });
         self.read(text, Source::File(file));
         self.open.pop();
     }
@@ -103,25 +100,15 @@ impl<'r> Reader<'r> {
             let unclosed = words.leave();
             // What is not closed explains all that is wrong behind it.
             let explained = |fault: &RdataFault| {
-                unclosed
-                    .as_ref()
-                    .is_some_and(|unclosed| unclosed.offset < fault.offset)
+                unclosed.as_ref().is_some_and(|unclosed| unclosed.offset < fault.offset)
             };
-            for fault in fault
-                .filter(|fault| !explained(fault))
-                .into_iter()
-                .chain(unclosed)
-            {
+            for fault in fault.filter(|fault| !explained(fault)).into_iter().chain(unclosed) {
                 right = false;
                 self.error(fault, &words, source);
             }
             if words.gave_up() {
                 let message = "too much is not closed; the rest of the file is not read";
-                self.error(
-                    RdataFault::new("unclosed", text.len(), message),
-                    &words,
-                    source,
-                );
+                self.error(RdataFault::new("unclosed", text.len(), message), &words, source);
                 break;
             }
         }
@@ -173,8 +160,7 @@ impl<'r> Reader<'r> {
 
     /// Reports a warning.
     pub(super) fn warn(&mut self, fault: RdataFault, words: &Words<'_>, source: Source) {
-        self.sink
-            .fault(placed(fault, words, source, Fault::warning));
+        self.sink.fault(placed(fault, words, source, Fault::warning));
     }
 }
 
@@ -188,11 +174,7 @@ fn placed(
     if let Source::Generated(_, number) = source {
         message = format!("in the record that $GENERATE makes of {number}: {message}");
     }
-    let mut placed = level(
-        fault.rule,
-        Reader::place(words, fault.offset, source),
-        message,
-    );
+    let mut placed = level(fault.rule, Reader::place(words, fault.offset, source), message);
     placed.help = fault.help.map(|help| help.into_owned());
     placed
 }

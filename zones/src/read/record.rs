@@ -111,11 +111,7 @@ impl Reader<'_> {
                 continue;
             }
             if let Some(rtype) = common_type(word.text) {
-                return Ok(Head {
-                    ttl,
-                    rtype,
-                    at: word.at,
-                });
+                return Ok(Head { ttl, rtype, at: word.at });
             }
             let text = std::str::from_utf8(word.text).unwrap_or("");
             if let Ok(found) = text.parse::<Class>() {
@@ -137,11 +133,7 @@ impl Reader<'_> {
                 let message = format!("{rtype} is a type of questions, which no zone holds");
                 return Err(RdataFault::new("meta-type", word.at, message));
             }
-            return Ok(Head {
-                ttl,
-                rtype,
-                at: word.at,
-            });
+            return Ok(Head { ttl, rtype, at: word.at });
         }
     }
 
@@ -189,8 +181,7 @@ impl Reader<'_> {
             self.ttl.warned = true;
             let message = format!("no TTL here and no $TTL before; it takes {from}");
             let warning = RdataFault::new("no-ttl", head.at, message);
-            self.warnings
-                .push(warning.help("write `$TTL 3600` at the top of the file"));
+            self.warnings.push(warning.help("write `$TTL 3600` at the top of the file"));
         }
         ttl
     }
@@ -250,21 +241,13 @@ fn missing_type(word: &Word<'_>, message: String) -> RdataFault {
 fn unknown_type(word: &Word<'_>) -> RdataFault {
     let shown = quoted(word.text);
     if word.text.starts_with(b"$") {
-        return RdataFault::new(
-            "unknown-type",
-            word.at,
-            format!("{shown} is no record type"),
-        )
-        .help("a directive starts in the first column");
+        return RdataFault::new("unknown-type", word.at, format!("{shown} is no record type"))
+            .help("a directive starts in the first column");
     }
     if word.text.contains(&b':') || word.text.contains(&b'.') {
         let message = format!("{shown} stands where the type belongs");
         return missing_type(word, message);
     }
-    RdataFault::new(
-        "unknown-type",
-        word.at,
-        format!("{shown} is no record type"),
-    )
-    .help("a type without a mnemonic is written TYPE and its number")
+    RdataFault::new("unknown-type", word.at, format!("{shown} is no record type"))
+        .help("a type without a mnemonic is written TYPE and its number")
 }

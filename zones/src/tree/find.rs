@@ -41,11 +41,8 @@ impl Zone {
 
     /// The node of the ancestor of `name` with `labels` labels.
     fn lookup(&self, name: Name<'_>, hashes: &SuffixHashes, labels: usize) -> Option<u32> {
-        let octets = name
-            .as_wire()
-            .get(hashes.offset_of_suffix(labels, name)..)?;
-        self.table
-            .find(hashes.of_suffix(labels), |id| self.is_named(id, octets))
+        let octets = name.as_wire().get(hashes.offset_of_suffix(labels, name)..)?;
+        self.table.find(hashes.of_suffix(labels), |id| self.is_named(id, octets))
     }
 
     fn is_named(&self, id: u32, octets: &[u8]) -> bool {
@@ -63,19 +60,13 @@ impl Zone {
         hashes: &SuffixHashes,
         labels: usize,
     ) -> Position<'_> {
-        let node = Node {
-            zone: self,
-            id: node.id,
-        };
+        let node = Node { zone: self, id: node.id };
         let exact = labels == hashes.label_count();
         if node.has(OCCLUDED) {
             return self.covering(node);
         }
         if node.has(CUT) {
-            return Position::Cut {
-                cut: node,
-                at: exact,
-            };
+            return Position::Cut { cut: node, at: exact };
         }
         if exact {
             return Position::Exact(node);
@@ -107,19 +98,10 @@ impl Zone {
             let data = &self.nodes[above as usize];
             if data.flags & OCCLUDED == 0 {
                 if data.flags & CUT != 0 {
-                    return Position::Cut {
-                        cut: Node {
-                            zone: self,
-                            id: above,
-                        },
-                        at: false,
-                    };
+                    return Position::Cut { cut: Node { zone: self, id: above }, at: false };
                 }
                 if data.flags & DNAME != 0 {
-                    return Position::Below(Node {
-                        zone: self,
-                        id: above,
-                    });
+                    return Position::Below(Node { zone: self, id: above });
                 }
             }
             above = data.parent;
@@ -136,9 +118,9 @@ impl Zone {
         hashes.compute(name);
         match self.find(name, hashes) {
             Position::Exact(node) | Position::Wildcard(node) => node.id,
-            Position::Cut { .. } if glue => self
-                .lookup(name, hashes, hashes.label_count())
-                .unwrap_or(NONE),
+            Position::Cut { .. } if glue => {
+                self.lookup(name, hashes, hashes.label_count()).unwrap_or(NONE)
+            }
             _ => NONE,
         }
     }

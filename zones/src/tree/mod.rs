@@ -90,10 +90,7 @@ impl Zone {
     /// The node at the apex.
     #[must_use]
     pub const fn apex_node(&self) -> Node<'_> {
-        Node {
-            zone: self,
-            id: self.apex,
-        }
+        Node { zone: self, id: self.apex }
     }
 
     /// How many labels the apex has.
@@ -124,10 +121,7 @@ impl Zone {
     /// (RFC 2308 section 3).
     #[must_use]
     pub fn denial(&self) -> (u32, RrSet<'_>) {
-        let soa = RrSet {
-            zone: self,
-            data: &self.sets[self.soa as usize],
-        };
+        let soa = RrSet { zone: self, data: &self.sets[self.soa as usize] };
         (self.negative_ttl, soa)
     }
 
@@ -149,10 +143,7 @@ impl Zone {
     }
 
     pub(crate) fn set_at(&self, at: usize) -> RrSet<'_> {
-        RrSet {
-            zone: self,
-            data: &self.sets[at],
-        }
+        RrSet { zone: self, data: &self.sets[at] }
     }
 
     pub(crate) const fn node_at(&self, id: u32) -> Node<'_> {
@@ -164,9 +155,7 @@ impl Zone {
     }
 
     fn name_of(&self, node: u32) -> Name<'_> {
-        let NodeData {
-            name, name_length, ..
-        } = self.nodes[node as usize];
+        let NodeData { name, name_length, .. } = self.nodes[node as usize];
         let start = name as usize;
         let octets = &self.names[start..start + usize::from(name_length)];
         Name::from_wire(octets).unwrap_or(Name::ROOT)
@@ -244,16 +233,11 @@ impl<'z> Node<'z> {
 
     /// Its RRsets in order of type.
     pub fn sets(self) -> impl Iterator<Item = RrSet<'z>> {
-        let NodeData {
-            sets, set_count, ..
-        } = *self.data();
+        let NodeData { sets, set_count, .. } = *self.data();
         let start = sets as usize;
         self.zone.sets[start..start + usize::from(set_count)]
             .iter()
-            .map(move |data| RrSet {
-                zone: self.zone,
-                data,
-            })
+            .map(move |data| RrSet { zone: self.zone, data })
     }
 
     /// Its RRset of this type.
@@ -264,22 +248,12 @@ impl<'z> Node<'z> {
 
     /// Its record programs: number in the zone, type of the records it makes, TTL.
     pub fn programs(self) -> impl Iterator<Item = ProgramRef> + 'z {
-        let set = if self.has_programs() {
-            self.set(Type::LUA)
-        } else {
-            None
-        };
+        let set = if self.has_programs() { self.set(Type::LUA) } else { None };
         set.into_iter().flat_map(|set| {
             let first = set.data.extra;
             set.rdatas().zip(first..).map(move |(rdata, number)| {
-                let inner = rdata
-                    .first_chunk()
-                    .map_or(0, |octets| u16::from_be_bytes(*octets));
-                ProgramRef {
-                    number,
-                    inner: Type(inner),
-                    ttl: set.ttl(),
-                }
+                let inner = rdata.first_chunk().map_or(0, |octets| u16::from_be_bytes(*octets));
+                ProgramRef { number, inner: Type(inner), ttl: set.ttl() }
             })
         })
     }
@@ -365,19 +339,10 @@ impl<'z> RrSet<'z> {
         } else {
             &[]
         };
-        known
-            .iter()
-            .zip(self.rdatas())
-            .filter_map(move |(&id, rdata)| {
-                let name = target(self.data.rtype, rdata).filter(|_| id != NONE)?;
-                Some((
-                    name,
-                    Node {
-                        zone: self.zone,
-                        id,
-                    },
-                ))
-            })
+        known.iter().zip(self.rdatas()).filter_map(move |(&id, rdata)| {
+            let name = target(self.data.rtype, rdata).filter(|_| id != NONE)?;
+            Some((name, Node { zone: self.zone, id }))
+        })
     }
 }
 

@@ -19,16 +19,7 @@ pub(crate) struct Table {
 
 impl Default for Table {
     fn default() -> Self {
-        Self {
-            slots: vec![
-                Slot {
-                    tag: 0,
-                    node: EMPTY
-                };
-                8
-            ],
-            used: 0,
-        }
+        Self { slots: vec![Slot { tag: 0, node: EMPTY }; 8], used: 0 }
     }
 }
 
@@ -66,10 +57,7 @@ impl Table {
         if (self.used + 1) * 3 > self.slots.len() * 2 {
             self.resize(self.slots.len() * 2);
         }
-        self.place(Slot {
-            tag: Self::tag(hash),
-            node,
-        });
+        self.place(Slot { tag: Self::tag(hash), node });
         self.used += 1;
     }
 
@@ -82,13 +70,7 @@ impl Table {
     }
 
     fn resize(&mut self, slots: usize) {
-        let empty = vec![
-            Slot {
-                tag: 0,
-                node: EMPTY
-            };
-            slots
-        ];
+        let empty = vec![Slot { tag: 0, node: EMPTY }; slots];
         for slot in std::mem::replace(&mut self.slots, empty) {
             if slot.node != EMPTY {
                 self.place(slot);

@@ -11,12 +11,8 @@ use right::RIGHT;
 fn parse(rtype: &str, text: &str) -> Result<String, (usize, &'static str)> {
     let origin: NameBuf = "example.".parse().unwrap();
     let mut out = vec![0xee];
-    let done = rdata::parse(
-        rtype.parse().unwrap(),
-        text.as_bytes(),
-        Some(origin.as_name()),
-        &mut out,
-    );
+    let done =
+        rdata::parse(rtype.parse().unwrap(), text.as_bytes(), Some(origin.as_name()), &mut out);
     match done {
         Ok(()) => Ok(HEXLOWER.encode(&out[1..])),
         Err(fault) => {
@@ -29,11 +25,7 @@ fn parse(rtype: &str, text: &str) -> Result<String, (usize, &'static str)> {
 #[test]
 fn text_means_its_octets() {
     for (rtype, text, octets) in RIGHT {
-        assert_eq!(
-            parse(rtype, text),
-            Ok((*octets).to_owned()),
-            "{rtype} {text}"
-        );
+        assert_eq!(parse(rtype, text), Ok((*octets).to_owned()), "{rtype} {text}");
     }
 }
 
@@ -41,11 +33,7 @@ fn text_means_its_octets() {
 fn what_text_means_is_right_in_the_generic_form_as_well() {
     for (rtype, text, octets) in RIGHT {
         let generic = format!("\\# {} {octets}", octets.len() / 2);
-        assert_eq!(
-            parse(rtype, &generic),
-            Ok((*octets).to_owned()),
-            "{rtype} {text}"
-        );
+        assert_eq!(parse(rtype, &generic), Ok((*octets).to_owned()), "{rtype} {text}");
     }
 }
 
@@ -83,10 +71,7 @@ fn octets_that_end_early_are_not_right() {
             }
         }
         let known = !matches!(*name, "TYPE65280" | "NULL") && !whole.is_empty();
-        assert!(
-            !known || last_wrong.is_some() || *name == "WKS",
-            "{name} {text}"
-        );
+        assert!(!known || last_wrong.is_some() || *name == "WKS", "{name} {text}");
         let mut longer = whole.clone();
         longer.extend_from_slice(&[0xc0, 0, 0]);
         let tail = open(name)
@@ -113,10 +98,7 @@ fn octets_that_end_early_are_not_right() {
                     | "TYPE65280"
                     | "NULL"
             );
-        assert!(
-            tail || rdata::validate(rtype, &longer).is_err(),
-            "{name} {text}"
-        );
+        assert!(tail || rdata::validate(rtype, &longer).is_err(), "{name} {text}");
     }
 }
 
@@ -182,16 +164,8 @@ fn text_that_is_no_data_is_refused() {
         ("LOC", "1 N 1 W -100001m", (8, "bad-location")),
         ("WKS", "192.0.2.1 tcp gopherd", (14, "unknown-mnemonic")),
         ("NSAP", "47.0005", (0, "bad-identifier")),
-        (
-            "RRSIG",
-            "A 5 3 1 20031322173103 1 1 . AA==",
-            (8, "bad-time"),
-        ),
-        (
-            "SVCB",
-            "1 foo. key123=abc key123=def",
-            (18, "svcb-key-twice"),
-        ),
+        ("RRSIG", "A 5 3 1 20031322173103 1 1 . AA==", (8, "bad-time")),
+        ("SVCB", "1 foo. key123=abc key123=def", (18, "svcb-key-twice")),
         ("SVCB", "1 foo. mandatory", (7, "svcb-value")),
         ("SVCB", "1 foo. alpn", (7, "svcb-value")),
         ("SVCB", "1 foo. port", (7, "svcb-value")),
@@ -201,11 +175,7 @@ fn text_that_is_no_data_is_refused() {
         ("SVCB", "1 foo. no-default-alpn=abc", (7, "svcb-value")),
         ("SVCB", "1 foo. mandatory=key123", (7, "svcb-mandatory")),
         ("SVCB", "1 foo. mandatory=mandatory", (7, "svcb-mandatory")),
-        (
-            "SVCB",
-            "1 foo. mandatory=key123,key123 key123=abc",
-            (7, "svcb-mandatory"),
-        ),
+        ("SVCB", "1 foo. mandatory=key123,key123 key123=abc", (7, "svcb-mandatory")),
         ("SVCB", "1 foo. alpn=h2,,h3", (12, "svcb-value")),
         ("SVCB", "1 foo. bogus=1", (7, "svcb-key")),
         ("SVCB", "1 foo. key65535=1", (7, "svcb-key")),
@@ -214,28 +184,12 @@ fn text_that_is_no_data_is_refused() {
         ("DOA", "1 2 3 \"\" AA==", (0, "no-text-form")),
         ("TXT", r"\# 3 0261", (3, "generic-length")),
         ("TXT", r"\# 2 0261", (0, "short-data")),
-        (
-            "SVCB",
-            r"\# 12 0001 00 0003 0002 0035 0003 00",
-            (0, "svcb-params"),
-        ),
-        (
-            "SVCB",
-            r"\# 13 0001 00 0003 0002 0035 0004 0000",
-            (0, "svcb-value"),
-        ),
-        (
-            "SVCB",
-            r"\# 15 0001 00 0003 0002 0035 0003 0002 0035",
-            (0, "svcb-params"),
-        ),
+        ("SVCB", r"\# 12 0001 00 0003 0002 0035 0003 00", (0, "svcb-params")),
+        ("SVCB", r"\# 13 0001 00 0003 0002 0035 0004 0000", (0, "svcb-value")),
+        ("SVCB", r"\# 15 0001 00 0003 0002 0035 0003 0002 0035", (0, "svcb-params")),
         ("NSEC", r"\# 4 00 0001 00", (0, "bad-type-bitmap")),
         ("NSEC", r"\# 7 00 0101 40 0001 40", (0, "bad-type-bitmap")),
-        (
-            "LOC",
-            r"\# 16 00aa1613 80000000 80000000 00989680",
-            (0, "bad-location"),
-        ),
+        ("LOC", r"\# 16 00aa1613 80000000 80000000 00989680", (0, "bad-location")),
     ] {
         assert_eq!(parse(rtype, text), Err(fault), "{rtype} {text}");
     }
@@ -250,12 +204,7 @@ fn names_are_absolute_where_the_root_is_the_origin() {
         rdata::parse(Type::CNAME, text.as_bytes(), Some(root.as_name()), &mut out).unwrap();
         assert_eq!(out, b"\x01a\x01b\x00");
     }
-    assert_eq!(
-        rdata::parse(Type::CNAME, b"a.b", None, &mut out)
-            .unwrap_err()
-            .rule,
-        "no-origin"
-    );
+    assert_eq!(rdata::parse(Type::CNAME, b"a.b", None, &mut out).unwrap_err().rule, "no-origin");
 }
 
 #[test]

@@ -46,10 +46,7 @@ fn a_faulty_record_is_placed_and_left_out() {
         ("$INCLUDE x", &["2:10 include-refused"]),
         (&format!("{label} A 192.0.2.1"), &["2:1 label-too-long"]),
         (&format!("a NS {label}"), &["2:6 label-too-long"]),
-        (
-            &format!("a NS {}b", "abcdefg.".repeat(31)),
-            &["2:6 name-too-long"],
-        ),
+        (&format!("a NS {}b", "abcdefg.".repeat(31)), &["2:6 name-too-long"]),
         ("a..b A 192.0.2.1", &["2:1 empty-label"]),
         (r"a\256 A 192.0.2.1", &["2:1 bad-name"]),
         (r"a TXT ab\25", &["2:9 bad-escape"]),
@@ -80,11 +77,7 @@ fn what_is_not_closed_costs_its_line_only() {
     check("a TXT \"x", &["2:7 unclosed-string"]);
     check(
         "a BOGUS (\nb A ( 192.0.2.2",
-        &[
-            "2:3 unknown-type",
-            "2:9 unclosed-parenthesis",
-            "3:5 unclosed-parenthesis",
-        ],
+        &["2:3 unknown-type", "2:9 unclosed-parenthesis", "3:5 unclosed-parenthesis"],
     );
 }
 
@@ -105,26 +98,13 @@ fn records_do_not_inherit_a_faulty_owner() {
 
 #[test]
 fn every_error_says_what_to_write() {
-    for text in [
-        "a A 1.2.3",
-        "a BOGUS x",
-        "a MX x y",
-        "a CH A x",
-        "$BOGUS",
-        "a TXT \"",
-        "a NS \"b\"",
-    ] {
+    for text in
+        ["a A 1.2.3", "a BOGUS x", "a MX x y", "a CH A x", "$BOGUS", "a TXT \"", "a NS \"b\""]
+    {
         let seen = read(format!("$TTL 60\n{text}\n"));
-        assert!(
-            seen.faults.iter().all(|fault| fault.help.is_some()),
-            "{:?}",
-            seen.faults
-        );
+        assert!(seen.faults.iter().all(|fault| fault.help.is_some()), "{:?}", seen.faults);
         let shown = &seen.faults[0].message;
-        assert!(
-            shown.starts_with(|c: char| c.is_lowercase() || c == '`'),
-            "{shown}"
-        );
+        assert!(shown.starts_with(|c: char| c.is_lowercase() || c == '`'), "{shown}");
         assert!(!shown.ends_with('.'), "{shown}");
     }
 }

@@ -22,10 +22,7 @@ fn read(files: &[(&str, &str)]) -> (Seen, TempDir) {
 
 fn read_main(folder: &Path) -> Seen {
     let zones = folder.join("zones");
-    let options = ReadOptions {
-        root: Some(zones.clone()),
-        ..options()
-    };
+    let options = ReadOptions { root: Some(zones.clone()), ..options() };
     read_path(&zones.join("main.zone"), &options).0
 }
 
@@ -55,31 +52,16 @@ fn origin_and_owner_are_restored_and_ttl_is_not() {
             "b.example. 2 NS 0163076578616d706c6500",
         ]
     );
-    let places: Vec<(u32, u32)> = seen
-        .places
-        .iter()
-        .map(|place| (place.file.0, place.line))
-        .collect();
-    assert_eq!(
-        places,
-        [(0, 2), (1, 1), (1, 2), (2, 1), (1, 6), (0, 4), (0, 5)]
-    );
+    let places: Vec<(u32, u32)> =
+        seen.places.iter().map(|place| (place.file.0, place.line)).collect();
+    assert_eq!(places, [(0, 2), (1, 1), (1, 2), (2, 1), (1, 6), (0, 4), (0, 5)]);
 }
 
 #[test]
 fn nothing_outside_of_the_root_is_read() {
-    for path in [
-        "../secret",
-        "/etc/passwd",
-        "sub/../../secret",
-        "../absent",
-        "/absent",
-    ] {
+    for path in ["../secret", "/etc/passwd", "sub/../../secret", "../absent", "/absent"] {
         let (seen, _folder) = read(&[
-            (
-                "zones/main.zone",
-                &format!("$TTL 1\n$INCLUDE {path}\na A 192.0.2.1\n"),
-            ),
+            ("zones/main.zone", &format!("$TTL 1\n$INCLUDE {path}\na A 192.0.2.1\n")),
             ("zones/sub/empty", ""),
             ("secret", "b A 192.0.2.2\n"),
         ]);
@@ -92,10 +74,7 @@ fn nothing_outside_of_the_root_is_read() {
 #[test]
 fn symbolic_links_lead_out_as_little() {
     let (_, folder) = read(&[
-        (
-            "zones/main.zone",
-            "$TTL 1\n$INCLUDE link\n$INCLUDE folder/secret\n$INCLUDE within\n",
-        ),
+        ("zones/main.zone", "$TTL 1\n$INCLUDE link\n$INCLUDE folder/secret\n$INCLUDE within\n"),
         ("zones/other", "a A 192.0.2.1\n"),
         ("secret", "b A 192.0.2.2\n"),
     ]);
@@ -104,10 +83,7 @@ fn symbolic_links_lead_out_as_little() {
     std::os::unix::fs::symlink(folder.path(), zones.join("folder")).unwrap();
     std::os::unix::fs::symlink("other", zones.join("within")).unwrap();
     let seen = read_main(folder.path());
-    assert_eq!(
-        seen.errors(),
-        ["2:10 include-refused", "3:10 include-refused"]
-    );
+    assert_eq!(seen.errors(), ["2:10 include-refused", "3:10 include-refused"]);
     assert_eq!(seen.records, ["a.example. 1 A c0000201"]);
 }
 
@@ -122,12 +98,7 @@ fn what_cannot_be_read_is_a_fault_at_its_place() {
     ]);
     assert_eq!(
         seen.errors(),
-        [
-            "2:10 unreadable-file",
-            "3:10 unreadable-file",
-            "4:9 missing-field",
-            "5:14 extra-data",
-        ]
+        ["2:10 unreadable-file", "3:10 unreadable-file", "4:9 missing-field", "5:14 extra-data",]
     );
     assert_eq!(seen.records.len(), 1);
     let (seen, _) = read_path(Path::new("no/such.zone"), &options());
@@ -136,10 +107,8 @@ fn what_cannot_be_read_is_a_fault_at_its_place() {
 
 #[test]
 fn faults_in_an_included_file_are_placed_there() {
-    let (seen, _folder) = read(&[
-        ("zones/main.zone", "$TTL 1\n$INCLUDE inner\n"),
-        ("zones/inner", "\na A 1.2.3\n"),
-    ]);
+    let (seen, _folder) =
+        read(&[("zones/main.zone", "$TTL 1\n$INCLUDE inner\n"), ("zones/inner", "\na A 1.2.3\n")]);
     assert_eq!(seen.errors(), ["2:5 bad-address"]);
     assert_eq!(seen.faults[0].place.file.0, 1);
 }
@@ -147,36 +116,21 @@ fn faults_in_an_included_file_are_placed_there() {
 #[test]
 fn including_comes_to_an_end() {
     let (seen, _folder) = read(&[
-        (
-            "zones/main.zone",
-            "$TTL 1\n$INCLUDE ./inner\na A 192.0.2.1\n",
-        ),
-        (
-            "zones/inner",
-            "$INCLUDE main.zone\n$INCLUDE inner\nb A 192.0.2.1\n",
-        ),
+        ("zones/main.zone", "$TTL 1\n$INCLUDE ./inner\na A 192.0.2.1\n"),
+        ("zones/inner", "$INCLUDE main.zone\n$INCLUDE inner\nb A 192.0.2.1\n"),
     ]);
     assert_eq!(seen.errors(), ["1:10 include-cycle", "2:10 include-cycle"]);
     assert_eq!(seen.records.len(), 2);
 
     // A chain that is too long, and a tree that is too wide.
-    let chain: Vec<(String, String)> = (0..20)
-        .map(|i| (format!("zones/{i}"), format!("$INCLUDE {}\n", i + 1)))
-        .collect();
-    let mut files: Vec<(&str, &str)> = chain
-        .iter()
-        .map(|(a, b)| (a.as_str(), b.as_str()))
-        .collect();
+    let chain: Vec<(String, String)> =
+        (0..20).map(|i| (format!("zones/{i}"), format!("$INCLUDE {}\n", i + 1))).collect();
+    let mut files: Vec<(&str, &str)> =
+        chain.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
     files.push(("zones/main.zone", "$INCLUDE 0\n"));
     assert_eq!(read(&files).0.errors(), ["1:10 include-depth"]);
-    let tree: Vec<(String, String)> = (0..8)
-        .map(|i| {
-            (
-                format!("zones/{i}"),
-                format!("$INCLUDE {}\n", i + 1).repeat(8),
-            )
-        })
-        .collect();
+    let tree: Vec<(String, String)> =
+        (0..8).map(|i| (format!("zones/{i}"), format!("$INCLUDE {}\n", i + 1).repeat(8))).collect();
     let mut files: Vec<(&str, &str)> = tree.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
     files.push(("zones/main.zone", "$INCLUDE 0\n"));
     files.push(("zones/8", ""));

@@ -9,20 +9,11 @@ use crate::support::{options, read, read_with};
 fn check(chunks: &str, plain: &str, spaced: &str) {
     let text = format!("$TTL 60\na LUA A {chunks}\nb A 192.0.2.1\n");
     for (insert_whitespace, expected) in [(false, plain), (true, spaced)] {
-        let seen = read_with(
-            &text,
-            &ReadOptions {
-                insert_whitespace,
-                ..options()
-            },
-        );
+        let seen = read_with(&text, &ReadOptions { insert_whitespace, ..options() });
         assert_eq!(seen.faults, [], "{chunks}");
         assert_eq!(seen.records.len(), 2, "{chunks}");
         assert_eq!(seen.programs[0].inner, Type::A);
-        assert_eq!(
-            seen.programs[0].text, expected,
-            "{chunks}, spaces {insert_whitespace}"
-        );
+        assert_eq!(seen.programs[0].text, expected, "{chunks}, spaces {insert_whitespace}");
     }
 }
 
@@ -42,11 +33,7 @@ fn chunks_are_joined() {
 
 #[test]
 fn escapes_stay_as_they_are_written() {
-    check(
-        r#""'\\n \065 \; \n'""#,
-        r"'\\n \065 \; \n'",
-        r"'\\n \065 \; \n' ",
-    );
+    check(r#""'\\n \065 \; \n'""#, r"'\\n \065 \; \n'", r"'\\n \065 \; \n' ");
     // A quote is never part of a program.
     check(r#""a\"b""#, r"a\b", r"a\ b ");
     let seen = read(r#"a 1 LUA TXT "\065\"\\é""#);
@@ -61,10 +48,7 @@ fn programs_may_run_over_lines_and_past_255_octets() {
     assert_eq!(seen.faults, []);
     assert_eq!(seen.records.len(), 2);
     let program = &seen.programs[0];
-    assert_eq!(
-        program.text,
-        "\n  ifurlup('https://a.example/;x', {\n    {'192.0.2.1'}\n  })\n"
-    );
+    assert_eq!(program.text, "\n  ifurlup('https://a.example/;x', {\n    {'192.0.2.1'}\n  })\n");
     let place = program.place(program.text.find("'192").unwrap());
     assert_eq!((place.line, place.column), (4, 6));
 
@@ -75,12 +59,7 @@ fn programs_may_run_over_lines_and_past_255_octets() {
     let hex = |n: usize| "78".repeat(n);
     assert_eq!(
         seen.records,
-        [format!(
-            "a.example. 1 LUA 0001ff{}ff{}5a{}",
-            hex(255),
-            hex(255),
-            hex(90)
-        )]
+        [format!("a.example. 1 LUA 0001ff{}ff{}5a{}", hex(255), hex(255), hex(90))]
     );
 }
 
@@ -89,13 +68,9 @@ fn every_octet_of_a_program_has_its_place() {
     let text = "$TTL 60\na LUA A (\"one\" ; c\n   \"two\"\n\t\"th\\\"ree\"  four )\n";
     let program = &read(text).programs[0];
     assert_eq!(program.text, "onetwoth\\reefour");
-    for (piece, line, column) in [
-        ("one", 2, 11),
-        ("two", 3, 5),
-        ("th\\", 4, 3),
-        ("ree", 4, 7),
-        ("four", 4, 13),
-    ] {
+    for (piece, line, column) in
+        [("one", 2, 11), ("two", 3, 5), ("th\\", 4, 3), ("ree", 4, 7), ("four", 4, 13)]
+    {
         let place = program.place(program.text.find(piece).unwrap());
         assert_eq!((place.line, place.column), (line, column), "{piece}");
     }
@@ -110,11 +85,7 @@ fn the_shapes_that_platforms_write_are_read() {
         ";if country('DE') then return '192.0.2.1' else return '192.0.2.2' end",
     ] {
         check(&format!("\"{program}\""), program, &format!("{program} "));
-        check(
-            &format!("  \"{program}\" ; comment"),
-            program,
-            &format!("{program} "),
-        );
+        check(&format!("  \"{program}\" ; comment"), program, &format!("{program} "));
     }
     // Lua's own double quotes end the string: what is left is no code, and no fault here.
     let seen = read(r#"a 30 IN LUA A "ifurlup("https://x/", {{"192.0.2.1"}})""#);
@@ -125,10 +96,7 @@ fn the_shapes_that_platforms_write_are_read() {
 fn the_generic_form_holds_a_program_as_well() {
     let seen = read("a 1 LUA \\# 6 0001 02 7822 00\n");
     assert_eq!(seen.faults, []);
-    assert_eq!(
-        (seen.programs[0].inner, seen.programs[0].text.as_str()),
-        (Type::A, "x\"")
-    );
+    assert_eq!((seen.programs[0].inner, seen.programs[0].text.as_str()), (Type::A, "x\""));
     assert_eq!(seen.records, ["a.example. 1 LUA 000102782200"]);
     assert_eq!(read("a 1 TYPE65402 A \"x\"\n").programs[0].text, "x");
 }

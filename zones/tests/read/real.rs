@@ -14,16 +14,11 @@ use crate::support::read_path;
 
 /// The folder of real zones, if it is there.
 fn zones(name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../shared/data/zones")
-        .join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/zones").join(name);
     if path.is_dir() {
         return Some(path);
     }
-    eprintln!(
-        "SKIPPED: {} is not here, so nothing was read",
-        path.display()
-    );
+    eprintln!("SKIPPED: {} is not here, so nothing was read", path.display());
     None
 }
 
@@ -46,21 +41,14 @@ fn a_production_set_with_programs_is_read_without_a_fault() {
                 ..ReadOptions::new(origin.parse::<NameBuf>().unwrap())
             };
             let (seen, files) = read_path(&folder.join(&file), &options);
-            let shown: Vec<String> = seen
-                .faults
-                .iter()
-                .map(|fault| fault.display(&files).to_string())
-                .collect();
+            let shown: Vec<String> =
+                seen.faults.iter().map(|fault| fault.display(&files).to_string()).collect();
             // Its DKIM keys are longer than a character-string.
-            assert!(
-                seen.faults.iter().all(|fault| fault.rule == "string-cut"),
-                "{shown:#?}"
-            );
+            assert!(seen.faults.iter().all(|fault| fault.rule == "string-cut"), "{shown:#?}");
             assert!(!seen.records.is_empty(), "{file}");
             for program in &seen.programs {
-                let lines: Vec<u32> = (0..program.text.len())
-                    .map(|at| program.place(at).line)
-                    .collect();
+                let lines: Vec<u32> =
+                    (0..program.text.len()).map(|at| program.place(at).line).collect();
                 assert!(lines.is_sorted(), "{file}");
             }
             count += 1;
@@ -75,10 +63,7 @@ fn a_production_set_with_programs_is_read_without_a_fault() {
 #[test]
 fn the_root_zone_is_read_without_a_fault() {
     let Some(folder) = zones("root") else { return };
-    let (seen, _) = read_path(
-        &folder.join("root.zone"),
-        &ReadOptions::new(NameBuf::root()),
-    );
+    let (seen, _) = read_path(&folder.join("root.zone"), &ReadOptions::new(NameBuf::root()));
     assert_eq!(seen.faults, []);
     let mut counts = HashMap::new();
     for record in &seen.records {
@@ -86,13 +71,8 @@ fn the_root_zone_is_read_without_a_fault() {
     }
     let text = fs::read_to_string(folder.join("root.zone")).unwrap();
     for (rtype, count) in &counts {
-        let lines = text
-            .lines()
-            .filter(|line| line.split_whitespace().nth(3) == Some(rtype));
+        let lines = text.lines().filter(|line| line.split_whitespace().nth(3) == Some(rtype));
         assert_eq!(lines.count(), *count, "{rtype}");
     }
-    assert_eq!(
-        (counts["SOA"], counts["NS"], counts["DS"]),
-        (1, 7_581, 1_480)
-    );
+    assert_eq!((counts["SOA"], counts["NS"], counts["DS"]), (1, 7_581, 1_480));
 }

@@ -20,17 +20,8 @@ pub(crate) struct Seen {
 
 impl Sink for Seen {
     fn entry(&mut self, entry: &Entry<'_>) {
-        let Entry {
-            owner,
-            ttl,
-            rtype,
-            rdata,
-            place,
-            program,
-            ..
-        } = entry;
-        self.records
-            .push(format!("{owner} {ttl} {rtype} {}", HEXLOWER.encode(rdata)));
+        let Entry { owner, ttl, rtype, rdata, place, program, .. } = entry;
+        self.records.push(format!("{owner} {ttl} {rtype} {}", HEXLOWER.encode(rdata)));
         self.places.push(*place);
         self.programs.extend(program.cloned());
     }
@@ -43,19 +34,13 @@ impl Sink for Seen {
 impl Seen {
     /// `line:column rule`, errors only.
     pub(crate) fn errors(&self) -> Vec<String> {
-        let errors = self
-            .faults
-            .iter()
-            .filter(|fault| fault.level == Level::Error);
+        let errors = self.faults.iter().filter(|fault| fault.level == Level::Error);
         errors.map(short).collect()
     }
 
     /// `line:column rule`, warnings only.
     pub(crate) fn warnings(&self) -> Vec<String> {
-        let warnings = self
-            .faults
-            .iter()
-            .filter(|fault| fault.level == Level::Warning);
+        let warnings = self.faults.iter().filter(|fault| fault.level == Level::Warning);
         warnings.map(short).collect()
     }
 }
@@ -76,13 +61,7 @@ pub(crate) fn read(text: impl AsRef<[u8]>) -> Seen {
 pub(crate) fn read_with(text: impl AsRef<[u8]>, options: &ReadOptions) -> Seen {
     let mut seen = Seen::default();
     let path = Path::new("example.zone");
-    read_text(
-        text.as_ref(),
-        path,
-        options,
-        &mut Files::default(),
-        &mut seen,
-    );
+    read_text(text.as_ref(), path, options, &mut Files::default(), &mut seen);
     seen
 }
 

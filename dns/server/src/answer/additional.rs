@@ -28,7 +28,9 @@ impl<'a> Turn<'a> {
                 continue;
             }
             for rtype in [Type::A, Type::AAAA] {
-                let Some(addresses) = node.set(rtype) else { continue };
+                let Some(addresses) = node.set(rtype) else {
+                    continue;
+                };
                 let owner = Owner::Name(host);
                 if !self.write(Section::Additional, owner, addresses, addresses.ttl())
                     && required(host)

@@ -127,9 +127,13 @@ impl<'a> Turn<'a> {
 
     /// Rewrites a name below a DNAME, which goes along with the CNAME made of it.
     fn substitute(&mut self, node: Node<'a>, asked: Asked<'_>) -> Step {
-        let Some(set) = node.set(Type::DNAME) else { return Step::Done(Rcode::SERVFAIL) };
+        let Some(set) = node.set(Type::DNAME) else {
+            return Step::Done(Rcode::SERVFAIL);
+        };
         let target = set.rdatas().next().and_then(|rdata| Name::from_wire(rdata).ok());
-        let Some(target) = target else { return Step::Done(Rcode::SERVFAIL) };
+        let Some(target) = target else {
+            return Step::Done(Rcode::SERVFAIL);
+        };
         if !self.write(Section::Answer, Owner::Name(node.owner()), set, set.ttl()) {
             self.reply.truncated();
             return Step::Done(Rcode::NOERROR);
@@ -141,12 +145,8 @@ impl<'a> Turn<'a> {
         };
         // RFC 6672 section 3.1: the CNAME has the TTL of the DNAME.
         let alias = (Type::CNAME, set.ttl());
-        let written = self.reply.record(
-            Section::Answer,
-            self.owner(asked),
-            alias,
-            made.as_name().as_wire(),
-        );
+        let written =
+            self.reply.record(Section::Answer, self.owner(asked), alias, made.as_name().as_wire());
         if written.is_err() {
             self.reply.truncated();
             return Step::Done(Rcode::NOERROR);

@@ -34,12 +34,16 @@ pub fn answer(
     limit: usize,
     out: &mut [u8],
 ) -> Verdict {
-    let Some(query) = Query::parse(message) else { return Verdict::Drop };
+    let Some(query) = Query::parse(message) else {
+        return Verdict::Drop;
+    };
     let limit = match peer.protocol {
         Protocol::Tcp => limit,
         Protocol::Udp => limit.min(usize::from(udp_size(&query))),
     };
-    let Some(mut reply) = Reply::new(&query, limit, out) else { return Verdict::Drop };
+    let Some(mut reply) = Reply::new(&query, limit, out) else {
+        return Verdict::Drop;
+    };
     if !worker.policy.client_subnet {
         reply.ignore_client_subnet();
     }
@@ -117,9 +121,8 @@ fn client(query: &Query<'_>, peer: &Peer, believe_subnet: bool) -> Client {
     Client {
         peer: peer.remote,
         local: Some(peer.local),
-        ecs: subnet.and_then(|subnet| {
-            Some(Network { addr: subnet.address?, prefix: subnet.source })
-        }),
+        ecs: subnet
+            .and_then(|subnet| Some(Network { addr: subnet.address?, prefix: subnet.source })),
         tcp: peer.protocol == Protocol::Tcp,
         dnssec_ok: query.edns.is_some_and(|edns| edns.dnssec_ok),
         edns_size: query.edns.map(|edns| edns.udp_size),

@@ -90,12 +90,7 @@ impl<'a> Turn<'a> {
     ///
     /// As in PowerDNS, a program that makes CNAMEs speaks for every type and hides the rest; those
     /// that make records of the type in question add to the static ones.
-    fn computed(
-        &mut self,
-        hosted: &'a Hosted<Programs>,
-        node: Node<'a>,
-        asked: Asked<'_>,
-    ) -> Said {
+    fn computed(&mut self, hosted: &'a Hosted<Programs>, node: Node<'a>, asked: Asked<'_>) -> Said {
         let qtype = self.question.qtype;
         if !matches!(qtype, Type::CNAME | Type::ANY) {
             match self.run_alias(hosted, node, asked) {

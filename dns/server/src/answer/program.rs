@@ -35,8 +35,12 @@ impl<'a> Turn<'a> {
                 failed = Some(failure);
                 continue;
             }
-            let Some(rdata) = self.answers.rdatas().next() else { continue };
-            let Ok(target) = Name::from_wire(rdata) else { continue };
+            let Some(rdata) = self.answers.rdatas().next() else {
+                continue;
+            };
+            let Ok(target) = Name::from_wire(rdata) else {
+                continue;
+            };
             let target = target.to_buf();
             let written = self.reply.record(
                 Section::Answer,

@@ -95,10 +95,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
     }
     let _ = out.flush();
     if tally.files == 0 {
-        return fail(format_args!(
-            "{}: no zone files (*.zone) there",
-            args.paths[0].display()
-        ));
+        return fail(format_args!("{}: no zone files (*.zone) there", args.paths[0].display()));
     }
     if args.format == Format::Text {
         let _ = writeln!(io::stderr(), "{}", tally.summary());
@@ -112,10 +109,7 @@ fn load(path: &Path, dialect: Option<Dialect>) -> Result<Vec<FileReport>, String
     if path.extension() == Some(OsStr::new("toml")) {
         config = Config::load(path).map_err(|fault| fault.to_string())?;
         zones = config.zones.path.clone().ok_or_else(|| {
-            format!(
-                "{}: no zones are configured; set `zones.path`",
-                path.display()
-            )
+            format!("{}: no zones are configured; set `zones.path`", path.display())
         })?;
     }
     if let Some(dialect) = dialect {
@@ -126,9 +120,7 @@ fn load(path: &Path, dialect: Option<Dialect>) -> Result<Vec<FileReport>, String
     let mut compile = Compile::new(lua_settings(&config, &geo), health);
     let mut loader = Loader::new(zones.clone(), config.lua.insert_whitespace);
     let loaded = loader.load(&mut compile);
-    Ok(loaded
-        .map_err(|error| format!("{}: {error}", zones.display()))?
-        .reports)
+    Ok(loaded.map_err(|error| format!("{}: {error}", zones.display()))?.reports)
 }
 
 fn print(out: &mut impl Write, report: &FileReport, format: Format) -> io::Result<()> {
@@ -162,13 +154,7 @@ impl<'a> Line<'a> {
 
 impl Tally {
     fn add(&mut self, report: &FileReport) {
-        let of = |level| {
-            report
-                .faults
-                .iter()
-                .filter(|fault| fault.level == level)
-                .count()
-        };
+        let of = |level| report.faults.iter().filter(|fault| fault.level == level).count();
         self.files += 1;
         self.records += u64::from(report.records);
         self.errors += of(Level::Error);
@@ -176,27 +162,15 @@ impl Tally {
     }
 
     fn summary(self) -> String {
-        let Self {
-            files,
-            records,
-            errors,
-            warnings,
-        } = self;
+        let Self { files, records, errors, warnings } = self;
         let many = |count: usize, what: &str| {
             format!("{count} {what}{}", if count == 1 { "" } else { "s" })
         };
         let (zones, errors) = (many(files, "zone"), many(errors, "error"));
-        format!(
-            "{zones}, {records} records: {errors}, {}",
-            many(warnings, "warning")
-        )
+        format!("{zones}, {records} records: {errors}, {}", many(warnings, "warning"))
     }
 
     fn status(self) -> ExitCode {
-        if self.errors > 0 {
-            ExitCode::FAILURE
-        } else {
-            ExitCode::SUCCESS
-        }
+        if self.errors > 0 { ExitCode::FAILURE } else { ExitCode::SUCCESS }
     }
 }

@@ -43,13 +43,7 @@ struct LogArgs {
     #[arg(long, value_name = "LEVEL", global = true, value_parser = Filter::parse)]
     log: Option<Filter>,
     /// The form of log lines
-    #[arg(
-        long,
-        value_enum,
-        value_name = "FORMAT",
-        global = true,
-        default_value_t
-    )]
+    #[arg(long, value_enum, value_name = "FORMAT", global = true, default_value_t)]
     log_format: Format,
 }
 
@@ -65,15 +59,9 @@ enum Verb {
 pub fn main() -> ExitCode {
     // clap prints its own errors and ends with status 2 as we do.
     let CommandLine { log, verb } = CommandLine::parse();
-    let by_default = if matches!(verb, Verb::Demo(_)) {
-        Filter::quiet()
-    } else {
-        Filter::default()
-    };
-    let filter = match log
-        .log
-        .map_or_else(Filter::from_environment, |filter| Ok(Some(filter)))
-    {
+    let by_default =
+        if matches!(verb, Verb::Demo(_)) { Filter::quiet() } else { Filter::default() };
+    let filter = match log.log.map_or_else(Filter::from_environment, |filter| Ok(Some(filter))) {
         Ok(filter) => filter.unwrap_or(by_default),
         Err(why) => return fail(why),
     };

@@ -31,19 +31,14 @@ pub enum ConfigError {
 
 /// Keys that are part of the design and that nothing obeys yet: the key, one that is known beside
 /// it, and its full name.
-const NOT_YET: [(&str, &str, &str); 2] = [
-    ("state", "interval", "health.state"),
-    ("admin", "server", "admin"),
-];
+const NOT_YET: [(&str, &str, &str); 2] =
+    [("state", "interval", "health.state"), ("admin", "server", "admin")];
 
 /// Turns the parser's error into one line with position and remedy.
 pub(super) fn locate(fault: &toml::de::Error, text: &str, path: &Path) -> ConfigError {
     let at = fault.span().map_or(0, |span| span.start).min(text.len());
     let before = &text.as_bytes()[..at];
-    let line_start = before
-        .iter()
-        .rposition(|&octet| octet == b'\n')
-        .map_or(0, |at| at + 1);
+    let line_start = before.iter().rposition(|&octet| octet == b'\n').map_or(0, |at| at + 1);
     ConfigError::Wrong {
         path: path.to_owned(),
         line: before.iter().filter(|&&octet| octet == b'\n').count() + 1,
@@ -64,9 +59,8 @@ fn remedy(message: &str) -> String {
         };
         // What is known stands between backticks: every second piece.
         let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-        let planned = NOT_YET
-            .iter()
-            .find(|(key, beside, _)| *key == wrong && known.contains(beside));
+        let planned =
+            NOT_YET.iter().find(|(key, beside, _)| *key == wrong && known.contains(beside));
         if let Some((_, _, name)) = planned {
             return format!("`{name}` is not available yet; remove it");
         }

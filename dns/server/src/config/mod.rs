@@ -199,9 +199,7 @@ impl Default for TargetsConfig {
 
 impl Default for EdnsConfig {
     fn default() -> Self {
-        Self {
-            client_subnet: true,
-        }
+        Self { client_subnet: true }
     }
 }
 
@@ -218,10 +216,8 @@ impl Config {
     /// # Errors
     /// If it cannot be read, or holds what is not a configuration; with position and remedy.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable {
-            path: path.to_owned(),
-            source,
-        })?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
         Self::parse(&text, path)
     }
 

@@ -27,9 +27,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
         "h" => 3_600_000_000,
         _ => return Err(refused()),
     };
-    let total = number
-        .checked_mul(micros)
-        .ok_or_else(|| format!("{text:?} is too long"))?;
+    let total = number.checked_mul(micros).ok_or_else(|| format!("{text:?} is too long"))?;
     Ok(Duration::from_micros(total))
 }
 
@@ -108,14 +106,9 @@ impl<T> Visitor<'_> for Text<T> {
     }
 }
 
-const DURATION: Text<Duration> = Text {
-    parse: duration,
-    expected: "a string with a unit, as in \"5s\"",
-};
-const SIZE: Text<usize> = Text {
-    parse: size,
-    expected: "a string with a unit, as in \"64KiB\"",
-};
+const DURATION: Text<Duration> =
+    Text { parse: duration, expected: "a string with a unit, as in \"5s\"" };
+const SIZE: Text<usize> = Text { parse: size, expected: "a string with a unit, as in \"64KiB\"" };
 
 pub(super) fn positive_duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
     let parse = |text: &str| match duration(text)? {
@@ -138,25 +131,16 @@ struct Address(SocketAddr);
 impl<'de> Deserialize<'de> for Address {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let expected = "an address and port, as in \"127.0.0.1:5300\"";
-        from.deserialize_str(Text {
-            parse: address,
-            expected,
-        })
-        .map(Self)
+        from.deserialize_str(Text { parse: address, expected }).map(Self)
     }
 }
 
 pub(super) fn addresses<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<SocketAddr>, D::Error> {
     let addresses = Vec::<Address>::deserialize(from)?;
     if addresses.is_empty() {
-        return Err(D::Error::custom(
-            "no address to listen on; write [\"127.0.0.1:5300\"]",
-        ));
+        return Err(D::Error::custom("no address to listen on; write [\"127.0.0.1:5300\"]"));
     }
-    Ok(addresses
-        .into_iter()
-        .map(|Address(address)| address)
-        .collect())
+    Ok(addresses.into_iter().map(|Address(address)| address).collect())
 }
 
 struct Network(IpNet);
@@ -164,20 +148,13 @@ struct Network(IpNet);
 impl<'de> Deserialize<'de> for Network {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let expected = "a network, as in \"10.0.0.0/8\"";
-        from.deserialize_str(Text {
-            parse: network,
-            expected,
-        })
-        .map(Self)
+        from.deserialize_str(Text { parse: network, expected }).map(Self)
     }
 }
 
 pub(super) fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
     let networks = Vec::<Network>::deserialize(from)?;
-    Ok(networks
-        .into_iter()
-        .map(|Network(network)| network)
-        .collect())
+    Ok(networks.into_iter().map(|Network(network)| network).collect())
 }
 
 pub(super) fn threads<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {

@@ -18,10 +18,7 @@ pub(super) struct Panicked;
 
 impl<F: ServiceFactory> Guarded<F> {
     pub(super) fn new(factory: Arc<F>) -> Self {
-        let mut guarded = Self {
-            factory,
-            service: None,
-        };
+        let mut guarded = Self { factory, service: None };
         guarded.renew();
         guarded
     }
@@ -62,10 +59,7 @@ impl<F: ServiceFactory> Guarded<F> {
     }
 
     fn bury(&mut self, act: &str, cause: &(dyn Any + Send)) {
-        tracing::error!(
-            reason = reason(cause),
-            "panic while {act}; the service is made anew"
-        );
+        tracing::error!(reason = reason(cause), "panic while {act}; the service is made anew");
         // Dropping what panicked may panic again; it must not take the thread with it.
         let old = self.service.take();
         let _ = catch_unwind(AssertUnwindSafe(|| drop(old)));
@@ -76,10 +70,7 @@ impl<F: ServiceFactory> Guarded<F> {
         match catch_unwind(AssertUnwindSafe(|| self.factory.make())) {
             Ok(service) => self.service = Some(service),
             Err(cause) => {
-                tracing::error!(
-                    reason = reason(cause.as_ref()),
-                    "panic while making a service"
-                );
+                tracing::error!(reason = reason(cause.as_ref()), "panic while making a service");
             }
         }
     }
@@ -87,6 +78,5 @@ impl<F: ServiceFactory> Guarded<F> {
 
 fn reason(cause: &(dyn Any + Send)) -> &str {
     let text = cause.downcast_ref::<&str>().copied();
-    text.or_else(|| cause.downcast_ref::<String>().map(String::as_str))
-        .unwrap_or("unknown")
+    text.or_else(|| cause.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown")
 }

@@ -130,14 +130,8 @@ impl Bound {
         shared: &Arc<tcp::Shared>,
     ) -> io::Result<()> {
         for number in 0..self.tcp_threads {
-            let runtime = Builder::new_current_thread()
-                .enable_io()
-                .enable_time()
-                .build()?;
-            let sockets = self
-                .endpoints
-                .iter()
-                .map(|endpoint| endpoint.tcp.try_clone());
+            let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
+            let sockets = self.endpoints.iter().map(|endpoint| endpoint.tcp.try_clone());
             let sockets = registered(&runtime, sockets)?;
             let (factory, shared) = (Arc::clone(factory), Arc::clone(shared));
             listeners.spawn(format!("tcp-{number}"), move || {
@@ -145,16 +139,8 @@ impl Bound {
             })?;
         }
         let mut number = 0;
-        for Endpoint {
-            address,
-            udp,
-            tcp: _,
-        } in self.endpoints
-        {
-            let pins = Pins {
-                processors: &self.processors,
-                threads: udp.len(),
-            };
+        for Endpoint { address, udp, tcp: _ } in self.endpoints {
+            let pins = Pins { processors: &self.processors, threads: udp.len() };
             let site = udp::Site {
                 bound: address,
                 proxies: Arc::clone(&self.proxies),
@@ -181,9 +167,7 @@ fn registered(
     sockets: impl Iterator<Item = io::Result<std::net::TcpListener>>,
 ) -> io::Result<Vec<TcpListener>> {
     let _context = runtime.enter();
-    sockets
-        .map(|socket| TcpListener::from_std(socket?))
-        .collect()
+    sockets.map(|socket| TcpListener::from_std(socket?)).collect()
 }
 
 /// Which thread goes on which processor.
@@ -239,10 +223,7 @@ impl Listeners {
     }
 
     fn spawn(&mut self, name: String, body: impl FnOnce() + Send + 'static) -> io::Result<()> {
-        let thread = thread::Builder::new()
-            .name(name)
-            .stack_size(STACK)
-            .spawn(body)?;
+        let thread = thread::Builder::new().name(name).stack_size(STACK).spawn(body)?;
         self.threads.push(thread);
         Ok(())
     }

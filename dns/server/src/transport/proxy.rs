@@ -73,10 +73,7 @@ impl Header {
             PROXY => Self::client(family, rest)?,
             _ => return Err(Malformed),
         };
-        Ok(Some(Self {
-            octets: total,
-            client,
-        }))
+        Ok(Some(Self { octets: total, client }))
     }
 
     /// The upper half of `family` is the kind of address; the lower, the transport, is the
@@ -112,11 +109,7 @@ impl Header {
     /// The peer as the service shall see it.
     pub(super) fn apply(&self, peer: Peer) -> Peer {
         match self.client {
-            Some((remote, local)) => Peer {
-                remote,
-                local,
-                ..peer
-            },
+            Some((remote, local)) => Peer { remote, local, ..peer },
             None => peer,
         }
     }
@@ -143,11 +136,7 @@ mod tests {
         let parsed = Header::parse(&stream).unwrap().unwrap();
         assert_eq!(parsed.octets, octets.len());
         let outer: SocketAddr = "127.0.0.1:5".parse().unwrap();
-        let peer = Peer {
-            remote: outer,
-            local: outer,
-            protocol: Protocol::Udp,
-        };
+        let peer = Peer { remote: outer, local: outer, protocol: Protocol::Udp };
         let seen = parsed.apply(peer);
         let (remote, local) = client.unwrap_or(("127.0.0.1:5", "127.0.0.1:5"));
         assert_eq!(
@@ -155,48 +144,22 @@ mod tests {
             (remote.into(), local.into())
         );
         for cut in 0..octets.len() {
-            assert_eq!(
-                Header::parse(&octets[..cut]),
-                Ok(None),
-                "cut after {cut} octets"
-            );
+            assert_eq!(Header::parse(&octets[..cut]), Ok(None), "cut after {cut} octets");
         }
     }
 
     #[test]
     fn clients_are_believed() {
         let v4 = [192, 0, 2, 1, 198, 51, 100, 2, 0x12, 0x34, 0, 53];
-        check(
-            &header(PROXY, 0x12, &v4),
-            Some(("192.0.2.1:4660", "198.51.100.2:53")),
-        );
+        check(&header(PROXY, 0x12, &v4), Some(("192.0.2.1:4660", "198.51.100.2:53")));
         // Further fields are passed over.
         let fields = [&v4[..], &[4, 0, 2, 9, 9]].concat();
-        check(
-            &header(PROXY, 0x11, &fields),
-            Some(("192.0.2.1:4660", "198.51.100.2:53")),
-        );
+        check(&header(PROXY, 0x11, &fields), Some(("192.0.2.1:4660", "198.51.100.2:53")));
         let ip = |text: &str| text.parse::<Ipv6Addr>().unwrap().octets();
-        let v6 = [
-            &ip("2001:db8::1")[..],
-            &ip("2001:db8::2"),
-            &[0x12, 0x34, 0, 53],
-        ]
-        .concat();
-        check(
-            &header(PROXY, 0x22, &v6),
-            Some(("[2001:db8::1]:4660", "[2001:db8::2]:53")),
-        );
-        let mapped = [
-            &ip("::ffff:192.0.2.1")[..],
-            &ip("2001:db8::2"),
-            &[0, 1, 0, 53],
-        ]
-        .concat();
-        check(
-            &header(PROXY, 0x22, &mapped),
-            Some(("192.0.2.1:1", "[2001:db8::2]:53")),
-        );
+        let v6 = [&ip("2001:db8::1")[..], &ip("2001:db8::2"), &[0x12, 0x34, 0, 53]].concat();
+        check(&header(PROXY, 0x22, &v6), Some(("[2001:db8::1]:4660", "[2001:db8::2]:53")));
+        let mapped = [&ip("::ffff:192.0.2.1")[..], &ip("2001:db8::2"), &[0, 1, 0, 53]].concat();
+        check(&header(PROXY, 0x22, &mapped), Some(("192.0.2.1:1", "[2001:db8::2]:53")));
     }
 
     #[test]

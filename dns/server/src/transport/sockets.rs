@@ -83,26 +83,16 @@ pub(super) struct Endpoint {
 
 /// Binds one address for both protocols.
 pub(super) fn bind(address: SocketAddr, udp_threads: usize) -> Result<Endpoint, BindError> {
-    let mut attempts = if address.port() == 0 {
-        PORT_ATTEMPTS
-    } else {
-        1
-    };
+    let mut attempts = if address.port() == 0 { PORT_ATTEMPTS } else { 1 };
     loop {
         attempts -= 1;
         // TCP first: the kernel never shares a listening port between processes, while it
         // would share a UDP port with another server of the same user.
         let tcp = listen(address).map_err(|source| refused(address, "TCP", source))?;
-        let bound = tcp
-            .local_addr()
-            .map_err(|source| refused(address, "TCP", source))?;
+        let bound = tcp.local_addr().map_err(|source| refused(address, "TCP", source))?;
         match datagram_sockets(bound, udp_threads) {
             Ok(udp) => {
-                return Ok(Endpoint {
-                    address: bound,
-                    udp,
-                    tcp,
-                });
+                return Ok(Endpoint { address: bound, udp, tcp });
             }
             Err(source) if source.kind() == io::ErrorKind::AddrInUse && attempts > 0 => {}
             Err(source) => return Err(refused(bound, "UDP", source)),
@@ -114,11 +104,7 @@ fn refused(address: SocketAddr, protocol: &'static str, source: io::Error) -> Bi
     if source.kind() == io::ErrorKind::AddrInUse {
         BindError::InUse { address, protocol }
     } else {
-        BindError::Refused {
-            address,
-            protocol,
-            source,
-        }
+        BindError::Refused { address, protocol, source }
     }
 }
 

@@ -96,17 +96,11 @@ impl Batch {
         self.lengths = [0; BATCH];
         let mut vectors = [MaybeUninit::<libc::iovec>::uninit(); BATCH];
         let mut messages = [MaybeUninit::<libc::mmsghdr>::uninit(); BATCH];
-        let buffers = self
-            .queries
-            .iter_mut()
-            .zip(&mut self.remotes)
-            .zip(&mut self.controls);
+        let buffers = self.queries.iter_mut().zip(&mut self.remotes).zip(&mut self.controls);
         let slots = vectors.iter_mut().zip(&mut messages);
         for (((query, remote), control), (vector, slot)) in buffers.zip(slots) {
-            let vector = vector.write(libc::iovec {
-                iov_base: query.as_mut_ptr().cast(),
-                iov_len: DATAGRAM,
-            });
+            let vector = vector
+                .write(libc::iovec { iov_base: query.as_mut_ptr().cast(), iov_len: DATAGRAM });
             slot.write(message(
                 remote,
                 size_of::<libc::sockaddr_storage>() as libc::socklen_t,
@@ -126,9 +120,7 @@ impl Batch {
                 ptr::null_mut(),
             )
         };
-        let taken = usize::try_from(taken)
-            .map_err(|_| io::Error::last_os_error())?
-            .min(BATCH);
+        let taken = usize::try_from(taken).map_err(|_| io::Error::last_os_error())?.min(BATCH);
         for (head, filled) in self.heads.iter_mut().zip(&messages[..taken]) {
             // SAFETY: all BATCH messages were initialised above, and the kernel has only
             // written lengths and flags into them.
@@ -176,11 +168,7 @@ impl Batch {
         let mut messages = [MaybeUninit::<libc::mmsghdr>::uninit(); BATCH];
         let mut slots = vectors.iter_mut().zip(&mut messages);
         let mut noted = 0;
-        let buffers = self
-            .answers
-            .iter_mut()
-            .zip(&mut self.remotes)
-            .zip(&mut self.controls);
+        let buffers = self.answers.iter_mut().zip(&mut self.remotes).zip(&mut self.controls);
         let known = self.heads.iter().zip(&self.lengths).take(self.received);
         for (((answer, remote), control), (head, &length)) in buffers.zip(known) {
             if length == 0 {
@@ -189,10 +177,8 @@ impl Batch {
             let Some((vector, slot)) = slots.next() else {
                 break;
             };
-            let vector = vector.write(libc::iovec {
-                iov_base: answer.as_mut_ptr().cast(),
-                iov_len: length,
-            });
+            let vector =
+                vector.write(libc::iovec { iov_base: answer.as_mut_ptr().cast(), iov_len: length });
             let octets = source(control, head.control_octets);
             slot.write(message(
                 remote,
@@ -235,9 +221,7 @@ impl Batch {
 
 impl std::fmt::Debug for Batch {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Batch")
-            .field("received", &self.received)
-            .finish_non_exhaustive()
+        f.debug_struct("Batch").field("received", &self.received).finish_non_exhaustive()
     }
 }
 
@@ -361,16 +345,10 @@ pub(super) fn tell_local_address(socket: BorrowedFd<'_>, address: SocketAddr) ->
 /// are small enough for every path.
 pub(super) fn ignore_path_mtu(socket: BorrowedFd<'_>, address: SocketAddr) -> io::Result<()> {
     let (level, option, value) = match address {
-        SocketAddr::V4(_) => (
-            libc::IPPROTO_IP,
-            libc::IP_MTU_DISCOVER,
-            libc::IP_PMTUDISC_OMIT,
-        ),
-        SocketAddr::V6(_) => (
-            libc::IPPROTO_IPV6,
-            libc::IPV6_MTU_DISCOVER,
-            libc::IPV6_PMTUDISC_OMIT,
-        ),
+        SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_OMIT),
+        SocketAddr::V6(_) => {
+            (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_OMIT)
+        }
     };
     set_option(socket, level, option, value)
 }
@@ -391,11 +369,7 @@ fn set_option(
             size_of::<libc::c_int>() as libc::socklen_t,
         )
     };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// The processors this process may run on, in order.
@@ -425,20 +399,13 @@ pub(super) fn pin(processor: usize) -> io::Result<()> {
     // SAFETY: the set is valid for reads of the size given; 0 is the calling thread.
     let result =
         unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Raises the number of files this process may have open to what it may raise it to, and says
 /// what it is now. Connections and probes each take one.
 pub(super) fn raise_open_files() -> io::Result<u64> {
-    let mut limit = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: the structure is valid for writes.
     if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &raw mut limit) } != 0 {
         return Err(io::Error::last_os_error());

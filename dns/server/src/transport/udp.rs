@@ -100,11 +100,7 @@ fn peer<'b>(datagram: &Datagram<'b>, site: &Site) -> Option<(Peer, &'b [u8])> {
     if datagram.is_truncated || remote.port() == 0 || local.ip().is_multicast() || is_own {
         return None;
     }
-    let peer = Peer {
-        remote,
-        local,
-        protocol: Protocol::Udp,
-    };
+    let peer = Peer { remote, local, protocol: Protocol::Udp };
     if !site.proxies.contains(remote.ip()) {
         return Some((peer, datagram.query));
     }

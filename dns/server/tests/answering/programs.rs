@@ -15,10 +15,7 @@ fn programs_add_to_records_of_their_type() {
         "NOERROR aa | www.example. A 192.0.2.1, www.example. A 192.0.2.2, www.example. A 192.0.2.3, \
          www.example. A 192.0.2.4 | |",
     );
-    zones.check(
-        "www.example. AAAA",
-        "NOERROR aa | www.example. AAAA 2001:db8::1 | |",
-    );
+    zones.check("www.example. AAAA", "NOERROR aa | www.example. AAAA 2001:db8::1 | |");
     zones.check("www.example. TXT", "NOERROR aa | | example. 5 SOA |");
 }
 
@@ -37,10 +34,7 @@ fn a_program_may_be_an_alias() {
         "www.example. A",
         "NOERROR aa | www.example. CNAME host.example., host.example. A 192.0.2.1 | |",
     );
-    zones.check(
-        "www.example. CNAME",
-        "NOERROR aa | www.example. CNAME host.example. | |",
-    );
+    zones.check("www.example. CNAME", "NOERROR aa | www.example. CNAME host.example. | |");
     zones.check(
         "last.example. TXT",
         "NOERROR aa | last.example. CNAME www.example., www.example. CNAME host.example., \
@@ -62,10 +56,7 @@ fn programs_stand_at_the_apex_and_below_an_alias() {
 fn no_records_is_nodata() {
     let mut zones = Zones::example("www LUA A \"{}\"\nboth A 192.0.2.1\nboth LUA A \"{}\"\n");
     zones.check("www.example. A", "NOERROR aa | | example. 5 SOA |");
-    zones.check(
-        "both.example. A",
-        "NOERROR aa | both.example. A 192.0.2.1 | |",
-    );
+    zones.check("both.example. A", "NOERROR aa | both.example. A 192.0.2.1 | |");
 }
 
 /// Fails whenever it is run.
@@ -75,15 +66,10 @@ const FAILS: &str = "www LUA A \";error('no')\"\nboth A 192.0.2.1\nboth LUA A \"
 fn a_program_that_fails_leaves_the_records_beside_it() {
     let mut zones = Zones::example(FAILS);
     zones.check("www.example. A", "SERVFAIL | | |");
-    zones.check(
-        "both.example. A",
-        "NOERROR aa | both.example. A 192.0.2.1 | |",
-    );
+    zones.check("both.example. A", "NOERROR aa | both.example. A 192.0.2.1 | |");
     let edns = zones.ask("www.example. A +edns");
     assert!(
-        edns.octets
-            .windows(12)
-            .any(|octets| octets == b"\0\x0f\0\x17\0\0record"),
+        edns.octets.windows(12).any(|octets| octets == b"\0\x0f\0\x17\0\0record"),
         "an extended error says why"
     );
 }
@@ -100,23 +86,14 @@ fn a_first_answer_waits_for_nobody() {
     let mut zones = Zones::example(
         "www LUA A \"ifportup(80, {{'127.0.0.1'}, {'127.0.0.2'}}, {selector='all', backupSelector='all'})\"\n",
     );
-    zones.check(
-        "www.example. A",
-        "NOERROR aa | www.example. A 127.0.0.1 | |",
-    );
+    zones.check("www.example. A", "NOERROR aa | www.example. A 127.0.0.1 | |");
     for report in zones.health.checks() {
         let up = report.check.to_string().contains("127.0.0.2");
-        let outcome = if up {
-            Outcome::Success { weight: 0 }
-        } else {
-            Outcome::Failure("refused".into())
-        };
+        let outcome =
+            if up { Outcome::Success { weight: 0 } } else { Outcome::Failure("refused".into()) };
         for _ in 0..3 {
             zones.health.report(&report.check, outcome.clone());
         }
     }
-    zones.check(
-        "www.example. A",
-        "NOERROR aa | www.example. A 127.0.0.2 | |",
-    );
+    zones.check("www.example. A", "NOERROR aa | www.example. A 127.0.0.2 | |");
 }

@@ -9,10 +9,7 @@ fn s4_3_2_data_of_the_type() {
         "www.example. A",
         "NOERROR aa | www.example. A 192.0.2.1, www.example. A 192.0.2.2 | |",
     );
-    zones.check(
-        "www.example. AAAA",
-        "NOERROR aa | www.example. AAAA 2001:db8::1 | |",
-    );
+    zones.check("www.example. AAAA", "NOERROR aa | www.example. AAAA 2001:db8::1 | |");
     zones.check(
         "WWW.eXample. A",
         "NOERROR aa | WWW.eXample. A 192.0.2.1, WWW.eXample. A 192.0.2.2 | |",
@@ -29,19 +26,13 @@ fn s4_3_2_outside_our_zones() {
 #[test]
 fn s4_3_2_the_closest_zone_answers() {
     let mut zones = Zones::new(&[
-        (
-            "example",
-            &example("sub NS ns.sub\nns.sub A 192.0.2.53\nx.sub A 192.0.2.9\n"),
-        ),
+        ("example", &example("sub NS ns.sub\nns.sub A 192.0.2.53\nx.sub A 192.0.2.9\n")),
         (
             "sub.example",
             "$TTL 60\n@ SOA ns.sub.example. host. 1 2 3 4 5\n@ NS ns\nns A 192.0.2.54\n",
         ),
     ]);
-    zones.check(
-        "ns.sub.example. A",
-        "NOERROR aa | ns.sub.example. A 192.0.2.54 | |",
-    );
+    zones.check("ns.sub.example. A", "NOERROR aa | ns.sub.example. A 192.0.2.54 | |");
     zones.check("x.sub.example. A", "NXDOMAIN aa | | sub.example. 5 SOA |");
     zones.check("sub.example. DS", "NOERROR aa | | example. 5 SOA |");
 }
@@ -79,27 +70,15 @@ fn s3_6_2_aliases_are_followed() {
                               g CNAME h\nh TXT text\nsub NS ns.far.\ni CNAME x.sub\n",
             ),
         ),
-        (
-            "other",
-            "$TTL 60\n@ SOA ns. host. 1 2 3 4 5\n@ NS ns.\nc A 192.0.2.3\n",
-        ),
+        ("other", "$TTL 60\n@ SOA ns. host. 1 2 3 4 5\n@ NS ns.\nc A 192.0.2.3\n"),
     ]);
     zones.check(
         "a.example. A",
         "NOERROR aa | a.example. CNAME b.example., b.example. CNAME c.other., c.other. A 192.0.2.3 | |",
     );
-    zones.check(
-        "a.example. CNAME",
-        "NOERROR aa | a.example. CNAME b.example. | |",
-    );
-    zones.check(
-        "e.example. A",
-        "NOERROR aa | e.example. CNAME f.elsewhere. | |",
-    );
-    zones.check(
-        "g.example. A",
-        "NOERROR aa | g.example. CNAME h.example. | example. 5 SOA |",
-    );
+    zones.check("a.example. CNAME", "NOERROR aa | a.example. CNAME b.example. | |");
+    zones.check("e.example. A", "NOERROR aa | e.example. CNAME f.elsewhere. | |");
+    zones.check("g.example. A", "NOERROR aa | g.example. CNAME h.example. | example. 5 SOA |");
     zones.check(
         "i.example. A",
         "NOERROR aa | i.example. CNAME x.sub.example. | sub.example. NS ns.far. |",
@@ -118,10 +97,7 @@ fn s3_6_2_loops_end() {
         "a.example. A",
         "NOERROR aa | a.example. CNAME b.example., b.example. CNAME a.example. | |",
     );
-    zones.check(
-        "self.example. A",
-        "NOERROR aa | self.example. CNAME self.example. | |",
-    );
+    zones.check("self.example. A", "NOERROR aa | self.example. CNAME self.example. | |");
 }
 
 #[test]
@@ -170,9 +146,6 @@ fn the_root_is_a_zone() {
          ns.example. 60 A 192.0.2.2\n",
     )]);
     zones.check(". NS", "NOERROR aa | . NS a. | | a. A 192.0.2.1");
-    zones.check(
-        "www.example. A",
-        "NOERROR | | example. NS ns.example. | ns.example. A 192.0.2.2",
-    );
+    zones.check("www.example. A", "NOERROR | | example. NS ns.example. | ns.example. A 192.0.2.2");
     zones.check("nowhere. A", "NXDOMAIN aa | | . 5 SOA |");
 }

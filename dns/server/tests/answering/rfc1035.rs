@@ -42,14 +42,7 @@ fn s4_2_1_plain_udp_takes_512_octets() {
     }
     let mut zones = Zones::example(&text);
     zones.check("many.example. A", "NOERROR aa tc | | |");
-    assert_eq!(
-        zones
-            .ask("many.example. A +edns=1232")
-            .message
-            .answers
-            .len(),
-        60
-    );
+    assert_eq!(zones.ask("many.example. A +edns=1232").message.answers.len(), 60);
     assert_eq!(zones.ask("many.example. A +tcp").message.answers.len(), 60);
 }
 
@@ -64,11 +57,8 @@ fn any_octets_are_answered_or_dropped() {
         state ^= state << 17;
         state
     };
-    let seeds = [
-        "www.example. A +edns",
-        "a.w.example. A +subnet=192.0.2.0/24",
-        "x.sub.example. MX",
-    ];
+    let seeds =
+        ["www.example. A +edns", "a.w.example. A +subnet=192.0.2.0/24", "x.sub.example. MX"];
     for round in 0..20_000 {
         let (mut octets, _) = query(seeds[round % seeds.len()]);
         for _ in 0..=random() % 4 {

@@ -18,13 +18,7 @@ fn s3_the_lesser_of_ttl_and_minimum_counts() {
         |ttl: u32, minimum: u32| format!("@ {ttl} SOA ns. host. 1 2 3 4 {minimum}\n@ 60 NS ns.\n");
     for (ttl, minimum, expected) in [(60, 5, 5), (5, 60, 5), (7, 7, 7)] {
         let mut zones = Zones::new(&[("example", &zone(ttl, minimum))]);
-        zones.check(
-            "x.example. A",
-            &format!("NXDOMAIN aa | | example. {expected} SOA |"),
-        );
-        zones.check(
-            "example. SOA",
-            &format!("NOERROR aa | example. {ttl} SOA | |"),
-        );
+        zones.check("x.example. A", &format!("NXDOMAIN aa | | example. {expected} SOA |"));
+        zones.check("example. SOA", &format!("NOERROR aa | example. {ttl} SOA | |"));
     }
 }

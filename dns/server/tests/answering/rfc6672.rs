@@ -5,14 +5,8 @@ use super::support::{Zones, example};
 #[test]
 fn s3_1_names_below_are_rewritten() {
     let mut zones = Zones::new(&[
-        (
-            "example",
-            &example("d DNAME t.other.\nx.d A 192.0.2.9\nd TXT own\n"),
-        ),
-        (
-            "other",
-            "$TTL 60\n@ SOA ns. host. 1 2 3 4 5\n@ NS ns.\na.t A 192.0.2.3\n",
-        ),
+        ("example", &example("d DNAME t.other.\nx.d A 192.0.2.9\nd TXT own\n")),
+        ("other", "$TTL 60\n@ SOA ns. host. 1 2 3 4 5\n@ NS ns.\na.t A 192.0.2.3\n"),
     ]);
     zones.check(
         "a.d.example. A",

@@ -8,17 +8,11 @@ use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
 #[track_caller]
 fn ask(zones: &mut Zones, question: &str) -> (String, Option<u8>) {
     let message = zones.ask(question).message;
-    let answer = message
-        .answers
-        .first()
-        .map_or(String::new(), |record| record.data.to_string());
-    let scope = message
-        .edns
-        .as_ref()
-        .and_then(|edns| match edns.option(EdnsCode::Subnet)? {
-            EdnsOption::Subnet(subnet) => Some(subnet.scope_prefix()),
-            _ => None,
-        });
+    let answer = message.answers.first().map_or(String::new(), |record| record.data.to_string());
+    let scope = message.edns.as_ref().and_then(|edns| match edns.option(EdnsCode::Subnet)? {
+        EdnsOption::Subnet(subnet) => Some(subnet.scope_prefix()),
+        _ => None,
+    });
     (answer, scope)
 }
 
@@ -31,18 +25,9 @@ const ZONE: &str = "view LUA A ( \"view({ {{'192.0.2.0/24'}, {'192.0.2.1'}}, \"\
 fn s7_2_1_the_scope_says_what_the_answer_hung_on() {
     let mut zones = Zones::example(ZONE);
     let at = |text: &str, scope| (text.to_owned(), scope);
-    assert_eq!(
-        ask(&mut zones, "view.example. A +subnet=192.0.2.0/25"),
-        at("192.0.2.1", Some(24))
-    );
-    assert_eq!(
-        ask(&mut zones, "fixed.example. A +subnet=192.0.2.0/25"),
-        at("192.0.2.3", Some(0))
-    );
-    assert_eq!(
-        ask(&mut zones, "static.example. A +subnet=192.0.2.0/25"),
-        at("192.0.2.4", Some(0))
-    );
+    assert_eq!(ask(&mut zones, "view.example. A +subnet=192.0.2.0/25"), at("192.0.2.1", Some(24)));
+    assert_eq!(ask(&mut zones, "fixed.example. A +subnet=192.0.2.0/25"), at("192.0.2.3", Some(0)));
+    assert_eq!(ask(&mut zones, "static.example. A +subnet=192.0.2.0/25"), at("192.0.2.4", Some(0)));
     assert_eq!(
         ask(&mut zones, "hashed.example. A +subnet=192.0.2.0/25"),
         at("192.0.2.5", Some(25))

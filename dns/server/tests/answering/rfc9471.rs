@@ -24,21 +24,11 @@ fn s2_3_sibling_glue_comes_as_far_as_it_fits() {
     let mut text = String::new();
     for i in 0..8 {
         writeln!(text, "sub NS name-server-number-{i}-of-the-sibling.sibling").unwrap();
-        writeln!(
-            text,
-            "name-server-number-{i}-of-the-sibling.sibling AAAA 2001:db8::{i:x}"
-        )
-        .unwrap();
+        writeln!(text, "name-server-number-{i}-of-the-sibling.sibling AAAA 2001:db8::{i:x}")
+            .unwrap();
     }
     text.push_str("sibling NS ns.else.\n");
     let mut zones = Zones::example(&text);
     assert!(!zones.ask("www.sub.example. A").message.metadata.truncation);
-    assert_eq!(
-        zones
-            .ask("www.sub.example. A +edns")
-            .message
-            .additionals
-            .len(),
-        8
-    );
+    assert_eq!(zones.ask("www.sub.example. A +edns").message.additionals.len(), 8);
 }

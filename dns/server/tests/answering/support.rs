@@ -47,25 +47,14 @@ impl Zones {
         let mut loader: Loader<Programs> = Loader::new(folder.path().to_owned(), false);
         let mut compile = Compile::new(lua.clone(), health.clone());
         let loaded = loader.load(&mut compile).unwrap();
-        assert_eq!(
-            loaded.catalog.zones().len(),
-            files.len(),
-            "{:#?}",
-            loaded.reports
-        );
+        assert_eq!(loaded.catalog.zones().len(), files.len(), "{:#?}", loaded.reports);
         let shared = Shared {
             zones: Arc::new(ArcSwap::from_pointee(loaded.catalog)),
             health: health.clone(),
             geo: Source::new(Vec::new()),
-            policy: Policy {
-                lua,
-                client_subnet: true,
-            },
+            policy: Policy { lua, client_subnet: true },
         };
-        Self {
-            worker: Worker::new(&shared),
-            health,
-        }
+        Self { worker: Worker::new(&shared), health }
     }
 
     /// One zone `example.` with SOA and NS before `text`.
@@ -183,20 +172,7 @@ pub(crate) fn query(question: &str) -> (Vec<u8>, Protocol) {
             _ => panic!("{word}?"),
         }
     }
-    let mut octets = vec![
-        0x12,
-        0x34,
-        0,
-        0,
-        0,
-        1,
-        0,
-        0,
-        0,
-        0,
-        0,
-        u8::from(size.is_some()),
-    ];
+    let mut octets = vec![0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(size.is_some())];
     for label in name.iter() {
         octets.push(label.len() as u8);
         octets.extend(label);

@@ -40,11 +40,7 @@ impl Endpoint {
         });
         let own = Arc::clone(&shared);
         let thread = thread::spawn(move || serve(&listener, &own));
-        Ok(Self {
-            address,
-            shared,
-            thread: Some(thread),
-        })
+        Ok(Self { address, shared, thread: Some(thread) })
     }
 
     /// Answers with this status from now on.
@@ -96,10 +92,7 @@ fn answer(mut stream: &TcpStream, shared: &Shared) -> io::Result<()> {
         }
     }
     let status = shared.status.load(Ordering::SeqCst);
-    write!(
-        stream,
-        "HTTP/1.1 {status} X\r\ncontent-length: 3\r\nconnection: close\r\n\r\nok\n"
-    )?;
+    write!(stream, "HTTP/1.1 {status} X\r\ncontent-length: 3\r\nconnection: close\r\n\r\nok\n")?;
     shared.requests.fetch_add(1, Ordering::SeqCst);
     Ok(())
 }

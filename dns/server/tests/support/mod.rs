@@ -1,10 +1,6 @@
 //! What end-to-end tests stand on: the real binary, questions over both transports, endpoints
 //! that can fail, and waiting for what has to happen.
-#![allow(
-    dead_code,
-    unreachable_pub,
-    reason = "each test binary uses a part of this"
-)]
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of this")]
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream, UdpSocket};
@@ -36,10 +32,7 @@ pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
         if let Some(found) = look() {
             return found;
         }
-        assert!(
-            Instant::now() < end,
-            "{what}: has not happened in {PATIENCE:?}"
-        );
+        assert!(Instant::now() < end, "{what}: has not happened in {PATIENCE:?}");
         thread::sleep(LOOK);
     }
 }
@@ -47,10 +40,7 @@ pub fn wait_for<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
 /// A command line of the real binary, free of the environment's wishes.
 pub fn halfmoon(args: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_halfmoon"));
-    command
-        .args(args)
-        .env_remove("HALFMOON_LOG")
-        .env_remove("RUST_LOG");
+    command.args(args).env_remove("HALFMOON_LOG").env_remove("RUST_LOG");
     command
 }
 
@@ -87,15 +77,8 @@ impl Printed {
         thread::spawn(move || {
             let mut stream = BufReader::new(stream);
             let mut line = Vec::new();
-            while stream
-                .read_until(b'\n', &mut line)
-                .is_ok_and(|octets| octets > 0)
-            {
-                sink.0
-                    .lock()
-                    .unwrap()
-                    .0
-                    .push_str(&String::from_utf8_lossy(&line));
+            while stream.read_until(b'\n', &mut line).is_ok_and(|octets| octets > 0) {
+                sink.0.lock().unwrap().0.push_str(&String::from_utf8_lossy(&line));
                 line.clear();
             }
             sink.0.lock().unwrap().1 = true;
@@ -114,20 +97,12 @@ impl Printed {
 
 impl Running {
     pub fn spawn(mut command: Command) -> Self {
-        command
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let out = Printed::of(child.stdout.take().unwrap());
         let err = Printed::of(child.stderr.take().unwrap());
         let input = child.stdin.take();
-        Self {
-            child,
-            input,
-            out,
-            err,
-        }
+        Self { child, input, out, err }
     }
 
     /// `halfmoon serve ARGS` on a free port, ready to be asked.
@@ -203,11 +178,7 @@ impl Running {
         wait_for("the end of the output", || {
             (self.out.is_over() && self.err.is_over()).then_some(())
         });
-        Ended {
-            status,
-            out: self.out.text(),
-            err: self.err.text(),
-        }
+        Ended { status, out: self.out.text(), err: self.err.text() }
     }
 }
 

@@ -21,10 +21,7 @@ impl Service for Echo {
 
     fn answer(&mut self, query: &[u8], peer: &Peer, limit: usize, out: &mut [u8]) -> Verdict {
         assert!(out.len() >= limit);
-        let command = query
-            .split(|&octet| octet == b' ')
-            .next()
-            .unwrap_or_default();
+        let command = query.split(|&octet| octet == b' ').next().unwrap_or_default();
         let text = match command {
             b"panic" => panic!("told to"),
             b"drop" => return Verdict::Drop,

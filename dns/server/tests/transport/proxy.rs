@@ -14,10 +14,7 @@ const CLIENT: &str = "192.0.2.1:4660 198.51.100.2:53";
 const QUERY: &[u8] = b"who am I, then?";
 
 fn believing(network: &str) -> Listeners {
-    start(&Settings {
-        proxies: vec![network.parse().unwrap()],
-        ..settings(&[LOOPBACK])
-    })
+    start(&Settings { proxies: vec![network.parse().unwrap()], ..settings(&[LOOPBACK]) })
 }
 
 fn framed(query: &[u8]) -> Vec<u8> {
@@ -50,9 +47,7 @@ fn a_stream_is_the_clients() {
         let mut proxy = TcpStream::connect(listeners.addresses()[0]).unwrap();
         proxy.set_read_timeout(Some(PATIENCE)).unwrap();
         proxy.set_nodelay(true).unwrap();
-        stream
-            .chunks(piece)
-            .for_each(|piece| proxy.write_all(piece).unwrap());
+        stream.chunks(piece).for_each(|piece| proxy.write_all(piece).unwrap());
         let mut answers = vec![0; 2 * (2 + CLIENT.len())];
         proxy.read_exact(&mut answers).unwrap();
         assert_eq!(answers, framed(CLIENT.as_bytes()).repeat(2));
@@ -80,10 +75,7 @@ fn others_are_not_believed() {
     let mut answer = [0; 512];
     let octets = client.recv(&mut answer).unwrap();
     let text = str::from_utf8(&answer[..octets]).unwrap();
-    assert!(
-        text.starts_with(&client.local_addr().unwrap().to_string()),
-        "{text}"
-    );
+    assert!(text.starts_with(&client.local_addr().unwrap().to_string()), "{text}");
     // The header is then a query like any other.
     client.send(&[HEADER, QUERY].concat()).unwrap();
     let octets = client.recv(&mut answer).unwrap();

@@ -8,10 +8,7 @@ use crate::echo::{LOOPBACK, settings, start};
 
 #[track_caller]
 fn refused(listen: &[SocketAddr]) -> String {
-    Bound::bind(&settings(listen))
-        .map(|_| ())
-        .unwrap_err()
-        .to_string()
+    Bound::bind(&settings(listen)).map(|_| ()).unwrap_err().to_string()
 }
 
 #[test]
@@ -57,19 +54,12 @@ fn an_address_listed_twice_is_told() {
 fn an_address_that_is_not_ours_is_told() {
     let line = refused(&["192.0.2.1:5300".parse().unwrap()]);
     assert!(line.ends_with("; no interface has this address"), "{line}");
-    assert!(
-        line.starts_with("cannot listen on 192.0.2.1:5300 (TCP): "),
-        "{line}"
-    );
+    assert!(line.starts_with("cannot listen on 192.0.2.1:5300 (TCP): "), "{line}");
 }
 
 #[test]
 fn any_port_is_one_for_both_protocols() {
-    let listeners = start(&settings(&[
-        LOOPBACK,
-        LOOPBACK,
-        "127.0.0.2:0".parse().unwrap(),
-    ]));
+    let listeners = start(&settings(&[LOOPBACK, LOOPBACK, "127.0.0.2:0".parse().unwrap()]));
     assert_eq!(listeners.addresses().len(), 3);
     for &address in listeners.addresses() {
         assert_ne!(address.port(), 0);

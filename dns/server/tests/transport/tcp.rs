@@ -68,9 +68,7 @@ fn start_with(change: impl FnOnce(&mut Settings)) -> (Listeners, SocketAddr) {
 fn pipelined_queries_are_answered_in_order() {
     let (listeners, server) = start_with(|_| {});
     let mut client = Client::connect(server);
-    let queries: Vec<String> = (0..1000)
-        .map(|number| format!("query number {number}"))
-        .collect();
+    let queries: Vec<String> = (0..1000).map(|number| format!("query number {number}")).collect();
     let stream: Vec<u8> = queries.iter().flat_map(|query| framed(query)).collect();
     client.0.write_all(&stream).unwrap();
     for query in &queries {
@@ -144,10 +142,7 @@ fn a_client_that_takes_no_answers_is_asked_for_no_queries_and_cut() {
     wait_for("the cut", || listeners.tcp().unsent > 0);
     // Far fewer queries were answered than were asked.
     assert!(listeners.tcp().queries < 2000, "{:?}", listeners.tcp());
-    assert_eq!(
-        Client::connect(server).ask("another client"),
-        "another client"
-    );
+    assert_eq!(Client::connect(server).ask("another client"), "another client");
 }
 
 #[test]
@@ -184,10 +179,7 @@ fn a_message_has_its_time_however_it_trickles() {
     let mut client = Client::connect(server);
     client.0.set_nodelay(true).unwrap();
     client.0.write_all(&[0xff]).unwrap();
-    client
-        .0
-        .set_read_timeout(Some(Duration::from_millis(50)))
-        .unwrap();
+    client.0.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
     let begun = Instant::now();
     // An octet every 50 ms: never idle, never done.
     loop {
@@ -255,10 +247,7 @@ fn all_together_have_the_total() {
         assert_eq!(client.ask("a good query"), "a good query");
     }
     Client::connect(server).closed();
-    assert_eq!(
-        (listeners.tcp().connections, listeners.tcp().turned_away),
-        (3, 1)
-    );
+    assert_eq!((listeners.tcp().connections, listeners.tcp().turned_away), (3, 1));
 }
 
 #[test]
@@ -310,8 +299,5 @@ fn an_end_closes_idle_connections_and_frees_the_port() {
     client.closed();
     assert!(TcpStream::connect(server).is_err());
     let again = start(&settings(&[server]));
-    assert_eq!(
-        Client::connect(again.addresses()[0]).ask("back already"),
-        "back already"
-    );
+    assert_eq!(Client::connect(again.addresses()[0]).ask("back already"), "back already");
 }

@@ -8,11 +8,7 @@ use std::time::Duration;
 use crate::echo::{LOOPBACK, PATIENCE, settings, start, wait_for};
 
 fn client(server: SocketAddr) -> UdpSocket {
-    let unspecified = if server.is_ipv4() {
-        "127.0.0.1:0"
-    } else {
-        "[::1]:0"
-    };
+    let unspecified = if server.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
     let socket = UdpSocket::bind(unspecified).unwrap();
     socket.set_read_timeout(Some(PATIENCE)).unwrap();
     socket.connect(server).unwrap();
@@ -86,10 +82,7 @@ fn answers_leave_from_the_address_asked_over_ipv6() {
     let Ok(_) = UdpSocket::bind("[::1]:0") else {
         return;
     };
-    let listeners = start(&settings(&[
-        "[::]:0".parse().unwrap(),
-        "[::1]:0".parse().unwrap(),
-    ]));
+    let listeners = start(&settings(&["[::]:0".parse().unwrap(), "[::1]:0".parse().unwrap()]));
     for address in listeners.addresses() {
         let server: SocketAddr = format!("[::1]:{}", address.port()).parse().unwrap();
         let client = client(server);
@@ -114,13 +107,7 @@ fn what_shall_not_be_answered_is_not() {
     let listeners = start(&settings(&[LOOPBACK]));
     let server = listeners.addresses()[0];
     let client = client(server);
-    for unanswered in [
-        &b"drop"[..],
-        b"lie",
-        b"nothing",
-        &[b'x'; 4097],
-        &[b'x'; 60_000],
-    ] {
+    for unanswered in [&b"drop"[..], b"lie", b"nothing", &[b'x'; 4097], &[b'x'; 60_000]] {
         client.send(unanswered).unwrap();
     }
     assert_eq!(ask(&client, b"after all that"), "after all that");
@@ -150,11 +137,6 @@ fn an_end_is_an_end() {
     listeners.shutdown();
     // The port is free again at once.
     let again = UdpSocket::bind(server).unwrap();
-    again
-        .set_read_timeout(Some(Duration::from_millis(1)))
-        .unwrap();
-    assert_eq!(
-        again.recv(&mut [0; 16]).unwrap_err().kind(),
-        io::ErrorKind::WouldBlock
-    );
+    again.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+    assert_eq!(again.recv(&mut [0; 16]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
 }

@@ -43,12 +43,7 @@ fn query(name: &str) -> Vec<u8> {
 
 /// The A records in the answer section.
 fn parse(message: &[u8]) -> Option<Vec<Ipv4Addr>> {
-    let word = |at: usize| {
-        Some(u16::from_be_bytes([
-            *message.get(at)?,
-            *message.get(at + 1)?,
-        ]))
-    };
+    let word = |at: usize| Some(u16::from_be_bytes([*message.get(at)?, *message.get(at + 1)?]));
     let is_good = word(2)? & 0x800f == 0x8000;
     if !is_good {
         return None;
@@ -100,13 +95,7 @@ mod tests {
     #[test]
     fn addresses_are_found_behind_aliases() {
         let alias = [&[0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 2, 0, 2][..], &[0xc0, 12]].concat();
-        let a = |last| {
-            [
-                &[0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 2, 0, 4][..],
-                &[127, 0, 0, last],
-            ]
-            .concat()
-        };
+        let a = |last| [&[0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 2, 0, 4][..], &[127, 0, 0, last]].concat();
         let message = answer(0, &[&alias, &a(12), &a(11)]);
         let expected = [[127, 0, 0, 11], [127, 0, 0, 12]].map(Ipv4Addr::from);
         assert_eq!(parse(&message).as_deref(), Some(&expected[..]));

@@ -47,11 +47,7 @@ impl Command {
         let named = regions.iter().position(|region| region.name == words[1]);
         let region = named.ok_or_else(|| {
             let names: Vec<&str> = regions.iter().map(|region| region.name).collect();
-            format!(
-                "there is no region `{}`; there are {}",
-                words[1],
-                names.join(", ")
-            )
+            format!("there is no region `{}`; there are {}", words[1], names.join(", "))
         })?;
         Ok(Self::Set(region, behaviour))
     }
@@ -66,16 +62,14 @@ impl Commands {
     /// called off.
     pub(super) fn read() -> Self {
         let (lines, commands) = mpsc::unbounded_channel();
-        let reader = thread::Builder::new()
-            .name("keyboard".into())
-            .spawn(move || {
-                for line in io::stdin().lock().lines() {
-                    let Ok(line) = line else { break };
-                    if lines.send(line).is_err() {
-                        break;
-                    }
+        let reader = thread::Builder::new().name("keyboard".into()).spawn(move || {
+            for line in io::stdin().lock().lines() {
+                let Ok(line) = line else { break };
+                if lines.send(line).is_err() {
+                    break;
                 }
-            });
+            }
+        });
         if let Err(error) = reader {
             tracing::warn!(%error, "commands are not read");
         }
@@ -122,10 +116,7 @@ mod tests {
     #[test]
     fn what_is_not_understood_is_answered() {
         check("fail", Err("which one? write `fail fra`"));
-        check(
-            "fail ams",
-            Err("there is no region `ams`; there are fra, iad, sin"),
-        );
+        check("fail ams", Err("there is no region `ams`; there are fra, iad, sin"));
         check("reboot fra", Err("`reboot` is not known here; this is:"));
     }
 }

@@ -64,12 +64,7 @@ pub(super) async fn open(port: u16) -> Result<Vec<Region>, String> {
     let mut regions = unopened();
     for (region, (address, listener)) in regions.iter_mut().zip(listeners) {
         region.address = address;
-        task::spawn_local(serve(
-            listener,
-            address,
-            region.name,
-            region.switch.subscribe(),
-        ));
+        task::spawn_local(serve(listener, address, region.name, region.switch.subscribe()));
     }
     Ok(regions)
 }
@@ -89,9 +84,7 @@ async fn listen(mut port: u16) -> Result<Vec<(SocketAddr, TcpListener)>, (Socket
     let mut listeners = Vec::new();
     for (_, _, ip) in REGIONS {
         let wanted = SocketAddr::from((ip, port));
-        let listener = TcpListener::bind(wanted)
-            .await
-            .map_err(|error| (wanted, error))?;
+        let listener = TcpListener::bind(wanted).await.map_err(|error| (wanted, error))?;
         let address = listener.local_addr().map_err(|error| (wanted, error))?;
         port = address.port();
         listeners.push((address, listener));
@@ -170,12 +163,7 @@ impl Region {
 
     /// What a change of the switch means, in words.
     pub(super) fn announce(&self, behaviour: Behaviour) -> String {
-        let Self {
-            name,
-            place,
-            address,
-            ..
-        } = self;
+        let Self { name, place, address, .. } = self;
         match behaviour {
             Behaviour::Serve => format!("{name} ({place}, {address}) answers 200 again"),
             Behaviour::Fail => format!("{name} ({place}, {address}) now answers 503"),
@@ -194,10 +182,7 @@ mod tests {
         let Ok(mut stream) = TcpStream::connect(address).await else {
             return "refused".into();
         };
-        stream
-            .write_all(b"GET / HTTP/1.1\r\nhost: demo\r\n\r\n")
-            .await
-            .unwrap();
+        stream.write_all(b"GET / HTTP/1.1\r\nhost: demo\r\n\r\n").await.unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).await.unwrap();
         answer.lines().next().unwrap_or_default().to_owned()
@@ -205,10 +190,7 @@ mod tests {
 
     #[test]
     fn an_endpoint_does_what_its_switch_says() {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         LocalSet::new().block_on(&runtime, async {
             let regions = open(0).await.unwrap();
             for (behaviour, expected) in [
@@ -226,9 +208,7 @@ mod tests {
                             task::yield_now().await;
                         }
                     };
-                    time::timeout(Duration::from_secs(20), seen)
-                        .await
-                        .expect(expected);
+                    time::timeout(Duration::from_secs(20), seen).await.expect(expected);
                 }
             }
         });

@@ -33,10 +33,8 @@ const ZONE: &str = include_str!(concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../../examples/failover/failover.test.zone"
 ));
-const CONFIG: &str = include_str!(concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../../examples/failover/halfmoon.toml"
-));
+const CONFIG: &str =
+    include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/failover/halfmoon.toml"));
 /// The TTL of the zone's records, for the failover budget.
 const TTL: Duration = Duration::from_secs(2);
 /// The port of the endpoints as the zone file has it.
@@ -63,11 +61,7 @@ pub(super) struct Args {
 }
 
 pub(super) fn run(args: Args) -> ExitCode {
-    let runtime = match Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .build()
-    {
+    let runtime = match Builder::new_current_thread().enable_io().enable_time().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(error),
     };
@@ -126,9 +120,7 @@ async fn demonstrate(args: Args) -> Result<(), String> {
 
 /// The example in a folder of its own, with the port that the endpoints have.
 fn write_files(port: u16) -> io::Result<TempDir> {
-    let folder = tempfile::Builder::new()
-        .prefix("halfmoon-demo-")
-        .tempdir()?;
+    let folder = tempfile::Builder::new().prefix("halfmoon-demo-").tempdir()?;
     let zone = ZONE.replace(&PORT.to_string(), &port.to_string());
     fs::write(folder.path().join("failover.test.zone"), zone)?;
     fs::write(folder.path().join("halfmoon.toml"), CONFIG)?;

@@ -113,10 +113,6 @@ mod tests {
             "   12.3 s   fra up (answers 503)   iad down   sin down (healed)   | \
              www: 127.0.0.11, all: 127.0.0.11 127.0.0.13, sticky: no answer"
         );
-        assert!(
-            picture
-                .line(Duration::ZERO, true)
-                .contains("iad \x1b[31mdown\x1b[0m")
-        );
+        assert!(picture.line(Duration::ZERO, true).contains("iad \x1b[31mdown\x1b[0m"));
     }
 }

@@ -71,17 +71,7 @@ impl Connection {
     ) -> Self {
         let stop = shared.stop.clone();
         let (queries, answers) = (Messages::default(), Vec::new());
-        Self {
-            stream,
-            peer,
-            is_proxy,
-            place,
-            shared,
-            stop,
-            queries,
-            answers,
-            count: 0,
-        }
+        Self { stream, peer, is_proxy, place, shared, stop, queries, answers, count: 0 }
     }
 
     /// Serves until the client closes its side, is silent for too long, or has to give way.
@@ -187,10 +177,7 @@ impl Connection {
                 }
             };
             Tally::add(&tally.queries, 1);
-            match desk
-                .service
-                .answer(query, &self.peer, MAX_MESSAGE, &mut desk.answer)
-            {
+            match desk.service.answer(query, &self.peer, MAX_MESSAGE, &mut desk.answer) {
                 Ok(Some(octets)) => {
                     // The answer is at most MAX_MESSAGE octets long, so its length fits.
                     self.answers.extend((octets as u16).to_be_bytes());

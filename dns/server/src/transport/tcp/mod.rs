@@ -92,10 +92,7 @@ pub(super) fn serve<F: ServiceFactory>(
     shared: &Arc<Shared>,
 ) {
     let answer = vec![0; MAX_MESSAGE].into_boxed_slice();
-    let desk = Rc::new(RefCell::new(Desk {
-        service: Guarded::new(factory),
-        answer,
-    }));
+    let desk = Rc::new(RefCell::new(Desk { service: Guarded::new(factory), answer }));
     LocalSet::new().block_on(runtime, async {
         let mut loops = JoinSet::new();
         for listener in listeners {
@@ -182,9 +179,7 @@ fn admit(stream: TcpStream, remote: SocketAddr, shared: &Arc<Shared>) -> Option<
         // All clients of a proxy come from its address; keeping them apart is its affair.
         limits.per_address = limits.connections;
     }
-    let admission = shared
-        .registry
-        .admit(remote.ip(), &limits, time::Instant::now().into());
+    let admission = shared.registry.admit(remote.ip(), &limits, time::Instant::now().into());
     Tally::add(&shared.tally.turned_away, usize::from(admission.made_room));
     let Some(place) = admission.place else {
         Tally::add(&shared.tally.turned_away, 1);
@@ -194,16 +189,6 @@ fn admit(stream: TcpStream, remote: SocketAddr, shared: &Arc<Shared>) -> Option<
     let local = stream.local_addr().ok()?;
     // Answers are written in one piece; waiting for more would only delay them.
     stream.set_nodelay(true).ok()?;
-    let peer = Peer {
-        remote,
-        local,
-        protocol: Protocol::Tcp,
-    };
-    Some(Connection::new(
-        stream,
-        peer,
-        is_proxy,
-        place,
-        Arc::clone(shared),
-    ))
+    let peer = Peer { remote, local, protocol: Protocol::Tcp };
+    Some(Connection::new(stream, peer, is_proxy, place, Arc::clone(shared)))
 }

@@ -67,29 +67,15 @@ impl Registry {
             false
         };
         if is_full {
-            return Admission {
-                place: None,
-                made_room,
-            };
+            return Admission { place: None, made_room };
         }
         let number = connections.next;
         connections.next += 1;
         let leave = Arc::new(Notify::new());
-        let open = Open {
-            source,
-            last_answer: now,
-            leave: Arc::clone(&leave),
-        };
+        let open = Open { source, last_answer: now, leave: Arc::clone(&leave) };
         connections.open.insert(number, open);
         *connections.per_source.entry(source).or_insert(0) += 1;
-        Admission {
-            place: Some(Place {
-                registry: self.clone(),
-                number,
-                leave,
-            }),
-            made_room,
-        }
+        Admission { place: Some(Place { registry: self.clone(), number, leave }), made_room }
     }
 
     fn lock(&self) -> MutexGuard<'_, Connections> {
@@ -188,10 +174,7 @@ mod tests {
                     });
                     places.push(admission.place);
                 }
-                "=" => places[rest.parse::<usize>().unwrap()]
-                    .as_ref()
-                    .unwrap()
-                    .answered(now),
+                "=" => places[rest.parse::<usize>().unwrap()].as_ref().unwrap().answered(now),
                 "-" => places[rest.parse::<usize>().unwrap()] = None,
                 _ => now += Duration::from_secs(1),
             }
@@ -215,52 +198,30 @@ mod tests {
 
     #[test]
     fn a_network_of_ipv6_is_one_client() {
-        check(
-            "+2001:db8::1 +2001:db8::2 +2001:db8::3 +2001:db8:0:1::1",
-            "yyny",
-        );
+        check("+2001:db8::1 +2001:db8::2 +2001:db8::3 +2001:db8:0:1::1", "yyny");
     }
 
     #[test]
     fn the_quietest_gives_way() {
         check("+127.0.0.1 +127.0.0.1 . +127.0.0.1", "yyr");
-        check(
-            "+127.0.0.1 +127.0.0.2 +127.0.0.3 . =0 =1 =2 +127.0.0.4",
-            "yyyn",
-        );
-        check(
-            "+127.0.0.1 +127.0.0.2 +127.0.0.3 . =0 =1 +127.0.0.4",
-            "yyyr",
-        );
+        check("+127.0.0.1 +127.0.0.2 +127.0.0.3 . =0 =1 =2 +127.0.0.4", "yyyn");
+        check("+127.0.0.1 +127.0.0.2 +127.0.0.3 . =0 =1 +127.0.0.4", "yyyr");
     }
 
     #[test]
     fn who_gave_way_is_counted_once() {
-        check(
-            "+127.0.0.1 +127.0.0.1 . +127.0.0.1 =1 -0 +127.0.0.1",
-            "yyrn",
-        );
+        check("+127.0.0.1 +127.0.0.1 . +127.0.0.1 =1 -0 +127.0.0.1", "yyrn");
     }
 
     #[tokio::test]
     async fn who_gives_way_is_told() {
         let registry = Registry::default();
         let now = Instant::now();
-        let first = registry
-            .admit([127, 0, 0, 1].into(), &LIMITS, now)
-            .place
-            .unwrap();
-        let second = registry
-            .admit([127, 0, 0, 1].into(), &LIMITS, now)
-            .place
-            .unwrap();
+        let first = registry.admit([127, 0, 0, 1].into(), &LIMITS, now).place.unwrap();
+        let second = registry.admit([127, 0, 0, 1].into(), &LIMITS, now).place.unwrap();
         second.answered(now + Duration::from_millis(1));
         let later = now + Duration::from_secs(2);
-        assert!(
-            registry
-                .admit([127, 0, 0, 1].into(), &LIMITS, later)
-                .made_room
-        );
+        assert!(registry.admit([127, 0, 0, 1].into(), &LIMITS, later).made_room);
         first.taken().await;
     }
 }

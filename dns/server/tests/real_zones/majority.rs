@@ -1,0 +1,188 @@
+//! Questions with the answers that the majority of BIND, NSD, Knot and PowerDNS gave, all zones
+//! in one server.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::Read as _;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use flate2::read::GzDecoder;
+use halfmoon::transport::{Peer, Protocol, Service, Verdict};
+use halfmoon::worker::Worker;
+use halfmoon_lua::Dialect;
+use halfmoon_wire::{Name, NameBuf, Type};
+use halfmoon_zones::rdata;
+use serde::Deserialize;
+
+use super::corpus::{load, serve, shared};
+
+#[derive(Deserialize)]
+struct Case {
+    id: String,
+    origin: String,
+    zone: String,
+    qname: String,
+    qtype: String,
+    expect: Expected,
+}
+
+#[derive(Deserialize)]
+struct Expected {
+    rcode: String,
+    flags: Vec<String>,
+    answer: Vec<String>,
+    authority: Vec<String>,
+    additional: Vec<String>,
+}
+
+/// Owner, TTL, type and data, names in lower case and uncompressed.
+type Record = (Vec<u8>, u32, u16, Vec<u8>);
+
+/// What counts of a reply.
+#[derive(Debug, PartialEq)]
+struct Reply {
+    rcode: String,
+    flags: Vec<String>,
+    sections: [BTreeSet<Record>; 3],
+}
+
+#[test]
+fn the_majority_agrees() {
+    let Some(path) = shared("answers/cases.jsonl.gz") else {
+        return;
+    };
+    let mut text = String::new();
+    GzDecoder::new(std::fs::File::open(path).unwrap()).read_to_string(&mut text).unwrap();
+    let cases: Vec<Case> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let folder = tempfile::tempdir().unwrap();
+    for case in &cases {
+        std::fs::write(folder.path().join(format!("{}zone", case.origin)), &case.zone).unwrap();
+    }
+    let (loaded, health) = load(folder.path(), Dialect::Halfmoon);
+    assert_eq!(loaded.catalog.zones().len(), cases.len(), "every zone is served");
+    let mut worker = serve(loaded.catalog, &health, Dialect::Halfmoon);
+    let mut wrong = String::new();
+    for case in &cases {
+        let want = Reply::expected(&case.expect);
+        let mut got = ask(&mut worker, case);
+        if !got.sections[0].is_empty() && !want.sections[0].is_empty() {
+            // Beside an answer the authority section is each server's own choice.
+            got.sections[1] = want.sections[1].clone();
+        }
+        if got != want {
+            writeln!(
+                wrong,
+                "{} {} {}\n got {got:?}\nwant {want:?}",
+                case.id, case.qname, case.qtype
+            )
+            .unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+    eprintln!("{} of {} cases agree", cases.len(), cases.len());
+}
+
+fn ask(worker: &mut Worker, case: &Case) -> Reply {
+    let name: NameBuf = case.qname.parse().unwrap();
+    let rtype: Type = case.qtype.parse().unwrap();
+    let mut query = vec![0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0];
+    query.extend(name.as_name().as_wire());
+    query.extend(rtype.0.to_be_bytes());
+    query.extend([0, 1]);
+    let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5300);
+    let peer = Peer { remote: address, local: address, protocol: Protocol::Udp };
+    let mut out = vec![0; 65_535];
+    let Verdict::Reply(length) = worker.answer(&query, &peer, 65_535, &mut out) else {
+        panic!("{}: no reply", case.id);
+    };
+    Reply::read(&out[..length])
+}
+
+impl Reply {
+    fn expected(expected: &Expected) -> Self {
+        let section = |lines: &[String]| lines.iter().map(|line| record(line)).collect();
+        Self {
+            rcode: expected.rcode.clone(),
+            flags: expected.flags.clone(),
+            sections: [
+                section(&expected.answer),
+                section(&expected.authority),
+                section(&expected.additional),
+            ],
+        }
+    }
+
+    fn read(octets: &[u8]) -> Self {
+        let word = |at: usize| u16::from_be_bytes([octets[at], octets[at + 1]]);
+        let flags = [(0x8000, "QR"), (0x0400, "AA"), (0x0200, "TC")]
+            .iter()
+            .filter(|(bit, _)| word(2) & bit != 0)
+            .map(|(_, name)| (*name).to_owned())
+            .collect();
+        let mut at = 12;
+        name(octets, &mut at);
+        at += 4;
+        let sections = [6, 8, 10].map(|count| {
+            (0..word(count))
+                .map(|_| {
+                    let owner = name(octets, &mut at);
+                    let rtype = word(at);
+                    let ttl = u32::from(word(at + 4)) << 16 | u32::from(word(at + 6));
+                    let end = at + 10 + usize::from(word(at + 8));
+                    at += 10;
+                    let data = data(octets, Type(rtype), &mut at, end);
+                    at = end;
+                    (owner, ttl, rtype, data)
+                })
+                .collect()
+        });
+        let rcode = halfmoon_wire::Rcode(word(2) & 0xf).to_string();
+        Self { rcode, flags, sections }
+    }
+}
+
+/// A line `owner ttl type data`.
+fn record(line: &str) -> Record {
+    let mut parts = line.splitn(4, ' ');
+    let mut part = || parts.next().unwrap();
+    let owner: NameBuf = part().parse().unwrap();
+    let ttl = part().parse().unwrap();
+    let rtype: Type = part().parse().unwrap();
+    let mut octets = Vec::new();
+    rdata::parse(rtype, part().as_bytes(), Some(Name::ROOT), &mut octets).unwrap();
+    let (mut at, end) = (0, octets.len());
+    let owner = owner.as_name().to_lower().as_name().as_wire().to_vec();
+    (owner, ttl, rtype.0, data(&octets, rtype, &mut at, end))
+}
+
+/// The record data up to `end`, names in it in full.
+fn data(octets: &[u8], rtype: Type, at: &mut usize, end: usize) -> Vec<u8> {
+    let names = match rtype {
+        Type::NS | Type::CNAME | Type::DNAME => 1,
+        Type::SOA => 2,
+        _ => 0,
+    };
+    let mut data: Vec<u8> = (0..names).flat_map(|_| name(octets, at)).collect();
+    data.extend(&octets[*at..end]);
+    data
+}
+
+/// The name at `at`, in lower case and uncompressed; `at` is behind it then.
+fn name(octets: &[u8], at: &mut usize) -> Vec<u8> {
+    let mut full = Vec::new();
+    let (mut place, mut behind) = (*at, None);
+    loop {
+        let length = usize::from(octets[place]);
+        if length >= 0xc0 {
+            behind.get_or_insert(place + 2);
+            place = (length & 0x3f) << 8 | usize::from(octets[place + 1]);
+            continue;
+        }
+        full.extend(octets[place..=place + length].iter().map(u8::to_ascii_lowercase));
+        place += 1 + length;
+        if length == 0 {
+            *at = behind.unwrap_or(place);
+            return full;
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! A folder of zone files as one transaction, load after load.
+
+use std::fs;
+use std::path::Path;
+
+use halfmoon_wire::NameBuf;
+use halfmoon_zones::{Attach, Fault, Loaded, Loader, Outcome, Place, ProgramSource, Zone};
+
+/// Counts how often programs are compiled, and refuses the text `refuse`.
+#[derive(Default)]
+struct Compiler {
+    runs: usize,
+}
+
+impl Attach<usize> for Compiler {
+    fn attach(
+        &mut self,
+        _: &Zone,
+        programs: &[(NameBuf, ProgramSource)],
+        faults: &mut Vec<Fault>,
+    ) -> usize {
+        self.runs += 1;
+        if programs.iter().any(|(_, source)| source.text == "refuse") {
+            faults.push(Fault::error("refused", Place::default(), "refused"));
+        }
+        programs.len()
+    }
+}
+
+/// A folder, its loader, and what has been compiled.
+struct Folder {
+    folder: tempfile::TempDir,
+    loader: Loader<usize>,
+    compiler: Compiler,
+}
+
+impl Folder {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let loader = Loader::new(folder.path().to_owned(), false);
+        Self { folder, loader, compiler: Compiler::default() }
+    }
+
+    /// Writes by renaming, so that the file's inode changes whatever the clock's grain.
+    fn write(&self, name: &str, text: &str) {
+        let path = self.folder.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let aside = self.folder.path().join(".aside");
+        fs::write(&aside, text).unwrap();
+        fs::rename(aside, path).unwrap();
+    }
+
+    fn zone(&self, name: &str, serial: u32, rest: &str) {
+        let text = format!("$TTL 60\n@ SOA ns. host. {serial} 2 3 4 5\n@ NS ns.else.\n{rest}");
+        self.write(name, &text);
+    }
+
+    fn remove(&self, name: &str) {
+        fs::remove_file(self.folder.path().join(name)).unwrap();
+    }
+
+    /// Loads, and says what is served as `apex serial` and what became of each file read.
+    fn load(&mut self) -> (Vec<String>, Vec<String>) {
+        let loaded = self.loader.load(&mut self.compiler).unwrap();
+        (serving(&loaded), outcomes(&loaded, self.folder.path()))
+    }
+}
+
+fn serving(loaded: &Loaded<usize>) -> Vec<String> {
+    let zones = loaded.catalog.zones().iter();
+    zones.map(|hosted| format!("{} {}", hosted.zone.apex(), hosted.zone.serial())).collect()
+}
+
+fn outcomes(loaded: &Loaded<usize>, folder: &Path) -> Vec<String> {
+    let files = loaded.reports.iter();
+    let name = |path: &Path| path.strip_prefix(folder).unwrap().display().to_string();
+    files.map(|file| format!("{} {:?}", name(&file.path), file.outcome)).collect()
+}
+
+#[track_caller]
+fn check(folder: &mut Folder, serving: &[&str], outcomes: &[&str]) {
+    let got = folder.load();
+    let owned = |texts: &[&str]| texts.iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert_eq!(got, (owned(serving), owned(outcomes)));
+}
+
+#[test]
+fn zones_come_change_and_go() {
+    let mut folder = Folder::new();
+    folder.zone("a.test.zone", 1, "");
+    folder.zone("tenants/b.test.zone", 1, "");
+    folder.write("notes.txt", "no zone");
+    folder.write(".git/c.test.zone", "no zone");
+    check(
+        &mut folder,
+        &["a.test. 1", "b.test. 1"],
+        &["a.test.zone Loaded", "tenants/b.test.zone Loaded"],
+    );
+    check(&mut folder, &["a.test. 1", "b.test. 1"], &[]);
+    folder.zone("a.test.zone", 2, "");
+    check(&mut folder, &["a.test. 2", "b.test. 1"], &["a.test.zone Loaded"]);
+    assert_eq!(folder.compiler.runs, 3, "what has not changed is not made again");
+    folder.remove("a.test.zone");
+    let loaded = folder.loader.load(&mut folder.compiler).unwrap();
+    assert_eq!(serving(&loaded), ["b.test. 1"]);
+    assert_eq!(loaded.removed, ["a.test.".parse().unwrap()]);
+}
+
+#[test]
+fn a_refused_version_leaves_the_old_one() {
+    let mut folder = Folder::new();
+    folder.zone("a.test.zone", 1, "");
+    folder.zone("b.test.zone", 1, "");
+    folder.load();
+    folder.zone("a.test.zone", 2, "www A 192.0.2.999\n");
+    folder.zone("b.test.zone", 2, "www A 192.0.2.1\n");
+    check(&mut folder, &["a.test. 1", "b.test. 2"], &["a.test.zone Kept", "b.test.zone Loaded"]);
+    // A program that is refused refuses its zone.
+    folder.zone("a.test.zone", 3, "www LUA A refuse\n");
+    check(&mut folder, &["a.test. 1", "b.test. 2"], &["a.test.zone Kept"]);
+    folder.zone("a.test.zone", 4, "www LUA A fine\n");
+    check(&mut folder, &["a.test. 4", "b.test. 2"], &["a.test.zone Loaded"]);
+    folder.zone("c.test.zone", 1, "www A nonsense\n");
+    check(&mut folder, &["a.test. 4", "b.test. 2"], &["c.test.zone Refused"]);
+}
+
+#[test]
+fn all_faults_are_told_those_of_programs_too() {
+    let mut folder = Folder::new();
+    folder.zone("a.test.zone", 1, "www A nonsense\nx LUA A refuse\n");
+    let loaded = folder.loader.load(&mut folder.compiler).unwrap();
+    assert_eq!(loaded.reports[0].outcome, Outcome::Refused);
+    let rules: Vec<_> = loaded.reports[0].faults.iter().map(|fault| fault.rule).collect();
+    assert!(rules.len() == 2 && rules.contains(&"refused"), "{rules:?}");
+}
+
+#[test]
+fn included_files_are_parts_and_a_change_of_them_is_one() {
+    let mut folder = Folder::new();
+    folder.zone("a.test.zone", 1, "$INCLUDE part.zone\n");
+    folder.write("part.zone", "www A 192.0.2.1\n");
+    check(&mut folder, &["a.test. 1"], &["a.test.zone Loaded"]);
+    check(&mut folder, &["a.test. 1"], &[]);
+    folder.write("part.zone", "www A 192.0.2.2\n");
+    check(&mut folder, &["a.test. 1"], &["a.test.zone Loaded"]);
+    // A part may bring the SOA along.
+    folder.zone("base.zone", 7, "");
+    folder.write("b.test.zone", "$INCLUDE base.zone\n");
+    check(&mut folder, &["a.test. 1", "b.test. 7"], &["b.test.zone Loaded"]);
+    // Nobody can make a zone a part by including it.
+    folder.zone("b.test.zone", 8, "$INCLUDE a.test.zone\n");
+    let (serving, _) = folder.load();
+    assert!(serving.contains(&"a.test. 1".to_owned()), "{serving:?}");
+}
+
+#[test]
+fn a_zone_in_two_files_is_served_from_the_first() {
+    let mut folder = Folder::new();
+    folder.zone("1/a.test.zone", 1, "");
+    folder.zone("2/a.test.zone", 2, "");
+    check(&mut folder, &["a.test. 1"], &["1/a.test.zone Loaded", "2/a.test.zone Refused"]);
+}
+
+#[test]
+fn a_folder_that_is_gone_changes_nothing() {
+    let mut folder = Folder::new();
+    folder.zone("a.test.zone", 1, "");
+    folder.load();
+    let (away, root) =
+        (folder.folder.path().with_extension("away"), folder.folder.path().to_owned());
+    fs::rename(&root, &away).unwrap();
+    assert!(folder.loader.load(&mut folder.compiler).is_err());
+    fs::rename(&away, &root).unwrap();
+    check(&mut folder, &["a.test. 1"], &[]);
+}
+
+#[test]
+fn links_out_of_the_folder_are_not_followed() {
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(outside.path().join("x.test.zone"), "@ 1 SOA a. b. 1 2 3 4 5\n").unwrap();
+    let mut folder = Folder::new();
+    let link = folder.folder.path().join("x.test.zone");
+    std::os::unix::fs::symlink(outside.path().join("x.test.zone"), link).unwrap();
+    check(&mut folder, &[], &[]);
+}
