@@ -73,10 +73,7 @@ impl Snapshot {
     #[must_use]
     pub fn verdict(&self, id: CheckId) -> Verdict {
         let slot = id.slot();
-        let cell = self
-            .chunks
-            .get(slot / CHUNK)
-            .map(|chunk| &chunk[slot % CHUNK]);
+        let cell = self.chunks.get(slot / CHUNK).map(|chunk| &chunk[slot % CHUNK]);
         match cell {
             Some(cell) if cell.epoch == id.epoch() => cell.verdict,
             _ => Verdict::default(),
@@ -99,9 +96,7 @@ impl Snapshot {
 
 impl Reader {
     pub(crate) fn new(published: Arc<ArcSwap<Snapshot>>) -> Self {
-        Self {
-            cache: arc_swap::Cache::new(published),
-        }
+        Self { cache: arc_swap::Cache::new(published) }
     }
 
     /// The newest snapshot.
@@ -114,11 +109,7 @@ impl Reader {
 
 impl Computed {
     pub(crate) fn new(check: Arc<Check>, id: CheckId) -> Self {
-        Self {
-            check,
-            id,
-            used: AtomicBool::new(true),
-        }
+        Self { check, id, used: AtomicBool::new(true) }
     }
 
     /// Whether it was found since the last call.
@@ -138,10 +129,7 @@ impl Computed {
 
 impl Index {
     fn new() -> Self {
-        Self {
-            hasher: RandomState::default(),
-            shards: vec![Arc::default(); SHARDS],
-        }
+        Self { hasher: RandomState::default(), shards: vec![Arc::default(); SHARDS] }
     }
 
     fn find(&self, check: &Check) -> Option<&Computed> {
@@ -190,11 +178,7 @@ pub(crate) struct Board {
 impl Board {
     pub(crate) fn new(spacing: Duration) -> Self {
         Self {
-            current: Snapshot {
-                generation: 0,
-                chunks: Vec::new(),
-                index: Arc::new(Index::new()),
-            },
+            current: Snapshot { generation: 0, chunks: Vec::new(), index: Arc::new(Index::new()) },
             spacing,
             published: None,
             is_stale: false,
@@ -214,14 +198,9 @@ impl Board {
         }
         let (chunk, place) = (id.slot() / CHUNK, id.slot() % CHUNK);
         if self.current.chunks.len() <= chunk {
-            self.current
-                .chunks
-                .resize_with(chunk + 1, || Arc::new([Cell::default(); CHUNK]));
+            self.current.chunks.resize_with(chunk + 1, || Arc::new([Cell::default(); CHUNK]));
         }
-        Arc::make_mut(&mut self.current.chunks[chunk])[place] = Cell {
-            epoch: id.epoch(),
-            verdict,
-        };
+        Arc::make_mut(&mut self.current.chunks[chunk])[place] = Cell { epoch: id.epoch(), verdict };
         self.is_stale = true;
         self.is_newer = true;
     }
@@ -277,11 +256,7 @@ mod tests {
     const SPACING: Duration = Duration::from_millis(1);
 
     fn up(weight: u32) -> Verdict {
-        Verdict {
-            state: State::Up,
-            weight,
-            since: None,
-        }
+        Verdict { state: State::Up, weight, since: None }
     }
 
     #[test]
@@ -293,10 +268,7 @@ mod tests {
         board.set(one, up(2));
         board.set(far, up(3));
         let after = board.publish(Instant::now()).expect("a change");
-        assert_eq!(
-            (before.verdict(one), before.verdict(far)),
-            (up(1), Verdict::default())
-        );
+        assert_eq!((before.verdict(one), before.verdict(far)), (up(1), Verdict::default()));
         assert_eq!((after.verdict(one), after.verdict(far)), (up(2), up(3)));
         assert_eq!((before.generation(), after.generation()), (1, 2));
     }
@@ -307,10 +279,7 @@ mod tests {
         let (id, now) = (CheckId::new(0, 0), Instant::now());
         assert!(board.publish(now).is_none(), "nothing changed");
         board.set(id, up(1));
-        assert!(
-            board.publish(now).is_some(),
-            "the first change waits for nothing"
-        );
+        assert!(board.publish(now).is_some(), "the first change waits for nothing");
         board.set(id, up(2));
         board.set(id, up(3));
         assert!(board.publish(now).is_none(), "too soon");
@@ -331,9 +300,6 @@ mod tests {
         board.clear(old);
         board.set(new, up(2));
         let snapshot = board.publish(Instant::now()).expect("a change");
-        assert_eq!(
-            (snapshot.verdict(old), snapshot.verdict(new)),
-            (Verdict::default(), up(2))
-        );
+        assert_eq!((snapshot.verdict(old), snapshot.verdict(new)), (Verdict::default(), up(2)));
     }
 }

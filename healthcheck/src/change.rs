@@ -35,13 +35,11 @@ pub struct Changes {
 
 impl Changes {
     pub(crate) fn new(receiver: broadcast::Receiver<Change>) -> Self {
-        Self {
-            receiver,
-            missed: 0,
-        }
+        Self { receiver, missed: 0 }
     }
 
-    /// Waits for the next change. `None`: there will be no more, the checking has ended.
+    /// Waits for the next change. `None`: there will be no more, every
+    /// [`crate::Health`] and [`crate::Handle`] is gone.
     pub async fn next(&mut self) -> Option<Change> {
         loop {
             match self.receiver.recv().await {
@@ -53,7 +51,7 @@ impl Changes {
     }
 
     /// Waits for the next change by blocking the thread, which must not be one of an asynchronous
-    /// runtime. `None`: there will be no more, the checking has ended.
+    /// runtime. `None`: there will be no more, every [`crate::Health`] and [`crate::Handle`] is gone.
     pub fn wait(&mut self) -> Option<Change> {
         loop {
             match self.receiver.blocking_recv() {

@@ -97,10 +97,7 @@ impl Check {
         if let (Some(source), Some(target)) = (self.source, self.address()) {
             let target = target.to_canonical();
             if source.is_ipv4() != target.is_ipv4() {
-                return Err(Refused::Source {
-                    local: source,
-                    target,
-                });
+                return Err(Refused::Source { local: source, target });
             }
         }
         Ok(())
@@ -139,9 +136,7 @@ impl HttpProbe {
     fn validate(&self) -> Result<(), Refused> {
         let scheme = self.url.scheme();
         if !matches!(scheme, "http" | "https") {
-            return Err(Refused::Scheme {
-                scheme: scheme.to_owned(),
-            });
+            return Err(Refused::Scheme { scheme: scheme.to_owned() });
         }
         // A certificate is checked against the host that is connected to, and a literal host is
         // always the one that is connected to.
@@ -162,9 +157,7 @@ impl HttpProbe {
         if let Some(agent) = &self.user_agent
             && HeaderValue::from_bytes(agent.as_bytes()).is_err()
         {
-            return Err(Refused::Header {
-                name: "User-Agent".to_owned(),
-            });
+            return Err(Refused::Header { name: "User-Agent".to_owned() });
         }
         Ok(())
     }
@@ -179,9 +172,7 @@ impl Pace {
 
     fn validate(&self) -> Result<(), Refused> {
         if !(Self::MIN_INTERVAL..=Self::MAX_INTERVAL).contains(&self.interval) {
-            return Err(Refused::Interval {
-                interval: self.interval,
-            });
+            return Err(Refused::Interval { interval: self.interval });
         }
         if self.timeout.is_zero() {
             return Err(Refused::Timeout);
@@ -195,12 +186,7 @@ impl Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self {
-            interval: Duration::from_secs(5),
-            timeout: Duration::from_secs(2),
-            fall: 3,
-            rise: 2,
-        }
+        Self { interval: Duration::from_secs(5), timeout: Duration::from_secs(2), fall: 3, rise: 2 }
     }
 }
 

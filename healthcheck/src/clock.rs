@@ -15,10 +15,7 @@ impl Clock {
         reason = "this is the one place where this crate reads the time"
     )]
     pub(crate) fn new() -> Self {
-        Self {
-            instant: Self::now(),
-            date: SystemTime::now(),
-        }
+        Self { instant: Self::now(), date: SystemTime::now() }
     }
 
     /// The moment, on a clock that only goes forward.

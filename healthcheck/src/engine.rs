@@ -110,8 +110,7 @@ impl<P: Prober> Engine<P> {
             }
         }
         let held = registry.len();
-        self.schedule
-            .tidy(held, |id| registry.occupant(id).is_some());
+        self.schedule.tidy(held, |id| registry.occupant(id).is_some());
     }
 
     /// Starts the probes that are due; whether some have to wait for others to end.

@@ -161,13 +161,7 @@ impl Health {
         requests: Option<mpsc::Sender<Check>>,
         runtime: Option<Runtime>,
     ) -> Self {
-        Self {
-            inner: Arc::new(Inner {
-                shared,
-                requests,
-                runtime,
-            }),
-        }
+        Self { inner: Arc::new(Inner { shared, requests, runtime }) }
     }
 
     /// Holds a check, which is probed from now on. Equal checks are one.
@@ -181,13 +175,7 @@ impl Health {
         shared.judge(&check)?;
         let (id, check) = shared.lock().hold(check);
         shared.wake.notify_one();
-        Ok(Handle {
-            hold: Arc::new(Hold {
-                id,
-                check,
-                shared: Arc::clone(shared),
-            }),
-        })
+        Ok(Handle { hold: Arc::new(Hold { id, check, shared: Arc::clone(shared) }) })
     }
 
     /// Asks for a check that was computed at run time and that [`Snapshot::find`] did not find.
@@ -254,9 +242,7 @@ impl Health {
 
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Inner")
-            .field("is_probing", &self.runtime.is_some())
-            .finish_non_exhaustive()
+        f.debug_struct("Inner").field("is_probing", &self.runtime.is_some()).finish_non_exhaustive()
     }
 }
 
@@ -287,10 +273,7 @@ impl Handle {
 
 impl fmt::Debug for Hold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hold")
-            .field("id", &self.id)
-            .field("check", &self.check)
-            .finish()
+        f.debug_struct("Hold").field("id", &self.id).field("check", &self.check).finish()
     }
 }
 
@@ -352,16 +335,17 @@ impl Shared {
         let now = Clock::now();
         let at = self.clock.date(now);
         let mut registry = self.lock();
-        let turn = registry.record(
-            id,
-            Last {
-                outcome,
-                latency,
-                at,
-            },
-        );
+        let complaint = match &outcome {
+            Outcome::Inconclusive(_) if registry.may_complain(now) => registry.occupant(id),
+            _ => None,
+        };
+        let complaint = complaint.map(|occupant| Arc::clone(&occupant.check));
+        let turn = registry.record(id, Last { outcome, latency, at });
         self.settle(&mut registry, now);
         drop(registry);
+        if let Some(check) = complaint {
+            tracing::warn!("{check} cannot be probed: {reason}");
+        }
         let Some(Turn { check, from, to }) = turn else {
             return;
         };
@@ -370,13 +354,7 @@ impl Shared {
             State::Up | State::Unknown => tracing::info!(%from, "{check} is {to}: {reason}"),
         }
         // Nobody has to listen.
-        let _ = self.changes.send(Change {
-            check,
-            from,
-            to,
-            reason,
-            at,
-        });
+        let _ = self.changes.send(Change { check, from, to, reason, at });
     }
 
     /// Publishes what changed, or sees to it that the engine will.

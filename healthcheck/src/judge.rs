@@ -73,11 +73,7 @@ impl Judge {
     }
 
     fn turn(&mut self, state: State, weight: u32) {
-        *self = Self {
-            state,
-            against: 0,
-            weight,
-        };
+        *self = Self { state, against: 0, weight };
     }
 }
 
@@ -88,11 +84,7 @@ mod tests {
     /// Plays results (`s` success, `f` failure) and compares the states after each
     /// (`?` unknown, `u` up, `d` down).
     fn check(fall: u32, rise: u32, results: &str, states: &str) {
-        let pace = Pace {
-            fall,
-            rise,
-            ..Pace::default()
-        };
+        let pace = Pace { fall, rise, ..Pace::default() };
         let mut judge = Judge::default();
         let seen: String = results
             .chars()
@@ -130,11 +122,7 @@ mod tests {
 
     #[test]
     fn the_weight_is_that_of_the_last_success_while_up() {
-        let pace = Pace {
-            fall: 2,
-            rise: 1,
-            ..Pace::default()
-        };
+        let pace = Pace { fall: 2, rise: 1, ..Pace::default() };
         let mut judge = Judge::default();
         let steps = [
             (Finding::Success(10), 10),

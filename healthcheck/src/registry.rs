@@ -15,6 +15,9 @@ use crate::refused::Refused;
 use crate::report::Last;
 use crate::verdict::{CheckId, State, Verdict};
 
+/// The shortest time between two complaints in the log.
+const COMPLAINT: Duration = Duration::from_secs(10);
+
 /// All checks that somebody holds.
 #[derive(Debug)]
 pub(crate) struct Registry {
@@ -25,6 +28,8 @@ pub(crate) struct Registry {
     fresh: Option<Vec<CheckId>>,
     leased: usize,
     max_leased: usize,
+    /// When it was last said that the prober itself has trouble.
+    complained: Option<Instant>,
     pub(crate) board: Board,
 }
 
@@ -73,6 +78,7 @@ impl Registry {
             fresh: None,
             leased: 0,
             max_leased,
+            complained: None,
             board,
         }
     }
@@ -109,17 +115,12 @@ impl Registry {
             return Ok(id);
         }
         if self.leased >= self.max_leased {
-            return Err(Refused::TooMany {
-                limit: self.max_leased,
-            });
+            return Err(Refused::TooMany { limit: self.max_leased });
         }
         let id = self.place(check);
         let occupant = self.occupant_mut(id).expect("a check that was just placed");
         let computed = Arc::new(Computed::new(Arc::clone(&occupant.check), id));
-        occupant.lease = Some(Lease {
-            computed: Arc::clone(&computed),
-            used: now,
-        });
+        occupant.lease = Some(Lease { computed: Arc::clone(&computed), used: now });
         self.leased += 1;
         self.board.list(computed);
         Ok(id)
@@ -131,11 +132,7 @@ impl Registry {
             return;
         }
         for slot in 0..self.slots.len() {
-            let Slot {
-                epoch,
-                occupant: Some(occupant),
-            } = &mut self.slots[slot]
-            else {
+            let Slot { epoch, occupant: Some(occupant) } = &mut self.slots[slot] else {
                 continue;
             };
             let Some(held) = &mut occupant.lease else {
@@ -173,13 +170,20 @@ impl Registry {
             occupant.since = Some(at);
         }
         let verdict = occupant.verdict();
-        let turn = (from != to).then(|| Turn {
-            check: Arc::clone(&occupant.check),
-            from,
-            to,
-        });
+        let turn = (from != to).then(|| Turn { check: Arc::clone(&occupant.check), from, to });
         self.board.set(id, verdict);
         turn
+    }
+
+    /// Whether it may be said again that the prober itself has trouble; it tends to have it with all
+    /// checks at once.
+    pub(crate) fn may_complain(&mut self, now: Instant) -> bool {
+        let is_long_ago = |last| now.saturating_duration_since(last) >= COMPLAINT;
+        let may = self.complained.is_none_or(is_long_ago);
+        if may {
+            self.complained = Some(now);
+        }
+        may
     }
 
     /// The checks that were taken on since the last call.
@@ -264,11 +268,7 @@ impl Occupant {
     }
 
     pub(crate) fn verdict(&self) -> Verdict {
-        Verdict {
-            state: self.judge.state(),
-            weight: self.judge.weight(),
-            since: self.since,
-        }
+        Verdict { state: self.judge.state(), weight: self.judge.weight(), since: self.since }
     }
 
     pub(crate) fn is_leased(&self) -> bool {
@@ -276,9 +276,7 @@ impl Occupant {
     }
 
     pub(crate) fn is_probing(&self) -> bool {
-        self.probing
-            .as_ref()
-            .is_some_and(|probe| !probe.is_finished())
+        self.probing.as_ref().is_some_and(|probe| !probe.is_finished())
     }
 
     pub(crate) fn probing(&mut self, probe: AbortHandle) {

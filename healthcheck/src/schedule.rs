@@ -44,12 +44,7 @@ pub(crate) struct Entry {
 impl Schedule {
     /// An empty schedule. The seed is the first phase.
     pub(crate) fn new(origin: Instant, seed: u64) -> Self {
-        Self {
-            origin,
-            phase: seed,
-            opening: origin,
-            due: BinaryHeap::new(),
-        }
+        Self { origin, phase: seed, opening: origin, due: BinaryHeap::new() }
     }
 
     /// Takes a check on; when it is due first.
@@ -60,19 +55,9 @@ impl Schedule {
         let opening = self.opening.max(now);
         let entry = if opening < point {
             self.opening = opening + OPENING;
-            Entry {
-                due: opening,
-                id,
-                phase,
-                is_opening: true,
-            }
+            Entry { due: opening, id, phase, is_opening: true }
         } else {
-            Entry {
-                due: point,
-                id,
-                phase,
-                is_opening: false,
-            }
+            Entry { due: point, id, phase, is_opening: false }
         };
         self.due.push(Reverse(entry));
         entry.due
@@ -89,17 +74,9 @@ impl Schedule {
     /// Puts a check back for the next time; when that is. Points that were missed stay missed.
     pub(crate) fn again(&mut self, entry: Entry, interval: Duration, now: Instant) -> Instant {
         // A point that comes right after the opening would find out nothing new.
-        let after = if entry.is_opening {
-            now + interval / 2
-        } else {
-            now
-        };
+        let after = if entry.is_opening { now + interval / 2 } else { now };
         let due = self.point_after(after, entry.phase, interval);
-        self.due.push(Reverse(Entry {
-            due,
-            is_opening: false,
-            ..entry
-        }));
+        self.due.push(Reverse(Entry { due, is_opening: false, ..entry }));
         due
     }
 
@@ -178,11 +155,7 @@ mod tests {
             let opening = play(&mut schedule, now, interval, interval);
             let steady = play(&mut schedule, now + interval, 10 * interval, interval);
             // 200 start in 100 ms on average; while the new checks are opened, twice as many.
-            assert!(
-                peak(&opening) <= 410,
-                "{} at the opening, seed {seed}",
-                peak(&opening)
-            );
+            assert!(peak(&opening) <= 410, "{} at the opening, seed {seed}", peak(&opening));
             assert!(peak(&steady) <= 205, "{} later, seed {seed}", peak(&steady));
             assert_eq!(steady.len(), 100_000, "seed {seed}");
         }
@@ -207,10 +180,7 @@ mod tests {
         assert_eq!(schedule.enter(CheckId::new(0, 0), interval, now), now);
         let started = play(&mut schedule, now, 20 * interval, interval);
         let first = started[1] - started[0];
-        assert!(
-            first >= interval / 2 && first <= interval * 3 / 2,
-            "{first:?}"
-        );
+        assert!(first >= interval / 2 && first <= interval * 3 / 2, "{first:?}");
         for pair in started[1..].windows(2) {
             assert_eq!(pair[1] - pair[0], interval);
         }

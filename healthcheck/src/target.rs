@@ -40,10 +40,7 @@ impl TargetPolicy {
     #[must_use]
     pub fn new(allow: Vec<IpNet>, deny: Vec<IpNet>) -> Self {
         let unmapped = |nets: Vec<IpNet>| nets.into_iter().map(unmapped).collect();
-        Self {
-            allow: unmapped(allow),
-            deny: unmapped(deny),
-        }
+        Self { allow: unmapped(allow), deny: unmapped(deny) }
     }
 
     /// Whether the address may be probed.
@@ -62,10 +59,7 @@ impl TargetPolicy {
 
     fn judge_as(&self, address: IpAddr, reached: IpAddr) -> Result<(), Denial> {
         if let Some(network) = self.deny.iter().find(|network| network.contains(&reached)) {
-            return Err(Denial::Denied {
-                address,
-                network: *network,
-            });
+            return Err(Denial::Denied { address, network: *network });
         }
         if self.allow.iter().any(|network| network.contains(&reached)) {
             return Ok(());
@@ -79,10 +73,7 @@ impl Default for TargetPolicy {
     fn default() -> Self {
         let net = |address: IpAddr, length: u8| IpNet::new_assert(address, length);
         Self {
-            allow: vec![
-                net(Ipv4Addr::UNSPECIFIED.into(), 0),
-                net(Ipv6Addr::UNSPECIFIED.into(), 0),
-            ],
+            allow: vec![net(Ipv4Addr::UNSPECIFIED.into(), 0), net(Ipv6Addr::UNSPECIFIED.into(), 0)],
             deny: vec![
                 net(Ipv4Addr::new(169, 254, 0, 0).into(), 16),
                 net(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0).into(), 10),
@@ -95,10 +86,7 @@ fn unmapped(network: IpNet) -> IpNet {
     let IpNet::V6(v6) = network else {
         return network;
     };
-    match (
-        v6.network().to_ipv4_mapped(),
-        v6.prefix_len().checked_sub(96),
-    ) {
+    match (v6.network().to_ipv4_mapped(), v6.prefix_len().checked_sub(96)) {
         (Some(v4), Some(length)) => IpNet::V4(Ipv4Net::new_assert(v4, length)),
         _ => network,
     }
@@ -109,9 +97,7 @@ mod tests {
     use super::*;
 
     fn nets(text: &str) -> Vec<IpNet> {
-        text.split_whitespace()
-            .map(|net| net.parse().expect("a network"))
-            .collect()
+        text.split_whitespace().map(|net| net.parse().expect("a network")).collect()
     }
 
     fn check(allow: &str, deny: &str, address: &str, expected: &str) {
@@ -121,10 +107,7 @@ mod tests {
             Err(Denial::Denied { network, .. }) => network.to_string(),
             Err(Denial::NotAllowed { .. }) => "not allowed".to_owned(),
         };
-        assert_eq!(
-            said, expected,
-            "allow {allow}, deny {deny}, address {address}"
-        );
+        assert_eq!(said, expected, "allow {allow}, deny {deny}, address {address}");
     }
 
     #[test]
@@ -137,18 +120,8 @@ mod tests {
         check("10.1.0.0/16", "", "10.2.0.1", "not allowed");
         check("10.1.0.0/16", "", "::ffff:10.1.0.1", "ok");
         check("::/0", "", "::ffff:10.1.0.1", "not allowed");
-        check(
-            all,
-            "169.254.0.0/16",
-            "::ffff:169.254.169.254",
-            "169.254.0.0/16",
-        );
-        check(
-            all,
-            "::ffff:169.254.0.0/112",
-            "169.254.169.254",
-            "169.254.0.0/16",
-        );
+        check(all, "169.254.0.0/16", "::ffff:169.254.169.254", "169.254.0.0/16");
+        check(all, "::ffff:169.254.0.0/112", "169.254.169.254", "169.254.0.0/16");
         check("", "", "192.0.2.1", "not allowed");
     }
 

@@ -22,18 +22,8 @@ async fn check(answer: &str, expect: impl FnOnce(&mut HttpProbe), expected: (Sta
 #[tokio::test]
 async fn the_status_has_to_be_the_one_expected() {
     check(&status(200, "ok"), |_| (), (State::Up, 0, "")).await;
-    check(
-        &status(503, "ok"),
-        |_| (),
-        (State::Down, 0, "status 503, expected 200"),
-    )
-    .await;
-    check(
-        &status(503, "ok"),
-        |probe| probe.status = 503,
-        (State::Up, 0, ""),
-    )
-    .await;
+    check(&status(503, "ok"), |_| (), (State::Down, 0, "status 503, expected 200")).await;
+    check(&status(503, "ok"), |probe| probe.status = 503, (State::Up, 0, "")).await;
     check(&status(200, "ok"), |probe| probe.status = 204, {
         (State::Down, 0, "status 200, expected 204")
     })
@@ -62,19 +52,10 @@ async fn the_body_has_to_contain_what_is_expected() {
     };
     let body = status(200, "12 all is well");
     check(&body, matching("is w", 0), (State::Up, 12, "")).await;
-    check(
-        &body,
-        matching("Is w", 0),
-        (State::Down, 0, "the body does not contain \"Is w\""),
-    )
-    .await;
+    check(&body, matching("Is w", 0), (State::Down, 0, "the body does not contain \"Is w\"")).await;
     check(&body, matching("well", 14), (State::Up, 12, "")).await;
-    check(
-        &body,
-        matching("well", 13),
-        (State::Down, 0, "the body does not contain \"well\""),
-    )
-    .await;
+    check(&body, matching("well", 13), (State::Down, 0, "the body does not contain \"well\""))
+        .await;
     let long = status(200, &format!("{}end", "x".repeat(70_000)));
     check(&long, matching("xxx", 0), (State::Up, 0, "")).await;
     check(&long, matching("end", 1_000_000), {
@@ -108,16 +89,10 @@ async fn what_is_not_a_whole_answer_is_a_failure() {
 #[tokio::test]
 async fn a_server_that_is_silent_is_down_after_the_timeout() {
     let endpoint = Endpoint::http(Ipv4Addr::new(127, 0, 2, 3), "").await;
-    let mut check = http(
-        endpoint.url("http", "www.example", "/"),
-        endpoint.address.ip(),
-    );
+    let mut check = http(endpoint.url("http", "www.example", "/"), endpoint.address.ip());
     check.pace.timeout = Duration::from_millis(200);
     let (state, _, reason) = verdict(&start(), check.clone()).await;
-    assert_eq!(
-        (state, reason.as_str()),
-        (State::Down, "no answer within 200 ms")
-    );
+    assert_eq!((state, reason.as_str()), (State::Down, "no answer within 200 ms"));
     // The timeout is for the whole answer, not for its beginning.
     endpoint.answer("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc");
     assert_eq!(verdict(&start(), check).await.0, State::Up);
@@ -126,16 +101,10 @@ async fn a_server_that_is_silent_is_down_after_the_timeout() {
 #[tokio::test]
 async fn a_closed_port_is_refused() {
     let endpoint = Endpoint::http(Ipv4Addr::new(127, 0, 2, 4), "").await;
-    let check = http(
-        endpoint.url("http", "www.example", "/"),
-        endpoint.address.ip(),
-    );
+    let check = http(endpoint.url("http", "www.example", "/"), endpoint.address.ip());
     endpoint.close().await;
     let (state, _, reason) = verdict(&start(), check).await;
-    assert_eq!(
-        (state, reason.as_str()),
-        (State::Down, "connection refused")
-    );
+    assert_eq!((state, reason.as_str()), (State::Down, "connection refused"));
 }
 
 #[tokio::test]
@@ -148,18 +117,12 @@ async fn the_request_names_the_urls_host_and_carries_the_headers() {
     probe.headers = vec![("X-One".to_owned(), "1".to_owned())];
     probe.user_agent = Some("Checker/7".to_owned());
     let source = IpAddr::from(Ipv4Addr::new(127, 0, 9, 8));
-    let check = Check {
-        source: Some(source),
-        ..get(probe.clone())
-    };
+    let check = Check { source: Some(source), ..get(probe.clone()) };
     assert_eq!(verdict(&start(), check).await.0, State::Up);
     let seen = &endpoint.seen()[0];
     assert_eq!(seen.from.ip(), source);
     let request = seen.request.to_lowercase();
-    assert!(
-        request.starts_with("get /health?full=1 http/1.1\r\n"),
-        "{request}"
-    );
+    assert!(request.starts_with("get /health?full=1 http/1.1\r\n"), "{request}");
     let host = format!("host: www.example:{}", endpoint.address.port());
     for header in [host.as_str(), "x-one: 1", "user-agent: checker/7"] {
         let found = request.lines().filter(|line| *line == header).count();
@@ -169,12 +132,7 @@ async fn the_request_names_the_urls_host_and_carries_the_headers() {
     probe.headers = vec![("Host".to_owned(), "other.example".to_owned())];
     probe.user_agent = None;
     assert_eq!(verdict(&start(), get(probe)).await.0, State::Up);
-    let request = endpoint
-        .seen()
-        .last()
-        .expect("a request")
-        .request
-        .to_lowercase();
+    let request = endpoint.seen().last().expect("a request").request.to_lowercase();
     assert!(request.contains("\r\nhost: other.example\r\n"), "{request}");
     assert_eq!(request.matches("\r\nhost:").count(), 1, "{request}");
     assert!(request.contains("\r\nuser-agent: halfmoon/"), "{request}");
@@ -185,9 +143,7 @@ async fn each_address_of_a_host_is_probed_for_itself() {
     let good = Endpoint::http(Ipv4Addr::new(127, 0, 2, 6), &status(200, "")).await;
     let url = good.url("http", "www.example", "/");
     let health = start();
-    let up = health
-        .acquire(http(url.clone(), good.address.ip()))
-        .expect("an allowed target");
+    let up = health.acquire(http(url.clone(), good.address.ip())).expect("an allowed target");
     // Nothing listens there.
     let bad = IpAddr::from(Ipv4Addr::new(127, 0, 2, 7));
     let down = health.acquire(http(url, bad)).expect("an allowed target");
@@ -207,19 +163,10 @@ async fn without_an_address_the_host_is_resolved_and_judged() {
     let (state, weight, _) = verdict(&start(), get(HttpProbe::new(url.clone(), None))).await;
     assert_eq!((state, weight), (State::Up, 9));
     let literal = endpoint.url("http", "127.0.0.1", "/");
-    assert_eq!(
-        verdict(&start(), get(HttpProbe::new(literal, None)))
-            .await
-            .0,
-        State::Up
-    );
+    assert_eq!(verdict(&start(), get(HttpProbe::new(literal, None))).await.0, State::Up);
 
-    let deny = ["127.0.0.0/8", "::1/128"]
-        .map(|net| net.parse().expect("a network"))
-        .to_vec();
-    let allow = ["0.0.0.0/0", "::/0"]
-        .map(|net| net.parse().expect("a network"))
-        .to_vec();
+    let deny = ["127.0.0.0/8", "::1/128"].map(|net| net.parse().expect("a network")).to_vec();
+    let allow = ["0.0.0.0/0", "::/0"].map(|net| net.parse().expect("a network")).to_vec();
     let health = halfmoon_healthcheck::Health::start(halfmoon_healthcheck::Settings {
         targets: TargetPolicy::new(allow, deny),
         ..Default::default()
@@ -228,10 +175,7 @@ async fn without_an_address_the_host_is_resolved_and_judged() {
     let before = endpoint.seen().len();
     let (state, _, reason) = verdict(&health, get(HttpProbe::new(url, None))).await;
     assert_eq!(state, State::Down);
-    assert!(
-        reason.starts_with("localhost resolves to a target that is not allowed: "),
-        "{reason}"
-    );
+    assert!(reason.starts_with("localhost resolves to a target that is not allowed: "), "{reason}");
     assert_eq!(endpoint.seen().len(), before, "no packet was sent");
 }
 

@@ -22,11 +22,7 @@ async fn check(
     let another = Authority::new("another");
     let trusted = if is_trusted { &authority } else { &another };
     let roots = vec![trusted.root.clone()];
-    let health = Health::start(Settings {
-        roots,
-        ..Settings::default()
-    })
-    .expect("threads");
+    let health = Health::start(Settings { roots, ..Settings::default() }).expect("threads");
     let config = authority.certify(names.0, is_expired);
     let endpoint = Endpoint::https(Ipv4Addr::new(127, 0, 3, 1), &status(200, "4"), config).await;
     let url = endpoint.url("https", names.1, "/");
@@ -51,14 +47,7 @@ async fn the_certificate_has_to_be_valid_for_the_urls_host() {
         (State::Down, 0, "the certificate is for another name")
     })
     .await;
-    check(
-        true,
-        true,
-        same,
-        verified,
-        (State::Down, 0, "the certificate is expired"),
-    )
-    .await;
+    check(true, true, same, verified, (State::Down, 0, "the certificate is expired")).await;
     check(false, false, same, verified, {
         (State::Down, 0, "the certificate's issuer is not trusted")
     })
@@ -68,22 +57,8 @@ async fn the_certificate_has_to_be_valid_for_the_urls_host() {
 #[tokio::test]
 async fn a_certificate_need_not_be_verified() {
     let any = Certificate::Any;
-    check(
-        false,
-        true,
-        ("www.example", "ftp.example"),
-        any,
-        (State::Up, 4, ""),
-    )
-    .await;
-    check(
-        false,
-        true,
-        ("www.example", "192.0.2.1"),
-        any,
-        (State::Up, 4, ""),
-    )
-    .await;
+    check(false, true, ("www.example", "ftp.example"), any, (State::Up, 4, "")).await;
+    check(false, true, ("www.example", "192.0.2.1"), any, (State::Up, 4, "")).await;
 }
 
 #[tokio::test]
@@ -104,16 +79,11 @@ async fn the_server_is_told_the_urls_host() {
         .with_no_client_auth()
         .with_cert_resolver(Arc::new(names));
     let endpoint = Endpoint::https(Ipv4Addr::new(127, 0, 3, 2), &status(200, ""), config).await;
-    let settings = Settings {
-        roots: vec![authority.root.clone()],
-        ..Settings::default()
-    };
+    let settings = Settings { roots: vec![authority.root.clone()], ..Settings::default() };
     let health = Health::start(settings).expect("threads");
-    for (host, state) in [
-        ("a.example", State::Up),
-        ("b.example", State::Up),
-        ("c.example", State::Down),
-    ] {
+    for (host, state) in
+        [("a.example", State::Up), ("b.example", State::Up), ("c.example", State::Down)]
+    {
         let check = http(endpoint.url("https", host, "/"), endpoint.address.ip());
         assert_eq!(verdict(&health, check).await.0, state, "{host}");
     }
@@ -122,43 +92,26 @@ async fn the_server_is_told_the_urls_host() {
 #[tokio::test]
 async fn an_endpoint_without_tls_is_down() {
     let endpoint = Endpoint::http(Ipv4Addr::new(127, 0, 3, 3), &status(200, "")).await;
-    let mut check = http(
-        endpoint.url("https", "www.example", "/"),
-        endpoint.address.ip(),
-    );
+    let mut check = http(endpoint.url("https", "www.example", "/"), endpoint.address.ip());
     check.pace.timeout = std::time::Duration::from_millis(300);
     let health = Health::start(Settings::default()).expect("threads");
     let (state, _, reason) = verdict(&health, check).await;
     // The server waits for the end of a request that looks nothing like one.
-    assert_eq!(
-        (state, reason.as_str()),
-        (State::Down, "no answer within 300 ms")
-    );
+    assert_eq!((state, reason.as_str()), (State::Down, "no answer within 300 ms"));
 }
 
 #[tokio::test]
 async fn an_expired_certificate_is_noticed_while_the_check_runs() {
     let authority = Authority::new("ours");
-    let settings = Settings {
-        roots: vec![authority.root.clone()],
-        ..Settings::default()
-    };
+    let settings = Settings { roots: vec![authority.root.clone()], ..Settings::default() };
     let health = Health::start(settings).expect("threads");
     let mut changes = health.subscribe();
     let address = Ipv4Addr::new(127, 0, 3, 4);
     let good = authority.certify("www.example", false);
     let endpoint = Endpoint::https(address, &status(200, ""), good).await;
-    let (port, url) = (
-        endpoint.address.port(),
-        endpoint.url("https", "www.example", "/"),
-    );
-    let _handle = health
-        .acquire(http(url, address.into()))
-        .expect("an allowed target");
-    assert_eq!(
-        changes.next().await.map(|change| change.to),
-        Some(State::Up)
-    );
+    let (port, url) = (endpoint.address.port(), endpoint.url("https", "www.example", "/"));
+    let _handle = health.acquire(http(url, address.into())).expect("an allowed target");
+    assert_eq!(changes.next().await.map(|change| change.to), Some(State::Up));
     endpoint.close().await;
     let bad = authority.certify("www.example", true);
     let _endpoint = Endpoint::https_at((address, port).into(), &status(200, ""), bad).await;
@@ -177,24 +130,14 @@ fn a_certificate_for_one_address_cannot_vouch_for_another() {
     let refused = health.acquire(http(url.clone(), Ipv4Addr::new(192, 0, 2, 2).into()));
     let said = refused.map(|_| ()).expect_err("it must be refused");
     assert!(matches!(said, Refused::Literal { .. }), "{said}");
-    assert!(
-        health
-            .acquire(http(url, Ipv4Addr::new(192, 0, 2, 1).into()))
-            .is_ok()
-    );
+    assert!(health.acquire(http(url, Ipv4Addr::new(192, 0, 2, 1).into())).is_ok());
 }
 
 #[test]
 fn a_root_that_is_no_certificate_is_named() {
     let roots = vec![Authority::new("ours").root, vec![1, 2, 3].into()];
-    let error = Health::start(Settings {
-        roots,
-        ..Settings::default()
-    })
-    .map(|_| ())
-    .expect_err("three octets are no certificate");
-    assert!(
-        matches!(error, StartError::Root { number: 2, .. }),
-        "{error}"
-    );
+    let error = Health::start(Settings { roots, ..Settings::default() })
+        .map(|_| ())
+        .expect_err("three octets are no certificate");
+    assert!(matches!(error, StartError::Root { number: 2, .. }), "{error}");
 }

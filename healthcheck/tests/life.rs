@@ -29,42 +29,26 @@ fn down() -> Outcome {
 #[tokio::test]
 async fn equal_checks_share_one_stream_of_probes_until_the_last_holder_goes() {
     let endpoint = Endpoint::http(Ipv4Addr::new(127, 0, 4, 1), &status(200, "")).await;
-    let mut check = http(
-        endpoint.url("http", "www.example", "/"),
-        endpoint.address.ip(),
-    );
+    let mut check = http(endpoint.url("http", "www.example", "/"), endpoint.address.ip());
     check.pace.interval = Duration::from_millis(100);
     let health = start();
-    let handles: Vec<_> = (0..20)
-        .map(|_| health.acquire(check.clone()).expect("an allowed target"))
-        .collect();
+    let handles: Vec<_> =
+        (0..20).map(|_| health.acquire(check.clone()).expect("an allowed target")).collect();
     assert!(handles.iter().all(|handle| handle.id() == handles[0].id()));
-    until("ten probes", || {
-        (health.counts().probes >= 10).then_some(())
-    })
-    .await;
+    until("ten probes", || (health.counts().probes >= 10).then_some(())).await;
     // Had each of the twenty its own probes, there would be as many as they.
     assert_eq!(health.checks().len(), 1);
     assert_eq!(health.checks()[0].holders, 20);
     let asked = endpoint.seen().len() as u64;
-    assert!(
-        asked <= health.counts().probes + 1,
-        "{asked}, {:?}",
-        health.counts()
-    );
+    assert!(asked <= health.counts().probes + 1, "{asked}, {:?}", health.counts());
 
     drop(handles);
     assert!(health.checks().is_empty());
     let probes = health.counts().probes;
-    let other = health
-        .acquire(tcp(endpoint.address))
-        .expect("an allowed target");
+    let other = health.acquire(tcp(endpoint.address)).expect("an allowed target");
     let is_probed = |probes| (health.counts().probes >= probes + 10).then_some(());
     until("ten probes of another check", || is_probed(probes)).await;
-    assert!(
-        endpoint.seen().len() as u64 <= asked + 1,
-        "the old check is not probed any more"
-    );
+    assert!(endpoint.seen().len() as u64 <= asked + 1, "the old check is not probed any more");
     drop(other);
 }
 
@@ -74,10 +58,7 @@ fn what_is_not_allowed_is_refused_with_the_network_that_denies_it() {
     let metadata: SocketAddr = "169.254.169.254:80".parse().expect("an address");
     let url = Url::parse("http://169.254.169.254/").expect("a URL");
     for check in [tcp(metadata), get(HttpProbe::new(url, None))] {
-        let refused = health
-            .acquire(check)
-            .map(|_| ())
-            .expect_err("it must be refused");
+        let refused = health.acquire(check).map(|_| ()).expect_err("it must be refused");
         assert_eq!(
             refused,
             Refused::Target(Denial::Denied {
@@ -92,23 +73,14 @@ fn what_is_not_allowed_is_refused_with_the_network_that_denies_it() {
     }
     assert!(health.checks().is_empty());
     health.request(tcp(metadata));
-    assert_eq!(
-        health.counts(),
-        Counts {
-            refused: 1,
-            ..Counts::default()
-        }
-    );
+    assert_eq!(health.counts(), Counts { refused: 1, ..Counts::default() });
 }
 
 #[test]
 fn checks_that_cannot_be_carried_out_are_refused() {
     let health = unprobed();
     let url = |text: &str| Url::parse(text).expect("a URL");
-    let paced = |pace| Check {
-        pace,
-        ..tcp(target(1))
-    };
+    let paced = |pace| Check { pace, ..tcp(target(1)) };
     let header = |name: &str, value: &str| {
         let mut probe = HttpProbe::new(url("http://www.example/"), Some(target(1).ip()));
         probe.headers = vec![(name.to_owned(), value.to_owned())];
@@ -116,54 +88,20 @@ fn checks_that_cannot_be_carried_out_are_refused() {
     };
     let pace = Pace::default();
     for (check, said) in [
-        (
-            get(HttpProbe::new(url("ftp://www.example/"), None)),
-            "ftp URLs are not probed",
-        ),
-        (
-            header("a b", "c"),
-            "header \"a b\" is not a valid HTTP header",
-        ),
-        (
-            header("a", "b\r\nc: d"),
-            "header \"a\" is not a valid HTTP header",
-        ),
-        (
-            paced(Pace {
-                interval: Duration::ZERO,
-                ..pace
-            }),
-            "an interval of 0ns is not possible",
-        ),
-        (
-            paced(Pace {
-                interval: Duration::MAX,
-                ..pace
-            }),
-            "an interval of ",
-        ),
-        (
-            paced(Pace {
-                timeout: Duration::ZERO,
-                ..pace
-            }),
-            "a timeout of zero",
-        ),
+        (get(HttpProbe::new(url("ftp://www.example/"), None)), "ftp URLs are not probed"),
+        (header("a b", "c"), "header \"a b\" is not a valid HTTP header"),
+        (header("a", "b\r\nc: d"), "header \"a\" is not a valid HTTP header"),
+        (paced(Pace { interval: Duration::ZERO, ..pace }), "an interval of 0ns is not possible"),
+        (paced(Pace { interval: Duration::MAX, ..pace }), "an interval of "),
+        (paced(Pace { timeout: Duration::ZERO, ..pace }), "a timeout of zero"),
         (paced(Pace { fall: 0, ..pace }), "rise and fall"),
         (paced(Pace { rise: 0, ..pace }), "rise and fall"),
         (
-            Check {
-                source: Some("::1".parse().expect("an address")),
-                ..tcp(target(1))
-            },
+            Check { source: Some("::1".parse().expect("an address")), ..tcp(target(1)) },
             "source ::1 and target 192.0.2.1 are not of one address family",
         ),
     ] {
-        let refused = health
-            .acquire(check)
-            .map(|_| ())
-            .expect_err(said)
-            .to_string();
+        let refused = health.acquire(check).map(|_| ()).expect_err(said).to_string();
         assert!(refused.starts_with(said), "{refused}");
     }
 }
@@ -173,17 +111,8 @@ fn a_report_counts_as_a_probe_does() {
     let health = unprobed();
     let mut changes = health.subscribe();
     let mut reader = health.reader();
-    let pace = Pace {
-        fall: 2,
-        rise: 2,
-        ..Pace::default()
-    };
-    let handle = health
-        .acquire(Check {
-            pace,
-            ..tcp(target(1))
-        })
-        .expect("an allowed target");
+    let pace = Pace { fall: 2, rise: 2, ..Pace::default() };
+    let handle = health.acquire(Check { pace, ..tcp(target(1)) }).expect("an allowed target");
     assert_eq!(reader.load().verdict(handle.id()).state, State::Unknown);
     for (outcome, state, generation) in [
         (down(), State::Unknown, 0),
@@ -210,10 +139,7 @@ fn a_report_counts_as_a_probe_does() {
         (State::Up, State::Down, "it is a test"),
         (State::Down, State::Up, "answered in 0 ms"),
     ];
-    assert_eq!(
-        told,
-        expected.map(|(from, to, reason)| (from, to, reason.to_owned()))
-    );
+    assert_eq!(told, expected.map(|(from, to, reason)| (from, to, reason.to_owned())));
     assert!(!health.report(&tcp(target(2)), UP), "nobody holds it");
 }
 
@@ -229,11 +155,7 @@ fn a_place_used_again_does_not_show_the_verdict_of_its_last_check() {
     assert_eq!(reader.load().verdict(id).state, State::Unknown);
     let new = health.acquire(tcp(target(2))).expect("an allowed target");
     assert_eq!(new.id().slot(), id.slot(), "the place is used again");
-    assert_eq!(
-        before.verdict(new.id()).state,
-        State::Unknown,
-        "not even in an old snapshot"
-    );
+    assert_eq!(before.verdict(new.id()).state, State::Unknown, "not even in an old snapshot");
     health.report(new.check(), UP);
     assert_eq!(reader.load().verdict(new.id()).state, State::Up);
     assert_eq!(reader.load().verdict(id).state, State::Unknown);
@@ -244,10 +166,7 @@ fn an_unprobed_health_takes_requests_at_once() {
     let health = unprobed();
     let mut reader = health.reader();
     health.request(tcp(target(1)));
-    let id = reader
-        .load()
-        .find(&tcp(target(1)))
-        .expect("a check that was requested");
+    let id = reader.load().find(&tcp(target(1))).expect("a check that was requested");
     assert!(health.report(&tcp(target(1)), UP));
     assert_eq!(reader.load().verdict(id).state, State::Up);
     assert!(health.checks()[0].is_leased);
@@ -263,9 +182,8 @@ fn a_hundred_thousand_checks_come_and_go_in_proportion_to_their_number() {
     let health = unprobed();
     let time = |checks: u32| {
         let begin = std::time::Instant::now();
-        let handles: Vec<_> = (0..checks)
-            .map(|number| health.acquire(check(number)).expect("allowed"))
-            .collect();
+        let handles: Vec<_> =
+            (0..checks).map(|number| health.acquire(check(number)).expect("allowed")).collect();
         for handle in handles.iter().step_by(10) {
             health.report(handle.check(), UP);
         }
@@ -282,28 +200,16 @@ fn a_hundred_thousand_checks_come_and_go_in_proportion_to_their_number() {
 #[tokio::test]
 async fn clones_share_and_the_last_ends_the_probing() {
     let endpoint = Endpoint::http(Ipv4Addr::new(127, 0, 4, 2), &status(200, "")).await;
-    let check = http(
-        endpoint.url("http", "www.example", "/"),
-        endpoint.address.ip(),
-    );
+    let check = http(endpoint.url("http", "www.example", "/"), endpoint.address.ip());
     let health = Health::start(Settings::default()).expect("threads");
     let mut changes = health.subscribe();
     let clone = health.clone();
     let handle = health.acquire(check).expect("an allowed target");
-    assert_eq!(
-        changes.next().await.map(|change| change.to),
-        Some(State::Up)
-    );
+    assert_eq!(changes.next().await.map(|change| change.to), Some(State::Up));
     drop(health);
     let asked = endpoint.seen().len();
-    until("a probe on behalf of the clone", || {
-        (endpoint.seen().len() > asked).then_some(())
-    })
-    .await;
+    until("a probe on behalf of the clone", || (endpoint.seen().len() > asked).then_some(())).await;
     drop(clone);
     drop(handle);
-    assert!(
-        changes.next().await.is_none(),
-        "there will be no more changes"
-    );
+    assert!(changes.next().await.is_none(), "there will be no more changes");
 }

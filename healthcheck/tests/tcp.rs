@@ -27,18 +27,13 @@ async fn a_closed_port_is_down() {
     let address = endpoint.address;
     endpoint.close().await;
     let (state, _, reason) = verdict(&start(), tcp(address)).await;
-    assert_eq!(
-        (state, reason.as_str()),
-        (State::Down, "connection refused")
-    );
+    assert_eq!((state, reason.as_str()), (State::Down, "connection refused"));
 }
 
 #[tokio::test]
 async fn an_endpoint_that_does_not_answer_is_down_after_the_timeout() {
     let socket = TcpSocket::new_v4().expect("a socket");
-    socket
-        .bind((Ipv4Addr::new(127, 0, 1, 3), 0).into())
-        .expect("a loopback address");
+    socket.bind((Ipv4Addr::new(127, 0, 1, 3), 0).into()).expect("a loopback address");
     let listener = socket.listen(1).expect("a bound socket");
     let address = listener.local_addr().expect("a bound socket");
     // Nobody accepts: once the queue is full, no connection is made any more.
@@ -51,26 +46,16 @@ async fn an_endpoint_that_does_not_answer_is_down_after_the_timeout() {
     let mut check = tcp(address);
     check.pace.timeout = Duration::from_millis(250);
     let (state, _, reason) = verdict(&start(), check).await;
-    assert_eq!(
-        (state, reason.as_str()),
-        (State::Down, "no answer within 250 ms")
-    );
+    assert_eq!((state, reason.as_str()), (State::Down, "no answer within 250 ms"));
 }
 
 #[tokio::test]
 async fn the_source_is_where_the_probe_comes_from() {
-    let listener = TcpListener::bind((Ipv4Addr::new(127, 0, 1, 4), 0))
-        .await
-        .expect("an address");
+    let listener = TcpListener::bind((Ipv4Addr::new(127, 0, 1, 4), 0)).await.expect("an address");
     let address = listener.local_addr().expect("a bound socket");
     let source = Some(Ipv4Addr::new(127, 0, 9, 9).into());
     let health = start();
-    let _handle = health
-        .acquire(Check {
-            source,
-            ..tcp(address)
-        })
-        .expect("an allowed target");
+    let _handle = health.acquire(Check { source, ..tcp(address) }).expect("an allowed target");
     let (_, from) = listener.accept().await.expect("a probe");
     assert_eq!(Some(from.ip()), source);
 }
@@ -80,14 +65,7 @@ async fn a_source_that_is_not_ours_says_nothing_of_the_target() {
     let endpoint = Endpoint::http(Ipv4Addr::new(127, 0, 1, 5), "").await;
     let source = Some(Ipv4Addr::new(192, 0, 2, 1).into());
     let health = start();
-    let (state, _, reason) = verdict(
-        &health,
-        Check {
-            source,
-            ..tcp(endpoint.address)
-        },
-    )
-    .await;
+    let (state, _, reason) = verdict(&health, Check { source, ..tcp(endpoint.address) }).await;
     assert_eq!(state, State::Unknown);
     assert_eq!(
         reason,
@@ -107,9 +85,7 @@ async fn an_endpoint_that_comes_back_is_up_again() {
     assert_eq!(next().await, Some((State::Unknown, State::Up)));
     endpoint.close().await;
     assert_eq!(next().await, Some((State::Up, State::Down)));
-    let listener = TcpListener::bind(address)
-        .await
-        .expect("the port is free again");
+    let listener = TcpListener::bind(address).await.expect("the port is free again");
     assert_eq!(next().await, Some((State::Down, State::Up)));
     let mut reader = health.reader();
     until("the readers see it", || {

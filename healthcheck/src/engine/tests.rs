@@ -36,10 +36,7 @@ impl Prober for Script {
         let Probe::Tcp(target) = check.probe else {
             panic!("only TCP is in the script");
         };
-        self.started
-            .lock()
-            .expect("no panic before")
-            .push((target, Clock::now()));
+        self.started.lock().expect("no panic before").push((target, Clock::now()));
         let under_way = self.under_way.fetch_add(1, Ordering::Relaxed) + 1;
         self.most_under_way.fetch_max(under_way, Ordering::Relaxed);
         let _under = Under(self);
@@ -54,11 +51,7 @@ impl Prober for Script {
 impl Script {
     fn started(&self, target: SocketAddr) -> Vec<Instant> {
         let started = self.started.lock().expect("no panic before");
-        started
-            .iter()
-            .filter(|start| start.0 == target)
-            .map(|start| start.1)
-            .collect()
+        started.iter().filter(|start| start.0 == target).map(|start| start.1).collect()
     }
 }
 
@@ -69,35 +62,18 @@ fn start(settings: &Settings, script: Script) -> (Health, Arc<Script>) {
     let shared = Shared::new(TargetPolicy::default(), board, settings.max_computed);
     let shared = Arc::new(shared);
     let (requests, requested) = mpsc::channel(settings.max_requests);
-    let engine = Engine::new(
-        Arc::clone(&shared),
-        Arc::clone(&script),
-        requested,
-        settings,
-    );
+    let engine = Engine::new(Arc::clone(&shared), Arc::clone(&script), requested, settings);
     tokio::spawn(engine.run());
     (Health::assemble(shared, Some(requests), None), script)
 }
 
 fn target(number: u32) -> SocketAddr {
-    SocketAddr::new(
-        std::net::Ipv4Addr::from_bits(0x7F00_0001 + number).into(),
-        80,
-    )
+    SocketAddr::new(std::net::Ipv4Addr::from_bits(0x7F00_0001 + number).into(), 80)
 }
 
 fn check(number: u32, interval: Duration) -> Check {
-    let pace = Pace {
-        interval,
-        timeout: Duration::from_secs(2),
-        fall: 3,
-        rise: 2,
-    };
-    Check {
-        probe: Probe::Tcp(target(number)),
-        pace,
-        source: None,
-    }
+    let pace = Pace { interval, timeout: Duration::from_secs(2), fall: 3, rise: 2 };
+    Check { probe: Probe::Tcp(target(number)), pace, source: None }
 }
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -108,17 +84,10 @@ async fn pass(time: Duration) {
 
 #[tokio::test(start_paused = true)]
 async fn ten_thousand_checks_run_without_a_burst() {
-    let script = Script {
-        takes: Duration::from_millis(20),
-        ..Script::default()
-    };
+    let script = Script { takes: Duration::from_millis(20), ..Script::default() };
     let (health, script) = start(&Settings::default(), script);
     let handles: Vec<_> = (0..10_000)
-        .map(|number| {
-            health
-                .acquire(check(number, 5 * SECOND))
-                .expect("an allowed target")
-        })
+        .map(|number| health.acquire(check(number, 5 * SECOND)).expect("an allowed target"))
         .collect();
     pass(30 * SECOND).await;
 
@@ -127,70 +96,40 @@ async fn ten_thousand_checks_run_without_a_burst() {
     let mut windows: HashMap<u128, usize> = HashMap::new();
     let mut probed: HashMap<SocketAddr, usize> = HashMap::new();
     for (target, start) in started.iter() {
-        *windows
-            .entry((*start - origin).as_millis() / 100)
-            .or_default() += 1;
+        *windows.entry((*start - origin).as_millis() / 100).or_default() += 1;
         *probed.entry(*target).or_default() += 1;
     }
     // The mean is 200 probes in 100 ms.
-    let opening = windows
-        .iter()
-        .filter(|window| *window.0 < 50)
-        .map(|window| *window.1)
-        .max();
-    let steady = windows
-        .iter()
-        .filter(|window| *window.0 >= 50)
-        .map(|window| *window.1)
-        .max();
-    assert!(
-        opening <= Some(410),
-        "{opening:?} in 100 ms while the checks are new"
-    );
+    let opening = windows.iter().filter(|window| *window.0 < 50).map(|window| *window.1).max();
+    let steady = windows.iter().filter(|window| *window.0 >= 50).map(|window| *window.1).max();
+    assert!(opening <= Some(410), "{opening:?} in 100 ms while the checks are new");
     assert!(steady <= Some(210), "{steady:?} in 100 ms later");
     assert_eq!(probed.len(), handles.len());
     assert!(probed.values().all(|probes| (5..=7).contains(probes)));
     let mut reader = health.reader();
     let snapshot = reader.load();
-    assert!(
-        handles
-            .iter()
-            .all(|handle| snapshot.verdict(handle.id()).state == State::Up)
-    );
+    assert!(handles.iter().all(|handle| snapshot.verdict(handle.id()).state == State::Up));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_check_is_probed_soon_and_then_from_start_to_start() {
-    let script = Script {
-        takes: Duration::from_millis(700),
-        ..Script::default()
-    };
+    let script = Script { takes: Duration::from_millis(700), ..Script::default() };
     let (health, script) = start(&Settings::default(), script);
     let begin = Clock::now();
     let _handle = health.acquire(check(1, SECOND)).expect("an allowed target");
     pass(10 * SECOND).await;
     let started = script.started(target(1));
-    assert!(
-        started[0] - begin <= Duration::from_millis(2),
-        "{:?}",
-        started[0] - begin
-    );
+    assert!(started[0] - begin <= Duration::from_millis(2), "{:?}", started[0] - begin);
     for pair in started[1..].windows(2) {
         let apart = pair[1] - pair[0];
-        assert!(
-            apart.abs_diff(SECOND) <= Duration::from_millis(2),
-            "{apart:?}"
-        );
+        assert!(apart.abs_diff(SECOND) <= Duration::from_millis(2), "{apart:?}");
     }
     assert!(started.len() >= 9, "{}", started.len());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_check_never_has_two_probes_under_way() {
-    let script = Script {
-        takes: Duration::from_millis(2500),
-        ..Script::default()
-    };
+    let script = Script { takes: Duration::from_millis(2500), ..Script::default() };
     let (health, script) = start(&Settings::default(), script);
     let _handle = health.acquire(check(1, SECOND)).expect("an allowed target");
     pass(30 * SECOND).await;
@@ -200,40 +139,22 @@ async fn a_check_never_has_two_probes_under_way() {
 
 #[tokio::test(start_paused = true)]
 async fn no_more_probes_are_under_way_than_allowed() {
-    let script = Script {
-        takes: Duration::from_millis(100),
-        ..Script::default()
-    };
-    let settings = Settings {
-        max_in_flight: 7,
-        ..Settings::default()
-    };
+    let script = Script { takes: Duration::from_millis(100), ..Script::default() };
+    let settings = Settings { max_in_flight: 7, ..Settings::default() };
     let (health, script) = start(&settings, script);
     let _handles: Vec<_> = (0..200)
-        .map(|number| {
-            health
-                .acquire(check(number, SECOND))
-                .expect("an allowed target")
-        })
+        .map(|number| health.acquire(check(number, SECOND)).expect("an allowed target"))
         .collect();
     pass(20 * SECOND).await;
     assert_eq!(script.most_under_way.load(Ordering::Relaxed), 7);
     // Seven at a time, ten times a second: what there is of time is used.
     assert!(health.counts().probes >= 1300, "{:?}", health.counts());
-    assert!(
-        health
-            .checks()
-            .iter()
-            .all(|report| report.verdict.state == State::Up)
-    );
+    assert!(health.checks().iter().all(|report| report.verdict.state == State::Up));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_check_that_is_released_stops_at_once() {
-    let script = Script {
-        takes: Duration::from_millis(500),
-        ..Script::default()
-    };
+    let script = Script { takes: Duration::from_millis(500), ..Script::default() };
     let (health, script) = start(&Settings::default(), script);
     let handle = health.acquire(check(1, SECOND)).expect("an allowed target");
     let other = health.acquire(check(1, SECOND)).expect("an allowed target");
@@ -241,18 +162,10 @@ async fn a_check_that_is_released_stops_at_once() {
     assert_eq!(handle.id(), other.id());
     pass(Duration::from_millis(100)).await;
     drop((handle, other));
-    assert_eq!(
-        script.under_way.load(Ordering::Relaxed),
-        1,
-        "a clone still holds it"
-    );
+    assert_eq!(script.under_way.load(Ordering::Relaxed), 1, "a clone still holds it");
     drop(clone);
     pass(Duration::from_millis(1)).await;
-    assert_eq!(
-        script.under_way.load(Ordering::Relaxed),
-        0,
-        "the probe under way ends too"
-    );
+    assert_eq!(script.under_way.load(Ordering::Relaxed), 0, "the probe under way ends too");
     pass(10 * SECOND).await;
     assert_eq!(script.started(target(1)).len(), 1);
     assert!(health.checks().is_empty());
@@ -264,11 +177,7 @@ async fn a_change_is_told_once_and_seen_by_readers() {
     let mut changes = health.subscribe();
     let mut reader = health.reader();
     let handle = health.acquire(check(1, SECOND)).expect("an allowed target");
-    let steps = [
-        (State::Unknown, State::Up),
-        (State::Up, State::Down),
-        (State::Down, State::Up),
-    ];
+    let steps = [(State::Unknown, State::Up), (State::Up, State::Down), (State::Down, State::Up)];
     for (from, to) in steps {
         let told = changes.next().await.expect("the engine runs");
         assert_eq!((told.from, told.to), (from, to));
@@ -286,11 +195,7 @@ async fn a_change_is_told_once_and_seen_by_readers() {
 
 #[tokio::test(start_paused = true)]
 async fn a_computed_check_lives_as_long_as_it_is_asked_for() {
-    let settings = Settings {
-        lease: 60 * SECOND,
-        max_computed: 2,
-        ..Settings::default()
-    };
+    let settings = Settings { lease: 60 * SECOND, max_computed: 2, ..Settings::default() };
     let (health, script) = start(&settings, Script::default());
     let mut reader = health.reader();
     assert_eq!(reader.load().find(&check(1, SECOND)), None);
@@ -299,38 +204,24 @@ async fn a_computed_check_lives_as_long_as_it_is_asked_for() {
     }
     pass(SECOND).await;
     assert_eq!(health.counts().dropped, 1, "two are held already");
-    let id = reader
-        .load()
-        .find(&check(1, SECOND))
-        .expect("a check that is held");
+    let id = reader.load().find(&check(1, SECOND)).expect("a check that is held");
     assert_eq!(reader.load().verdict(id).state, State::Up);
     for _ in 0..20 {
         pass(30 * SECOND).await;
         assert_eq!(reader.load().find(&check(1, SECOND)), Some(id));
     }
-    assert_eq!(
-        reader.load().find(&check(2, SECOND)),
-        None,
-        "nobody asked for it"
-    );
+    assert_eq!(reader.load().find(&check(2, SECOND)), None, "nobody asked for it");
     pass(90 * SECOND).await;
     assert_eq!(reader.load().find(&check(1, SECOND)), None);
     assert_eq!(reader.load().verdict(id).state, State::Unknown);
     let probes = script.started(target(1)).len();
     pass(10 * SECOND).await;
-    assert_eq!(
-        script.started(target(1)).len(),
-        probes,
-        "it is not probed any more"
-    );
+    assert_eq!(script.started(target(1)).len(), probes, "it is not probed any more");
 }
 
 #[tokio::test(start_paused = true)]
 async fn requests_beyond_the_queue_are_dropped_and_counted() {
-    let settings = Settings {
-        max_requests: 5,
-        ..Settings::default()
-    };
+    let settings = Settings { max_requests: 5, ..Settings::default() };
     let (health, _script) = start(&settings, Script::default());
     // The engine does not run before this task waits.
     for number in 0..8 {
@@ -343,28 +234,17 @@ async fn requests_beyond_the_queue_are_dropped_and_counted() {
 
 #[tokio::test(start_paused = true)]
 async fn a_lease_ends_and_a_handle_still_holds_the_check() {
-    let settings = Settings {
-        lease: 10 * SECOND,
-        ..Settings::default()
-    };
+    let settings = Settings { lease: 10 * SECOND, ..Settings::default() };
     let (health, _script) = start(&settings, Script::default());
     let mut reader = health.reader();
     let handle = health.acquire(check(1, SECOND)).expect("an allowed target");
     pass(SECOND).await;
-    assert_eq!(
-        reader.load().find(&check(1, SECOND)),
-        None,
-        "its holder knows it"
-    );
+    assert_eq!(reader.load().find(&check(1, SECOND)), None, "its holder knows it");
     let before = reader.load().generation();
     health.request(check(1, SECOND));
     pass(SECOND).await;
     assert_eq!(reader.load().find(&check(1, SECOND)), Some(handle.id()));
-    assert_eq!(
-        reader.load().generation(),
-        before + 1,
-        "the query sees a verdict now"
-    );
+    assert_eq!(reader.load().generation(), before + 1, "the query sees a verdict now");
     pass(60 * SECOND).await;
     assert_eq!(reader.load().find(&check(1, SECOND)), None);
     assert_eq!(reader.load().verdict(handle.id()).state, State::Up);

@@ -59,9 +59,7 @@ pub(super) async fn probe(
     {
         return Outcome::Failure(reason::no_match(wanted));
     }
-    Outcome::Success {
-        weight: leading_number(&body),
-    }
+    Outcome::Success { weight: leading_number(&body) }
 }
 
 /// What is connected to.
@@ -77,37 +75,21 @@ impl Route {
     fn of(http: &HttpProbe, is_tls: bool) -> Self {
         let mut url = http.url.clone();
         let Some(address) = http.address else {
-            return Self {
-                url,
-                pin: None,
-                host: None,
-            };
+            return Self { url, pin: None, host: None };
         };
         let address = address.to_canonical();
         // The resolver is not asked about a host that is an address, and for TLS the host has to
         // stay, as the name that the certificate must have.
         if is_tls && http.literal_host().is_none() {
-            return Self {
-                url,
-                pin: Some(address),
-                host: None,
-            };
+            return Self { url, pin: Some(address), host: None };
         }
         let host =
             HeaderValue::from_str(&http.url[url::Position::BeforeHost..url::Position::AfterPort])
                 .ok();
         match url.set_ip_host(address) {
-            Ok(()) => Self {
-                url,
-                pin: None,
-                host,
-            },
+            Ok(()) => Self { url, pin: None, host },
             // Only URLs without hosts take none, and they are refused with the check.
-            Err(()) => Self {
-                url,
-                pin: Some(address),
-                host: None,
-            },
+            Err(()) => Self { url, pin: Some(address), host: None },
         }
     }
 }
@@ -129,10 +111,7 @@ fn client(
         .local_address(source);
     match route.pin {
         Some(address) => builder.dns_resolver(Arc::new(Pinned(address))),
-        None => builder.dns_resolver(Arc::new(Judged {
-            targets: targets.clone(),
-            source,
-        })),
+        None => builder.dns_resolver(Arc::new(Judged { targets: targets.clone(), source })),
     }
     .build()
 }
@@ -177,10 +156,7 @@ async fn body(response: &mut Response, byte_limit: u64) -> reqwest::Result<Vec<u
 /// none, or it is not positive, or too large for an `int`.
 fn leading_number(body: &[u8]) -> u32 {
     let is_blank = |octet: &u8| matches!(octet, b' ' | b'\t'..=b'\r');
-    let start = body
-        .iter()
-        .position(|octet| !is_blank(octet))
-        .unwrap_or(body.len());
+    let start = body.iter().position(|octet| !is_blank(octet)).unwrap_or(body.len());
     let text = &body[start..];
     let text = text.strip_prefix(b"+").unwrap_or(text);
     let mut digits = text.iter().take_while(|octet| octet.is_ascii_digit());
@@ -226,43 +202,19 @@ mod tests {
             let http = HttpProbe::new(Url::parse(url).expect("a URL"), address);
             let route = Route::of(&http, http.url.scheme() == "https");
             let pin = route.pin.map(|pin| pin.to_string()).unwrap_or_default();
-            let host = route
-                .host
-                .as_ref()
-                .and_then(|host| host.to_str().ok())
-                .unwrap_or_default();
+            let host = route.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default();
             assert_eq!((route.url.as_str(), pin.as_str(), host), expected, "{url}");
         };
-        check(
-            "http://w.example/a?b",
-            "192.0.2.1",
-            ("http://192.0.2.1/a?b", "", "w.example"),
-        );
+        check("http://w.example/a?b", "192.0.2.1", ("http://192.0.2.1/a?b", "", "w.example"));
         check(
             "http://w.example:8080/",
             "2001:db8::1",
             ("http://[2001:db8::1]:8080/", "", "w.example:8080"),
         );
-        check(
-            "http://192.0.2.9/",
-            "192.0.2.1",
-            ("http://192.0.2.1/", "", "192.0.2.9"),
-        );
-        check(
-            "https://w.example/",
-            "192.0.2.1",
-            ("https://w.example/", "192.0.2.1", ""),
-        );
-        check(
-            "https://w.example/",
-            "::ffff:192.0.2.1",
-            ("https://w.example/", "192.0.2.1", ""),
-        );
+        check("http://192.0.2.9/", "192.0.2.1", ("http://192.0.2.1/", "", "192.0.2.9"));
+        check("https://w.example/", "192.0.2.1", ("https://w.example/", "192.0.2.1", ""));
+        check("https://w.example/", "::ffff:192.0.2.1", ("https://w.example/", "192.0.2.1", ""));
         check("https://w.example/", "none", ("https://w.example/", "", ""));
-        check(
-            "http://u:p@w.example/",
-            "192.0.2.1",
-            ("http://u:p@192.0.2.1/", "", "w.example"),
-        );
+        check("http://u:p@w.example/", "192.0.2.1", ("http://u:p@192.0.2.1/", "", "w.example"));
     }
 }

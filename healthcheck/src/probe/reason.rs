@@ -25,11 +25,7 @@ pub(super) fn no_answer(timeout: Duration) -> Reason {
 }
 
 pub(super) fn no_match(wanted: &str) -> Reason {
-    let mut quoted: String = wanted
-        .chars()
-        .take(QUOTED)
-        .flat_map(char::escape_debug)
-        .collect();
+    let mut quoted: String = wanted.chars().take(QUOTED).flat_map(char::escape_debug).collect();
     if wanted.chars().nth(QUOTED).is_some() {
         quoted.push('…');
     }
@@ -70,10 +66,7 @@ pub(super) fn request(error: &reqwest::Error, source: Option<IpAddr>) -> Outcome
             return Outcome::Failure(self::tls(tls));
         }
         // hyper-util's connector says so of a socket that it could not make or bind.
-        is_local |= matches!(
-            error.to_string().as_str(),
-            "tcp open error" | "tcp bind local error"
-        );
+        is_local |= matches!(error.to_string().as_str(), "tcp open error" | "tcp bind local error");
         let io = error.downcast_ref::<io::Error>();
         if let Some(error) = io.filter(|error| error.raw_os_error().is_some()) {
             return match is_local {

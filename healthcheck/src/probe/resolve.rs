@@ -42,9 +42,7 @@ impl Resolve for Judged {
         let host = name.as_str().to_owned();
         let (targets, source) = (self.targets.clone(), self.source);
         Box::pin(async move {
-            let found = tokio::net::lookup_host((host.as_str(), 0))
-                .await
-                .map(Iterator::collect);
+            let found = tokio::net::lookup_host((host.as_str(), 0)).await.map(Iterator::collect);
             let found = match found {
                 Ok(found) => found,
                 Err(error) => return Err(Nowhere::Unresolved { host, error }.into()),
@@ -90,19 +88,14 @@ mod tests {
             .split_whitespace()
             .map(|address| SocketAddr::new(address.parse().expect("an address"), 0));
         let targets = TargetPolicy::new(
-            vec![
-                "0.0.0.0/0".parse().expect("a network"),
-                "::/0".parse().expect("a network"),
-            ],
+            vec!["0.0.0.0/0".parse().expect("a network"), "::/0".parse().expect("a network")],
             vec![deny.parse().expect("a network")],
         );
         let source = source.map(|source| source.parse().expect("an address"));
         let said = match allowed("h.example".to_owned(), found.collect(), &targets, source) {
             Ok(allowed) => {
-                let addresses: Vec<String> = allowed
-                    .iter()
-                    .map(|address| address.ip().to_string())
-                    .collect();
+                let addresses: Vec<String> =
+                    allowed.iter().map(|address| address.ip().to_string()).collect();
                 addresses.join(" ")
             }
             Err(error) => error.to_string(),
@@ -112,12 +105,7 @@ mod tests {
 
     #[test]
     fn what_may_not_be_probed_is_left_out() {
-        check(
-            "192.0.2.1 2001:db8::1",
-            "10.0.0.0/8",
-            None,
-            "192.0.2.1 2001:db8::1",
-        );
+        check("192.0.2.1 2001:db8::1", "10.0.0.0/8", None, "192.0.2.1 2001:db8::1");
         check("10.0.0.1 192.0.2.1", "10.0.0.0/8", None, "192.0.2.1");
         check(
             "10.0.0.1 ::ffff:10.0.0.2",
@@ -126,12 +114,7 @@ mod tests {
             "h.example resolves to a target that is not allowed: 10.0.0.2 is in 10.0.0.0/8, which \
              `targets.deny` names",
         );
-        check(
-            "192.0.2.1 2001:db8::1",
-            "10.0.0.0/8",
-            Some("::1"),
-            "2001:db8::1",
-        );
+        check("192.0.2.1 2001:db8::1", "10.0.0.0/8", Some("::1"), "2001:db8::1");
         check(
             "192.0.2.1",
             "10.0.0.0/8",

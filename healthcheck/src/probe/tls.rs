@@ -29,10 +29,7 @@ impl Tls {
         for (index, root) in roots.iter().enumerate() {
             RootCertStore::empty()
                 .add(root.clone())
-                .map_err(|source| StartError::Root {
-                    number: index + 1,
-                    source,
-                })?;
+                .map_err(|source| StartError::Root { number: index + 1, source })?;
         }
         let provider = Arc::new(aws_lc_rs::default_provider());
         let any = config(&provider, Arc::new(AnyCertificate(Arc::clone(&provider))))
@@ -98,12 +95,7 @@ impl ServerCertVerifier for AnyCertificate {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(
-            message,
-            cert,
-            dss,
-            &self.0.signature_verification_algorithms,
-        )
+        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
     }
 
     fn verify_tls13_signature(
@@ -112,12 +104,7 @@ impl ServerCertVerifier for AnyCertificate {
         cert: &CertificateDer<'_>,
         dss: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(
-            message,
-            cert,
-            dss,
-            &self.0.signature_verification_algorithms,
-        )
+        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

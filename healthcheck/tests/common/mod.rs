@@ -51,9 +51,7 @@ impl Endpoint {
     }
 
     async fn serve(address: SocketAddr, answer: &str, tls: Option<TlsAcceptor>) -> Self {
-        let listener = TcpListener::bind(address)
-            .await
-            .expect("a loopback address");
+        let listener = TcpListener::bind(address).await.expect("a loopback address");
         let address = listener.local_addr().expect("a bound socket");
         let seen = Arc::new(Mutex::new(Vec::new()));
         let answer = Arc::new(Mutex::new(answer.as_bytes().to_vec()));
@@ -73,12 +71,7 @@ impl Endpoint {
                 });
             }
         });
-        Self {
-            address,
-            seen,
-            answer,
-            task,
-        }
+        Self { address, seen, answer, task }
     }
 
     pub(crate) fn answer(&self, answer: &str) {
@@ -116,9 +109,7 @@ async fn reply<S: AsyncRead + AsyncWrite + Unpin>(
         }
     }
     let request = String::from_utf8_lossy(&request).into_owned();
-    seen.lock()
-        .expect("no panic before")
-        .push(Seen { from, request });
+    seen.lock().expect("no panic before").push(Seen { from, request });
     let answer = answer.lock().expect("no panic before").clone();
     if answer.is_empty() {
         std::future::pending::<()>().await;
@@ -130,10 +121,7 @@ async fn reply<S: AsyncRead + AsyncWrite + Unpin>(
 
 /// An answer with this status and body.
 pub(crate) fn status(status: u16, body: &str) -> String {
-    format!(
-        "HTTP/1.1 {status} Some Reason\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
+    format!("HTTP/1.1 {status} Some Reason\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
 /// An authority and the means to certify names.
@@ -146,19 +134,10 @@ impl Authority {
     pub(crate) fn new(name: &str) -> Self {
         let key = KeyPair::generate().expect("a key");
         let mut params = CertificateParams::new(Vec::new()).expect("no names");
-        params
-            .distinguished_name
-            .push(rcgen::DnType::CommonName, name);
+        params.distinguished_name.push(rcgen::DnType::CommonName, name);
         params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
-        let root = params
-            .self_signed(&key)
-            .expect("a certificate")
-            .der()
-            .clone();
-        Self {
-            root,
-            issuer: Issuer::new(params, key),
-        }
+        let root = params.self_signed(&key).expect("a certificate").der().clone();
+        Self { root, issuer: Issuer::new(params, key) }
     }
 
     /// What a server for this name presents.
@@ -191,29 +170,17 @@ impl Authority {
             params.not_after = rcgen::date_time_ymd(2002, 1, 1);
         }
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
-        (
-            certificate.der().clone(),
-            PrivateKeyDer::Pkcs8(key.serialize_der().into()),
-        )
+        (certificate.der().clone(), PrivateKeyDer::Pkcs8(key.serialize_der().into()))
     }
 }
 
 /// A quick pace at which one result decides.
 pub(crate) fn pace() -> Pace {
-    Pace {
-        interval: Duration::from_millis(30),
-        timeout: Duration::from_secs(5),
-        fall: 1,
-        rise: 1,
-    }
+    Pace { interval: Duration::from_millis(30), timeout: Duration::from_secs(5), fall: 1, rise: 1 }
 }
 
 pub(crate) fn tcp(address: SocketAddr) -> Check {
-    Check {
-        probe: Probe::Tcp(address),
-        pace: pace(),
-        source: None,
-    }
+    Check { probe: Probe::Tcp(address), pace: pace(), source: None }
 }
 
 pub(crate) fn http(url: Url, address: IpAddr) -> Check {
@@ -221,11 +188,7 @@ pub(crate) fn http(url: Url, address: IpAddr) -> Check {
 }
 
 pub(crate) fn get(probe: HttpProbe) -> Check {
-    Check {
-        probe: Probe::Http(probe),
-        pace: pace(),
-        source: None,
-    }
+    Check { probe: Probe::Http(probe), pace: pace(), source: None }
 }
 
 pub(crate) fn start() -> Health {
@@ -246,10 +209,7 @@ pub(crate) async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) ->
 
 /// What is known of a check.
 pub(crate) fn report(health: &Health, check: &Check) -> Option<Report> {
-    health
-        .checks()
-        .into_iter()
-        .find(|report| *report.check == *check)
+    health.checks().into_iter().find(|report| *report.check == *check)
 }
 
 /// Holds a check until it has a verdict; the state and weight, and why it failed.
