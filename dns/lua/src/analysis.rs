@@ -9,12 +9,13 @@ use halfmoon_zones::{Level, ProgramSource};
 use crate::binder::{Binder, Checks, Held};
 use crate::eval::Bound;
 use crate::functions::options::{Options, Target};
-use crate::functions::{self, Function, Kind};
+use crate::functions::{self, Function, Gives, Kind};
 use crate::globals;
 use crate::program::{Body, Program};
 use crate::remark::{Remark, nearest};
 use crate::rewrite::{Site, rewrite};
 use crate::syntax::{self, Call, Node, Script, Step};
+use crate::value::{Arg, Value};
 use crate::{Dialect, Settings};
 
 mod lower;
@@ -95,6 +96,7 @@ impl Analysis<'_> {
         let script = self.read(text, offset, is_expression)?;
         self.names(&script);
         self.calls(&script);
+        self.results(&script, &script.body);
         let plan = if self.settings.plans { self.lower(&script) } else { None };
         // In the peer's dialect only what cannot be compiled at all keeps a program from running:
         // a call that is never reached does no harm there.
@@ -164,6 +166,30 @@ impl Analysis<'_> {
         }
     }
 
+    /// Looks for results that cannot be an answer.
+    fn results(&mut self, script: &Script, steps: &[Step]) {
+        for step in steps {
+            match step {
+                Step::Return(results) => {
+                    let useless = results.first().and_then(|first| useless(first, script));
+                    if let Some((at, kind)) = useless {
+                        let message = format!("{kind} is no answer");
+                        let remark = Remark::error("lua-result", at, message)
+                            .help("return a string or a list of strings");
+                        self.remarks.push(remark);
+                    }
+                }
+                Step::If(arms, otherwise) => {
+                    for (_, steps) in arms {
+                        self.results(script, steps);
+                    }
+                    self.results(script, otherwise.as_deref().unwrap_or(&[]));
+                }
+                Step::Opaque => {}
+            }
+        }
+    }
+
     /// Looks at every name that is no local.
     fn names(&mut self, script: &Script) {
         for (name, at) in &script.reads {
@@ -222,7 +248,7 @@ impl Analysis<'_> {
         &mut self,
         function: &Function,
         call: &Call,
-        args: &[crate::value::Arg],
+        args: &[Arg],
         direct: bool,
     ) -> Option<Box<dyn Bound>> {
         let mut binder = Binder {
@@ -241,7 +267,7 @@ impl Analysis<'_> {
         bound.ok()
     }
 
-    fn form(&mut self, function: &Function, call: &Call, args: &[Option<crate::value::Arg>]) {
+    fn form(&mut self, function: &Function, call: &Call, args: &[Option<Arg>]) {
         // The last argument may be more than one, or none.
         let is_open = call.args.last().is_some_and(|last| matches!(last.node, Node::Opaque));
         let mut given = args.to_vec();
@@ -298,6 +324,28 @@ fn unknown_name(name: &str, at: usize, script: &Script) -> Remark {
         Some(near) => remark.help(format!("write {near}")),
         None => remark,
     }
+}
+
+/// What a result is that cannot be an answer, and where it stands.
+fn useless(result: &syntax::Expr, script: &Script) -> Option<(usize, &'static str)> {
+    let kind = match &result.node {
+        Node::Constant(value @ (Value::Nil | Value::Bool(_))) => value.kind(),
+        Node::Not(_) | Node::Same { .. } => "a boolean",
+        Node::Table(entries) => {
+            let key = entries.iter().find_map(|(key, _)| key.as_ref());
+            let is_name = |key: &&syntax::Expr| matches!(key.node, Node::Constant(Value::Text(_)));
+            let key = key.filter(is_name)?;
+            return Some((key.at, "a table with names for keys"));
+        }
+        Node::Call(number) => {
+            let call = script.calls.get(*number)?;
+            let function = functions::find(&call.name).filter(|_| !call.local)?;
+            let is_ours = !script.is_bound(&call.name);
+            (is_ours && function.gives == Gives::Truth).then_some("a boolean")?
+        }
+        _ => return None,
+    };
+    Some((result.at, kind))
 }
 
 /// The calls whose result is what the program returns.

@@ -23,7 +23,8 @@ pub struct Settings {
     pub fuel: u64,
     /// Octets one evaluation may take beyond the virtual machine at rest.
     pub memory: usize,
-    /// Wall time one evaluation may take.
+    /// Wall time one evaluation may take, counted from its eighth safepoint on; given once more to
+    /// one that exceeds it, since the system may have put the thread aside. At most a day.
     pub time: Duration,
     /// How many records one evaluation may answer with.
     pub answers: usize,

@@ -1,5 +1,6 @@
 //! `geoiplookup`: what the databases say of any address.
 
+use std::fmt::Write as _;
 use std::net::IpAddr;
 
 use halfmoon_geo::Attribute;
@@ -56,7 +57,10 @@ impl Bound for Lookup {
         };
         match self.attribute {
             Attribute::Asn => match eval.geo.asn(address).value {
-                Some(number) => codes::put_lower(text, &number.to_string()),
+                Some(number) => {
+                    // Writing to a string cannot fail.
+                    let _ = write!(text, "{number}");
+                }
                 None => text.push_str("unknown"),
             },
             Attribute::Location => {

@@ -4,7 +4,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use halfmoon_geo::Geo;
 use halfmoon_healthcheck::{Health, Snapshot};
@@ -26,15 +26,33 @@ use crate::{Client, Failure, Settings};
 /// Safepoints between two looks at the clock.
 const LOOK: u64 = 8;
 
+/// The longest budget of time: whatever it is, it can be added to a clock.
+const DAY: Duration = Duration::from_secs(86_400);
+
 /// What the virtual machine and the host share.
 pub(super) struct Host {
     settings: Settings,
     fuel: Cell<u64>,
-    deadline: Cell<Option<Instant>>,
+    clock: Cell<Clock>,
     stopped: Cell<Option<Failure>>,
     trace: Cell<Trace>,
     running: RefCell<Option<Running>>,
     scratch: RefCell<Scratch>,
+}
+
+/// How far the budget of time is spent.
+#[derive(Clone, Copy, Debug, Default)]
+enum Clock {
+    /// No program runs.
+    #[default]
+    Off,
+    /// The clock was not looked at yet, which programs of a few safepoints never need.
+    Unread,
+    /// The first deadline. A thread that the system put aside, as busy systems do for longer than a
+    /// program may run, comes back after it through no fault of the program's.
+    First(Instant),
+    /// The last.
+    Last(Instant),
 }
 
 /// The query, owned: what Lua holds cannot borrow.
@@ -49,11 +67,12 @@ struct Running {
 }
 
 impl Host {
-    pub(super) fn new(settings: Settings) -> Self {
+    pub(super) fn new(mut settings: Settings) -> Self {
+        settings.time = settings.time.min(DAY);
         Self {
             settings,
             fuel: Cell::new(0),
-            deadline: Cell::new(None),
+            clock: Cell::default(),
             stopped: Cell::new(None),
             trace: Cell::default(),
             running: RefCell::default(),
@@ -75,13 +94,13 @@ impl Host {
         self.trace.set(trace);
         self.stopped.set(None);
         self.fuel.set(self.settings.fuel);
-        self.deadline.set(Instant::now().checked_add(self.settings.time));
+        self.clock.set(Clock::Unread);
     }
 
     /// Lifts them, and says what was read.
     pub(super) fn disarm(&self) -> Trace {
         self.running.replace(None);
-        self.deadline.set(None);
+        self.clock.set(Clock::Off);
         self.trace.get()
     }
 
@@ -100,7 +119,7 @@ impl Host {
     /// A safepoint. Once a budget is spent, each later one raises again, so that a program cannot
     /// go on by catching the error.
     pub(super) fn tick(&self) -> mlua::Result<VmState> {
-        if self.deadline.get().is_some() {
+        if !matches!(self.clock.get(), Clock::Off) {
             self.charge(1)?;
         }
         Ok(VmState::Continue)
@@ -116,11 +135,31 @@ impl Host {
             return Err(self.stop(Failure::Fuel));
         };
         self.fuel.set(left);
-        let looks = left / LOOK != fuel / LOOK;
-        if looks && self.deadline.get().is_some_and(|deadline| Instant::now() >= deadline) {
+        let spent = self.settings.fuel - left;
+        if spent / LOOK != (spent - units) / LOOK && self.is_late() {
             return Err(self.stop(Failure::Time));
         }
         Ok(())
+    }
+
+    /// Looks at the clock.
+    fn is_late(&self) -> bool {
+        let now = Instant::now();
+        let later = now + self.settings.time;
+        match self.clock.get() {
+            Clock::Off => false,
+            Clock::Unread => {
+                self.clock.set(Clock::First(later));
+                false
+            }
+            Clock::First(deadline) => {
+                if now >= deadline {
+                    self.clock.set(Clock::Last(later));
+                }
+                false
+            }
+            Clock::Last(deadline) => now >= deadline,
+        }
     }
 
     fn stop(&self, failure: Failure) -> mlua::Error {

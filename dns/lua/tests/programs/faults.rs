@@ -212,6 +212,17 @@ fn arguments_are_what_is_wanted_or_refused() {
         ),
         ("A view({{{'192.0.2.0/24'}}})", "7: error: a rule is two lists"),
         ("TXT geoiplookup('x', 3)", "13: error: 'x' is not an address"),
+        (
+            "A country('DE')",
+            "1: error: a boolean is no answer; return a string or a list of strings",
+        ),
+        ("A nil", "1: error: nil is no answer"),
+        (
+            "A ;if country('DE') then return true end return '192.0.2.1'",
+            "31: error: a boolean is no answer",
+        ),
+        ("A {a='192.0.2.1'}", "2: error: a table with names for keys is no answer"),
+        ("A ;return countryCode() == 'de'", "9: error: a boolean is no answer"),
         ("A 'x'", "1: error: 'x' is no data of a record of type A"),
         (
             "A {'192.0.2.1', '2001:db8::1'}",

@@ -23,6 +23,7 @@ impl Sink for Programs {
     }
 }
 
+#[allow(clippy::print_stderr, reason = "a test that is skipped says so")]
 fn folder() -> Option<PathBuf> {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = here.join("../../../shared/data/zones/grapheneos");
