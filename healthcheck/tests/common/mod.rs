@@ -212,11 +212,14 @@ pub(crate) fn report(health: &Health, check: &Check) -> Option<Report> {
     health.checks().into_iter().find(|report| *report.check == *check)
 }
 
-/// Holds a check until it has a verdict; the state and weight, and why it failed.
+/// Holds a check until something is found; the state and weight, and why it failed.
 pub(crate) async fn verdict(health: &Health, check: Check) -> (State, u32, String) {
+    // On a machine with too much to do a probe may come to nothing; the next one is as good.
+    let busy = Outcome::Inconclusive("the prober has too much to do".into());
     let handle = health.acquire(check).expect("an allowed target");
     let report = until("a verdict", || {
-        report(health, handle.check()).filter(|report| report.last.is_some())
+        report(health, handle.check())
+            .filter(|report| report.last.as_ref().is_some_and(|last| last.outcome != busy))
     })
     .await;
     let reason = match report.last.expect("a result").outcome {
