@@ -189,6 +189,18 @@ fn every_fault_has_its_place() {
 
 /// The configuration and the zone that the demo brings, as somebody would run them.
 #[test]
+fn a_fault_of_an_included_file_is_told_once() {
+    let part = "www A nonsense\n";
+    let zone = "$TTL 60\n@ SOA ns. host. 1 2 3 4 5\n@ NS ns.\n$INCLUDE part.zone\n";
+    let folder = folder(&[("part.zone", part), ("a.test.zone", zone), ("b.test.zone", zone)]);
+    let ended = run(&["check", text(folder.path())]);
+    assert_eq!(ended.status.code(), Some(1));
+    assert_eq!(ended.out.matches("part.zone:1:").count(), 1, "{}", ended.out);
+    let json = run(&["check", "--format", "json", text(folder.path())]);
+    assert_eq!(json.out.lines().count(), 2, "machines are told for which zones: {}", json.out);
+}
+
+#[test]
 fn the_examples_are_without_fault() {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/failover/halfmoon.toml");
     let ended = run(&["check", example]);

@@ -1,5 +1,6 @@
 //! `halfmoon check`: all that is wrong with zones and their programs, without serving them.
 
+use std::collections::HashSet;
 use std::ffi::OsStr;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -76,6 +77,7 @@ struct Line<'a> {
 pub(super) fn run(args: &Args) -> ExitCode {
     let mut out = BufWriter::new(io::stdout().lock());
     let mut tally = Tally::default();
+    let mut told = HashSet::new();
     for path in &args.paths {
         let reports = match load(path, args.dialect) {
             Ok(reports) => reports,
@@ -85,9 +87,14 @@ pub(super) fn run(args: &Args) -> ExitCode {
                 return fail(why);
             }
         };
-        for report in &reports {
-            tally.add(report);
-            if print(&mut out, report, args.format).is_err() {
+        for mut report in reports {
+            if args.format == Format::Text {
+                // A file that many zones include has its faults in each: people read them once.
+                let files = &report.files;
+                report.faults.retain(|fault| told.insert(fault.display(files).to_string()));
+            }
+            tally.add(&report);
+            if print(&mut out, &report, args.format).is_err() {
                 // Nobody reads on: `check | head`.
                 return tally.status();
             }
