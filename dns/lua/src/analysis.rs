@@ -36,6 +36,7 @@ pub(crate) fn compile(
         bound: Vec::new(),
         handles: Vec::new(),
         held: Held::default(),
+        branches: 0,
     };
     let body = analysis.body(&source.text);
     let Analysis { remarks, bound, handles, held, .. } = analysis;
@@ -79,6 +80,8 @@ struct Analysis<'a> {
     bound: Vec<Box<dyn Bound>>,
     handles: Vec<Handle>,
     held: Held,
+    /// Branches of the plan so far.
+    branches: usize,
 }
 
 impl Analysis<'_> {

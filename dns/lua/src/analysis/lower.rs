@@ -12,6 +12,9 @@ use crate::remark::Remark;
 use crate::syntax::{Expr, Node, Script, Step};
 use crate::value::Value;
 
+/// How many branches a plan has: they hang on one another, and are dropped the same way.
+const MOST_BRANCHES: usize = 256;
+
 impl Analysis<'_> {
     /// The plan, if there is one. `None` is no fault.
     pub(super) fn lower(&mut self, script: &Script) -> Option<Plan> {
@@ -36,6 +39,10 @@ impl Analysis<'_> {
                     Some(steps) => self.arm(steps, rest, script)?,
                     None => self.steps(rest, script)?,
                 };
+                self.branches += arms.len();
+                if self.branches > MOST_BRANCHES {
+                    return None;
+                }
                 for (test, steps) in arms.iter().rev() {
                     plan = Plan::If {
                         test: self.test(test, script)?,

@@ -280,6 +280,8 @@ fn size_and_depth_are_bounded() {
     assert!(world.compile(&calls).1.len() <= 1);
     let fields = format!("TXT ;local t = {{}} return type(t{})", ".a".repeat(30_000));
     assert!(world.compile(&fields).1.len() <= 1);
+    let branches = format!("TXT ;{} return 'x'", "if asnum(1) then return 'y' end ".repeat(1900));
+    assert_eq!(World::new(Dialect::Halfmoon).ask(&branches), "'x'");
     let long = format!("TXT ;local t = {{{}}} return t[2]", "'x',".repeat(15_000));
     assert_eq!(world.compile(&long).1, [""; 0]);
 }
