@@ -245,5 +245,5 @@ fn explain(error: &mlua::Error, detail: &mut String) -> Failure {
     }
 }
 
-/// The values a call passes, none of them more than once.
+/// What a program is called with.
 type Arguments = MultiValue;

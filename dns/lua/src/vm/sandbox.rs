@@ -169,6 +169,7 @@ fn tables(lua: &Lua) -> mlua::Result<()> {
     ] {
         attributes.raw_set(name, number)?;
     }
+    attributes.set_readonly(true);
     lua.globals().raw_set("GeoIPQueryAttribute", attributes)?;
     let pdns = lua.create_table()?;
     for number in (0..=264).chain([32768, 32769, Type::LUA.0]) {
@@ -188,12 +189,8 @@ fn tables(lua: &Lua) -> mlua::Result<()> {
         pdns.raw_set(name, number)?;
     }
     pdns.set_readonly(true);
-    attributes_readonly(lua)?;
-    lua.globals().raw_set("pdns", pdns)
-}
 
-fn attributes_readonly(lua: &Lua) -> mlua::Result<()> {
-    lua.globals().raw_get::<Table>("GeoIPQueryAttribute").map(|table| table.set_readonly(true))
+    lua.globals().raw_set("pdns", pdns)
 }
 
 /// The bit operations of LuaJIT: on 32 bits, with signed results.

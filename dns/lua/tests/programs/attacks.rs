@@ -167,6 +167,7 @@ fn nothing_shared_can_be_changed() {
         ("A ;setmetatable(string, {}) return '192.0.2.1'", "Script"),
         ("A ;table.insert(pdns, 1) return '192.0.2.1'", "Script"),
         ("A ;pdns.A = 2 return '192.0.2.1'", "Script"),
+        ("A ;GeoIPQueryAttribute.ASn = 2", "Script"),
         ("A ;string.format = 1", "Script"),
         (
             "A ;tostring = function() return 'poisoned' end format = nil return '192.0.2.1'",
