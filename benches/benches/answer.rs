@@ -52,10 +52,7 @@ fn answer(c: &mut Criterion) {
         let peer = peer();
         worker.refresh();
         let verdict = worker.answer(&query, &peer, 4096, &mut out);
-        assert!(
-            matches!(verdict, Verdict::Reply(_)) && out[3] & 0xf != 2,
-            "{what}"
-        );
+        assert!(matches!(verdict, Verdict::Reply(_)) && out[3] & 0xf != 2, "{what}");
         group.bench_function(what, |b| {
             b.iter(|| worker.answer(black_box(&query), &peer, 4096, &mut out));
         });

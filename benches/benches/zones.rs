@@ -61,13 +61,7 @@ fn read(text: &str) -> Count {
     let mut count = Count::default();
     let options = ReadOptions::new(origin);
     let path = Path::new("example.zone");
-    read_text(
-        text.as_bytes(),
-        path,
-        &options,
-        &mut Files::default(),
-        &mut count,
-    );
+    read_text(text.as_bytes(), path, &options, &mut Files::default(), &mut count);
     assert_eq!((count.records, count.faults), (RECORDS, 0));
     count
 }
@@ -75,15 +69,11 @@ fn read(text: &str) -> Count {
 fn zones(c: &mut Criterion) {
     let mut group = c.benchmark_group("zones");
     // Elements are records: criterion prints how many are read a second.
-    group
-        .throughput(Throughput::Elements(RECORDS.into()))
-        .sample_size(10);
+    group.throughput(Throughput::Elements(RECORDS.into())).sample_size(10);
     let text = addresses();
     group.bench_function("read 1M A records", |b| b.iter(|| read(black_box(&text))));
     let text = mixed();
-    group.bench_function("read 1M records of mixed types", |b| {
-        b.iter(|| read(black_box(&text)))
-    });
+    group.bench_function("read 1M records of mixed types", |b| b.iter(|| read(black_box(&text))));
     group.finish();
 }
 

@@ -35,10 +35,7 @@ pub fn worker(name: &str, zone: &str) -> Worker {
         zones: Arc::new(ArcSwap::from_pointee(loaded.catalog)),
         health,
         geo: Source::new(Vec::new()),
-        policy: Policy {
-            lua,
-            client_subnet: true,
-        },
+        policy: Policy { lua, client_subnet: true },
     })
 }
 

@@ -11,6 +11,7 @@ use crate::shared::Programs;
 const MOST_ALIASES: usize = 10;
 
 /// What one zone made of the name.
+#[expect(clippy::large_enum_variant, reason = "a box would allocate on the query path")]
 pub(super) enum Step {
     /// The reply is complete.
     Done(Rcode),

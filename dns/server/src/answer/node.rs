@@ -8,6 +8,7 @@ use super::{Asked, Turn};
 use crate::shared::Programs;
 
 /// What a node had to say.
+#[expect(clippy::large_enum_variant, reason = "a box would allocate on the query path")]
 pub(super) enum Said {
     /// Something of the type, or as much of it as fitted.
     Answer,

@@ -8,6 +8,7 @@ use super::{Asked, Turn};
 use crate::shared::Programs;
 
 /// What the programs of a node made.
+#[expect(clippy::large_enum_variant, reason = "a box would allocate on the query path")]
 pub(super) enum Computed {
     /// No records.
     Nothing,
