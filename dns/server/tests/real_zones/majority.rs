@@ -79,7 +79,7 @@ fn the_majority_agrees() {
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
-    eprintln!("{} of {} cases agree", cases.len(), cases.len());
+    assert!(cases.len() > 6_000, "the cases are all there");
 }
 
 fn ask(worker: &mut Worker, case: &Case) -> Reply {
