@@ -14,6 +14,7 @@ use hickory_proto::rr::rdata::opt::{ClientSubnet, EdnsOption};
 use hickory_proto::rr::{Name, RData, RecordType};
 
 pub mod endpoint;
+pub mod site;
 
 /// How long anything may take that has to happen. Reached only when it does not.
 pub const PATIENCE: Duration = Duration::from_secs(30);
@@ -134,6 +135,25 @@ impl Running {
             );
             found.map(str::to_owned)
         })
+    }
+
+    /// The number of the process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for a line of the log that contains `part`, after the first `skip` octets.
+    #[track_caller]
+    pub fn logged(&self, part: &str, skip: usize) -> String {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let text = self.err.text();
+            if let Some(line) = text[skip..].lines().find(|line| line.contains(part)) {
+                return line.to_owned();
+            }
+            assert!(Instant::now() < end, "{part:?} is not logged:\n{}", &text[skip..]);
+            thread::sleep(LOOK);
+        }
     }
 
     /// What the process has printed on standard output so far.
@@ -257,6 +277,45 @@ fn decode(octets: &[u8], asked: &Message) -> io::Result<Message> {
     Ok(answer)
 }
 
+/// A connection for many questions.
+#[derive(Debug)]
+pub struct Connection(TcpStream);
+
+impl Connection {
+    pub fn open(server: SocketAddr) -> io::Result<Self> {
+        let stream = TcpStream::connect(server)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_nodelay(true)?;
+        Ok(Self(stream))
+    }
+
+    /// Sends questions in one go.
+    pub fn send(&mut self, messages: &[Message]) -> io::Result<()> {
+        let mut octets = Vec::new();
+        for message in messages {
+            let message = message.to_vec().map_err(io::Error::other)?;
+            octets.extend(u16::try_from(message.len()).unwrap().to_be_bytes());
+            octets.extend(message);
+        }
+        self.0.write_all(&octets)
+    }
+
+    /// The next answer.
+    pub fn receive(&mut self) -> io::Result<Message> {
+        let mut prefix = [0; 2];
+        self.0.read_exact(&mut prefix)?;
+        let mut answer = vec![0; usize::from(u16::from_be_bytes(prefix))];
+        self.0.read_exact(&mut answer)?;
+        Message::from_vec(&answer).map_err(io::Error::other)
+    }
+
+    /// Asks one question.
+    pub fn ask(&mut self, message: &Message) -> io::Result<Message> {
+        self.send(std::slice::from_ref(message))?;
+        self.receive()
+    }
+}
+
 /// The addresses in an answer, sorted.
 pub fn addresses(answer: &Message) -> Vec<IpAddr> {
     let mut addresses: Vec<IpAddr> = answer
@@ -281,11 +340,13 @@ pub fn ask(server: SocketAddr, name: &str) -> Vec<String> {
 /// Asks for A records until they are these.
 #[track_caller]
 pub fn wait_for_answer(server: SocketAddr, name: &str, expected: &[&str]) {
-    let mut last = Vec::new();
     let end = Instant::now() + PATIENCE;
-    while last != expected {
+    loop {
+        let last = ask(server, name);
+        if last == expected {
+            return;
+        }
         assert!(Instant::now() < end, "{name}: {last:?}, not {expected:?}");
         thread::sleep(LOOK);
-        last = ask(server, name);
     }
 }

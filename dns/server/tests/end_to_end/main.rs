@@ -1,0 +1,14 @@
+//! The real binary, over real sockets, with real endpoints: zone files in, health-checked answers
+//! out. Nothing here waits for a time; everything waits for what has to happen.
+
+mod failover;
+mod http;
+mod pace;
+mod places;
+mod platform;
+mod reload;
+mod transport;
+mod unreachable;
+
+#[path = "../support/mod.rs"]
+mod support;
