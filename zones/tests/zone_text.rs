@@ -3,8 +3,7 @@
 //! The entries are Knot DNS's test vectors and stay outside of this repository; without them
 //! these tests say so and prove nothing.
 
-#![allow(clippy::print_stderr, reason = "a test that is skipped has to say so")]
-
+use std::io::{Write, stderr};
 use std::path::Path;
 
 use data_encoding::HEXUPPER;
@@ -77,7 +76,8 @@ fn judge(entry: &Value, before: &str) -> Result<(), String> {
 fn every_entry_means_what_name_servers_agree_on() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/zone-text/entries.jsonl");
     let Ok(text) = std::fs::read_to_string(path) else {
-        eprintln!("SKIPPED: {path} is not here, so nothing was compared");
+        // Not through `eprintln!`, which the test harness keeps to itself when a test passes.
+        let _ = writeln!(stderr(), "SKIPPED: {path} is not here, so nothing was compared");
         return;
     };
     let entries: Vec<Value> =

@@ -1,10 +1,9 @@
 //! Zones that people serve. They stay outside of this repository; without them these tests say so
 //! and prove nothing.
 
-#![allow(clippy::print_stderr, reason = "a test that is skipped has to say so")]
-
 use std::collections::HashMap;
 use std::fs;
+use std::io::{Write, stderr};
 use std::path::{Path, PathBuf};
 
 use halfmoon_wire::NameBuf;
@@ -18,7 +17,8 @@ fn zones(name: &str) -> Option<PathBuf> {
     if path.is_dir() {
         return Some(path);
     }
-    eprintln!("SKIPPED: {} is not here, so nothing was read", path.display());
+    // Not through `eprintln!`, which the test harness keeps to itself when a test passes.
+    let _ = writeln!(stderr(), "SKIPPED: {} is not here, so nothing was read", path.display());
     None
 }
 
