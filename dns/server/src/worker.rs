@@ -7,9 +7,9 @@ use std::time::Instant;
 use arc_swap::{ArcSwap, Cache};
 use halfmoon_healthcheck::{Health, Reader};
 use halfmoon_lua::{Answers, Machine};
-use halfmoon_wire::SuffixHashes;
+use halfmoon_wire::{NameBuf, SuffixHashes};
 
-use crate::answer::answer;
+use crate::answer::{MOST_ALIASES, answer};
 use crate::shared::{Policy, Shared, Zones};
 use crate::transport::{Peer, Service, Verdict};
 
@@ -23,6 +23,7 @@ pub struct Worker {
     pub(crate) machine: Machine,
     pub(crate) hashes: SuffixHashes,
     pub(crate) answers: Answers,
+    pub(crate) chain: Vec<NameBuf>,
     /// Whole seconds since `started`, as of the last refresh.
     pub(crate) now: u64,
     published: Cache<Arc<ArcSwap<Zones>>, Arc<Zones>>,
@@ -42,6 +43,7 @@ impl Worker {
             machine: Machine::new(shared.policy.lua.clone()),
             hashes: SuffixHashes::default(),
             answers: Answers::default(),
+            chain: Vec::with_capacity(MOST_ALIASES + 1),
             now: 0,
             published: Cache::new(Arc::clone(&shared.zones)),
             started: Instant::now(),

@@ -8,7 +8,7 @@ use super::{Asked, Turn};
 use crate::shared::Programs;
 
 /// How many aliases of one chain are followed.
-const MOST_ALIASES: usize = 10;
+pub(crate) const MOST_ALIASES: usize = 10;
 
 /// What one zone made of the name.
 #[expect(clippy::large_enum_variant, reason = "a box would allocate on the query path")]
@@ -24,9 +24,9 @@ impl<'a> Turn<'a> {
     pub(super) fn resolve(&mut self) -> Rcode {
         let zones = self.zones;
         // The names of the chain so far, so that a loop ends where it begins.
-        let mut seen: [Option<NameBuf>; MOST_ALIASES] = [None; MOST_ALIASES];
+        self.chain.clear();
         for hop in 0..=MOST_ALIASES {
-            let target = hop.checked_sub(1).and_then(|last| seen[last]);
+            let target = self.chain.last().copied();
             let asked = target.as_ref().map_or(Asked::Question, Asked::Target);
             let name = self.name(asked);
             self.hashes.compute(name);
@@ -40,12 +40,10 @@ impl<'a> Turn<'a> {
                 Step::Done(rcode) => return rcode,
                 Step::Follow(target) => target,
             };
-            let loops = self.question.name == target.as_name()
-                || seen.iter().flatten().any(|known| *known == target);
-            match seen.get_mut(hop) {
-                Some(place) if !loops => *place = Some(target),
-                _ => return Rcode::NOERROR,
+            if self.question.name == target.as_name() || self.chain.contains(&target) {
+                return Rcode::NOERROR;
             }
+            self.chain.push(target);
         }
         Rcode::NOERROR
     }

@@ -23,6 +23,8 @@ use crate::shared::{Policy, Zones};
 use crate::transport::{Peer, Protocol, Verdict};
 use crate::worker::Worker;
 
+pub(crate) use chain::MOST_ALIASES;
+
 /// Answers one message of any content into `out`.
 ///
 /// `limit` is what the transport carries; over UDP the reply keeps to what the client takes and
@@ -56,8 +58,19 @@ pub fn answer(
         }
         Ok(question) => {
             let client = client(&query, peer, worker.policy.client_subnet);
-            let Worker { zones, health, geo, requests, policy, machine, hashes, answers, .. } =
-                worker;
+            let now = worker.now;
+            let Worker {
+                zones,
+                health,
+                geo,
+                requests,
+                policy,
+                machine,
+                hashes,
+                answers,
+                chain,
+                ..
+            } = worker;
             let mut turn = Turn {
                 question,
                 reply,
@@ -70,7 +83,8 @@ pub fn answer(
                 machine,
                 hashes,
                 answers,
-                now: worker.now,
+                chain,
+                now,
             };
             let rcode = turn.resolve();
             reply = turn.reply;
@@ -142,6 +156,8 @@ struct Turn<'a> {
     machine: &'a mut Machine,
     hashes: &'a mut SuffixHashes,
     answers: &'a mut Answers,
+    /// The targets of the aliases followed so far.
+    chain: &'a mut Vec<NameBuf>,
     now: u64,
 }
 
