@@ -1,12 +1,14 @@
 //! From the zone folder to the snapshot that is served: load, compile, swap; and again whenever
 //! something changes.
 
+use std::fs;
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use halfmoon_healthcheck::Health;
 use halfmoon_lua::{Compiler, Settings};
@@ -23,7 +25,7 @@ use crate::shared::{Programs, Shared, Zones};
 const QUIET: Duration = Duration::from_millis(100);
 /// A folder that never is quiet is read after so long all the same.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How often the geo databases are looked at, and a zone folder that is gone is looked for.
+/// How often the geo databases are looked at, and whether the path of the zones leads elsewhere.
 const LOOK: Duration = Duration::from_secs(5);
 /// How long the zones before are kept after a swap. Until every worker has taken the new ones,
 /// dropping the old ones would be the work of whoever lets go last.
@@ -84,7 +86,7 @@ impl Publisher {
         shared: Arc<Shared>,
     ) -> io::Result<Self> {
         let (orders, inbox) = mpsc::channel();
-        let watch = Watch { path, watcher: None, orders: orders.clone() };
+        let watch = Watch::new(path, orders.clone());
         let work = Work { loader, compile, shared, watch, before: Vec::new() };
         let thread =
             thread::Builder::new().name("publish".into()).spawn(move || work.run(&inbox))?;
@@ -110,15 +112,33 @@ impl Drop for Publisher {
 /// The notification of changes in the zone folder, as long as it works.
 struct Watch {
     path: PathBuf,
+    /// What the path led to when it was last looked at; `None` if to nothing.
+    found: Option<Identity>,
     watcher: Option<RecommendedWatcher>,
+    /// Why there is no watcher, as it was told.
+    told: Option<String>,
     orders: Sender<Order>,
 }
 
 impl Watch {
-    /// Begins to watch, if that is not going on. Says whether it began now.
+    fn new(path: PathBuf, orders: Sender<Order>) -> Self {
+        Self { path, found: None, watcher: None, told: None, orders }
+    }
+
+    /// Looks where the path leads, and watches what is there unless it does so already. Says
+    /// whether there is something that may have changed unseen.
+    ///
+    /// What is watched is a folder, not its name: when another one is put in its place, or a link
+    /// on the way is switched, nobody tells.
     fn renew(&mut self) -> bool {
-        if self.watcher.is_some() {
-            return false;
+        let found = Identity::of(&self.path);
+        let is_another = found != self.found;
+        if is_another {
+            self.found = found;
+            self.watcher = None;
+        }
+        if found.is_none() || self.watcher.is_some() {
+            return is_another;
         }
         let orders = self.orders.clone();
         let made = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
@@ -132,13 +152,44 @@ impl Watch {
             Ok(watcher)
         });
         match watching {
-            Ok(watcher) => self.watcher = Some(watcher),
-            Err(error) => tracing::warn!(
-                path = %self.path.display(), %error,
-                "cannot watch the zones for changes; send SIGHUP after a change"
-            ),
+            Ok(watcher) => {
+                self.watcher = Some(watcher);
+                self.told = None;
+                true
+            }
+            Err(error) => {
+                self.tell(&error);
+                is_another
+            }
         }
-        self.watcher.is_some()
+    }
+
+    /// Says once that there is no watcher: it is tried again every few seconds.
+    fn tell(&mut self, error: &notify::Error) {
+        let why = error.to_string();
+        if self.told.as_ref() != Some(&why) {
+            tracing::warn!(
+                path = %self.path.display(), error = why,
+                "cannot watch the zones for changes; send SIGHUP after a change"
+            );
+            self.told = Some(why);
+        }
+    }
+}
+
+/// Which folder it is, whatever its name is. Numbers are used again, so the birth counts too, where
+/// the file system knows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Identity {
+    device: u64,
+    inode: u64,
+    born: Option<SystemTime>,
+}
+
+impl Identity {
+    fn of(path: &Path) -> Option<Self> {
+        let meta = fs::metadata(path).ok()?;
+        Some(Self { device: meta.dev(), inode: meta.ino(), born: meta.created().ok() })
     }
 }
 
@@ -165,6 +216,7 @@ impl Work {
                     if settle(inbox).is_err() {
                         return;
                     }
+                    self.watch.renew();
                     self.load();
                 }
                 Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => return,
@@ -185,8 +237,6 @@ impl Work {
         let loaded = match self.loader.load(&mut self.compile) {
             Ok(loaded) => loaded,
             Err(error) => {
-                // A folder that comes back is another one: the watch on the old one is blind.
-                self.watch.watcher = None;
                 tracing::error!(
                     path = %self.watch.path.display(), %error,
                     "cannot read the zones; what was loaded last is still served"

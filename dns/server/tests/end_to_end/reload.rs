@@ -130,6 +130,53 @@ fn a_folder_of_links_that_are_switched_is_served_as_a_whole() {
     assert_eq!(ask(server, "www.example.org."), ["127.0.0.2"], "both at once");
 }
 
+/// A folder with one zone file in it.
+fn make_folder(folder: &Folder, name: &str, address: &str) {
+    fs::create_dir(folder.path(name)).unwrap();
+    folder.write(&format!("{name}/example.test.zone"), format!("{HEAD}www A {address}\n"));
+}
+
+#[test]
+fn a_zone_folder_that_is_exchanged_is_watched_on() {
+    let folder = Folder::new("", "www A 127.0.0.20\n");
+    let (_running, server) = folder.serve();
+    make_folder(&folder, "new", "127.0.0.21");
+    fs::rename(folder.path("zones"), folder.path("old")).unwrap();
+    fs::rename(folder.path("new"), folder.path("zones")).unwrap();
+    wait_for_answer(server, "www.example.test.", &["127.0.0.21"]);
+    folder.zone("example.test", "www A 127.0.0.22\n");
+    wait_for_answer(server, "www.example.test.", &["127.0.0.22"]);
+}
+
+#[test]
+fn a_link_to_a_zone_folder_that_is_switched_is_followed() {
+    // As releases are switched: `zones` is a link, moved from one folder to the next.
+    let folder = Folder::new("", "www A 127.0.0.20\n");
+    fs::rename(folder.path("zones"), folder.path("release1")).unwrap();
+    symlink("release1", folder.path("zones")).unwrap();
+    let (_running, server) = folder.serve();
+    assert_eq!(ask(server, "www.example.test."), ["127.0.0.20"]);
+    make_folder(&folder, "release2", "127.0.0.21");
+    symlink("release2", folder.path("next")).unwrap();
+    fs::rename(folder.path("next"), folder.path("zones")).unwrap();
+    wait_for_answer(server, "www.example.test.", &["127.0.0.21"]);
+    folder.zone("example.test", "www A 127.0.0.22\n");
+    wait_for_answer(server, "www.example.test.", &["127.0.0.22"]);
+}
+
+#[test]
+fn a_zone_folder_that_is_gone_leaves_the_answers_until_it_is_back() {
+    let folder = Folder::new("", "www A 127.0.0.20\n");
+    let (running, server) = folder.serve();
+    fs::rename(folder.path("zones"), folder.path("old")).unwrap();
+    running.logged("cannot read the zones; what was loaded last is still served", 0);
+    assert_eq!(ask(server, "www.example.test."), ["127.0.0.20"]);
+    make_folder(&folder, "zones", "127.0.0.21");
+    wait_for_answer(server, "www.example.test.", &["127.0.0.21"]);
+    folder.zone("example.test", "www A 127.0.0.22\n");
+    wait_for_answer(server, "www.example.test.", &["127.0.0.22"]);
+}
+
 #[test]
 fn what_no_record_asks_for_any_more_is_no_longer_probed() {
     let (kept, dropped) = (Endpoint::open("127.0.0.1"), Endpoint::open("127.0.0.1"));
