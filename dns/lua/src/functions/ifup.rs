@@ -98,8 +98,8 @@ pub(super) fn bind(
         addresses: Vec::new(),
         checks: Vec::new(),
         groups: Vec::new(),
-        selector: options.selector.unwrap_or_default(),
-        backup: options.backup,
+        selector: options.selector(),
+        backup: options.backup(),
         fails_unknown: options.fails_unknown,
     };
     for members in groups {

@@ -29,6 +29,13 @@ pub(crate) enum Selector {
     Random,
 }
 
+impl Selector {
+    /// Whether the peer does not have it.
+    const fn is_ours(self) -> bool {
+        matches!(self, Self::First)
+    }
+}
+
 const SELECTORS: [(&str, Selector); 7] = [
     ("all", Selector::All),
     ("empty", Selector::Empty),
@@ -67,7 +74,8 @@ pub(crate) enum Target {
 pub(crate) struct Options {
     /// `None`: not given.
     pub(crate) selector: Option<Selector>,
-    pub(crate) backup: Selector,
+    /// `None`: not given.
+    backup: Option<Selector>,
     pub(crate) source: Option<IpAddr>,
     pub(crate) pace: Pace,
     /// Whether it is an error when nothing is known of any address yet.
@@ -89,7 +97,7 @@ impl Options {
     ) -> Result<Self, Refused> {
         let mut options = Self {
             selector: None,
-            backup: Selector::default(),
+            backup: None,
             source: None,
             pace: binder.settings.pace,
             fails_unknown: false,
@@ -121,6 +129,21 @@ impl Options {
         result.map(|()| options)
     }
 
+    /// How one is chosen of those that are up.
+    pub(crate) fn selector(&self) -> Selector {
+        self.selector.unwrap_or_default()
+    }
+
+    /// How one is chosen when nothing is up. Who writes a list in order means that order then as
+    /// well; the peer's selectors leave it to chance, as they do there.
+    pub(crate) fn backup(&self) -> Selector {
+        match (self.backup, self.selector()) {
+            (Some(told), _) => told,
+            (None, selector) if selector.is_ours() => selector,
+            (None, _) => Selector::Random,
+        }
+    }
+
     fn read_one(
         &mut self,
         key: &Arg,
@@ -141,7 +164,7 @@ impl Options {
         }
         match &*name {
             "selector" => self.selector = Some(selector(value, binder)?),
-            "backupSelector" => self.backup = selector(value, binder)?,
+            "backupSelector" => self.backup = Some(selector(value, binder)?),
             "source" => self.source = Some(source(value, binder)?),
             "timeout" => self.pace.timeout = seconds(value, binder)?,
             "interval" => {
@@ -183,8 +206,7 @@ fn unknown(name: &str, key: &Arg, target: Target, binder: &mut Binder<'_>) -> Re
 fn selector(arg: &Arg, binder: &mut Binder<'_>) -> Result<Selector, Refused> {
     let name = binder.text(arg, "a selector")?;
     if let Some((_, selector)) = SELECTORS.iter().find(|(known, _)| *known == name) {
-        let is_ours = *selector == Selector::First;
-        if is_ours && binder.dialect() == Dialect::PowerDns {
+        if selector.is_ours() && binder.dialect() == Dialect::PowerDns {
             let message = format!("the peer has no selector '{name}' and picks one at random");
             binder.warn("lua-selector", arg, message, "dialect \"halfmoon\" picks the first");
             return Ok(Selector::Random);

@@ -87,6 +87,33 @@ fn groups_are_tried_in_order_and_the_first_stands_in_when_nothing_is_up() {
 }
 
 #[test]
+fn an_ordered_list_stays_in_order_when_nothing_is_up() {
+    let list = "ifportup(443, {'192.0.2.1', '192.0.2.2', '192.0.2.3', '192.0.2.4'}";
+    let first = format!("A {list}, {{selector='first'}})");
+    let alias = format!("A {list}, {{selector='pickfirst'}})");
+    let told = format!("A {list}, {{selector='first', backupSelector='all'}})");
+    let all = "192.0.2.1 192.0.2.2 192.0.2.3 192.0.2.4";
+    let down = "-192.0.2.1 -192.0.2.2 -192.0.2.3 -192.0.2.4";
+    for _ in 0..20 {
+        check_all(
+            Dialect::Halfmoon,
+            &[
+                ("192.0.2.77", "", &first, "192.0.2.1"),
+                ("192.0.2.77", down, &first, "192.0.2.1"),
+                ("192.0.2.77", down, &alias, "192.0.2.1"),
+                ("192.0.2.77", down, &told, all),
+            ],
+        );
+    }
+    let mut world = World::new(Dialect::PowerDns);
+    let program = world.program(&first);
+    let mut seen: Vec<String> = (0..200).map(|_| world.run(&program)).collect();
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.join(" "), all, "the peer knows no order, and picks at random");
+}
+
+#[test]
 fn fail_on_incomplete_check_wants_a_verdict() {
     let strict = "A ifportup(443, {'192.0.2.1', '192.0.2.2'}, \
                   {selector='all', backupSelector='all', failOnIncompleteCheck='true'})";
