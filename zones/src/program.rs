@@ -12,7 +12,7 @@ use crate::Place;
 pub struct ProgramSource {
     /// The type of the records the program returns.
     pub inner: Type,
-    /// The code, its character-strings joined (`spec/lua-records.md` §1.2), a leading `;` included.
+    /// The code, its character-strings joined a leading `;` included.
     pub text: String,
     /// Where the pieces of `text` stand, in order of `at`; the first has `at == 0`.
     pub spans: Vec<Span>,

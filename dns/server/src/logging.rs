@@ -3,6 +3,7 @@
 use std::env;
 use std::io::{self, IsTerminal};
 
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -75,11 +76,22 @@ impl Default for Filter {
     }
 }
 
-/// Begins to log. Only the first call in a process has an effect.
-pub fn start(filter: &Filter, format: Format) {
+/// Lines that may wait to be written. What comes after is lost: a log that is not read must not
+/// hold up an answer.
+const WAITING: usize = 16_384;
+
+/// Writes what is logged as long as it lives, and what still waits when it is dropped.
+#[derive(Debug)]
+#[must_use = "nothing is logged when it is dropped"]
+pub struct Log(#[expect(dead_code, reason = "dropping it is its use")] WorkerGuard);
+
+/// Begins to log, through a thread of its own. Only the first call in a process has an effect.
+pub fn start(filter: &Filter, format: Format) -> Log {
+    let (writer, guard) =
+        NonBlockingBuilder::default().buffered_lines_limit(WAITING).finish(io::stderr());
     let builder = tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new(&filter.0))
-        .with_writer(io::stderr)
+        .with_writer(writer)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false);
     // An error says that somebody logs already, in tests for instance, which is as good.
@@ -87,6 +99,7 @@ pub fn start(filter: &Filter, format: Format) {
         Format::Text => builder.try_init(),
         Format::Json => builder.json().flatten_event(true).with_target(true).try_init(),
     };
+    Log(guard)
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
+use halfmoon_geo::Attribute;
 use halfmoon_healthcheck::Health;
 use halfmoon_lua::{Compiler, Settings};
 use halfmoon_wire::NameBuf;
@@ -234,6 +235,8 @@ impl Work {
 
     fn load(&mut self) {
         let started = Instant::now();
+        let coordinates = self.shared.geo.current().has(Attribute::Location);
+        self.compile.compiler.with_coordinates(coordinates);
         let loaded = match self.loader.load(&mut self.compile) {
             Ok(loaded) => loaded,
             Err(error) => {

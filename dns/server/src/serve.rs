@@ -32,7 +32,7 @@ pub enum StartError {
         path: PathBuf,
     },
     /// There are zones, but none that can be served.
-    #[error("{path}: none of the {count} zones can be served; `halfmoon check {path}` says why")]
+    #[error("{path}: no zone there can be served, of {count}; `halfmoon check {path}` says why")]
     NoGoodZone {
         /// Where zones were looked for.
         path: PathBuf,

@@ -119,6 +119,14 @@ impl Builder {
 
     fn check_set(&self, set: &[Record], faults: &mut Vec<Fault>) {
         let Record { owner, rtype, ttl, .. } = set[0];
+        if set.len() > usize::from(u16::MAX) {
+            let owner = self.owner_name(owner);
+            let message = format!("{owner} has {} {rtype} records", set.len());
+            faults.push(
+                Fault::error("rrset-too-large", set[0].place, message)
+                    .help("no message can hold more than 65535 records"),
+            );
+        }
         let single = matches!(rtype, Type::CNAME | Type::DNAME);
         for record in &set[1..] {
             if single {

@@ -50,7 +50,7 @@ impl Builder {
                 _ => 0,
             };
             let extra = if first.rtype == Type::LUA { programs.len() as u32 } else { NONE };
-            // An RRset that no message can hold is cut at what its count can say.
+            // An RRset that is larger has a fault, and its zone is not served.
             let set = &set[..set.len().min(usize::from(u16::MAX))];
             let start = u32::try_from(data.len()).ok()?;
             let is_lua = first.rtype == Type::LUA;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use halfmoon_geo::Geo;
 use halfmoon_healthcheck::{Health, Snapshot};
-use halfmoon_lua::{Answers, Client, Machine, Network};
+use halfmoon_lua::{Answers, Client, Dialect, Machine, Network};
 use halfmoon_wire::{
     Class, ExtendedError, NameBuf, OWN_UDP_SIZE, PLAIN_UDP_SIZE, Query, Question, Rcode, Reply,
     SuffixHashes, Type,
@@ -57,7 +57,7 @@ pub fn answer(
             rcode
         }
         Ok(question) => {
-            let client = client(&query, peer, worker.policy.client_subnet);
+            let client = client(&query, peer, &worker.policy);
             let now = worker.now;
             let Worker {
                 zones,
@@ -130,8 +130,13 @@ fn refusal<'a>(query: &Query<'a>) -> Result<Question<'a>, (Rcode, Option<Extende
 }
 
 /// Who asks.
-fn client(query: &Query<'_>, peer: &Peer, believe_subnet: bool) -> Client {
-    let subnet = query.edns.and_then(|edns| edns.client_subnet).filter(|_| believe_subnet);
+fn client(query: &Query<'_>, peer: &Peer, policy: &Policy) -> Client {
+    let subnet = query.edns.and_then(|edns| edns.client_subnet);
+    // A prefix of no bits says nothing of the client, who does not want to be known (RFC 7871
+    // section 7.1.2): the resolver stands for it. PowerDNS takes it for the network 0.0.0.0/0.
+    let subnet = subnet.filter(|subnet| {
+        policy.client_subnet && (subnet.source > 0 || policy.lua.dialect == Dialect::PowerDns)
+    });
     Client {
         peer: peer.remote,
         local: Some(peer.local),

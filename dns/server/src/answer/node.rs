@@ -93,10 +93,14 @@ impl<'a> Turn<'a> {
     /// that make records of the type in question add to the static ones.
     fn computed(&mut self, hosted: &'a Hosted<Programs>, node: Node<'a>, asked: Asked<'_>) -> Said {
         let qtype = self.question.qtype;
+        let mut alias_failed = None;
         if !matches!(qtype, Type::CNAME | Type::ANY) {
             match self.run_alias(hosted, node, asked) {
                 Computed::Nothing => {}
-                Computed::Failed(why) => return Said::Failed(why),
+                Computed::Failed(why) if self.policy.failure_is_final() => {
+                    return Said::Failed(why);
+                }
+                Computed::Failed(why) => alias_failed = Some(why),
                 Computed::Alias(target) => return Said::Alias(target),
                 Computed::Records | Computed::Full => return Said::Answer,
             }
@@ -121,7 +125,7 @@ impl<'a> Turn<'a> {
             // A program that fails is not an outage: the records beside it serve.
             Computed::Failed(_) if has_static && !self.policy.failure_is_final() => Said::Answer,
             Computed::Failed(why) => Said::Failed(why),
-            Computed::Nothing if !has_static => Said::NoData,
+            Computed::Nothing if !has_static => alias_failed.map_or(Said::NoData, Said::Failed),
             Computed::Nothing | Computed::Records | Computed::Alias(_) => Said::Answer,
         }
     }

@@ -65,7 +65,7 @@ pub fn main() -> ExitCode {
         Ok(filter) => filter.unwrap_or(by_default),
         Err(why) => return fail(why),
     };
-    logging::start(&filter, log.log_format);
+    let _log = logging::start(&filter, log.log_format);
     match verb {
         Verb::Serve(args) => serve::run(args),
         Verb::Check(args) => check::run(&args),

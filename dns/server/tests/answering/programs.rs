@@ -75,6 +75,17 @@ fn a_program_that_fails_leaves_the_records_beside_it() {
 }
 
 #[test]
+fn an_alias_that_fails_leaves_the_records_beside_it() {
+    let mut zones = Zones::example(
+        "www LUA CNAME \";error('no')\"\nwww A 192.0.2.1\nwww LUA AAAA \"'2001:db8::1'\"\n",
+    );
+    zones.check("www.example. A", "NOERROR aa | www.example. A 192.0.2.1 | |");
+    zones.check("www.example. AAAA", "NOERROR aa | www.example. AAAA 2001:db8::1 | |");
+    zones.check("www.example. TXT", "SERVFAIL | | |");
+    zones.check("www.example. CNAME", "SERVFAIL | | |");
+}
+
+#[test]
 fn in_powerdns_a_program_that_fails_fails_the_answer() {
     let settings = Settings::of(Dialect::PowerDns);
     let mut zones = Zones::with(&[("example", &example(FAILS))], settings);

@@ -40,6 +40,13 @@ fn s7_2_1_the_scope_says_what_the_answer_hung_on() {
 }
 
 #[test]
+fn s7_1_2_a_prefix_of_no_bits_means_the_resolver() {
+    let mut zones = Zones::example(ZONE);
+    let (answer, scope) = ask(&mut zones, "view.example. A +subnet=0.0.0.0/0");
+    assert_eq!((answer.as_str(), scope), ("192.0.2.1", Some(0)), "the sender is 192.0.2.7");
+}
+
+#[test]
 fn s7_1_2_malformed_options_are_refused() {
     let mut zones = Zones::example(ZONE);
     let (mut octets, _) = query("static.example. A +subnet=192.0.2.0/24");
