@@ -1,10 +1,10 @@
-//! A folder of zone files as one transaction.
+//! A folder of zone files, or a list of them, as one transaction.
 //!
 //! All files are read, then one catalog is made of what is right. A zone whose new version is
 //! refused stays as it was; one whose file is gone goes. Files that have not changed since the
 //! last load are not read again.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
@@ -96,8 +96,46 @@ impl Stamp {
 /// The stamps of a zone file and of all that it includes; `None` for a file that is not there.
 type Stamps = Vec<(PathBuf, Option<Stamp>)>;
 
-/// A file that was read in this load.
-type Read = (PathBuf, Built, Stamps);
+/// A zone that was read in this load.
+type Read = (Source, Built, Stamps);
+
+/// Where zones are found.
+#[derive(Clone, Debug, Default)]
+pub struct Sources {
+    /// A folder whose zone files, and those in the folders below it, are zones; or one zone file.
+    pub folder: Option<PathBuf>,
+    /// Zones that are named one by one. Where the folder holds the same file, the list counts.
+    pub listed: Vec<ListedZone>,
+    /// Where relative paths of `$INCLUDE` start in listed files, as with `directory` in a
+    /// `named.conf`, and the folder that they cannot leave. `None`: the folder of each file.
+    pub include_root: Option<PathBuf>,
+}
+
+/// A zone that is named, with its file, whatever that is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ListedZone {
+    /// The name of the zone: its apex, and the origin that its file begins with.
+    pub name: NameBuf,
+    /// Its file. Several zones may share one that says nothing of its own name.
+    pub path: PathBuf,
+}
+
+/// One zone to load. Those that are listed come first: they win over others of the same name.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Source {
+    /// A listed zone: its file, and its name in lower case.
+    Listed(PathBuf, String),
+    /// A file in the folder.
+    Found(PathBuf),
+}
+
+impl Source {
+    fn path(&self) -> &Path {
+        match self {
+            Self::Listed(path, _) | Self::Found(path) => path,
+        }
+    }
+}
 
 /// A file as the last load left it.
 #[derive(Debug)]
@@ -110,12 +148,12 @@ struct Known<P> {
     is_part: bool,
 }
 
-/// Loads a folder of zone files, again and again.
+/// Loads zone files, again and again.
 #[derive(Debug)]
 pub struct Loader<P> {
-    root: PathBuf,
+    sources: Sources,
     insert_whitespace: bool,
-    known: BTreeMap<PathBuf, Known<P>>,
+    known: BTreeMap<Source, Known<P>>,
 }
 
 impl<P> Loader<P> {
@@ -123,40 +161,66 @@ impl<P> Loader<P> {
     /// is a file. `insert_whitespace` tells how the character-strings of a program are joined.
     #[must_use]
     pub fn new(root: PathBuf, insert_whitespace: bool) -> Self {
-        Self { root, insert_whitespace, known: BTreeMap::new() }
+        Self::of(Sources { folder: Some(root), ..Sources::default() }, insert_whitespace)
+    }
+
+    /// A loader of a folder, of a list, or of both.
+    #[must_use]
+    pub const fn of(sources: Sources, insert_whitespace: bool) -> Self {
+        Self { sources, insert_whitespace, known: BTreeMap::new() }
+    }
+
+    /// Where zones are found.
+    #[must_use]
+    pub const fn sources(&self) -> &Sources {
+        &self.sources
+    }
+
+    /// The folders of listed files, and of what they included at the last load: a change in
+    /// them, not below, may be one of a zone.
+    #[must_use]
+    pub fn folders_of_listed(&self) -> BTreeSet<PathBuf> {
+        let listed = self.sources.listed.iter().map(|zone| zone.path.as_path());
+        let included = self
+            .known
+            .iter()
+            .filter(|(source, _)| matches!(source, Source::Listed(..)))
+            .flat_map(|(_, known)| known.stamps.iter().map(|(path, _)| path.as_path()));
+        listed.chain(included).map(|path| folder_of(path).to_owned()).collect()
     }
 
     /// Reads what has changed and makes the catalog that is to be served.
     ///
     /// # Errors
-    /// The folder itself cannot be read. Nothing has changed then.
+    /// The folder itself cannot be read. Nothing has changed then. A listed file that cannot be
+    /// read is a fault of its zone only, which stays as it was.
     pub fn load(&mut self, attach: &mut dyn Attach<P>) -> io::Result<Loaded<P>> {
-        let paths = zone_files(&self.root)?;
+        let sources = self.find()?;
         let mut before = std::mem::take(&mut self.known);
         let mut read: Vec<Read> = Vec::new();
-        let mut unchanged: BTreeMap<PathBuf, Known<P>> = BTreeMap::new();
-        for path in paths {
-            let same = before.get(&path).is_some_and(|known| {
+        let mut unchanged: BTreeMap<Source, Known<P>> = BTreeMap::new();
+        for (source, origin) in sources {
+            let same = before.get(&source).is_some_and(|known| {
                 (known.hosted.is_some() || known.is_part)
                     && known.stamps.iter().all(|(path, stamp)| Stamp::of(path) == *stamp)
             });
-            if same && let Some(known) = before.remove(&path) {
-                unchanged.insert(path, known);
+            if same && let Some(known) = before.remove(&source) {
+                unchanged.insert(source, known);
             } else {
-                let (built, stamps) = self.read(&path);
-                read.push((path, built, stamps));
+                let (built, stamps) = self.read(&source, origin);
+                read.push((source, built, stamps));
             }
         }
         let parts = parts_of_others(&read, &unchanged);
         let mut reports = Vec::new();
-        for (path, built, stamps) in read {
-            if is_part(&path, &built) && parts.contains(&real(&path)) {
-                self.known.insert(path, Known { stamps, hosted: None, is_part: true });
+        for (source, built, stamps) in read {
+            if is_part(&source, &built) && parts.contains(&real(source.path())) {
+                self.known.insert(source, Known { stamps, hosted: None, is_part: true });
                 continue;
             }
-            let old = before.remove(&path).and_then(|known| known.hosted);
-            let (hosted, report) = host(&path, built, old, attach);
-            self.known.insert(path, Known { stamps, hosted, is_part: false });
+            let old = before.remove(&source).and_then(|known| known.hosted);
+            let (hosted, report) = host(source.path(), built, old, attach);
+            self.known.insert(source, Known { stamps, hosted, is_part: false });
             reports.push(report);
         }
         let removed = before
@@ -168,20 +232,49 @@ impl<P> Loader<P> {
         Ok(Loaded { catalog: Catalog::new(zones), reports, removed })
     }
 
-    fn read(&self, path: &Path) -> (Built, Stamps) {
-        let root = if self.root.is_dir() {
-            self.root.clone()
-        } else {
-            path.parent().unwrap_or_else(|| Path::new(".")).to_owned()
+    /// The zones there are to load, each with the origin that its file begins with.
+    fn find(&self) -> io::Result<Vec<(Source, NameBuf)>> {
+        let Sources { folder, listed, .. } = &self.sources;
+        let mut found: Vec<(Source, NameBuf)> = listed
+            .iter()
+            .map(|ListedZone { name, path }| {
+                (Source::Listed(path.clone(), name.to_string().to_ascii_lowercase()), *name)
+            })
+            .collect();
+        if let Some(folder) = folder {
+            let taken: HashSet<PathBuf> = listed.iter().map(|zone| real(&zone.path)).collect();
+            let others = zone_files(folder)?.into_iter().filter(|path| {
+                // Without a list, as it mostly is, nothing is looked up.
+                taken.is_empty() || !taken.contains(&real(path))
+            });
+            found.extend(others.map(|path| {
+                let origin = origin_of(&path);
+                (Source::Found(path), origin)
+            }));
+        }
+        Ok(found)
+    }
+
+    fn read(&self, source: &Source, origin: NameBuf) -> (Built, Stamps) {
+        let path = source.path();
+        let Sources { folder, include_root, .. } = &self.sources;
+        let (root, include_base) = match source {
+            Source::Listed(..) => (include_root.as_ref(), include_root.clone()),
+            Source::Found(_) => (folder.as_ref().filter(|folder| folder.is_dir()), None),
         };
-        let origin = origin_of(path);
+        let root = Some(root.map_or_else(|| folder_of(path).to_owned(), Clone::clone));
         let options =
-            ReadOptions { root: Some(root), origin, insert_whitespace: self.insert_whitespace };
+            ReadOptions { root, origin, include_base, insert_whitespace: self.insert_whitespace };
         let own = Stamp::of(path);
         let mut files = Files::default();
         let mut builder = Builder::new();
         read_file(path, &options, &mut files, &mut builder);
-        let built = builder.build(origin.as_name(), path, files);
+        let mut built = builder.build(origin.as_name(), path, files);
+        if let Source::Listed(..) = source
+            && built.apex != origin
+        {
+            refuse_other_name(&mut built, origin, path);
+        }
         // A file that changes while it is read has the stamp from before: it is read again.
         let stamps = built
             .files
@@ -191,11 +284,13 @@ impl<P> Loader<P> {
         (built, stamps)
     }
 
-    /// The zones to serve: of two files with the same zone, the first in order of path.
+    /// The zones to serve: of two files with the same zone, one that is listed, else the first in
+    /// order of path.
     fn choose(&self, reports: &mut [FileReport]) -> Vec<Arc<Hosted<P>>> {
         let mut chosen: HashMap<NameBuf, &Path> = HashMap::new();
         let mut zones = Vec::with_capacity(self.known.len());
-        for (path, known) in &self.known {
+        for (source, known) in &self.known {
+            let path = source.path();
             let Some(hosted) = &known.hosted else {
                 continue;
             };
@@ -205,7 +300,8 @@ impl<P> Loader<P> {
                 zones.push(Arc::clone(hosted));
                 continue;
             };
-            if let Some(report) = reports.iter_mut().find(|report| report.path == *path) {
+            let is_its = |report: &&mut FileReport| report.path == path && report.apex == apex;
+            if let Some(report) = reports.iter_mut().find(is_its) {
                 let message = format!("zone {apex} is in {} already", other.display());
                 let place = Place { file: report.files.add(path), line: 1, column: 1 };
                 report.faults.push(
@@ -244,21 +340,38 @@ fn host<P>(
 
 /// Whether a file that others include is no zone of its own: it has no SOA, or one that belongs to
 /// whoever includes it. That its own name, a single label, would make it a zone is chance then.
-fn is_part(path: &Path, built: &Built) -> bool {
+fn is_part(source: &Source, built: &Built) -> bool {
+    let Source::Found(path) = source else {
+        return false;
+    };
     let apex = built.apex.as_name();
     !built.has_soa || apex.label_count() < 2 && apex == origin_of(path).as_name()
 }
 
 /// The files that some other file includes.
-fn parts_of_others<P>(read: &[Read], unchanged: &BTreeMap<PathBuf, Known<P>>) -> HashSet<PathBuf> {
-    let new = read.iter().map(|(path, _, stamps)| (path, stamps));
-    let old = unchanged.iter().map(|(path, known)| (path, &known.stamps));
+fn parts_of_others<P>(read: &[Read], unchanged: &BTreeMap<Source, Known<P>>) -> HashSet<PathBuf> {
+    let new = read.iter().map(|(source, _, stamps)| (source, stamps));
+    let old = unchanged.iter().map(|(source, known)| (source, &known.stamps));
     new.chain(old)
-        .flat_map(|(path, stamps)| {
-            stamps.iter().map(|(file, _)| file).filter(move |file| *file != path)
+        .flat_map(|(source, stamps)| {
+            stamps.iter().map(|(file, _)| file).filter(move |file| *file != source.path())
         })
         .map(|file| real(file))
         .collect()
+}
+
+/// A listed file holds another zone than the one it is listed for.
+fn refuse_other_name(built: &mut Built, name: NameBuf, path: &Path) {
+    let place = Place { file: built.files.add(path), line: 1, column: 1 };
+    let message = format!("the file is listed for zone {name} and has the SOA of {}", built.apex);
+    let help = "list the file with the name that owns its SOA, or write `@` as the SOA's owner";
+    built.faults.push(Fault::error("zone-name", place, message).help(help));
+    built.apex = name;
+    built.zone = None;
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or_else(|| Path::new("."))
 }
 
 fn real(path: &Path) -> PathBuf {

@@ -68,7 +68,8 @@ impl Reader<'_> {
         }
         let name = std::str::from_utf8(name)
             .map_err(|_| refused("the name of the file is not valid UTF-8"))?;
-        let folder = self.open.last().and_then(|file| file.shown.parent());
+        let beside = || self.open.last().and_then(|file| file.shown.parent());
+        let folder = self.options.include_base.as_deref().or_else(beside);
         let shown = folder.map_or_else(|| PathBuf::from(name), |folder| folder.join(name));
         let root = root.canonicalize().map_err(|error| unreadable(word, root, &error))?;
         let canonical = shown.canonicalize().map_err(|error| {

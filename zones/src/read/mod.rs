@@ -60,6 +60,8 @@ pub struct ReadOptions {
     /// The folder that files named by `$INCLUDE` must lie in, symbolic links followed;
     /// `None` refuses `$INCLUDE`.
     pub root: Option<PathBuf>,
+    /// Where relative paths of `$INCLUDE` start; `None`: at the folder of the file that includes.
+    pub include_base: Option<PathBuf>,
     /// Whether a space goes between the character-strings of a record program, as PowerDNS
     /// before 5.0 had it.
     pub insert_whitespace: bool,
@@ -69,7 +71,7 @@ impl ReadOptions {
     /// Reads with `origin`, refuses `$INCLUDE`, and joins programs without spaces.
     #[must_use]
     pub const fn new(origin: NameBuf) -> Self {
-        Self { origin, root: None, insert_whitespace: false }
+        Self { origin, root: None, include_base: None, insert_whitespace: false }
     }
 }
 
