@@ -69,8 +69,7 @@ impl<P> Catalog<P> {
         for labels in (fewest..=most.min(labels)).rev() {
             let suffix = name.as_wire().get(hashes.offset_of_suffix(labels, name)..)?;
             let found = self.table.find(hashes.of_suffix(labels), |id| {
-                let apex = self.zones[id as usize].zone.apex();
-                apex.as_wire().eq_ignore_ascii_case(suffix)
+                self.zones[id as usize].zone.is_at_apex(suffix)
             });
             if let Some(id) = found {
                 return Some(&self.zones[id as usize]);

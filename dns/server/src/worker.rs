@@ -7,7 +7,7 @@ use std::time::Instant;
 use arc_swap::{ArcSwap, Cache};
 use halfmoon_healthcheck::{Health, Reader};
 use halfmoon_lua::{Answers, Machine};
-use halfmoon_wire::{NameBuf, SuffixHashes};
+use halfmoon_wire::{NameBuf, Places, SuffixHashes};
 
 use crate::answer::{MOST_ALIASES, answer};
 use crate::shared::{Policy, Shared, Zones};
@@ -24,6 +24,7 @@ pub struct Worker {
     pub(crate) hashes: SuffixHashes,
     pub(crate) answers: Answers,
     pub(crate) chain: Vec<NameBuf>,
+    pub(crate) places: Places,
     /// Whole seconds since `started`, as of the last refresh.
     pub(crate) now: u64,
     published: Cache<Arc<ArcSwap<Zones>>, Arc<Zones>>,
@@ -44,6 +45,7 @@ impl Worker {
             hashes: SuffixHashes::default(),
             answers: Answers::default(),
             chain: Vec::with_capacity(MOST_ALIASES + 1),
+            places: Places::default(),
             now: 0,
             published: Cache::new(Arc::clone(&shared.zones)),
             started: Instant::now(),

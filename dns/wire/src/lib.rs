@@ -17,5 +17,5 @@ pub use hash::{SuffixHashes, hash_name};
 pub use name::{Labels, Name, NameBuf, NameError};
 pub use query::{Opcode, Query, Question};
 pub use rcode::Rcode;
-pub use reply::{Full, Mark, OWN_UDP_SIZE, Owner, PLAIN_UDP_SIZE, Reply, Section};
+pub use reply::{Full, Mark, OWN_UDP_SIZE, Owner, PLAIN_UDP_SIZE, Places, Reply, Section};
 pub use rtype::{Class, Type};

@@ -60,6 +60,17 @@ pub struct Mark {
     remembered: usize,
 }
 
+/// Where names stand in a reply, and how long each is in full: the scratch space of [`Reply`],
+/// which a thread keeps for one reply after the other.
+#[derive(Clone, Debug)]
+pub struct Places([(u16, u8); REMEMBERED]);
+
+impl Default for Places {
+    fn default() -> Self {
+        Self([(0, 0); REMEMBERED])
+    }
+}
+
 /// A reply in the making.
 #[derive(Debug)]
 pub struct Reply<'a> {
@@ -72,7 +83,7 @@ pub struct Reply<'a> {
     question_name: Option<Name<'a>>,
     options: Options<'a>,
     remembered: usize,
-    places: [(u16, u8); REMEMBERED],
+    places: &'a mut Places,
 }
 
 impl<'a> Reply<'a> {
@@ -81,7 +92,12 @@ impl<'a> Reply<'a> {
     ///
     /// `None` when `out` is too small for a header and the question.
     #[must_use]
-    pub fn new(query: &Query<'a>, limit: usize, out: &'a mut [u8]) -> Option<Self> {
+    pub fn new(
+        query: &Query<'a>,
+        limit: usize,
+        out: &'a mut [u8],
+        places: &'a mut Places,
+    ) -> Option<Self> {
         let start = HEADER + query.question_octets.len();
         let options = query.edns.map_or_else(Options::default, |edns| Options {
             present: true,
@@ -102,7 +118,7 @@ impl<'a> Reply<'a> {
             question_name: query.question.map(|question| question.name),
             options,
             remembered: 0,
-            places: [(0, 0); REMEMBERED],
+            places,
         };
         reply.limit = limit.checked_sub(reply.opt_length())?;
         (reply.limit >= start).then_some(reply)
@@ -287,7 +303,8 @@ impl<'a> Reply<'a> {
             if offset >= plain || start + offset > POINTER_RANGE || self.remembered == REMEMBERED {
                 return;
             }
-            self.places[self.remembered] = ((start + offset) as u16, suffix.as_wire().len() as u8);
+            self.places.0[self.remembered] =
+                ((start + offset) as u16, suffix.as_wire().len() as u8);
             self.remembered += 1;
             let Some(parent) = suffix.parent() else {
                 return;
@@ -299,7 +316,7 @@ impl<'a> Reply<'a> {
     /// Where `name` was written before.
     fn find(&self, name: Name<'_>) -> Option<u16> {
         let length = name.as_wire().len();
-        self.places[..self.remembered]
+        self.places.0[..self.remembered]
             .iter()
             .find(|&&(place, known)| usize::from(known) == length && self.is_at(place, name))
             .map(|&(place, _)| place)
@@ -421,8 +438,8 @@ mod tests {
     fn names_are_compressed_against_question_owner_and_data() {
         let octets = query("Mail.example.com.", false);
         let query = Query::parse(&octets).unwrap();
-        let mut out = [0; 512];
-        let mut reply = Reply::new(&query, 512, &mut out).unwrap();
+        let (mut out, mut places) = ([0; 512], Places::default());
+        let mut reply = Reply::new(&query, 512, &mut out, &mut places).unwrap();
         let mut rdata = vec![0, 10];
         rdata.extend(name("mx.EXAMPLE.com.").as_name().as_wire());
         reply.record(Section::Answer, Owner::Question, (Type::MX, 60), &rdata).unwrap();
@@ -444,8 +461,8 @@ mod tests {
     fn nothing_of_a_record_that_does_not_fit_stays() {
         let octets = query("a.", true);
         let query = Query::parse(&octets).unwrap();
-        let mut out = [0; 512];
-        let mut reply = Reply::new(&query, 60, &mut out).unwrap();
+        let (mut out, mut places) = ([0; 512], Places::default());
+        let mut reply = Reply::new(&query, 60, &mut out, &mut places).unwrap();
         let big = [7; 30];
         assert_eq!(reply.record(Section::Answer, Owner::Question, (Type::TXT, 0), &big), Err(Full));
         reply.truncated();
@@ -458,8 +475,8 @@ mod tests {
     fn badvers_is_split_between_header_and_opt() {
         let octets = query("a.", true);
         let query = Query::parse(&octets).unwrap();
-        let mut out = [0; 512];
-        let reply = Reply::new(&query, 512, &mut out).unwrap();
+        let (mut out, mut places) = ([0; 512], Places::default());
+        let reply = Reply::new(&query, 512, &mut out, &mut places).unwrap();
         let length = reply.finish(Rcode::BADVERS);
         assert_eq!(out[3] & 0xf, 0);
         assert_eq!(out[length - 6], 1);

@@ -45,6 +45,11 @@ impl Zone {
         self.table.find(hashes.of_suffix(labels), |id| self.is_named(id, octets))
     }
 
+    /// Whether the apex is this name in wire form.
+    pub(crate) fn is_at_apex(&self, octets: &[u8]) -> bool {
+        self.is_named(self.apex, octets)
+    }
+
     fn is_named(&self, id: u32, octets: &[u8]) -> bool {
         let node = &self.nodes[id as usize];
         let start = node.name as usize;

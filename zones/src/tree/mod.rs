@@ -158,7 +158,7 @@ impl Zone {
         let NodeData { name, name_length, .. } = self.nodes[node as usize];
         let start = name as usize;
         let octets = &self.names[start..start + usize::from(name_length)];
-        Name::from_wire(octets).unwrap_or(Name::ROOT)
+        Name::from_known_wire(octets)
     }
 }
 

@@ -43,55 +43,43 @@ pub fn answer(
         Protocol::Tcp => limit,
         Protocol::Udp => limit.min(usize::from(udp_size(&query))),
     };
-    let Some(mut reply) = Reply::new(&query, limit, out) else {
+    let now = worker.now;
+    #[rustfmt::skip]
+    let Worker {
+        zones, health, geo, requests, policy, machine, hashes, answers, chain, places, ..
+    } = worker;
+    let Some(mut reply) = Reply::new(&query, limit, out, places) else {
         return Verdict::Drop;
     };
-    if !worker.policy.client_subnet {
+    if !policy.client_subnet {
         reply.ignore_client_subnet();
     }
-    let rcode = match refusal(&query) {
+    let question = match refusal(&query) {
+        Ok(question) => question,
         Err((rcode, why)) => {
             if let Some(why) = why {
                 reply.extended_error(why);
             }
-            rcode
-        }
-        Ok(question) => {
-            let client = client(&query, peer, &worker.policy);
-            let now = worker.now;
-            let Worker {
-                zones,
-                health,
-                geo,
-                requests,
-                policy,
-                machine,
-                hashes,
-                answers,
-                chain,
-                ..
-            } = worker;
-            let mut turn = Turn {
-                question,
-                reply,
-                zones,
-                health: health.load(),
-                geo: geo.load(),
-                requests,
-                policy,
-                client,
-                machine,
-                hashes,
-                answers,
-                chain,
-                now,
-            };
-            let rcode = turn.resolve();
-            reply = turn.reply;
-            rcode
+            return Verdict::Reply(reply.finish(rcode));
         }
     };
-    Verdict::Reply(reply.finish(rcode))
+    let mut turn = Turn {
+        question,
+        reply,
+        zones,
+        health: health.load(),
+        geo: geo.load(),
+        requests,
+        client: client(&query, peer, policy),
+        policy,
+        machine,
+        hashes,
+        answers,
+        chain,
+        now,
+    };
+    let rcode = turn.resolve();
+    Verdict::Reply(turn.reply.finish(rcode))
 }
 
 /// What this client takes over UDP, at most our own payload size (RFC 6891 section 6.2.5).
