@@ -26,19 +26,25 @@ pub(crate) fn parse(text: &str, dialect: Dialect) -> Option<(IpAddr, Option<u16>
     lenient(host).map(|address| (IpAddr::V4(address), port))
 }
 
+/// Reads an IPv4 address without a port, in the forms the dialect knows.
+pub(crate) fn ipv4(text: &str, dialect: Dialect) -> Option<Ipv4Addr> {
+    let strict = text.parse().ok();
+    if dialect == Dialect::Halfmoon { strict } else { strict.or_else(|| lenient(text)) }
+}
+
 /// The forms `inet_aton` takes: one to four numbers, decimal, octal or hexadecimal, the last of
 /// which fills the octets that are left.
 fn lenient(text: &str) -> Option<Ipv4Addr> {
     let mut parts = [0u32; 4];
     let mut count = 0;
     for part in text.split('.') {
-        let digits = part.to_ascii_lowercase();
-        let value = if let Some(hex) = digits.strip_prefix("0x") {
+        let hex = part.strip_prefix("0x").or_else(|| part.strip_prefix("0X"));
+        let value = if let Some(hex) = hex {
             u32::from_str_radix(hex, 16)
-        } else if digits.len() > 1 && digits.starts_with('0') {
-            u32::from_str_radix(&digits, 8)
+        } else if part.len() > 1 && part.starts_with('0') {
+            u32::from_str_radix(part, 8)
         } else {
-            digits.parse()
+            part.parse()
         };
         *parts.get_mut(count)? = value.ok()?;
         count += 1;
@@ -88,6 +94,43 @@ impl Mask {
     /// The first address of the network.
     pub(crate) fn network(self) -> IpAddr {
         truncate(self.address, self.bits)
+    }
+}
+
+/// Networks, some of them excepted: of those that hold an address the longest has the say.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Group(Vec<(Mask, bool)>);
+
+impl Group {
+    /// Adds a network; `!` in front excepts it. `None`: it is none.
+    pub(crate) fn add(&mut self, text: &str) -> Option<()> {
+        let (text, is_in) = match text.strip_prefix('!') {
+            Some(text) => (text, false),
+            None => (text, true),
+        };
+        let mask = Mask::parse(text)?;
+        let mask = Mask { address: mask.network(), bits: mask.bits };
+        // The same network again replaces what was said of it.
+        match self.0.iter_mut().find(|(known, _)| *known == mask) {
+            Some((_, known)) => *known = is_in,
+            None => self.0.push((mask, is_in)),
+        }
+        Some(())
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether the address is in one of the networks.
+    pub(crate) fn holds(&self, address: IpAddr) -> bool {
+        let holding = self.0.iter().filter(|(mask, _)| mask.holds(address));
+        holding.max_by_key(|(mask, _)| mask.bits).is_some_and(|(_, is_in)| *is_in)
+    }
+
+    /// How many of the address's first bits decide.
+    pub(crate) fn deciding(&self, address: IpAddr) -> u8 {
+        self.0.iter().map(|(mask, _)| mask.deciding(address)).max().unwrap_or(0)
     }
 }
 

@@ -21,6 +21,8 @@ pub struct Context<'a> {
     pub qname: Name<'a>,
     /// The apex of the record's zone.
     pub zone: Name<'a>,
+    /// The record's owner; a wildcard where `qname` only matches it.
+    pub owner: Name<'a>,
     /// Who asks.
     pub client: &'a Client,
     /// Where addresses are.
@@ -70,6 +72,7 @@ pub(crate) enum Outcome {
 pub(crate) struct Scratch {
     pub(crate) chosen: Vec<u32>,
     pub(crate) text: String,
+    pub(crate) candidates: Vec<IpAddr>,
     /// Record data on its way into an answer.
     pub(crate) data: Vec<u8>,
     pub(crate) random: Rng,
@@ -120,6 +123,7 @@ fn locate(geo: &Geo, dialect: Dialect, address: IpAddr) -> (Location, u8) {
 pub(crate) struct Eval<'a> {
     pub(crate) client: &'a Client,
     pub(crate) qname: Name<'a>,
+    pub(crate) owner: Name<'a>,
     pub(crate) geo: &'a Geo,
     pub(crate) health: &'a Snapshot,
     pub(crate) trace: &'a mut Trace,
@@ -128,7 +132,15 @@ pub(crate) struct Eval<'a> {
 
 impl<'a> Eval<'a> {
     pub(crate) fn new(cx: &Context<'a>, trace: &'a mut Trace, scratch: &'a mut Scratch) -> Self {
-        Self { client: cx.client, qname: cx.qname, geo: cx.geo, health: cx.health, trace, scratch }
+        Self {
+            client: cx.client,
+            qname: cx.qname,
+            owner: cx.owner,
+            geo: cx.geo,
+            health: cx.health,
+            trace,
+            scratch,
+        }
     }
 
     /// The client's address, all known bits of which matter from now on.
@@ -170,6 +182,12 @@ impl<'a> Eval<'a> {
         let (place, prefix) = locate(self.geo, dialect, self.client.best());
         self.place(prefix);
         place
+    }
+
+    /// Where some address is; 0, 0 if that is not known.
+    pub(crate) fn location(&mut self, address: Option<IpAddr>, dialect: Dialect) -> Location {
+        self.trace.read(Reads::PLACE);
+        address.map_or(NOWHERE, |address| locate(self.geo, dialect, address).0)
     }
 
     fn place(&mut self, prefix: u8) {

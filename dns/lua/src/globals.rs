@@ -30,8 +30,9 @@ pub(crate) const VARIABLES: [(&str, Variable); 10] = [
     ("zoneid", Variable::ZoneId),
 ];
 
-/// What the peer calls with objects of its own; ours make the same.
-pub(crate) const CONSTRUCTORS: [&str; 3] = ["newCA", "newDN", "newNetmask"];
+/// What makes objects of the peer's, and its helpers.
+pub(crate) const FREE: [&str; 7] =
+    ["newCA", "newCAFromRaw", "newCAS", "newDN", "newNMG", "newNetmask", "pdnsrandom"];
 
 /// Tables of numbers.
 pub(crate) const TABLES: [&str; 2] = ["GeoIPQueryAttribute", "pdns"];
@@ -131,7 +132,7 @@ pub(crate) fn all() -> impl Iterator<Item = &'static str> {
     VARIABLES
         .iter()
         .map(|(name, _)| *name)
-        .chain(CONSTRUCTORS)
+        .chain(FREE)
         .chain(TABLES)
         .chain(BASE)
         .chain(LIBRARIES.iter().map(|(name, _)| *name))

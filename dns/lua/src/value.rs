@@ -2,6 +2,9 @@
 //! the virtual machine at run time. The same shape, so that both go through one binding.
 
 use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::address::Group;
 
 /// A value, with where its text stands.
 #[derive(Clone, Debug, PartialEq)]
@@ -19,6 +22,8 @@ pub(crate) enum Value {
     Number(f64),
     Text(Box<[u8]>),
     Table(Table),
+    /// A group of networks, which is an object of its own.
+    Networks(Arc<Group>),
     /// A function, a userdata: its Lua type.
     Other(&'static str),
 }
@@ -43,6 +48,7 @@ impl Value {
             Self::Number(_) => "a number",
             Self::Text(_) => "a string",
             Self::Table(_) => "a table",
+            Self::Networks(_) => "a group of networks",
             Self::Other(kind) => kind,
         }
     }

@@ -1,6 +1,8 @@
 //! `netmask` and `view`: whether the client is in one of some networks, and what follows.
 
-use crate::address::Mask;
+use std::sync::Arc;
+
+use crate::address::{Group, Mask};
 use crate::binder::{Binder, Refused, shown};
 use crate::eval::{Bound, Eval, Item, Outcome};
 use crate::functions::{Function, Gives, Kind};
@@ -9,7 +11,7 @@ use crate::value::{Arg, Value};
 pub(super) const NETMASK: Function = Function {
     name: "netmask",
     usage: "netmask({'192.0.2.0/24', '2001:db8::/32'})",
-    parameters: &[Kind::Table],
+    parameters: &[Kind::Networks],
     required: 1,
     gives: Gives::Truth,
     bind: bind_netmask,
@@ -25,7 +27,11 @@ pub(super) const VIEW: Function = Function {
 };
 
 #[derive(Debug)]
-struct Masks(Vec<Mask>);
+enum Masks {
+    /// Any of them.
+    List(Vec<Mask>),
+    Group(Arc<Group>),
+}
 
 #[derive(Debug)]
 struct View {
@@ -46,9 +52,27 @@ fn bind_netmask(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>,
 }
 
 fn masks(list: &Arg, binder: &mut Binder<'_>) -> Result<Masks, Refused> {
+    if let Value::Networks(group) = &list.value {
+        return Ok(Masks::Group(Arc::clone(group)));
+    }
     let args = binder.list(list, "the list of networks")?;
     let read: Vec<_> = args.iter().map(|arg| mask(arg, binder)).collect();
-    Ok(Masks(read.into_iter().collect::<Result<_, _>>()?))
+    Ok(Masks::List(read.into_iter().collect::<Result<_, _>>()?))
+}
+
+/// A group of networks, or a list that could be made one.
+pub(super) fn group(arg: &Arg, binder: &mut Binder<'_>) -> Result<Group, Refused> {
+    if let Value::Networks(group) = &arg.value {
+        return Ok(Group::clone(group));
+    }
+    let mut group = Group::default();
+    for arg in binder.list(arg, "the list of networks")? {
+        let text = binder.text(arg, "a network")?;
+        if group.add(&text).is_none() {
+            return Err(binder.refuse(arg, format!("{} is not a network", shown(arg))));
+        }
+    }
+    Ok(group)
 }
 
 fn mask(arg: &Arg, binder: &mut Binder<'_>) -> Result<Mask, Refused> {
@@ -79,7 +103,7 @@ fn bind_view(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Re
 fn rule(arg: &Arg, binder: &mut Binder<'_>, items: &mut Vec<Item>) -> Result<Rule, Refused> {
     let parts = binder.list(arg, "a rule")?;
     let (Some(networks), values) = (parts.first(), parts.get(1)) else {
-        return short(arg, binder).map(|()| Rule { masks: Masks(Vec::new()), values: None });
+        return short(arg, binder).map(|()| Rule { masks: Masks::List(Vec::new()), values: None });
     };
     let masks = masks(networks, binder)?;
     let Some(values) = values else {
@@ -114,11 +138,18 @@ impl Masks {
     /// Whether one of the networks holds the client.
     fn hold(&self, eval: &mut Eval<'_>) -> bool {
         let client = eval.client.best();
-        let holding = self.0.iter().filter(|mask| mask.holds(client)).map(|mask| mask.bits).min();
+        let masks = match self {
+            Self::List(masks) => masks,
+            Self::Group(group) => {
+                eval.trace.client(group.deciding(client));
+                return group.holds(client);
+            }
+        };
+        let holding = masks.iter().filter(|mask| mask.holds(client)).map(|mask| mask.bits).min();
         // Whoever shares the bits of the widest network that holds is in it too. Whoever is to be
         // outside of all of them has to share the bits that tell the client from each.
         let deciding = holding
-            .unwrap_or_else(|| self.0.iter().map(|mask| mask.deciding(client)).max().unwrap_or(0));
+            .unwrap_or_else(|| masks.iter().map(|mask| mask.deciding(client)).max().unwrap_or(0));
         eval.trace.client(deciding);
         holding.is_some()
     }

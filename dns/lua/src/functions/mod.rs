@@ -8,16 +8,20 @@ mod all;
 mod closest;
 mod codes;
 mod consistent;
+mod format;
+mod forward;
 mod hashed;
 mod ifportup;
 mod ifup;
 mod ifurlextup;
 pub(crate) mod ifurlup;
 mod lookup;
+mod magic;
 mod masks;
 pub(crate) mod options;
 mod places;
 mod random;
+mod reverse;
 mod sample;
 mod selfweighted;
 mod weighted;
@@ -50,6 +54,8 @@ pub(crate) enum Kind {
     Text,
     /// A table.
     Table,
+    /// A list of networks, or a group of them.
+    Networks,
     /// A table of options.
     Options,
     /// A string, a number or a list of them.
@@ -75,12 +81,18 @@ pub(crate) const FUNCTIONS: &[&Function] = &[
     &codes::COUNTRY_CODE,
     &codes::REGION_CODE,
     &codes::LATLON,
+    &codes::LATLONLOC,
     &consistent::PICKCHASHED,
+    &forward::CREATEFORWARD,
+    &forward::CREATEFORWARD6,
+    &forward::FILTERFORWARD,
     &hashed::PICKHASHED,
     &ifportup::IFPORTUP,
     &ifurlextup::IFURLEXTUP,
     &ifurlup::IFURLUP,
     &lookup::GEOIPLOOKUP,
+    &magic::CLOSESTMAGIC,
+    &magic::LATLONMAGIC,
     &masks::NETMASK,
     &masks::VIEW,
     &places::ASNUM,
@@ -88,6 +100,8 @@ pub(crate) const FUNCTIONS: &[&Function] = &[
     &places::COUNTRY,
     &places::REGION,
     &random::PICKRANDOM,
+    &reverse::CREATEREVERSE,
+    &reverse::CREATEREVERSE6,
     &sample::PICKRANDOMSAMPLE,
     &selfweighted::PICKSELFWEIGHTED,
     &weighted::PICKNAMEHASHED,
@@ -96,28 +110,8 @@ pub(crate) const FUNCTIONS: &[&Function] = &[
 ];
 
 /// What the peer has and we do not have yet.
-pub(crate) const ABSENT: &[&str] = &[
-    "closestMagic",
-    "createForward",
-    "createForward6",
-    "createReverse",
-    "createReverse6",
-    "dblookup",
-    "filterForward",
-    "include",
-    "latlonMagic",
-    "latlonloc",
-    "newCAFromRaw",
-    "newCAS",
-    "newDR",
-    "newDRR",
-    "newNMG",
-    "newQType",
-    "pdnslog",
-    "pdnsrandom",
-    "report",
-    "resolve",
-];
+pub(crate) const ABSENT: &[&str] =
+    &["dblookup", "include", "newDR", "newDRR", "newQType", "pdnslog", "report", "resolve"];
 
 /// The function of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Function> {
@@ -137,6 +131,7 @@ impl Function {
                 (_, Value::Nil) => true,
                 (Kind::Text, value) => matches!(value, Value::Text(_) | Value::Number(_)),
                 (Kind::Table | Kind::Options, value) => matches!(value, Value::Table(_)),
+                (Kind::Networks, value) => matches!(value, Value::Table(_) | Value::Networks(_)),
                 (Kind::OneOrMore, value) => {
                     matches!(value, Value::Table(_) | Value::Text(_) | Value::Number(_))
                 }

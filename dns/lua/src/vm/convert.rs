@@ -1,15 +1,18 @@
 //! From Lua's values to ours: raw, so that no metatable has a say, and bounded.
 
+use std::sync::Arc;
+
 use mlua::MultiValue;
 
 use crate::value::{Arg, Table, Value};
 use crate::vm::host::Host;
 use crate::vm::objects::{Address, DnsName};
+use crate::vm::sets::Netmasks;
 
 /// How deep tables nest in an argument.
 const DEEPEST: usize = 6;
 /// What an entry of a table costs: taking it in is more work than a step of the program.
-const ENTRY: u64 = 16;
+pub(super) const ENTRY: u64 = 16;
 
 /// Reads the arguments of one call, and charges for them.
 pub(super) struct Reader<'h> {
@@ -66,13 +69,17 @@ impl<'h> Reader<'h> {
     }
 }
 
-/// Names and addresses stand for their text where a string is wanted.
+/// Names and addresses stand for their text where a string is wanted; groups of networks for
+/// themselves.
 fn object_text(object: &mlua::AnyUserData) -> Value {
     if let Ok(address) = object.borrow::<Address>() {
         return Value::text(&address.0.ip().to_string());
     }
     if let Ok(name) = object.borrow::<DnsName>() {
         return Value::text(&name.0.to_string());
+    }
+    if let Ok(group) = object.borrow::<Netmasks>() {
+        return Value::Networks(Arc::clone(&group.0));
     }
     Value::Other("an object")
 }

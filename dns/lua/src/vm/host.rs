@@ -60,6 +60,7 @@ struct Running {
     program: Arc<Program>,
     qname: NameBuf,
     zone: NameBuf,
+    owner: NameBuf,
     client: Client,
     geo: Arc<Geo>,
     health: Arc<Snapshot>,
@@ -86,6 +87,7 @@ impl Host {
             program: Arc::clone(program),
             qname: cx.qname.to_buf(),
             zone: cx.zone.to_buf(),
+            owner: cx.owner.to_buf(),
             client: *cx.client,
             geo: Arc::clone(cx.geo),
             health: Arc::clone(cx.health),
@@ -224,6 +226,7 @@ impl Host {
         let mut eval = Eval {
             client: &running.client,
             qname: running.qname.as_name(),
+            owner: running.owner.as_name(),
             geo: &running.geo,
             health: &running.health,
             trace: &mut trace,
@@ -328,6 +331,14 @@ pub(super) fn arguments(
     let running = host.running.try_borrow().map_err(mlua::Error::external)?;
     let running = running.as_ref().ok_or_else(idle)?;
     variables.iter().map(|variable| host.variable(lua, *variable, running)).collect()
+}
+
+/// Takes fuel for what a host function does.
+pub(super) fn charge(lua: &Lua, units: u64) -> mlua::Result<()> {
+    match lua.app_data_ref::<Rc<Host>>() {
+        Some(host) => host.charge(units),
+        None => Err(idle()),
+    }
 }
 
 fn idle() -> mlua::Error {

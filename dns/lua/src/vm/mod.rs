@@ -4,9 +4,11 @@
 //! metatables are read-only, and globals that a program leaves behind are swept away.
 
 mod convert;
+mod free;
 mod host;
 mod objects;
 mod sandbox;
+mod sets;
 
 use std::collections::HashMap;
 use std::fmt;

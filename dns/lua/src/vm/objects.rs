@@ -3,10 +3,14 @@
 use std::net::{IpAddr, SocketAddr};
 
 use halfmoon_wire::{Name, NameBuf};
-use mlua::{FromLua, Lua, MetaMethod, UserData, UserDataMethods, UserDataRef, Value};
+use mlua::{
+    FromLua, FromLuaMulti, Lua, MetaMethod, MultiValue, UserData, UserDataMethods, UserDataRef,
+    Value,
+};
 
 use crate::address::{self, Mask, truncate};
 use crate::settings::Dialect;
+use crate::value::number_text;
 
 /// A domain name.
 #[derive(Clone, Copy)]
@@ -43,7 +47,19 @@ impl Address {
         }
     }
 
-    const fn ip(&self) -> IpAddr {
+    /// The address of four or sixteen octets.
+    pub(super) fn from_raw(octets: &[u8], port: u16) -> mlua::Result<Self> {
+        let ip = if let Ok(octets) = <[u8; 4]>::try_from(octets) {
+            IpAddr::from(octets)
+        } else if let Ok(octets) = <[u8; 16]>::try_from(octets) {
+            IpAddr::from(octets)
+        } else {
+            return Err(mlua::Error::runtime("an address has 4 or 16 octets"));
+        };
+        Ok(Self(SocketAddr::new(ip, port)))
+    }
+
+    pub(super) const fn ip(&self) -> IpAddr {
         self.0.ip()
     }
 }
@@ -58,30 +74,30 @@ impl Netmask {
     }
 }
 
-fn wrong(what: &str, text: &str, why: &dyn std::fmt::Display) -> mlua::Error {
+pub(super) fn wrong(what: &str, text: &str, why: &dyn std::fmt::Display) -> mlua::Error {
     let text: String = text.chars().take(60).collect();
     mlua::Error::runtime(format!("'{text}' is not {what} {why}").trim_end().to_owned())
 }
 
 impl UserData for DnsName {
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
-        methods.add_method("toString", |_, this, ()| Ok(this.0.to_string()));
-        methods.add_method("toStringNoDot", |_, this, ()| Ok(this.without_dot()));
-        methods.add_method("countLabels", |_, this, ()| Ok(this.name().label_count()));
+        methods.add_method("toString", |_, this, End| Ok(this.0.to_string()));
+        methods.add_method("toStringNoDot", |_, this, End| Ok(this.without_dot()));
+        methods.add_method("countLabels", |_, this, End| Ok(this.name().label_count()));
         for name in ["wirelength", "wireLength"] {
-            methods.add_method(name, |_, this, ()| Ok(this.name().as_wire().len()));
+            methods.add_method(name, |_, this, End| Ok(this.name().as_wire().len()));
         }
-        methods.add_method("getRawLabels", |lua, this, ()| {
+        methods.add_method("getRawLabels", |lua, this, End| {
             let table = lua.create_table()?;
             for label in this.name().labels() {
                 table.raw_push(lua.create_string(label)?)?;
             }
             Ok(table)
         });
-        methods.add_method("isPartOf", |_, this, other: UserDataRef<Self>| {
+        methods.add_method("isPartOf", |_, this, (other, End): (UserDataRef<Self>, End)| {
             Ok(this.name().is_at_or_below(other.name()))
         });
-        methods.add_method("makeRelative", |lua, this, other: UserDataRef<Self>| {
+        methods.add_method("makeRelative", |lua, this, (other, End): (UserDataRef<Self>, End)| {
             if !this.name().is_at_or_below(other.name()) {
                 return Ok(Value::Nil);
             }
@@ -89,7 +105,7 @@ impl UserData for DnsName {
                 .map_err(mlua::Error::external)?;
             lua.create_userdata(Self(relative)).map(Value::UserData)
         });
-        methods.add_method("equal", |_, this, other: Value| match &other {
+        methods.add_method("equal", |_, this, (other, End): (Value, End)| match &other {
             Value::UserData(other) => Ok(other.borrow::<Self>()?.0 == this.0),
             Value::String(text) => {
                 let text = text.to_string_lossy();
@@ -97,10 +113,10 @@ impl UserData for DnsName {
             }
             _ => Err(mlua::Error::runtime("equal takes a name or a string")),
         });
-        methods.add_method("canonCompare", |_, this, other: UserDataRef<Self>| {
+        methods.add_method("canonCompare", |_, this, (other, End): (UserDataRef<Self>, End)| {
             Ok(this.name().canonical_cmp(other.name()).is_lt())
         });
-        methods.add_method_mut("chopOff", |_, this, ()| match this.name().parent() {
+        methods.add_method_mut("chopOff", |_, this, End| match this.name().parent() {
             Some(parent) => {
                 let parent = parent.to_buf();
                 this.0 = parent;
@@ -121,36 +137,37 @@ impl UserData for DnsName {
 impl UserData for Address {
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
         for name in ["toString", "toStringNoInterface"] {
-            methods.add_method(name, |_, this, ()| Ok(this.ip().to_string()));
+            methods.add_method(name, |_, this, End| Ok(this.ip().to_string()));
         }
-        methods.add_method("toStringWithPort", |_, this, ()| Ok(this.0.to_string()));
-        methods.add_method("toStringReversed", |_, this, ()| Ok(reversed(this.ip())));
-        methods.add_method("getPort", |_, this, ()| Ok(this.0.port()));
-        methods.add_method("getRaw", |lua, this, ()| match this.ip() {
+        methods.add_method("toStringWithPort", |_, this, End| Ok(this.0.to_string()));
+        methods.add_method("toStringReversed", |_, this, End| Ok(reversed(this.ip())));
+        methods.add_method("getPort", |_, this, End| Ok(this.0.port()));
+        methods.add_method("getRaw", |lua, this, End| match this.ip() {
             IpAddr::V4(ip) => lua.create_string(ip.octets()),
             IpAddr::V6(ip) => lua.create_string(ip.octets()),
         });
         for name in ["isIPv4", "isIpv4"] {
-            methods.add_method(name, |_, this, ()| Ok(this.ip().is_ipv4()));
+            methods.add_method(name, |_, this, End| Ok(this.ip().is_ipv4()));
         }
         for name in ["isIPv6", "isIpv6"] {
-            methods.add_method(name, |_, this, ()| Ok(this.ip().is_ipv6()));
+            methods.add_method(name, |_, this, End| Ok(this.ip().is_ipv6()));
         }
-        methods.add_method("isMappedIPv4", |_, this, ()| {
+        methods.add_method("isMappedIPv4", |_, this, End| {
             Ok(matches!(this.ip(), IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some()))
         });
-        methods.add_method("mapToIPv4", |_, this, ()| match this.ip() {
+        methods.add_method("mapToIPv4", |_, this, End| match this.ip() {
             IpAddr::V6(ip) if ip.to_ipv4_mapped().is_some() => {
                 Ok(Self(SocketAddr::new(this.ip().to_canonical(), this.0.port())))
             }
             _ => Err(mlua::Error::runtime("not an IPv4 address mapped into IPv6")),
         });
-        methods.add_method_mut("truncate", |_, this, bits: u32| {
+        methods.add_method_mut("truncate", |_, this, (bits, End): (u32, End)| {
             this.0.set_ip(truncate(this.ip(), u8::try_from(bits).unwrap_or(u8::MAX)));
             Ok(())
         });
-        methods
-            .add_method("equal", |_, this, other: UserDataRef<Self>| Ok(this.ip() == other.ip()));
+        methods.add_method("equal", |_, this, (other, End): (UserDataRef<Self>, End)| {
+            Ok(this.ip() == other.ip())
+        });
         methods.add_meta_method(MetaMethod::ToString, |_, this, ()| Ok(this.ip().to_string()));
         methods.add_meta_method(MetaMethod::Eq, |_, this, other: UserDataRef<Self>| {
             Ok(this.0 == other.0)
@@ -160,18 +177,18 @@ impl UserData for Address {
 
 impl UserData for Netmask {
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
-        methods.add_method("getNetwork", |_, this, ()| Ok(Address((this.0.address, 0).into())));
-        methods.add_method("getMaskedNetwork", |_, this, ()| {
+        methods.add_method("getNetwork", |_, this, End| Ok(Address((this.0.address, 0).into())));
+        methods.add_method("getMaskedNetwork", |_, this, End| {
             Ok(Address((this.0.network(), 0).into()))
         });
-        methods.add_method("getBits", |_, this, ()| Ok(this.0.bits));
+        methods.add_method("getBits", |_, this, End| Ok(this.0.bits));
         for name in ["isIPv4", "isIpv4"] {
-            methods.add_method(name, |_, this, ()| Ok(this.0.address.is_ipv4()));
+            methods.add_method(name, |_, this, End| Ok(this.0.address.is_ipv4()));
         }
         for name in ["isIPv6", "isIpv6"] {
-            methods.add_method(name, |_, this, ()| Ok(this.0.address.is_ipv6()));
+            methods.add_method(name, |_, this, End| Ok(this.0.address.is_ipv6()));
         }
-        methods.add_method("match", |_, this, text: Value| {
+        methods.add_method("match", |_, this, (text, End): (Value, End)| {
             let address = match &text {
                 Value::UserData(object) => object.borrow::<Address>()?.ip(),
                 Value::String(text) => Address::read(&text.to_string_lossy())?.ip(),
@@ -179,8 +196,8 @@ impl UserData for Netmask {
             };
             Ok(this.0.holds(address))
         });
-        methods.add_method("empty", |_, _, ()| Ok(false));
-        methods.add_method("toString", |_, this, ()| Ok(this.text()));
+        methods.add_method("empty", |_, _, End| Ok(false));
+        methods.add_method("toString", |_, this, End| Ok(this.text()));
         methods.add_meta_method(MetaMethod::ToString, |_, this, ()| Ok(this.text()));
         methods.add_meta_method(MetaMethod::Eq, |_, this, other: UserDataRef<Self>| {
             Ok(this.0 == other.0)
@@ -203,13 +220,24 @@ fn reversed(address: IpAddr) -> String {
     }
 }
 
-/// Text, from a string only.
+/// No more arguments: one too many is an error, as on the peer.
+pub(super) struct End;
+
+impl FromLuaMulti for End {
+    fn from_lua_multi(values: MultiValue, _: &Lua) -> mlua::Result<Self> {
+        if values.is_empty() { Ok(Self) } else { Err(mlua::Error::runtime("too many arguments")) }
+    }
+}
+
+/// Text, from a string or a number; nothing else is one.
 pub(super) struct Text(pub(super) String);
 
 impl FromLua for Text {
     fn from_lua(value: Value, _: &Lua) -> mlua::Result<Self> {
         match value {
             Value::String(text) => Ok(Self(text.to_string_lossy())),
+            Value::Integer(number) => Ok(Self(number.to_string())),
+            Value::Number(number) => Ok(Self(number_text(number))),
             other => {
                 let message = format!("a string is wanted, not {}", other.type_name());
                 Err(mlua::Error::runtime(message))

@@ -9,18 +9,20 @@ use crate::answers::Reads;
 use crate::functions::FUNCTIONS;
 use crate::globals::{BASE, LIBRARIES};
 use crate::rewrite::SITE;
+use crate::vm::free;
 use crate::vm::host::Host;
-use crate::vm::objects::{Address, DnsName, Netmask, Text};
 
 /// A state with what [`crate::globals`] names and nothing else, none of which can be changed.
 pub(super) fn build(host: &Rc<Host>) -> mlua::Result<Lua> {
     let libraries = StdLib::STRING | StdLib::TABLE | StdLib::MATH | StdLib::OS | StdLib::BIT;
     let lua = Lua::new_with(libraries, LuaOptions::new())?;
     let globals = lua.globals();
+    lua.set_app_data(Rc::clone(host));
     wrap(&lua, host)?;
     globals.raw_set("bit", bit(&lua)?)?;
     keep_known(&globals)?;
     functions(&lua, host)?;
+    free::functions(&lua, host)?;
     tables(&lua)?;
     lua.sandbox(true)?;
     lua.globals().set_readonly(true);
@@ -149,9 +151,6 @@ fn functions(lua: &Lua, host: &Rc<Host>) -> mlua::Result<()> {
         let call = move |lua: &Lua, args: MultiValue| shared.call(lua, function, &args);
         globals.raw_set(function.name, lua.create_function(call)?)?;
     }
-    globals.raw_set("newDN", lua.create_function(|_, text: Text| DnsName::read(&text.0))?)?;
-    globals.raw_set("newCA", lua.create_function(|_, text: Text| Address::read(&text.0))?)?;
-    globals.raw_set("newNetmask", lua.create_function(|_, text: Text| Netmask::read(&text.0))?)?;
     Ok(())
 }
 

@@ -77,7 +77,8 @@ fn what_is_wrong_there_fails_only_when_it_is_reached() {
         ("A 'not an address'", "BadResult"),
         ("A return", "Faulty"),
         ("A ;goto done", "Faulty"),
-        ("A createForward()", "Script"),
+        ("A createForward()", "0.0.0.0"),
+        ("A createForward('x')", "Script"),
     ] {
         let mut world = World::new(Dialect::PowerDns);
         assert_eq!(world.ask(record), expected, "{record}");

@@ -20,6 +20,7 @@ pub(crate) struct World {
     pub(crate) geo: Arc<Geo>,
     pub(crate) client: Client,
     pub(crate) qname: NameBuf,
+    pub(crate) owner: NameBuf,
     pub(crate) machine: Machine,
     pub(crate) answers: Answers,
 }
@@ -37,6 +38,7 @@ impl World {
             geo: Arc::new(geo()),
             client: client("192.0.2.77"),
             qname: name("www.example.com."),
+            owner: name("www.example.com."),
             answers: Answers::default(),
         }
     }
@@ -75,6 +77,7 @@ impl World {
         let cx = Context {
             qname: self.qname.as_name(),
             zone: zone.as_name(),
+            owner: self.owner.as_name(),
             client: &self.client,
             geo: &self.geo,
             health: reader.load(),

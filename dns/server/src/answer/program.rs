@@ -107,6 +107,7 @@ impl<'a> Turn<'a> {
         let context = Context {
             qname: self.name(asked),
             zone: hosted.zone.apex(),
+            owner: node.owner(),
             client: &self.client,
             geo: self.geo,
             health: self.health,
