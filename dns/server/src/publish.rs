@@ -1,14 +1,12 @@
 //! From the zone folder to the snapshot that is served: load, compile, swap; and again whenever
 //! something changes.
 
-use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use halfmoon_geo::Attribute;
 use halfmoon_healthcheck::Health;
@@ -17,16 +15,19 @@ use halfmoon_wire::NameBuf;
 use halfmoon_zones::{
     Attach, Fault, FileReport, Level, Loaded, Loader, Outcome, ProgramSource, Zone,
 };
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
 
 use crate::shared::{Programs, Shared, Zones};
+
+mod watch;
+
+use watch::Watch;
 
 /// After a change, the folder has to be quiet for so long before it is read: whoever writes a
 /// file in pieces is done then.
 const QUIET: Duration = Duration::from_millis(100);
 /// A folder that never is quiet is read after so long all the same.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How often the geo databases are looked at, and whether the path of the zones leads elsewhere.
+/// How often the geo databases are looked at, and whether the paths of the zones lead elsewhere.
 const LOOK: Duration = Duration::from_secs(5);
 /// How long the zones before are kept after a swap. Until every worker has taken the new ones,
 /// dropping the old ones would be the work of whoever lets go last.
@@ -81,13 +82,13 @@ impl Publisher {
     /// # Errors
     /// When no thread is to be had.
     pub fn start(
-        path: PathBuf,
         loader: Loader<Programs>,
         compile: Compile,
         shared: Arc<Shared>,
     ) -> io::Result<Self> {
         let (orders, inbox) = mpsc::channel();
-        let watch = Watch::new(path, orders.clone());
+        let mut watch = Watch::new(loader.sources().folder.clone(), orders.clone());
+        watch.cover(loader.folders_of_listed());
         let work = Work { loader, compile, shared, watch, before: Vec::new() };
         let thread =
             thread::Builder::new().name("publish".into()).spawn(move || work.run(&inbox))?;
@@ -107,90 +108,6 @@ impl Drop for Publisher {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-    }
-}
-
-/// The notification of changes in the zone folder, as long as it works.
-struct Watch {
-    path: PathBuf,
-    /// What the path led to when it was last looked at; `None` if to nothing.
-    found: Option<Identity>,
-    watcher: Option<RecommendedWatcher>,
-    /// Why there is no watcher, as it was told.
-    told: Option<String>,
-    orders: Sender<Order>,
-}
-
-impl Watch {
-    fn new(path: PathBuf, orders: Sender<Order>) -> Self {
-        Self { path, found: None, watcher: None, told: None, orders }
-    }
-
-    /// Looks where the path leads, and watches what is there unless it does so already. Says
-    /// whether there is something that may have changed unseen.
-    ///
-    /// What is watched is a folder, not its name: when another one is put in its place, or a link
-    /// on the way is switched, nobody tells.
-    fn renew(&mut self) -> bool {
-        let found = Identity::of(&self.path);
-        let is_another = found != self.found;
-        if is_another {
-            self.found = found;
-            self.watcher = None;
-        }
-        if found.is_none() || self.watcher.is_some() {
-            return is_another;
-        }
-        let orders = self.orders.clone();
-        let made = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Reading a file is no change.
-            if event.is_ok_and(|event| !event.kind.is_access()) {
-                let _ = orders.send(Order::Load);
-            }
-        });
-        let watching = made.and_then(|mut watcher| {
-            watcher.watch(&self.path, RecursiveMode::Recursive)?;
-            Ok(watcher)
-        });
-        match watching {
-            Ok(watcher) => {
-                self.watcher = Some(watcher);
-                self.told = None;
-                true
-            }
-            Err(error) => {
-                self.tell(&error);
-                is_another
-            }
-        }
-    }
-
-    /// Says once that there is no watcher: it is tried again every few seconds.
-    fn tell(&mut self, error: &notify::Error) {
-        let why = error.to_string();
-        if self.told.as_ref() != Some(&why) {
-            tracing::warn!(
-                path = %self.path.display(), error = why,
-                "cannot watch the zones for changes; send SIGHUP after a change"
-            );
-            self.told = Some(why);
-        }
-    }
-}
-
-/// Which folder it is, whatever its name is. Numbers are used again, so the birth counts too, where
-/// the file system knows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Identity {
-    device: u64,
-    inode: u64,
-    born: Option<SystemTime>,
-}
-
-impl Identity {
-    fn of(path: &Path) -> Option<Self> {
-        let meta = fs::metadata(path).ok()?;
-        Some(Self { device: meta.dev(), inode: meta.ino(), born: meta.created().ok() })
     }
 }
 
@@ -234,14 +151,24 @@ impl Work {
     }
 
     fn load(&mut self) {
+        self.load_once();
+        // A zone that includes from a folder not watched so far may have missed a change there.
+        if self.watch.cover(self.loader.folders_of_listed()) && self.watch.renew() {
+            self.load_once();
+        }
+    }
+
+    fn load_once(&mut self) {
         let started = Instant::now();
         let coordinates = self.shared.geo.current().has(Attribute::Location);
         self.compile.compiler.with_coordinates(coordinates);
         let loaded = match self.loader.load(&mut self.compile) {
             Ok(loaded) => loaded,
             Err(error) => {
+                let folder =
+                    self.loader.sources().folder.as_deref().unwrap_or_else(|| Path::new(""));
                 tracing::error!(
-                    path = %self.watch.path.display(), %error,
+                    path = %folder.display(), %error,
                     "cannot read the zones; what was loaded last is still served"
                 );
                 return;

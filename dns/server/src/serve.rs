@@ -2,7 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use arc_swap::ArcSwap;
 use halfmoon_geo::{Attribute, GeoError, Source};
 use halfmoon_healthcheck::{Health, Pace, TargetPolicy};
 use halfmoon_lua::Settings;
-use halfmoon_zones::Loader;
+use halfmoon_zones::{ListedZone, Loader, Sources};
 
 use crate::config::{Config, Dialect};
 use crate::publish::{Compile, Publisher, report};
@@ -39,9 +39,17 @@ pub enum StartError {
         /// How many there are.
         count: usize,
     },
+    /// Zones are listed, but none of them can be served.
+    #[error(
+        "none of the {count} zones of the configuration can be served; `halfmoon check` says why"
+    )]
+    NoGoodListed {
+        /// How many there are.
+        count: usize,
+    },
     /// The configuration does not say where the zones are.
-    #[error("no zones are configured; set `zones.path` to a folder of zone files")]
-    NoPath,
+    #[error(transparent)]
+    NoPath(#[from] NoZones),
     /// The zones cannot be read at all.
     #[error("{path}: {source}")]
     Unreadable {
@@ -76,7 +84,7 @@ impl Server {
     /// # Errors
     /// What is missing, in one line.
     pub fn start(config: &Config) -> Result<Self, StartError> {
-        let path = config.zones.path.clone().ok_or(StartError::NoPath)?;
+        let mut loader = loader(config)?;
         let bound = Bound::bind(&transport::Settings {
             listen: config.server.listen.clone(),
             udp_threads: config.server.workers,
@@ -92,20 +100,20 @@ impl Server {
         let geo = Source::open(config.geo.databases.clone())?;
         let health = Health::start(halfmoon_healthcheck::Settings {
             targets: targets(config),
+            lease: config.health.lease,
             ..halfmoon_healthcheck::Settings::default()
         })?;
         let lua = lua_settings(config, &geo);
-        let mut loader = Loader::new(path.clone(), config.lua.insert_whitespace);
         let mut compile = Compile::new(lua.clone(), health.clone());
-        let zones = first_load(&path, &mut loader, &mut compile)?;
+        let zones = first_load(&mut loader, &mut compile)?;
         let shared = Arc::new(Shared {
             zones: Arc::new(ArcSwap::from_pointee(zones)),
             health,
             geo,
             policy: Policy { lua, client_subnet: config.edns.client_subnet },
         });
-        let publisher = Publisher::start(path, loader, compile, Arc::clone(&shared))
-            .map_err(StartError::Thread)?;
+        let publisher =
+            Publisher::start(loader, compile, Arc::clone(&shared)).map_err(StartError::Thread)?;
         let workers = Arc::clone(&shared);
         let listeners = bound.start(move || Worker::new(&workers))?;
         Ok(Self { listeners, publisher, shared })
@@ -144,20 +152,52 @@ impl Server {
 }
 
 fn first_load(
-    path: &Path,
     loader: &mut Loader<crate::shared::Programs>,
     compile: &mut Compile,
 ) -> Result<crate::shared::Zones, StartError> {
     let started = Instant::now();
-    let unreadable = |source| StartError::Unreadable { path: path.to_owned(), source };
-    let loaded = loader.load(compile).map_err(unreadable)?;
+    let folder = loader.sources().folder.clone();
+    let loaded = loader.load(compile).map_err(|source| StartError::Unreadable {
+        // Only a folder can be unreadable as a whole.
+        path: folder.clone().unwrap_or_default(),
+        source,
+    })?;
     report(&loaded, started.elapsed());
-    let path = path.to_owned();
-    match (loaded.catalog.zones().len(), loaded.reports.len()) {
-        (0, 0) => Err(StartError::NoZone { path }),
-        (0, count) => Err(StartError::NoGoodZone { path, count }),
+    match (folder, loaded.catalog.zones().len(), loaded.reports.len()) {
+        (Some(path), 0, 0) => Err(StartError::NoZone { path }),
+        (Some(path), 0, count) if loader.sources().listed.is_empty() => {
+            Err(StartError::NoGoodZone { path, count })
+        }
+        (_, 0, count) => Err(StartError::NoGoodListed { count }),
         _ => Ok(loaded.catalog),
     }
+}
+
+/// The configuration does not say where the zones are.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "no zones are configured; set `zones.path` to a folder of zone files, or list `zones.zone`"
+)]
+pub struct NoZones;
+
+/// Loads the zones that a configuration names.
+///
+/// # Errors
+/// It names none.
+pub fn loader(config: &Config) -> Result<Loader<crate::shared::Programs>, NoZones> {
+    let zones = &config.zones;
+    if zones.path.is_none() && zones.zone.is_empty() {
+        return Err(NoZones);
+    }
+    let listed = zones.zone.iter();
+    let sources = Sources {
+        folder: zones.path.clone(),
+        listed: listed
+            .map(|zone| ListedZone { name: zone.name, path: zone.file.clone() })
+            .collect(),
+        include_root: zones.include_root.clone(),
+    };
+    Ok(Loader::of(sources, config.lua.insert_whitespace))
 }
 
 /// What may be probed.

@@ -43,6 +43,13 @@ fn every_key_is_understood() {
         proxy_protocol_from = ["127.0.0.0/8"]
         [zones]
         path = "zones"
+        include_root = "parts"
+        [[zones.zone]]
+        name = "example.org"
+        file = "db/org"
+        [[zones.zone]]
+        name = "example.net."
+        file = "/db/net"
         [lua]
         dialect = "powerdns"
         insert_whitespace = true
@@ -54,6 +61,7 @@ fn every_key_is_understood() {
         timeout = "1s"
         fall = 4
         rise = 5
+        lease = "5m"
         targets.allow = ["127.0.0.0/8"]
         targets.deny = ["127.0.0.1/32", "::/0"]
         [geo]
@@ -69,6 +77,11 @@ fn every_key_is_understood() {
     assert_eq!(config.server.tcp_idle, Duration::from_secs(60));
     assert_eq!(config.server.proxy_protocol_from, ["127.0.0.0/8".parse().unwrap()]);
     assert_eq!(config.zones.path, Some(PathBuf::from("etc/zones")));
+    assert_eq!(config.zones.include_root, Some(PathBuf::from("etc/parts")));
+    let listed: Vec<(String, &Path)> =
+        config.zones.zone.iter().map(|zone| (zone.name.to_string(), &*zone.file)).collect();
+    let org = ("example.org.".to_owned(), Path::new("etc/db/org"));
+    assert_eq!(listed, [org, ("example.net.".to_owned(), Path::new("/db/net"))]);
     assert_eq!(config.lua.dialect, Dialect::Powerdns);
     assert!(config.lua.insert_whitespace);
     assert_eq!((config.lua.fuel.get(), config.lua.memory), (1000, 2 << 20));
@@ -76,6 +89,7 @@ fn every_key_is_understood() {
     assert_eq!(config.health.interval, Duration::from_millis(100));
     assert_eq!(config.health.timeout, Duration::from_secs(1));
     assert_eq!((config.fall(), config.rise()), (4, 5));
+    assert_eq!(config.health.lease, Duration::from_secs(300));
     assert_eq!(config.health.targets.allow, ["127.0.0.0/8".parse().unwrap()]);
     assert_eq!(config.health.targets.deny.len(), 2);
     let databases: [PathBuf; 2] = ["etc/city.mmdb".into(), "/geo/as.mmdb".into()];
@@ -97,7 +111,14 @@ fn unknown_names_are_refused_with_the_nearest() {
     refused("[serve]\n", "1:2: unknown key `serve`; did you mean `server`?");
     refused("\n\n  [health]\n  fail = 3\n", "4:3: unknown key `fail`; did you mean `fall`?");
     refused("[health]\ntargets.alow = []\n", "2:9: unknown key `alow`; did you mean `allow`?");
-    refused("[zones]\nfolder = 'a'\n", "2:1: unknown key `folder`; known here: path");
+    refused(
+        "[zones]\nfolder = 'a'\n",
+        "2:1: unknown key `folder`; known here: path, include_root, zone",
+    );
+    refused(
+        "[[zones.zone]]\nname = 'a'\npath = 'b'\n",
+        "3:1: unknown key `path`; known here: name, file",
+    );
     refused(
         "[lua]\ndialect = \"power-dns\"\n",
         "2:11: unknown value `power-dns`; did you mean `powerdns`?",
@@ -169,6 +190,18 @@ fn bad_elements_of_a_list_are_pointed_at() {
         "[health]\ntargets.deny = [\"ten\"]\n",
         "2:17: \"ten\" is not a network; write an address and a prefix length, as in \"10.0.0.0/8\"",
     );
+}
+
+#[test]
+fn a_list_of_zones_is_held_to_its_rules() {
+    refused("[[zones.zone]]\nname = 'a'\n", "1:1: missing field `file`");
+    refused(
+        "[[zones.zone]]\nname = 'a..b'\nfile = 'b'\n",
+        "2:8: \"a..b\" is not a domain name; write \"example.org\"",
+    );
+    let one = "[[zones.zone]]\nname = 'example.org'\nfile = 'b'\n";
+    let two = one.replace("example", "EXAMPLE");
+    refused(&format!("{one}{two}"), "1:1: zone EXAMPLE.org. is listed twice; keep one");
 }
 
 #[test]

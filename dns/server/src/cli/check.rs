@@ -8,13 +8,13 @@ use std::process::ExitCode;
 
 use halfmoon_geo::Source;
 use halfmoon_healthcheck::Health;
-use halfmoon_zones::{Fault, FileReport, Files, Level, Loader};
+use halfmoon_zones::{Fault, FileReport, Files, Level};
 use serde::Serialize;
 
 use super::fail;
 use crate::config::{Config, Dialect};
 use crate::publish::Compile;
-use crate::serve::{lua_settings, targets};
+use crate::serve::{loader, lua_settings, targets};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -112,12 +112,10 @@ pub(super) fn run(args: &Args) -> ExitCode {
 
 fn load(path: &Path, dialect: Option<Dialect>) -> Result<Vec<FileReport>, String> {
     let mut config = Config::default();
-    let mut zones = path.to_owned();
     if path.extension() == Some(OsStr::new("toml")) {
         config = Config::load(path).map_err(|fault| fault.to_string())?;
-        zones = config.zones.path.clone().ok_or_else(|| {
-            format!("{}: no zones are configured; set `zones.path`", path.display())
-        })?;
+    } else {
+        config.zones.path = Some(path.to_owned());
     }
     if let Some(dialect) = dialect {
         config.lua.dialect = dialect;
@@ -125,9 +123,10 @@ fn load(path: &Path, dialect: Option<Dialect>) -> Result<Vec<FileReport>, String
     let geo = Source::open(config.geo.databases.clone()).map_err(|error| error.to_string())?;
     let health = Health::unprobed(targets(&config));
     let mut compile = Compile::new(lua_settings(&config, &geo), health);
-    let mut loader = Loader::new(zones.clone(), config.lua.insert_whitespace);
+    let mut loader = loader(&config).map_err(|error| format!("{}: {error}", path.display()))?;
     let loaded = loader.load(&mut compile);
-    Ok(loaded.map_err(|error| format!("{}: {error}", zones.display()))?.reports)
+    let folder = config.zones.path.unwrap_or_default();
+    Ok(loaded.map_err(|error| format!("{}: {error}", folder.display()))?.reports)
 }
 
 fn print(out: &mut impl Write, report: &FileReport, format: Format) -> io::Result<()> {

@@ -8,6 +8,7 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use halfmoon_wire::NameBuf;
 use ipnet::IpNet;
 use serde::Deserialize;
 
@@ -70,6 +71,23 @@ pub struct ServerConfig {
 pub struct ZonesConfig {
     /// A folder of zone files. Relative to the folder of the configuration file.
     pub path: Option<PathBuf>,
+    /// Where relative paths of `$INCLUDE` start in listed files, and the folder that they cannot
+    /// leave; each file's own folder if not set. Relative to the folder of the configuration file.
+    pub include_root: Option<PathBuf>,
+    /// Zones that are listed, with their files, wherever these are. No name is there twice.
+    #[serde(deserialize_with = "value::listed")]
+    pub zone: Vec<ZoneConfig>,
+}
+
+/// `[[zones.zone]]`: one zone.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ZoneConfig {
+    /// The name of the zone, which owns the SOA in the file.
+    #[serde(deserialize_with = "value::name")]
+    pub name: NameBuf,
+    /// Its file. Relative to the folder of the configuration file.
+    pub file: PathBuf,
 }
 
 /// How record programs are to be understood.
@@ -115,6 +133,9 @@ pub struct HealthConfig {
     pub fall: Option<NonZeroU32>,
     /// Successes in a row before it is up again, if set; see [`Config::rise`].
     pub rise: Option<NonZeroU32>,
+    /// How long a check that a program computed is kept after a query last looked for it.
+    #[serde(deserialize_with = "value::positive_duration")]
+    pub lease: Duration,
     /// Which addresses may be probed at all.
     pub targets: TargetsConfig,
 }
@@ -181,6 +202,7 @@ impl Default for HealthConfig {
             timeout: Duration::from_secs(2),
             fall: None,
             rise: None,
+            lease: Duration::from_secs(3600),
             targets: TargetsConfig::default(),
         }
     }
@@ -234,6 +256,8 @@ impl Config {
             *relative = folder.join(&*relative).components().collect();
         };
         config.zones.path.iter_mut().for_each(anchored);
+        config.zones.include_root.iter_mut().for_each(anchored);
+        config.zones.zone.iter_mut().map(|zone| &mut zone.file).for_each(anchored);
         config.geo.databases.iter_mut().for_each(anchored);
         Ok(config)
     }

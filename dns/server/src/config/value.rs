@@ -1,11 +1,15 @@
 //! Values with a form of their own: durations, sizes, addresses, networks.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use halfmoon_wire::NameBuf;
 use ipnet::IpNet;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
+
+use super::ZoneConfig;
 
 /// The most threads that can be asked for.
 const MAX_THREADS: u16 = 1024;
@@ -79,6 +83,10 @@ fn network(text: &str) -> Result<IpNet, String> {
             "{text:?} is not a network; write an address and a prefix length, as in \"10.0.0.0/8\""
         ),
     })
+}
+
+fn zone_name(text: &str) -> Result<NameBuf, String> {
+    text.parse().map_err(|_| format!("{text:?} is not a domain name; write \"example.org\""))
 }
 
 /// The number a text begins with, and the rest without the space between them.
@@ -155,6 +163,22 @@ impl<'de> Deserialize<'de> for Network {
 pub(super) fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
     let networks = Vec::<Network>::deserialize(from)?;
     Ok(networks.into_iter().map(|Network(network)| network).collect())
+}
+
+pub(super) fn name<'de, D: Deserializer<'de>>(from: D) -> Result<NameBuf, D::Error> {
+    from.deserialize_str(Text { parse: zone_name, expected: "a domain name" })
+}
+
+pub(super) fn listed<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<ZoneConfig>, D::Error> {
+    let zones = Vec::<ZoneConfig>::deserialize(from)?;
+    let mut names = HashSet::with_capacity(zones.len());
+    match zones.iter().find(|zone| !names.insert(zone.name)) {
+        Some(twice) => {
+            let message = format_args!("zone {} is listed twice; keep one", twice.name);
+            Err(D::Error::custom(message))
+        }
+        None => Ok(zones),
+    }
 }
 
 pub(super) fn threads<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
