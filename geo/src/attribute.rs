@@ -64,22 +64,16 @@ impl Attribute {
                 &[Key("city"), Key("names"), Key("en")],
                 &[Key("city")],
             ],
-            Self::Continent => &[
-                &[Key("continent"), Key("code")],
-                &[Key("continent_code")],
-                &[Key("continent")],
-            ],
+            Self::Continent => {
+                &[&[Key("continent"), Key("code")], &[Key("continent_code")], &[Key("continent")]]
+            }
             // A flat `country` comes last: it may be a name where there is a code as well.
-            Self::Country | Self::Country2 => &[
-                &[Key("country"), Key("iso_code")],
-                &[Key("country_code")],
-                &[Key("country")],
-            ],
-            Self::Name => &[
-                &[Key("autonomous_system_organization")],
-                &[Key("as_name")],
-                &[Key("as_org")],
-            ],
+            Self::Country | Self::Country2 => {
+                &[&[Key("country"), Key("iso_code")], &[Key("country_code")], &[Key("country")]]
+            }
+            Self::Name => {
+                &[&[Key("autonomous_system_organization")], &[Key("as_name")], &[Key("as_org")]]
+            }
             Self::Region => &[
                 &[Key("subdivisions"), Index(0), Key("iso_code")],
                 &[Key("region_code")],

@@ -47,43 +47,25 @@ impl Database {
     /// Reads the file at `path` whole. Files are not mapped: one that is truncated in place
     /// would take the process down.
     pub(crate) fn open(path: &Path) -> Result<Self, GeoError> {
-        let unreadable = |source| GeoError::Unreadable {
-            path: path.to_owned(),
-            source,
-        };
+        let unreadable = |source| GeoError::Unreadable { path: path.to_owned(), source };
         // Asked before the file is opened, which would wait for a writer if it is a pipe.
         if !std::fs::metadata(path).map_err(unreadable)?.is_file() {
-            return Err(GeoError::NotAFile {
-                path: path.to_owned(),
-            });
+            return Err(GeoError::NotAFile { path: path.to_owned() });
         }
         let file = File::open(path).map_err(unreadable)?;
         let metadata = file.metadata().map_err(unreadable)?;
         let octets = metadata.len();
         if octets > MAX_OCTETS {
-            return Err(GeoError::TooLarge {
-                path: path.to_owned(),
-                octets,
-                limit: MAX_OCTETS,
-            });
+            return Err(GeoError::TooLarge { path: path.to_owned(), octets, limit: MAX_OCTETS });
         }
         let mut content = Vec::new();
-        content
-            .try_reserve_exact(octets as usize + 1)
-            .map_err(|e| unreadable(e.into()))?;
-        file.take(octets + 1)
-            .read_to_end(&mut content)
-            .map_err(unreadable)?;
+        content.try_reserve_exact(octets as usize + 1).map_err(|e| unreadable(e.into()))?;
+        file.take(octets + 1).read_to_end(&mut content).map_err(unreadable)?;
         if content.len() as u64 != octets {
-            return Err(GeoError::Changed {
-                path: path.to_owned(),
-            });
+            return Err(GeoError::Changed { path: path.to_owned() });
         }
         let database = Self::from_octets(path, content)?;
-        Ok(Self {
-            stamp: Some(Stamp::of(&metadata)),
-            ..database
-        })
+        Ok(Self { stamp: Some(Stamp::of(&metadata)), ..database })
     }
 
     /// Takes the content of a file for a database.
@@ -104,28 +86,13 @@ impl Database {
         let (arrangement, damage) = survey.conclude();
         let mut warnings = Vec::new();
         if let Some(reason) = damage {
-            warnings.push(Warning::Damaged {
-                path: path.clone(),
-                reason,
-            });
+            warnings.push(Warning::Damaged { path: path.clone(), reason });
         }
-        if !Attribute::ALL
-            .iter()
-            .any(|&attribute| arrangement.has(attribute))
-        {
+        if !Attribute::ALL.iter().any(|&attribute| arrangement.has(attribute)) {
             let kind = reader.metadata().database_type.clone();
-            warnings.push(Warning::Useless {
-                path: path.clone(),
-                kind,
-            });
+            warnings.push(Warning::Useless { path: path.clone(), kind });
         }
-        Ok(Self {
-            path,
-            stamp: None,
-            reader,
-            arrangement,
-            warnings,
-        })
+        Ok(Self { path, stamp: None, reader, arrangement, warnings })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -209,9 +176,7 @@ impl Database {
         take: impl Fn(Leaf<'g>) -> Option<T>,
     ) -> Option<T> {
         let paths = &self.arrangement.paths[attribute as usize];
-        paths
-            .iter()
-            .find_map(|path| leaf(record, path).and_then(&take))
+        paths.iter().find_map(|path| leaf(record, path).and_then(&take))
     }
 }
 
@@ -287,9 +252,8 @@ impl Survey {
         let mut records = HashSet::new();
         // Everything is walked, aliases and holes too: in a damaged tree the walk would
         // otherwise skip those without end before it gives the count a chance.
-        let everything = WithinOptions::default()
-            .include_aliased_networks()
-            .include_networks_without_data();
+        let everything =
+            WithinOptions::default().include_aliased_networks().include_networks_without_data();
         let mut networks = reader.networks(everything)?;
         for _ in 0..MAX_SURVEYED_NETWORKS {
             let Some(record) = networks.next() else {
@@ -314,9 +278,7 @@ impl Survey {
                 _ => |leaf| leaf.text().is_some(),
             };
             for (i, path) in attribute.paths().iter().enumerate() {
-                let outcome = self
-                    .read(record, path)
-                    .map(|leaf| leaf.filter(|&l| take(l)));
+                let outcome = self.read(record, path).map(|leaf| leaf.filter(|&l| take(l)));
                 self.paths[attribute as usize][i].note(&outcome);
             }
         }
@@ -343,27 +305,13 @@ impl Survey {
 
     /// The arrangement, and the first damage to a record that was met.
     fn conclude(self) -> (Arrangement, Option<String>) {
-        let mut seen = self
-            .paths
-            .each_ref()
-            .map(|trials| trials.iter().any(|trial| trial.hit));
+        let mut seen = self.paths.each_ref().map(|trials| trials.iter().any(|trial| trial.hit));
         seen[Attribute::Location as usize] = self.coordinates.iter().any(|trial| trial.hit);
         let paths = Attribute::ALL.map(|attribute| {
-            worth_trying(
-                attribute.paths(),
-                &self.paths[attribute as usize],
-                self.complete,
-            )
+            worth_trying(attribute.paths(), &self.paths[attribute as usize], self.complete)
         });
         let coordinates = worth_trying(COORDINATES, &self.coordinates, self.complete);
-        (
-            Arrangement {
-                paths,
-                coordinates,
-                seen,
-            },
-            self.damage,
-        )
+        (Arrangement { paths, coordinates, seen }, self.damage)
     }
 }
 
@@ -372,15 +320,8 @@ impl Survey {
 fn worth_trying<T: Copy>(ways: &[T], trials: &[Trial], complete: bool) -> Vec<T> {
     let any_hit = trials.iter().any(|trial| trial.hit);
     let is_worth = |trial: &Trial| {
-        if any_hit || complete {
-            trial.hit
-        } else {
-            !trial.mismatch
-        }
+        if any_hit || complete { trial.hit } else { !trial.mismatch }
     };
     let pairs = ways.iter().zip(trials);
-    pairs
-        .filter(|(_, trial)| is_worth(trial))
-        .map(|(&way, _)| way)
-        .collect()
+    pairs.filter(|(_, trial)| is_worth(trial)).map(|(&way, _)| way).collect()
 }

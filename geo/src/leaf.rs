@@ -44,9 +44,7 @@ impl<'a> Leaf<'a> {
         let number = match self {
             Self::Integer(integer) => u32::try_from(integer).ok(),
             Self::Text(text) => {
-                let has_prefix = text
-                    .get(..2)
-                    .is_some_and(|two| two.eq_ignore_ascii_case("as"));
+                let has_prefix = text.get(..2).is_some_and(|two| two.eq_ignore_ascii_case("as"));
                 text[if has_prefix { 2 } else { 0 }..].parse().ok()
             }
             Self::Number(_) | Self::Other => None,

@@ -52,12 +52,7 @@ mod tests {
 
     #[test]
     fn figures_off_the_globe_are_no_place() {
-        for (lat, lon) in [
-            (90.5, 0.0),
-            (0.0, -180.5),
-            (f64::NAN, 0.0),
-            (0.0, f64::INFINITY),
-        ] {
+        for (lat, lon) in [(90.5, 0.0), (0.0, -180.5), (f64::NAN, 0.0), (0.0, f64::INFINITY)] {
             assert_eq!(Location::new(lat, lon), None, "{lat} {lon}");
         }
         assert!(Location::new(-90.0, 180.0).is_some());

@@ -45,10 +45,7 @@ impl Geo {
     /// The set without databases, to which every address is unknown.
     #[must_use]
     pub fn empty() -> Self {
-        Self {
-            generation: 0,
-            databases: Vec::new(),
-        }
+        Self { generation: 0, databases: Vec::new() }
     }
 
     /// Reads database files, to be asked in the order given.
@@ -65,9 +62,7 @@ impl Geo {
     /// # Errors
     /// Octets that are no mmdb database.
     pub fn from_octets(path: &Path, octets: Vec<u8>) -> Result<Self, GeoError> {
-        Ok(Self::new(vec![Arc::new(Database::from_octets(
-            path, octets,
-        )?)]))
+        Ok(Self::new(vec![Arc::new(Database::from_octets(path, octets)?)]))
     }
 
     pub(crate) fn new(databases: Vec<Arc<Database>>) -> Self {
@@ -75,10 +70,7 @@ impl Geo {
         if databases.is_empty() {
             return Self::empty();
         }
-        Self {
-            generation: GENERATION.fetch_add(1, Ordering::Relaxed),
-            databases,
-        }
+        Self { generation: GENERATION.fetch_add(1, Ordering::Relaxed), databases }
     }
 
     /// A number that no other set in this process has; 0 for every set without databases.
@@ -97,9 +89,7 @@ impl Geo {
     /// first records does.
     #[must_use]
     pub fn has(&self, attribute: Attribute) -> bool {
-        self.databases
-            .iter()
-            .any(|database| database.has(attribute))
+        self.databases.iter().any(|database| database.has(attribute))
     }
 
     /// The databases, in the order they are asked.
@@ -109,9 +99,7 @@ impl Geo {
 
     /// What is odd about the databases.
     pub fn warnings(&self) -> impl Iterator<Item = &Warning> {
-        self.databases
-            .iter()
-            .flat_map(|database| database.warnings())
+        self.databases.iter().flat_map(|database| database.warnings())
     }
 
     /// The text of an attribute, in the case the database has it in. Unknown for
@@ -119,13 +107,8 @@ impl Geo {
     /// and [`Geo::location`].
     pub fn text(&self, attribute: Attribute, ip: IpAddr) -> Found<&str> {
         match attribute {
-            Attribute::Asn | Attribute::Location => Found {
-                value: None,
-                prefix: 0,
-            },
-            _ => self.ask(attribute, ip, |database, record| {
-                database.text(attribute, record)
-            }),
+            Attribute::Asn | Attribute::Location => Found { value: None, prefix: 0 },
+            _ => self.ask(attribute, ip, |database, record| database.text(attribute, record)),
         }
     }
 
@@ -179,23 +162,13 @@ impl Geo {
     ) -> Found<T> {
         let ip = ip.to_canonical();
         let mut prefix = 0;
-        for database in self
-            .databases
-            .iter()
-            .filter(|database| database.may_have(attribute))
-        {
+        for database in self.databases.iter().filter(|database| database.may_have(attribute)) {
             let (record, consulted) = database.look_up(ip);
             prefix = prefix.max(consulted);
             if let Some(value) = record.and_then(|record| pick(database, &record)) {
-                return Found {
-                    value: Some(value),
-                    prefix,
-                };
+                return Found { value: Some(value), prefix };
             }
         }
-        Found {
-            value: None,
-            prefix,
-        }
+        Found { value: None, prefix }
     }
 }

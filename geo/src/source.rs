@@ -30,11 +30,7 @@ impl Stamp {
         };
         #[cfg(not(unix))]
         let identity = (0, 0);
-        Self {
-            modified: metadata.modified().ok(),
-            octets: metadata.len(),
-            identity,
-        }
+        Self { modified: metadata.modified().ok(), octets: metadata.len(), identity }
     }
 }
 
@@ -101,11 +97,7 @@ impl Source {
         let stamps: Vec<_> = self
             .paths
             .iter()
-            .map(|path| {
-                std::fs::metadata(path)
-                    .ok()
-                    .map(|metadata| Stamp::of(&metadata))
-            })
+            .map(|path| std::fs::metadata(path).ok().map(|metadata| Stamp::of(&metadata)))
             .collect();
         if stamps == attempt.stamps {
             return Ok(false);
@@ -124,11 +116,7 @@ impl Source {
                 // What was read counts, which may be newer than what was looked at before.
                 let stamps = databases.iter().map(|database| database.stamp()).collect();
                 self.current.store(Arc::new(Geo::new(databases.clone())));
-                *attempt = Attempt {
-                    stamps,
-                    databases,
-                    fault: None,
-                };
+                *attempt = Attempt { stamps, databases, fault: None };
                 Ok(true)
             }
             Err(error) => {
@@ -142,11 +130,7 @@ impl Source {
     /// What is wrong with the files as they are now, if that is why an older set is in force.
     #[must_use]
     pub fn fault(&self) -> Option<String> {
-        self.attempt
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .fault
-            .clone()
+        self.attempt.lock().unwrap_or_else(PoisonError::into_inner).fault.clone()
     }
 
     /// The set in force.

@@ -62,12 +62,7 @@ pub enum Value {
 impl Value {
     /// A map of the entries given.
     pub fn map<K: Into<String>, V: Into<Self>>(entries: impl IntoIterator<Item = (K, V)>) -> Self {
-        Self::Map(
-            entries
-                .into_iter()
-                .map(|(key, value)| (key.into(), value.into()))
-                .collect(),
-        )
+        Self::Map(entries.into_iter().map(|(key, value)| (key.into(), value.into())).collect())
     }
 
     /// A record as in MaxMind's City databases: codes of a country and a continent, and
@@ -145,10 +140,7 @@ fn header(kind: u8, size: usize, out: &mut Vec<u8>) {
         285..65_821 => (30, size - 285, 2),
         _ => (31, size - 65_821, 3),
     };
-    assert!(
-        rest < 1 << 24,
-        "a value of {size} octets or entries is larger than the format allows"
-    );
+    assert!(rest < 1 << 24, "a value of {size} octets or entries is larger than the format allows");
     let in_control = in_control as u8;
     if kind <= 7 {
         out.push(kind << 5 | in_control);
@@ -196,12 +188,7 @@ impl Writer {
     #[must_use]
     pub fn new(kind: &str, ip_version: u16) -> Self {
         assert!(matches!(ip_version, 4 | 6), "ip_version is 4 or 6");
-        Self {
-            kind: kind.to_owned(),
-            ip_version,
-            record_bits: None,
-            networks: Vec::new(),
-        }
+        Self { kind: kind.to_owned(), ip_version, record_bits: None, networks: Vec::new() }
     }
 
     /// Sets the size of a tree record, 24, 28 or 32 bits; else it is the smallest that does.
@@ -210,10 +197,7 @@ impl Writer {
     /// With another size.
     #[must_use]
     pub fn record_bits(mut self, bits: u16) -> Self {
-        assert!(
-            matches!(bits, 24 | 28 | 32),
-            "a tree record has 24, 28 or 32 bits"
-        );
+        assert!(matches!(bits, 24 | 28 | 32), "a tree record has 24, 28 or 32 bits");
         self.record_bits = Some(bits);
         self
     }
@@ -226,11 +210,7 @@ impl Writer {
     /// Text that is no network, or one that does not fit into the tree.
     pub fn insert(mut self, network: &str, value: Value) -> Result<Self, WriteError> {
         let (bits, length) = self.place_of(network)?;
-        self.networks.push(Network {
-            bits,
-            length,
-            value,
-        });
+        self.networks.push(Network { bits, length, value });
         Ok(self)
     }
 
@@ -262,11 +242,7 @@ impl Writer {
     }
 
     fn used_bits(&self) -> u128 {
-        if self.ip_version == 4 {
-            u128::MAX << 96
-        } else {
-            u128::MAX
-        }
+        if self.ip_version == 4 { u128::MAX << 96 } else { u128::MAX }
     }
 
     /// The database as a file's content.
@@ -298,10 +274,7 @@ impl Writer {
             0x0100_0000..0x1000_0000 => 28,
             _ => 32,
         });
-        assert!(
-            (largest as u64) < 1 << bits,
-            "the database does not fit into {bits}-bit records"
-        );
+        assert!((largest as u64) < 1 << bits, "the database does not fit into {bits}-bit records");
         let mut out = tree.encode(bits);
         out.extend_from_slice(&SEPARATOR);
         out.append(&mut data);
@@ -344,9 +317,7 @@ enum Slot {
 
 impl Tree {
     fn new() -> Self {
-        Self {
-            nodes: vec![[Slot::Empty; 2]],
-        }
+        Self { nodes: vec![[Slot::Empty; 2]] }
     }
 
     /// Sets a network, no shorter than any before it.

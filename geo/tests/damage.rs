@@ -22,14 +22,7 @@ fn exercise(octets: Vec<u8>) -> bool {
     let Ok(geo) = Geo::from_octets(Path::new("damaged.mmdb"), octets) else {
         return false;
     };
-    for ip in [
-        "192.0.2.1",
-        "192.0.2.65",
-        "10.1.2.3",
-        "255.255.255.255",
-        "2001:db8::1",
-        "::",
-    ] {
+    for ip in ["192.0.2.1", "192.0.2.65", "10.1.2.3", "255.255.255.255", "2001:db8::1", "::"] {
         let ip: IpAddr = ip.parse().unwrap();
         let full = if ip.is_ipv4() { 32 } else { 128 };
         for attribute in Attribute::ALL {
@@ -38,11 +31,7 @@ fn exercise(octets: Vec<u8>) -> bool {
         assert!(geo.asn(ip).prefix <= full);
         let location = geo.location(ip);
         assert!(location.prefix <= full);
-        assert!(
-            location
-                .value
-                .is_none_or(|at| at.lat.abs() <= 90.0 && at.lon.abs() <= 180.0)
-        );
+        assert!(location.value.is_none_or(|at| at.lat.abs() <= 90.0 && at.lon.abs() <= 180.0));
     }
     true
 }
@@ -66,10 +55,7 @@ fn no_wrong_octet_brings_a_panic() {
 fn no_cut_brings_a_panic() {
     let whole = sample(4, 24);
     for length in 0..whole.len() {
-        assert!(
-            !exercise(whole[..length].to_vec()),
-            "{length} octets are no database"
-        );
+        assert!(!exercise(whole[..length].to_vec()), "{length} octets are no database");
     }
     for start in 1..whole.len() {
         exercise(whole[start..].to_vec());
@@ -81,10 +67,7 @@ fn a_damaged_record_is_unknown_and_pointed_out() {
     let mut octets = sample(4, 24);
     // The control octet of a double of eight octets, before 52.5; four are too few.
     let double: Vec<u8> = [0x68].into_iter().chain(52.5f64.to_be_bytes()).collect();
-    let at = octets
-        .windows(9)
-        .position(|window| window == double)
-        .unwrap();
+    let at = octets.windows(9).position(|window| window == double).unwrap();
     octets[at] = 0x64;
     let geo = Geo::from_octets(Path::new("damaged.mmdb"), octets).unwrap();
 
@@ -94,10 +77,7 @@ fn a_damaged_record_is_unknown_and_pointed_out() {
         warnings[0].starts_with("damaged.mmdb: a record is damaged and counts as unknown: "),
         "{warnings:?}"
     );
-    assert!(matches!(
-        geo.warnings().next(),
-        Some(Warning::Damaged { .. })
-    ));
+    assert!(matches!(geo.warnings().next(), Some(Warning::Damaged { .. })));
     let damaged = geo.location("192.0.2.1".parse().unwrap());
     assert_eq!((damaged.value, damaged.prefix), (None, 26));
     assert!(geo.location("192.0.2.65".parse().unwrap()).value.is_some());
@@ -109,11 +89,6 @@ fn a_tree_that_bites_its_tail_is_refused() {
     let mut octets = sample(4, 24);
     // Both records of the root point to the root.
     octets[..6].fill(0);
-    let error = Geo::from_octets(Path::new("cycle.mmdb"), octets)
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.starts_with("cycle.mmdb: not a usable mmdb database: "),
-        "{error}"
-    );
+    let error = Geo::from_octets(Path::new("cycle.mmdb"), octets).unwrap_err().to_string();
+    assert!(error.starts_with("cycle.mmdb: not a usable mmdb database: "), "{error}");
 }

@@ -14,16 +14,10 @@ fn set(writer: &Writer) -> Geo {
 /// Records in MaxMind's arrangement, in a tree for both families.
 fn nested() -> Writer {
     let city = Value::map([
-        (
-            "city",
-            Value::map([("names", Value::map([("de", "München"), ("en", "Munich")]))]),
-        ),
+        ("city", Value::map([("names", Value::map([("de", "München"), ("en", "Munich")]))])),
         ("continent", Value::map([("code", "EU")])),
         ("country", Value::map([("iso_code", "DE")])),
-        (
-            "location",
-            Value::map([("latitude", 48.1), ("longitude", 11.5)]),
-        ),
+        ("location", Value::map([("latitude", 48.1), ("longitude", 11.5)])),
         (
             "subdivisions",
             Value::Array(vec![
@@ -50,11 +44,7 @@ fn check(geo: &Geo, table: &str) {
     for line in table.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (question, expected) = line.split_once(" -> ").unwrap();
         let (attribute, address) = question.split_once(' ').unwrap();
-        assert_eq!(
-            ask(geo, attribute, address.parse().unwrap()),
-            expected,
-            "{line}"
-        );
+        assert_eq!(ask(geo, attribute, address.parse().unwrap()), expected, "{line}");
     }
 }
 
@@ -66,17 +56,11 @@ fn ask(geo: &Geo, attribute: &str, ip: IpAddr) -> String {
         }
         "location" => {
             let found = geo.location(ip);
-            (
-                found.value.map(|at| format!("{} {}", at.lat, at.lon)),
-                found.prefix,
-            )
+            (found.value.map(|at| format!("{} {}", at.lat, at.lon)), found.prefix)
         }
         "accurate" => {
             let found = geo.location_with_accuracy(ip);
-            (
-                found.value.map(|at| format!("{} {}", at.lat, at.lon)),
-                found.prefix,
-            )
+            (found.value.map(|at| format!("{} {}", at.lat, at.lon)), found.prefix)
         }
         _ => {
             let found = match attribute {
@@ -197,9 +181,7 @@ fn flat_records_of_dbip_are_read() {
         ("state2", "Upper Bavaria".into()),
         ("timezone", "".into()),
     ]);
-    let writer = Writer::new("dbip-city", 6)
-        .insert("192.0.2.0/24", record)
-        .unwrap();
+    let writer = Writer::new("dbip-city", 6).insert("192.0.2.0/24", record).unwrap();
     check(
         &set(&writer),
         "
@@ -251,9 +233,8 @@ fn flat_records_of_ipinfo_are_read() {
 
 #[test]
 fn an_ipv6_address_is_unknown_to_an_ipv4_tree() {
-    let writer = Writer::new("Test", 4)
-        .insert("192.0.2.0/24", Value::place("DE", "EU", 1.0, 2.0))
-        .unwrap();
+    let writer =
+        Writer::new("Test", 4).insert("192.0.2.0/24", Value::place("DE", "EU", 1.0, 2.0)).unwrap();
     check(
         &set(&writer),
         "
@@ -267,9 +248,8 @@ fn an_ipv6_address_is_unknown_to_an_ipv4_tree() {
 
 #[test]
 fn a_record_above_all_ipv4_networks_holds_for_all_of_them() {
-    let writer = Writer::new("Test", 6)
-        .insert("::/64", Value::place("DE", "EU", 1.0, 2.0))
-        .unwrap();
+    let writer =
+        Writer::new("Test", 6).insert("::/64", Value::place("DE", "EU", 1.0, 2.0)).unwrap();
     check(
         &set(&writer),
         "
@@ -316,20 +296,14 @@ fn attributes_have_the_numbers_of_powerdns() {
 #[test]
 fn a_set_says_what_it_has() {
     let geo = set(&Writer::new("Test-Country", 4)
-        .insert(
-            "192.0.2.0/24",
-            Value::map([("country", Value::map([("iso_code", "DE")]))]),
-        )
+        .insert("192.0.2.0/24", Value::map([("country", Value::map([("iso_code", "DE")]))]))
         .unwrap());
     for attribute in Attribute::ALL {
         let expected = matches!(attribute, Attribute::Country | Attribute::Country2);
         assert_eq!(geo.has(attribute), expected, "{attribute:?}");
     }
     let info = geo.databases().next().unwrap();
-    assert_eq!(
-        (info.kind, info.path),
-        ("Test-Country", Path::new("test.mmdb"))
-    );
+    assert_eq!((info.kind, info.path), ("Test-Country", Path::new("test.mmdb")));
     assert_eq!(geo.warnings().count(), 0);
 }
 
@@ -356,13 +330,9 @@ fn records_beyond_the_survey_are_found_too() {
             ("country", Value::map([("iso_code", "DE")])),
             ("n", Value::map([("i", i)])),
         ]);
-        writer = writer
-            .insert(&std::net::Ipv4Addr::from_bits(i).to_string(), record)
-            .unwrap();
+        writer = writer.insert(&std::net::Ipv4Addr::from_bits(i).to_string(), record).unwrap();
     }
-    let geo = set(&writer
-        .insert("192.0.2.0/24", Value::place("SE", "EU", 59.3, 18.1))
-        .unwrap());
+    let geo = set(&writer.insert("192.0.2.0/24", Value::place("SE", "EU", 59.3, 18.1)).unwrap());
     assert!(!geo.has(Attribute::Location));
     check(
         &geo,

@@ -11,10 +11,7 @@ use serde_json::Value;
 
 /// A file of the test data; `None`, said loudly, where there is none.
 fn data(name: &str) -> Option<PathBuf> {
-    let folder = PathBuf::from(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../../shared/data/geo"
-    ));
+    let folder = PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/data/geo"));
     if !folder.is_dir() {
         skip(&folder);
         return None;
@@ -35,17 +32,11 @@ fn bounds(network: &str) -> ([IpAddr; 2], u8) {
     let bounds = match first.parse().unwrap() {
         IpAddr::V4(first) => {
             let host = u32::MAX.checked_shr(length.into()).unwrap_or(0);
-            [
-                first.into(),
-                Ipv4Addr::from_bits(first.to_bits() | host).into(),
-            ]
+            [first.into(), Ipv4Addr::from_bits(first.to_bits() | host).into()]
         }
         IpAddr::V6(first) => {
             let host = u128::MAX.checked_shr(length.into()).unwrap_or(0);
-            [
-                first.into(),
-                Ipv6Addr::from_bits(first.to_bits() | host).into(),
-            ]
+            [first.into(), Ipv6Addr::from_bits(first.to_bits() | host).into()]
         }
     };
     (bounds, length)
@@ -76,23 +67,14 @@ fn the_city_database_answers_as_its_source_says() {
         let text = |pointer: &str| record.pointer(pointer).and_then(Value::as_str);
         let location = record.pointer("/location/latitude").map(|lat| Location {
             lat: lat.as_f64().unwrap(),
-            lon: record
-                .pointer("/location/longitude")
-                .unwrap()
-                .as_f64()
-                .unwrap(),
+            lon: record.pointer("/location/longitude").unwrap().as_f64().unwrap(),
         });
         let (addresses, length) = bounds(network);
         for ip in addresses {
             let what = format!("{network} {ip}");
             check(geo.country(ip), text("/country/iso_code"), length, &what);
             check(geo.continent(ip), text("/continent/code"), length, &what);
-            check(
-                geo.region(ip),
-                text("/subdivisions/0/iso_code"),
-                length,
-                &what,
-            );
+            check(geo.region(ip), text("/subdivisions/0/iso_code"), length, &what);
             check(geo.city(ip), text("/city/names/en"), length, &what);
             check(geo.location(ip), location, length, &what);
             check(geo.location_with_accuracy(ip), location, length, &what);
@@ -111,13 +93,7 @@ fn the_country_and_operator_databases_answer_together() {
     assert_eq!(geo.warnings().count(), 0);
     let operator = |ip| (geo.asn(ip), geo.text(Attribute::Name, ip));
     for (ip, country, continent, number, name) in [
-        (
-            "89.160.20.112",
-            Some("SE"),
-            Some("EU"),
-            Some(29_518),
-            Some("Bredband2 AB"),
-        ),
+        ("89.160.20.112", Some("SE"), Some("EU"), Some(29_518), Some("Bredband2 AB")),
         ("81.2.69.160", Some("GB"), Some("EU"), None, None),
         ("216.160.83.57", Some("US"), Some("NA"), Some(209), None),
         ("1.128.0.1", None, None, Some(1221), Some("Telstra Pty Ltd")),
@@ -140,15 +116,8 @@ fn a_damaged_double_makes_a_location_unknown() {
     };
     let geo = Geo::open(std::slice::from_ref(&path)).unwrap();
     let warnings: Vec<_> = geo.warnings().collect();
-    assert!(
-        matches!(&warnings[..], [Warning::Damaged { .. }]),
-        "{warnings:?}"
-    );
-    assert!(
-        warnings[0]
-            .to_string()
-            .starts_with(&path.display().to_string())
-    );
+    assert!(matches!(&warnings[..], [Warning::Damaged { .. }]), "{warnings:?}");
+    assert!(warnings[0].to_string().starts_with(&path.display().to_string()));
 
     let source = std::fs::read(data("GeoLite2-City-Test.json").unwrap()).unwrap();
     let source: Vec<serde_json::Map<String, Value>> = serde_json::from_slice(&source).unwrap();
@@ -167,9 +136,7 @@ fn a_wrong_node_count_is_refused() {
     let Some(path) = data("GeoIP2-City-Test-Invalid-Node-Count.mmdb") else {
         return;
     };
-    let error = Geo::open(std::slice::from_ref(&path))
-        .unwrap_err()
-        .to_string();
+    let error = Geo::open(std::slice::from_ref(&path)).unwrap_err().to_string();
     let start = format!("{}: not a usable mmdb database: ", path.display());
     assert!(error.starts_with(&start), "{error}");
 }

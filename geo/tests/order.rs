@@ -31,12 +31,10 @@ impl Files {
 }
 
 fn countries(networks: &[(&str, &str)]) -> Writer {
-    networks
-        .iter()
-        .fold(Writer::new("Test-Country", 6), |writer, (network, code)| {
-            let record = Value::map([("country", Value::map([("iso_code", *code)]))]);
-            writer.insert(network, record).unwrap()
-        })
+    networks.iter().fold(Writer::new("Test-Country", 6), |writer, (network, code)| {
+        let record = Value::map([("country", Value::map([("iso_code", *code)]))]);
+        writer.insert(network, record).unwrap()
+    })
 }
 
 fn operators(network: &str, number: u32) -> Writer {
@@ -52,11 +50,7 @@ fn check_country(geo: &Geo, ip: &str, expected: (Option<&str>, u8)) {
 #[test]
 fn the_first_that_knows_answers_and_the_longest_prefix_asked_counts() {
     let geo = Files::of(&[
-        countries(&[
-            ("192.0.2.0/28", "DE"),
-            ("192.0.2.64/28", "--"),
-            ("10.0.0.0/9", ""),
-        ]),
+        countries(&[("192.0.2.0/28", "DE"), ("192.0.2.64/28", "--"), ("10.0.0.0/9", "")]),
         countries(&[("192.0.2.0/24", "SE"), ("10.0.0.0/30", "FR")]),
     ])
     .open();
@@ -79,11 +73,8 @@ fn the_first_that_knows_answers_and_the_longest_prefix_asked_counts() {
 
 #[test]
 fn a_database_that_cannot_know_does_not_narrow_the_scope() {
-    let geo = Files::of(&[
-        operators("192.0.2.7/32", 64_496),
-        countries(&[("192.0.2.0/24", "DE")]),
-    ])
-    .open();
+    let geo = Files::of(&[operators("192.0.2.7/32", 64_496), countries(&[("192.0.2.0/24", "DE")])])
+        .open();
     check_country(&geo, "192.0.2.7", (Some("DE"), 24));
     let asn = geo.asn("192.0.2.7".parse().unwrap());
     assert_eq!((asn.value, asn.prefix), (Some(64_496), 32));
@@ -95,8 +86,5 @@ fn generations_differ() {
     let (a, b) = (Files::of(&writers).open(), Files::of(&writers).open());
     assert_ne!(a.generation(), b.generation());
     assert_ne!(a.generation(), Geo::empty().generation());
-    assert_eq!(
-        Geo::empty().generation(),
-        Geo::open(&[]).unwrap().generation()
-    );
+    assert_eq!(Geo::empty().generation(), Geo::open(&[]).unwrap().generation());
 }

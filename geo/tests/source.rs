@@ -8,10 +8,7 @@ use halfmoon_geo::{Geo, Source};
 
 fn database(country: &str) -> Vec<u8> {
     let record = Value::map([("country", Value::map([("iso_code", country)]))]);
-    Writer::new("Test-Country", 4)
-        .insert("192.0.2.0/24", record)
-        .unwrap()
-        .to_bytes()
+    Writer::new("Test-Country", 4).insert("192.0.2.0/24", record).unwrap().to_bytes()
 }
 
 /// Puts a file in place as an updater should: whole, by renaming.
@@ -34,10 +31,7 @@ fn fixture(octets: &[u8]) -> Fixture {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.mmdb");
     fs::write(&path, octets).unwrap();
-    Fixture {
-        _folder: folder,
-        path,
-    }
+    Fixture { _folder: folder, path }
 }
 
 #[test]
@@ -74,13 +68,7 @@ fn a_broken_file_leaves_the_set_in_force_and_is_reported_once() {
     assert_eq!(country(&source.current()), Some("DE"));
 
     fs::remove_file(&path).unwrap();
-    assert!(
-        source
-            .reload()
-            .unwrap_err()
-            .to_string()
-            .contains("No such file")
-    );
+    assert!(source.reload().unwrap_err().to_string().contains("No such file"));
     assert_eq!(country(&source.current()), Some("DE"));
 
     replace(&path, &database("SE"));
@@ -98,11 +86,7 @@ fn one_file_of_two_can_change() {
 
     replace(&second, &database("FR"));
     assert!(source.reload().unwrap());
-    assert_eq!(
-        country(&source.current()),
-        Some("DE"),
-        "the first still comes first"
-    );
+    assert_eq!(country(&source.current()), Some("DE"), "the first still comes first");
     replace(&path, &database("--"));
     assert!(source.reload().unwrap());
     assert_eq!(country(&source.current()), Some("FR"));
@@ -134,64 +118,28 @@ fn what_is_no_database_is_refused_with_its_path_and_a_reason() {
     let whole = database("DE");
     let cases: [(&str, Vec<u8>, &str); 6] = [
         ("empty", Vec::new(), "the file is empty"),
-        (
-            "gzip",
-            b"\x1f\x8b\x08\0\0".to_vec(),
-            "the file is compressed; unpack",
-        ),
-        (
-            "zip",
-            b"PK\x03\x04\0\0".to_vec(),
-            "the file is compressed; unpack",
-        ),
-        (
-            "text",
-            b"<html>quota exceeded</html>".to_vec(),
-            "not a usable mmdb database",
-        ),
-        (
-            "first half",
-            whole[..whole.len() / 2].to_vec(),
-            "not a usable mmdb database",
-        ),
-        (
-            "second half",
-            whole[whole.len() / 2..].to_vec(),
-            "not a usable mmdb database",
-        ),
+        ("gzip", b"\x1f\x8b\x08\0\0".to_vec(), "the file is compressed; unpack"),
+        ("zip", b"PK\x03\x04\0\0".to_vec(), "the file is compressed; unpack"),
+        ("text", b"<html>quota exceeded</html>".to_vec(), "not a usable mmdb database"),
+        ("first half", whole[..whole.len() / 2].to_vec(), "not a usable mmdb database"),
+        ("second half", whole[whole.len() / 2..].to_vec(), "not a usable mmdb database"),
     ];
     for (name, octets, expected) in cases {
         let Fixture { _folder, path } = fixture(&octets);
-        let error = Geo::open(std::slice::from_ref(&path))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            error.starts_with(&format!("{}: {expected}", path.display())),
-            "{name}: {error}"
-        );
+        let error = Geo::open(std::slice::from_ref(&path)).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{}: {expected}", path.display())), "{name}: {error}");
     }
 }
 
 #[test]
 fn what_is_no_file_or_absurdly_large_is_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let error = Geo::open(&[folder.path().to_owned()])
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.ends_with("not a regular file; name an mmdb file"),
-        "{error}"
-    );
+    let error = Geo::open(&[folder.path().to_owned()]).unwrap_err().to_string();
+    assert!(error.ends_with("not a regular file; name an mmdb file"), "{error}");
 
     let path = folder.path().join("huge.mmdb");
     // Sparse: takes no room on the disk.
-    fs::File::create(&path)
-        .unwrap()
-        .set_len((1 << 32) + 1)
-        .unwrap();
+    fs::File::create(&path).unwrap().set_len((1 << 32) + 1).unwrap();
     let error = Geo::open(&[path]).unwrap_err().to_string();
-    assert!(
-        error.ends_with("4294967297 octets; an mmdb file has at most 4294967296"),
-        "{error}"
-    );
+    assert!(error.ends_with("4294967297 octets; an mmdb file has at most 4294967296"), "{error}");
 }

@@ -18,22 +18,13 @@ fn check(writer: &Writer, table: &str) {
         let record = reader.lookup(ip.parse().unwrap()).unwrap();
         let number: Option<BTreeMap<&str, u32>> = record.decode().unwrap();
         let number = number.map_or_else(|| "-".to_owned(), |map| map["n"].to_string());
-        assert_eq!(
-            format!("{number} {}", record.network().unwrap()),
-            expected,
-            "{line}"
-        );
+        assert_eq!(format!("{number} {}", record.network().unwrap()), expected, "{line}");
     }
 }
 
 #[test]
 fn networks_nest_in_whatever_order_they_come() {
-    let networks = [
-        ("10.0.0.0/8", 1),
-        ("10.1.0.0/16", 2),
-        ("10.1.1.1/32", 3),
-        ("10.128.0.0/9", 4),
-    ];
+    let networks = [("10.0.0.0/8", 1), ("10.1.0.0/16", 2), ("10.1.1.1/32", 3), ("10.128.0.0/9", 4)];
     for order in [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]] {
         for record_bits in [24, 28, 32] {
             let writer = Writer::new("Test", 4).record_bits(record_bits);
@@ -118,9 +109,7 @@ fn values_of_all_types_and_sizes_come_back() {
         ("s65820", long(65_820).into()),
         ("s65821", long(65_821).into()),
     ]);
-    let writer = Writer::new("Test-Types", 4)
-        .insert("10.0.0.0/8", record)
-        .unwrap();
+    let writer = Writer::new("Test-Types", 4).insert("10.0.0.0/8", record).unwrap();
     let reader = Reader::from_source(writer.to_bytes()).unwrap();
     reader.verify().unwrap();
     let found = reader.lookup("10.0.0.1".parse().unwrap()).unwrap();
@@ -154,9 +143,7 @@ fn values_of_all_types_and_sizes_come_back() {
 
 #[test]
 fn equal_records_are_stored_once() {
-    let one = Writer::new("Test", 4)
-        .insert("10.0.0.0/32", numbered(1))
-        .unwrap();
+    let one = Writer::new("Test", 4).insert("10.0.0.0/32", numbered(1)).unwrap();
     let two = one.clone().insert("10.0.0.1/32", numbered(1)).unwrap();
     assert_eq!(one.to_bytes().len(), two.to_bytes().len());
     assert_eq!(two.to_bytes(), two.to_bytes());
@@ -170,17 +157,11 @@ fn what_is_no_network_of_the_tree_is_refused() {
         ("10.0.0.0/33", WriteError::NotANetwork(text("10.0.0.0/33"))),
         ("10.0.0.0/", WriteError::NotANetwork(text("10.0.0.0/"))),
         ("10.0.0.1/8", WriteError::HostBits(text("10.0.0.1/8"))),
-        (
-            "2001:db8::/32",
-            WriteError::WrongFamily(text("2001:db8::/32")),
-        ),
+        ("2001:db8::/32", WriteError::WrongFamily(text("2001:db8::/32"))),
     ] {
         let outcome = Writer::new("Test", 4).insert(network, numbered(1));
         assert_eq!(outcome.unwrap_err(), expected, "{network}");
     }
     let outcome = Writer::new("Test", 6).insert("10.0.0.1/8", numbered(1));
-    assert_eq!(
-        outcome.unwrap_err(),
-        WriteError::HostBits(text("10.0.0.1/8"))
-    );
+    assert_eq!(outcome.unwrap_err(), WriteError::HostBits(text("10.0.0.1/8")));
 }
