@@ -31,8 +31,9 @@ pub enum Probe {
 
 /// A GET request and what its answer has to be.
 ///
-/// Redirects are not followed: a redirect is an answer with its own status, and following it would
-/// let the endpoint choose what this server connects to next.
+/// A few redirects are followed, at the same address, host and port or from http to https on their
+/// own ports. Others are not: the endpoint would choose what this server connects to next. A
+/// redirect whose status is the one expected is an answer like any other.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct HttpProbe {
     /// `http` or `https`; its host is the Host header and the TLS server name.

@@ -31,15 +31,45 @@ async fn the_status_has_to_be_the_one_expected() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_an_answer_and_not_followed() {
+async fn a_redirect_to_another_place_is_not_followed() {
     let other = Endpoint::http(Ipv4Addr::new(127, 0, 2, 2), &status(200, "")).await;
     let moved = format!(
         "HTTP/1.1 302 Found\r\nLocation: http://{}/\r\nContent-Length: 0\r\n\r\n",
         other.address
     );
-    check(&moved, |_| (), (State::Down, 0, "status 302, expected 200")).await;
+    let reason = "status 302, expected 200: it leads to another place";
+    check(&moved, |_| (), (State::Down, 0, reason)).await;
     check(&moved, |probe| probe.status = 302, (State::Up, 0, "")).await;
     assert!(other.seen().is_empty());
+}
+
+#[tokio::test]
+async fn a_redirect_within_the_host_is_followed_a_few_times() {
+    let to =
+        |path: &str| format!("HTTP/1.1 302 Found\r\nLocation: {path}\r\nContent-Length: 0\r\n\r\n");
+    let reason = "status 302, expected 200, after 5 redirects";
+    check(&to("/for/ever"), |_| (), (State::Down, 0, reason)).await;
+
+    let endpoint = Endpoint::http(Ipv4Addr::new(127, 0, 2, 8), &to("/health?deep=1")).await;
+    let url = endpoint.url("http", "www.example", "/");
+    let probe = HttpProbe::new(url, Some(endpoint.address.ip()));
+    let health = start();
+    let handle = health.acquire(get(probe)).expect("an allowed target");
+    common::until("the redirect to be followed", || {
+        let asked = endpoint.seen();
+        asked.iter().any(|seen| seen.request.starts_with("GET /health?deep=1 ")).then_some(())
+    })
+    .await;
+    let host = format!("host: www.example:{}", endpoint.address.port());
+    for seen in endpoint.seen() {
+        assert!(seen.request.to_lowercase().contains(&host), "{}", seen.request);
+    }
+    endpoint.answer(&status(200, "7"));
+    let mut reader = health.reader();
+    common::until("the endpoint to be up", || {
+        (reader.load().verdict(handle.id()).state == State::Up).then_some(())
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use reqwest::header::{HOST, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use reqwest::header::{HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, USER_AGENT};
 use reqwest::redirect::Policy;
 use reqwest::{Client, Response, Url};
 use rustls::ClientConfig;
@@ -20,6 +20,9 @@ use crate::check::HttpProbe;
 use crate::outcome::Outcome;
 use crate::target::TargetPolicy;
 
+/// How many redirects of one probe are followed.
+const MOST_REDIRECTS: usize = 5;
+
 const AGENT: &str = concat!("halfmoon/", env!("CARGO_PKG_VERSION"));
 
 /// Sends the request and judges the answer.
@@ -29,26 +32,30 @@ pub(super) async fn probe(
     tls: &Tls,
     targets: &TargetPolicy,
 ) -> Outcome {
-    let is_tls = http.url.scheme() == "https";
-    let config = match is_tls.then(|| tls.config(http.certificate)) {
-        None => tls.unused(),
-        Some(Ok(config)) => config,
-        Some(Err(reason)) => return Outcome::failure(reason.to_owned()),
+    let mut url = http.url.clone();
+    let mut followed = 0;
+    let mut response = loop {
+        let response = match get(http, &url, source, tls, targets).await {
+            Ok(response) => response,
+            Err(outcome) => return outcome,
+        };
+        let status = response.status().as_u16();
+        if status == http.status {
+            break response;
+        }
+        let unexpected = format!("status {status}, expected {}", http.status);
+        url = match redirect(&response, &url) {
+            None => return Outcome::failure(unexpected),
+            Some(Err(Elsewhere)) => {
+                return Outcome::failure(format!("{unexpected}: it leads to another place"));
+            }
+            Some(Ok(_)) if followed == MOST_REDIRECTS => {
+                return Outcome::failure(format!("{unexpected}, after {followed} redirects"));
+            }
+            Some(Ok(next)) => next,
+        };
+        followed += 1;
     };
-    let route = Route::of(http, is_tls);
-    let client = match client(&route, source, config, targets) {
-        Ok(client) => client,
-        Err(error) => return reason::request(&error, source),
-    };
-    let request = client.get(route.url).headers(headers(http, route.host));
-    let mut response = match request.send().await {
-        Ok(response) => response,
-        Err(error) => return reason::request(&error, source),
-    };
-    let status = response.status().as_u16();
-    if status != http.status {
-        return Outcome::failure(format!("status {status}, expected {}", http.status));
-    }
     let body = match body(&mut response, http.byte_limit).await {
         Ok(body) => body,
         Err(error) => return reason::request(&error, source),
@@ -62,6 +69,57 @@ pub(super) async fn probe(
     Outcome::Success { weight: leading_number(&body) }
 }
 
+/// Sends one request.
+async fn get(
+    http: &HttpProbe,
+    url: &Url,
+    source: Option<IpAddr>,
+    tls: &Tls,
+    targets: &TargetPolicy,
+) -> Result<Response, Outcome> {
+    let is_tls = url.scheme() == "https";
+    let config = match is_tls.then(|| tls.config(http.certificate)) {
+        None => tls.unused(),
+        Some(Ok(config)) => config,
+        Some(Err(reason)) => return Err(Outcome::failure(reason.to_owned())),
+    };
+    let route = Route::of(url, http.address, is_tls);
+    let client = client(&route, source, config, targets);
+    let request = client.map(|client| client.get(route.url).headers(headers(http, route.host)));
+    let result = match request {
+        Ok(request) => request.send().await,
+        Err(error) => Err(error),
+    };
+    result.map_err(|error| reason::request(&error, source))
+}
+
+/// A redirect that is not followed.
+#[derive(Debug, PartialEq, Eq)]
+struct Elsewhere;
+
+/// Where an answer sends who asked for `url`, if it sends him anywhere.
+fn redirect(response: &Response, url: &Url) -> Option<Result<Url, Elsewhere>> {
+    // RFC 9110 section 15.4: these have a Location that a client may go to by itself.
+    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+        return None;
+    }
+    let location = response.headers().get(LOCATION)?.to_str().ok()?;
+    Some(within(url, location))
+}
+
+/// The URL that `location` names, if it is one of the same host. An endpoint must not choose what
+/// else this server connects to: neither another host nor another port, except that of https
+/// instead of that of http.
+fn within(url: &Url, location: &str) -> Result<Url, Elsewhere> {
+    let next = url.join(location).map_err(|_| Elsewhere)?;
+    let place = |url: &Url| (url.scheme().to_owned(), url.port_or_known_default());
+    let is_same = place(&next) == place(url);
+    let is_upgrade = place(url) == ("http".to_owned(), Some(80))
+        && place(&next) == ("https".to_owned(), Some(443));
+    let is_this_host = next.host() == url.host();
+    if is_this_host && (is_same || is_upgrade) { Ok(next) } else { Err(Elsewhere) }
+}
+
 /// What is connected to.
 struct Route {
     url: Url,
@@ -72,20 +130,19 @@ struct Route {
 }
 
 impl Route {
-    fn of(http: &HttpProbe, is_tls: bool) -> Self {
-        let mut url = http.url.clone();
-        let Some(address) = http.address else {
+    fn of(whole: &Url, address: Option<IpAddr>, is_tls: bool) -> Self {
+        let mut url = whole.clone();
+        let Some(address) = address else {
             return Self { url, pin: None, host: None };
         };
         let address = address.to_canonical();
         // The resolver is not asked about a host that is an address, and for TLS the host has to
         // stay, as the name that the certificate must have.
-        if is_tls && http.literal_host().is_none() {
+        if is_tls && matches!(whole.host(), Some(url::Host::Domain(_))) {
             return Self { url, pin: Some(address), host: None };
         }
         let host =
-            HeaderValue::from_str(&http.url[url::Position::BeforeHost..url::Position::AfterPort])
-                .ok();
+            HeaderValue::from_str(&whole[url::Position::BeforeHost..url::Position::AfterPort]).ok();
         match url.set_ip_host(address) {
             Ok(()) => Self { url, pin: None, host },
             // Only URLs without hosts take none, and they are refused with the check.
@@ -199,8 +256,8 @@ mod tests {
     fn the_host_stays_the_urls_and_the_address_is_pinned() {
         let check = |url: &str, address: &str, expected: (&str, &str, &str)| {
             let address = address.parse().ok();
-            let http = HttpProbe::new(Url::parse(url).expect("a URL"), address);
-            let route = Route::of(&http, http.url.scheme() == "https");
+            let whole = Url::parse(url).expect("a URL");
+            let route = Route::of(&whole, address, whole.scheme() == "https");
             let pin = route.pin.map(|pin| pin.to_string()).unwrap_or_default();
             let host = route.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default();
             assert_eq!((route.url.as_str(), pin.as_str(), host), expected, "{url}");
@@ -216,5 +273,28 @@ mod tests {
         check("https://w.example/", "::ffff:192.0.2.1", ("https://w.example/", "192.0.2.1", ""));
         check("https://w.example/", "none", ("https://w.example/", "", ""));
         check("http://u:p@w.example/", "192.0.2.1", ("http://u:p@192.0.2.1/", "", "w.example"));
+    }
+
+    #[test]
+    fn redirects_stay_at_the_host_and_port() {
+        for (url, location, expected) in [
+            ("http://w.example/a", "/b", "http://w.example/b"),
+            ("http://w.example/a/", "b?c", "http://w.example/a/b?c"),
+            ("http://w.example/", "http://W.example:80/b", "http://w.example/b"),
+            ("http://w.example/", "https://w.example/", "https://w.example/"),
+            ("http://w.example:8080/", "//w.example:8080/b", "http://w.example:8080/b"),
+            ("http://w.example:8080/", "https://w.example/", ""),
+            ("http://w.example/", "https://w.example:8443/", ""),
+            ("http://w.example/", "http://w.example:22/", ""),
+            ("https://w.example/", "http://w.example/", ""),
+            ("http://w.example/", "http://w.example.org/", ""),
+            ("http://w.example/", "//169.254.169.254/", ""),
+            ("http://w.example/", "file:///etc/passwd", ""),
+            ("http://w.example/", "http://", ""),
+        ] {
+            let next = within(&Url::parse(url).expect("a URL"), location);
+            let next = next.map_or(String::new(), |url| url.to_string());
+            assert_eq!(next, expected, "{url} to {location}");
+        }
     }
 }
