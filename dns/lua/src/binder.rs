@@ -266,12 +266,18 @@ impl Binder<'_> {
         refused: &CheckRefused,
     ) -> Result<Option<CheckId>, Refused> {
         let help = "it is never probed and counts as not up";
-        match refused {
-            // What the operator forbids is not the fault of who wrote the zone.
-            CheckRefused::Target(_) => self.warn("lua-target", arg, refused.to_string(), help),
-            _ if self.is_halfmoon() => return Err(self.refuse(arg, refused.to_string())),
-            _ => self.warn("lua-check", arg, refused.to_string(), help),
+        let is_target = matches!(refused, CheckRefused::Target(_));
+        let rule = if is_target { "lua-target" } else { "lua-check" };
+        if self.is_halfmoon() {
+            // It would be in force without ever being in an answer, which nobody means.
+            let remark = Remark::error(rule, arg.at, refused.to_string());
+            self.remarks.push(match is_target {
+                true => remark.help("the operator decides under `health.targets` what is probed"),
+                false => remark,
+            });
+            return Err(Refused);
         }
+        self.warn(rule, arg, refused.to_string(), help);
         Ok(None)
     }
 }

@@ -287,8 +287,47 @@ fn size_and_depth_are_bounded() {
 }
 
 #[test]
-fn a_target_that_may_not_be_probed_is_a_warning() {
+fn a_target_that_may_not_be_probed_is_refused() {
+    check_all(&[
+        (
+            "A ifportup(80, {'192.0.2.1', '169.254.169.254'}, {selector='all'})",
+            "28: error: target 169.254.169.254 is in 169.254.0.0/16, which `targets.deny` names; \
+             the operator decides under `health.targets` what is probed",
+        ),
+        (
+            "A ifurlup('http://a.example/', {'169.254.169.254'})",
+            "31: error: target 169.254.169.254 is in 169.254.0.0/16",
+        ),
+        (
+            "A ifurlextup({{['192.0.2.1']='http://169.254.169.254/'}})",
+            "15: error: target 169.254.169.254 is in 169.254.0.0/16",
+        ),
+        (
+            "A pickselfweighted('http://a.example/', {'169.254.169.254', '192.0.2.1'})",
+            "40: error: target 169.254.169.254 is in 169.254.0.0/16",
+        ),
+    ]);
+}
+
+#[test]
+fn a_computed_target_that_may_not_be_probed_is_never_up() {
     let mut world = World::new(Dialect::Halfmoon);
+    let record = "A ;local a = '169.254.169.' .. 254 \
+                  return ifportup(80, {a, '192.0.2.' .. 1}, {selector='all', backupSelector='all'})";
+    let program = world.program(record);
+    for _ in 0..3 {
+        assert_eq!(world.run(&program), "169.254.169.254 192.0.2.1");
+    }
+    let probed: Vec<_> =
+        world.health.checks().iter().filter_map(|report| report.check.address()).collect();
+    assert_eq!(probed, ["192.0.2.1".parse::<std::net::IpAddr>().unwrap()]);
+    world.observe("+192.0.2.1");
+    assert_eq!(world.run(&program), "192.0.2.1");
+}
+
+#[test]
+fn on_the_peer_a_target_that_may_not_be_probed_is_a_warning() {
+    let mut world = World::new(Dialect::PowerDns);
     let record =
         "A ifportup(80, {'169.254.169.254', '192.0.2.1'}, {selector='all', backupSelector='all'})";
     let (program, faults) = world.compile(record);
