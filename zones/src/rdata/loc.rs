@@ -1,7 +1,7 @@
 //! Places on earth, `52 22 23.000 N 4 53 32.000 E -2.00m 0.00m 10000m 10m` (RFC 1876).
 
 use super::words::{Word, Words};
-use super::{RdataFault, field, quoted};
+use super::{RdataFault, field, quoted, show};
 
 /// 2³¹ in the field is the equator or the prime meridian.
 const MIDDLE: u32 = 1 << 31;
@@ -55,6 +55,32 @@ pub(super) fn check(rdata: &[u8], at: usize) -> Result<usize, RdataFault> {
         return malformed("a latitude or longitude is out of range");
     }
     Ok(at + LENGTH)
+}
+
+/// Writes the octets of version 0; of others nothing is known.
+pub(super) fn put<'d>(data: &'d [u8], out: &mut Vec<u8>) -> Option<&'d [u8]> {
+    let (octets, rest) = data.split_first_chunk::<LENGTH>()?;
+    let [0, precisions @ .., _, _, _, _, _, _, _, _, _, _, _, _] = octets else { return None };
+    let value = |from: usize| {
+        octets.get(from..from + 4)?.try_into().ok().map(|octets| u32::from_be_bytes(octets))
+    };
+    for (from, [positive, negative]) in [(4, ['N', 'S']), (8, ['E', 'W'])] {
+        let angle = value(from)?;
+        let way = if angle >= MIDDLE { positive } else { negative };
+        let thousandths = angle.abs_diff(MIDDLE);
+        let (degrees, minutes) = (thousandths / 3_600_000, thousandths / 60_000 % 60);
+        let (seconds, fraction) = (thousandths / 1000 % 60, thousandths % 1000);
+        show::write(out, format_args!("{degrees} {minutes} {seconds}.{fraction:03} {way} "));
+    }
+    let altitude = i64::from(value(12)?) - BELOW as i64;
+    let sign = if altitude < 0 { "-" } else { "" };
+    let length = altitude.unsigned_abs();
+    show::write(out, format_args!("{sign}{}.{:02}m", length / 100, length % 100));
+    for precision in precisions {
+        let length = u64::from(precision >> 4) * 10u64.checked_pow(u32::from(precision & 0x0f))?;
+        show::write(out, format_args!(" {}.{:02}m", length / 100, length % 100));
+    }
+    Some(rest)
 }
 
 /// Degrees, perhaps minutes, perhaps seconds, and one of the two `ways`.

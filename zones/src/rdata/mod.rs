@@ -17,6 +17,7 @@ mod loc;
 mod mnemonic;
 mod number;
 mod schema;
+mod show;
 mod string;
 mod svcb;
 mod warning;
@@ -28,6 +29,7 @@ pub use fault::RdataFault;
 pub(crate) use fault::quoted;
 pub(crate) use mnemonic::rtype as type_word;
 pub(crate) use number::period;
+pub use show::show;
 pub(crate) use string::{push_name, push_split, push_text, text_name};
 pub(crate) use words::{Mark, Word, Words};
 

@@ -1,7 +1,7 @@
 //! The parameters of SVCB and HTTPS records (RFC 9460).
 
 use super::words::{Word, Words};
-use super::{Context, RdataFault, encoding, field, number, quoted, string};
+use super::{Context, RdataFault, encoding, field, number, quoted, show, string};
 
 const MANDATORY: u16 = 0;
 const ALPN: u16 = 1;
@@ -86,6 +86,94 @@ pub(super) fn check(rdata: &[u8], begin: usize) -> Result<usize, RdataFault> {
         }
     }
     Ok(rdata.len())
+}
+
+/// Writes the parameters, each as `key` or `key=value`.
+pub(super) fn put<'d>(mut data: &'d [u8], out: &mut Vec<u8>) -> Option<&'d [u8]> {
+    let begin = out.len();
+    while !data.is_empty() {
+        let (&[k, ey, len, gth], rest) = data.split_first_chunk::<4>()?;
+        let key = u16::from_be_bytes([k, ey]);
+        let (value, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes([len, gth])))?;
+        if out.len() > begin {
+            out.push(b' ');
+        }
+        out.extend_from_slice(key_name(key).as_bytes());
+        if !value.is_empty() {
+            out.push(b'=');
+            show_value(key, value, out)?;
+        }
+        data = rest;
+    }
+    Some(data)
+}
+
+fn show_value(key: u16, value: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    /// How many octets an item has, and how it is written.
+    type Form = (usize, fn(&[u8], &mut Vec<u8>));
+    let form: Form = match key {
+        MANDATORY => (2, |octets, out| {
+            out.extend_from_slice(key_name(number16(octets)).as_bytes());
+        }),
+        GROUPS => (2, |octets, out| {
+            show::write(out, format_args!("{}", number16(octets)));
+        }),
+        IPV4HINT => (4, |octets, out| {
+            if let Ok(octets) = <[u8; 4]>::try_from(octets) {
+                show::write(out, format_args!("{}", std::net::Ipv4Addr::from(octets)));
+            }
+        }),
+        IPV6HINT => (16, |octets, out| {
+            if let Ok(octets) = <[u8; 16]>::try_from(octets) {
+                show::write(out, format_args!("{}", std::net::Ipv6Addr::from(octets)));
+            }
+        }),
+        PORT => {
+            show::write(out, format_args!("{}", number16(value)));
+            return Some(());
+        }
+        ECH => {
+            show::base64(value, out);
+            return Some(());
+        }
+        ALPN => {
+            show::quote(&list(value)?, out);
+            return Some(());
+        }
+        _ => {
+            show::quote(value, out);
+            return Some(());
+        }
+    };
+    let (length, put) = form;
+    for (place, item) in value.chunks(length).enumerate() {
+        out.extend_from_slice(if place == 0 { b"" } else { b"," });
+        put(item, out);
+    }
+    Some(())
+}
+
+fn number16(octets: &[u8]) -> u16 {
+    octets.iter().fold(0, |number, octet| number << 8 | u16::from(*octet))
+}
+
+/// The opposite of [`push_list`].
+fn list(mut value: &[u8]) -> Option<Vec<u8>> {
+    let mut text = Vec::with_capacity(value.len());
+    while let Some((&length, rest)) = value.split_first() {
+        let (item, rest) = rest.split_at_checked(usize::from(length))?;
+        if !text.is_empty() {
+            text.push(b',');
+        }
+        for &octet in item {
+            if matches!(octet, b',' | b'\\') {
+                text.push(b'\\');
+            }
+            text.push(octet);
+        }
+        value = rest;
+    }
+    Some(text)
 }
 
 fn read_param(word: &Word<'_>, words: &mut Words<'_>) -> Result<Param, RdataFault> {

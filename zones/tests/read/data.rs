@@ -38,6 +38,56 @@ fn what_text_means_is_right_in_the_generic_form_as_well() {
 }
 
 #[test]
+fn octets_shown_as_text_mean_the_same_octets() {
+    for (rtype, text, octets) in RIGHT {
+        let data = HEXLOWER.decode(octets.as_bytes()).unwrap();
+        let mut shown = Vec::new();
+        rdata::show(rtype.parse().unwrap(), &data, &mut shown);
+        let shown = String::from_utf8(shown).unwrap();
+        assert_eq!(parse(rtype, &shown), Ok((*octets).to_owned()), "{rtype} {text}: {shown}");
+        // Only what has no text of its own is written as octets.
+        let is_octets = shown.starts_with("\\#");
+        assert!(!is_octets || text.starts_with("\\#") || text.is_empty(), "{text}: {shown}");
+    }
+}
+
+#[test]
+fn octets_have_the_usual_text() {
+    for (rtype, text) in [
+        ("A", "192.0.2.1"),
+        ("AAAA", "2001:db8::1"),
+        ("NS", "ns.example."),
+        ("SOA", "ns.example. host.example. 1 7200 3600 1209600 300"),
+        ("MX", "10 mail.example."),
+        ("TXT", r#""one" "two three" "" "a\"b\\c\009\200""#),
+        ("SRV", "0 5 5060 sip.example."),
+        ("CAA", r#"0 issue "ca.example; policy=ev""#),
+        ("LOC", "42 21 54.000 N 71 6 18.500 W -24.00m 30.00m 10000.00m 10.00m"),
+        ("NAPTR", r#"100 10 "" "" "!^.*$!x!" ."#),
+        ("DS", "1 13 2 0a0b"),
+        ("RRSIG", "A 13 2 300 20260102030405 20240229235959 1 example. AAEC"),
+        ("NSEC", "a.example. A MX TYPE65280"),
+        ("NSEC3", "1 0 0 - 0123456789abcdefghijklmnopqrstuv A"),
+        (
+            "SVCB",
+            r#"1 . mandatory=port alpn="h2,h3" port=443 ipv4hint=192.0.2.1,192.0.2.2 key65280="x y""#,
+        ),
+        ("EUI48", "00-00-5e-00-53-2a"),
+        ("LUA", r#"A "pickrandom({'192.0.2.1'})""#),
+        ("TYPE65280", r"\# 2 0a0b"),
+        ("TYPE65280", r"\# 0"),
+    ] {
+        let mut data = Vec::new();
+        let rtype = rtype.parse().unwrap();
+        rdata::parse(rtype, text.as_bytes(), None, &mut data)
+            .unwrap_or_else(|f| panic!("{text}: {f:?}"));
+        let mut shown = Vec::new();
+        rdata::show(rtype, &data, &mut shown);
+        assert_eq!(String::from_utf8(shown).unwrap(), text);
+    }
+}
+
+#[test]
 fn octets_that_end_early_are_not_right() {
     // What runs to the end of the data cannot end early; what stands before it can.
     let open = |rtype| {
@@ -111,6 +161,9 @@ fn no_octets_bring_the_check_down() {
             for value in [0, 1, 63, 64, 127, 192, 255] {
                 let mut changed = whole.clone();
                 changed[at] = value;
+                let mut shown = Vec::new();
+                rdata::show(rtype, &changed, &mut shown);
+                assert!(!shown.is_empty(), "{name} {changed:?}");
                 if let Err(fault) = rdata::validate(rtype, &changed) {
                     assert!(fault.offset <= changed.len(), "{name} {fault}");
                 }
