@@ -26,13 +26,23 @@ pub struct Client {
     pub dnssec_ok: bool,
     /// The payload size the sender offered; `None` without EDNS.
     pub edns_size: Option<u16>,
+    /// The header of the query (RFC 1035 section 4.1.1).
+    pub header: [u8; 12],
 }
 
 impl Client {
     /// A client of whom only the address is known.
     #[must_use]
     pub const fn at(peer: SocketAddr) -> Self {
-        Self { peer, local: None, ecs: None, tcp: false, dnssec_ok: false, edns_size: None }
+        Self {
+            peer,
+            local: None,
+            ecs: None,
+            tcp: false,
+            dnssec_ok: false,
+            edns_size: None,
+            header: [0; 12],
+        }
     }
 
     /// The best known address of the one who wants to know: of the subnet, else of the sender.

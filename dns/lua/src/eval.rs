@@ -12,6 +12,7 @@ use halfmoon_healthcheck::{CheckId, Health, Snapshot, State};
 use halfmoon_wire::Name;
 
 use crate::answers::{Reads, Trace};
+use crate::data::{Data, Share};
 use crate::{Client, Dialect};
 
 /// What one evaluation may look at.
@@ -23,6 +24,8 @@ pub struct Context<'a> {
     pub zone: Name<'a>,
     /// The record's owner; a wildcard where `qname` only matches it.
     pub owner: Name<'a>,
+    /// What the zones on this server say.
+    pub data: &'a dyn Share,
     /// Who asks.
     pub client: &'a Client,
     /// Where addresses are.
@@ -59,6 +62,8 @@ pub(crate) struct Item {
 pub(crate) enum Outcome {
     /// A boolean.
     Bool(bool),
+    /// A table of the strings in [`Scratch::texts`].
+    Texts,
     /// A table of the items whose numbers are in [`Scratch::chosen`].
     Many,
     /// The item of this number, as a string.
@@ -72,11 +77,40 @@ pub(crate) enum Outcome {
 pub(crate) struct Scratch {
     pub(crate) chosen: Vec<u32>,
     pub(crate) text: String,
+    pub(crate) texts: Texts,
     pub(crate) candidates: Vec<IpAddr>,
     /// Record data on its way into an answer.
     pub(crate) data: Vec<u8>,
     pub(crate) random: Rng,
     pub(crate) places: Places,
+}
+
+/// Strings one behind the other.
+#[derive(Debug, Default)]
+pub(crate) struct Texts {
+    octets: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Texts {
+    pub(crate) fn clear(&mut self) {
+        self.octets.clear();
+        self.ends.clear();
+    }
+
+    pub(crate) fn push(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(&mut self.octets);
+        self.ends.push(self.octets.len());
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let mut start = 0;
+        self.ends.iter().map(move |end| {
+            let text = self.octets.get(start..*end).unwrap_or(&[]);
+            start = *end;
+            text
+        })
+    }
 }
 
 /// Where candidates are; the databases are asked once for each.
@@ -124,6 +158,7 @@ pub(crate) struct Eval<'a> {
     pub(crate) client: &'a Client,
     pub(crate) qname: Name<'a>,
     pub(crate) owner: Name<'a>,
+    pub(crate) data: &'a dyn Data,
     pub(crate) geo: &'a Geo,
     pub(crate) health: &'a Snapshot,
     pub(crate) trace: &'a mut Trace,
@@ -136,6 +171,7 @@ impl<'a> Eval<'a> {
             client: cx.client,
             qname: cx.qname,
             owner: cx.owner,
+            data: cx.data.data(),
             geo: cx.geo,
             health: cx.health,
             trace,

@@ -6,6 +6,7 @@ use crate::functions;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Variable {
     BestWho,
+    Dh,
     DnssecOk,
     EcsWho,
     EdnsSize,
@@ -17,8 +18,9 @@ pub(crate) enum Variable {
     ZoneId,
 }
 
-pub(crate) const VARIABLES: [(&str, Variable); 10] = [
+pub(crate) const VARIABLES: [(&str, Variable); 11] = [
     ("bestwho", Variable::BestWho),
+    ("dh", Variable::Dh),
     ("dnssecOK", Variable::DnssecOk),
     ("ecswho", Variable::EcsWho),
     ("ednsPKTSize", Variable::EdnsSize),
@@ -31,11 +33,23 @@ pub(crate) const VARIABLES: [(&str, Variable); 10] = [
 ];
 
 /// What makes objects of the peer's, and its helpers.
-pub(crate) const FREE: [&str; 7] =
-    ["newCA", "newCAFromRaw", "newCAS", "newDN", "newNMG", "newNetmask", "pdnsrandom"];
+pub(crate) const FREE: [&str; 12] = [
+    "newCA",
+    "newCAFromRaw",
+    "newCAS",
+    "newDN",
+    "newDR",
+    "newDRR",
+    "newNMG",
+    "newNetmask",
+    "newQType",
+    "pdnslog",
+    "pdnsrandom",
+    "resolve",
+];
 
-/// Tables of numbers.
-pub(crate) const TABLES: [&str; 2] = ["GeoIPQueryAttribute", "pdns"];
+/// Tables, mostly of numbers.
+pub(crate) const TABLES: [&str; 3] = ["GeoIPQueryAttribute", "pdns", "pdns_features"];
 
 /// Functions of the language.
 pub(crate) const BASE: [&str; 16] = [
@@ -96,7 +110,7 @@ pub(crate) const LIBRARIES: [(&str, &[&str]); 6] = [
 ];
 
 /// What Lua has elsewhere and programs here do without.
-const REMOVED: [&str; 18] = [
+const REMOVED: [&str; 19] = [
     "_G",
     "collectgarbage",
     "coroutine",
@@ -113,6 +127,7 @@ const REMOVED: [&str; 18] = [
     "package",
     "print",
     "rawset",
+    "report",
     "require",
     "setfenv",
 ];

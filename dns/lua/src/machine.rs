@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::answers::Answers;
 use crate::eval::{Context, Scratch};
+use crate::notes::Note;
 use crate::program::{Body, Program};
 use crate::vm::Vm;
 use crate::{Failure, Settings, plan};
@@ -15,13 +16,20 @@ pub struct Machine {
     scratch: Scratch,
     vm: Option<Vm>,
     detail: String,
+    notes: Vec<Note>,
 }
 
 impl Machine {
     /// A machine with these budgets.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { settings, scratch: Scratch::default(), vm: None, detail: String::new() }
+        Self {
+            settings,
+            scratch: Scratch::default(),
+            vm: None,
+            detail: String::new(),
+            notes: Vec::new(),
+        }
     }
 
     /// Runs a program and adds what it says to `answers`: records that are there already are not
@@ -36,6 +44,7 @@ impl Machine {
         cx: &Context<'_>,
         answers: &mut Answers,
     ) -> Result<(), Failure> {
+        self.notes.clear();
         let kept = answers.len();
         let result = self.run_body(program, cx, answers);
         let result = match result {
@@ -52,6 +61,12 @@ impl Machine {
     #[must_use]
     pub fn detail(&self) -> &str {
         &self.detail
+    }
+
+    /// What the last program said with `pdnslog`, for the log. A few lines at most.
+    #[must_use]
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
     }
 
     fn run_body(
@@ -82,6 +97,7 @@ impl Machine {
                 };
                 let code = crate::vm::Code { bytecode, variables, assigns: *assigns };
                 let result = vm.run(program, &code, cx, answers, &mut self.detail);
+                vm.take_notes(&mut self.notes);
                 if result == Err(Failure::Internal) {
                     // Nobody knows in what state a panic left it.
                     self.vm = None;

@@ -59,7 +59,13 @@ pub(crate) fn run(
                     .iter()
                     .filter_map(|place| items.get(*place as usize))
                     .try_for_each(|item| push(item, answers)),
-                Outcome::Text => push_text(program, scratch, answers),
+                Outcome::Text => {
+                    push_text(program, scratch.text.as_bytes(), &mut scratch.data, answers)
+                }
+                Outcome::Texts => scratch
+                    .texts
+                    .iter()
+                    .try_for_each(|text| push_text(program, text, &mut scratch.data, answers)),
                 Outcome::Bool(_) => Err((Failure::NoResult, "")),
             }
         }
@@ -104,7 +110,7 @@ fn holds(test: &Test, program: &Program, eval: &mut Eval<'_>) -> Result<bool, &'
             match outcome {
                 Outcome::One(place) => items.get(place).is_some_and(|item| item.text == *text),
                 Outcome::Text => eval.scratch.text.as_bytes() == &**text,
-                Outcome::Bool(_) | Outcome::Many => false,
+                Outcome::Bool(_) | Outcome::Many | Outcome::Texts => false,
             }
         }
         Test::Not(test) => !holds(test, program, eval)?,
@@ -132,13 +138,14 @@ fn push(item: &Item, answers: &mut Answers) -> Result<(), (Failure, &'static str
 
 fn push_text(
     program: &Program,
-    scratch: &mut Scratch,
+    text: &[u8],
+    data: &mut Vec<u8>,
     answers: &mut Answers,
 ) -> Result<(), (Failure, &'static str)> {
-    scratch.data.clear();
-    match rdata::encode(program.inner, scratch.text.as_bytes(), &mut scratch.data) {
+    data.clear();
+    match rdata::encode(program.inner, text, data) {
         Ok(()) => {
-            answers.push(&scratch.data);
+            answers.push(data);
             Ok(())
         }
         Err(_) => Err((Failure::BadResult, "")),

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use halfmoon_wire::{Name, Type};
+pub(crate) use halfmoon_zones::rdata::show;
 
 /// Puts the data that `text` spells for a record of type `inner` behind what is in `out`.
 ///
@@ -23,6 +24,14 @@ pub(crate) fn encode(inner: Type, text: &[u8], out: &mut Vec<u8>) -> Result<(), 
         out.truncate(kept);
     }
     result
+}
+
+/// Puts the data that `text` spells there, as it would stand in a zone file.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn read(rtype: Type, text: &[u8], out: &mut Vec<u8>) -> Result<(), String> {
+    parse(rtype, text, out)
 }
 
 /// The data of an address record; `None` when type and family do not fit.

@@ -23,7 +23,11 @@ impl Programs {
         Self(
             programs
                 .into_iter()
-                .map(|program| ProgramEntry { program, failures: Failures::default() })
+                .map(|program| ProgramEntry {
+                    program,
+                    failures: Failures::default(),
+                    notes: Failures::default(),
+                })
                 .collect(),
         )
     }
@@ -47,6 +51,8 @@ pub struct ProgramEntry {
     pub program: Option<Arc<Program>>,
     /// How often it failed.
     pub failures: Failures,
+    /// How often it said something for the log.
+    pub notes: Failures,
 }
 
 /// Counts failures and keeps the log readable: one line for each while, with the count so far.

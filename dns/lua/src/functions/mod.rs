@@ -8,6 +8,7 @@ mod all;
 mod closest;
 mod codes;
 mod consistent;
+mod dblookup;
 mod format;
 mod forward;
 mod hashed;
@@ -83,6 +84,7 @@ pub(crate) const FUNCTIONS: &[&Function] = &[
     &codes::LATLON,
     &codes::LATLONLOC,
     &consistent::PICKCHASHED,
+    &dblookup::DBLOOKUP,
     &forward::CREATEFORWARD,
     &forward::CREATEFORWARD6,
     &forward::FILTERFORWARD,
@@ -110,8 +112,7 @@ pub(crate) const FUNCTIONS: &[&Function] = &[
 ];
 
 /// What the peer has and we do not have yet.
-pub(crate) const ABSENT: &[&str] =
-    &["dblookup", "include", "newDR", "newDRR", "newQType", "pdnslog", "report", "resolve"];
+pub(crate) const ABSENT: &[&str] = &["include"];
 
 /// The function of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Function> {

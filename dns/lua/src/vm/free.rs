@@ -2,10 +2,14 @@
 
 use std::rc::Rc;
 
+use halfmoon_wire::{Name, NameBuf, Type};
 use mlua::Lua;
 
+use crate::rdata;
+use crate::vm::convert::ENTRY;
 use crate::vm::host::Host;
 use crate::vm::objects::{Address, DnsName, End, Netmask, Text};
+use crate::vm::records::{DnsRecord, QType, ResourceRecord};
 use crate::vm::sets::{AddressSet, Netmasks, Texts};
 
 /// Puts them there.
@@ -17,7 +21,60 @@ pub(super) fn functions(lua: &Lua, host: &Rc<Host>) -> mlua::Result<()> {
         let bound = bound.map_or(4_294_967_296.0, f64::from);
         Ok((shared.random() * bound).floor())
     };
-    globals.raw_set("pdnsrandom", lua.create_function(random)?)
+    globals.raw_set("pdnsrandom", lua.create_function(random)?)?;
+    let shared = Rc::clone(host);
+    let log = move |_: &Lua, (text, level, End): (Text, Option<u32>, End)| {
+        shared.note(level.unwrap_or(WARNING), &text.0);
+        Ok(())
+    };
+    globals.raw_set("pdnslog", lua.create_function(log)?)?;
+    let shared = Rc::clone(host);
+    let find = move |_: &Lua, (name, rtype, End): (Text, QType, End)| {
+        resolve(&shared, &DnsName::read(&name.0)?.0, rtype.0)
+    };
+    globals.raw_set("resolve", lua.create_function(find)?)
+}
+
+/// The level of what is logged without one.
+const WARNING: u32 = 4;
+/// How many records `resolve` gives.
+const MOST: usize = 256;
+/// How many aliases it follows.
+const ALIASES: usize = 8;
+
+/// What the zones on this server say. Nobody else is asked: the thread that answers does not wait.
+fn resolve(host: &Host, name: &NameBuf, rtype: Type) -> mlua::Result<Vec<ResourceRecord>> {
+    let data = host.data()?;
+    let mut target = *name;
+    for _ in 0..=ALIASES {
+        host.charge(ENTRY)?;
+        let mut found = Vec::new();
+        let is_ours = data.lookup(target.as_name(), rtype, &mut |ttl, octets| {
+            let mut shown = Vec::new();
+            rdata::show(rtype, octets, &mut shown);
+            let content = String::from_utf8_lossy(&shown).into_owned();
+            found.push(ResourceRecord::found(target.as_name(), rtype, ttl, content));
+            found.len() < MOST
+        });
+        if !is_ours {
+            let text = format!("resolve: no zone on this server answers for {target}");
+            host.note(WARNING, &text);
+        }
+        if !found.is_empty() || !is_ours {
+            host.charge(ENTRY * found.len() as u64)?;
+            return Ok(found);
+        }
+        let mut next = None;
+        data.lookup(target.as_name(), Type::CNAME, &mut |_, octets| {
+            next = Name::from_wire(octets).ok().map(Name::to_buf);
+            false
+        });
+        match next {
+            Some(next) => target = next,
+            None => break,
+        }
+    }
+    Ok(Vec::new())
 }
 
 fn objects(lua: &Lua) -> mlua::Result<()> {
@@ -34,6 +91,12 @@ fn objects(lua: &Lua) -> mlua::Result<()> {
     globals.raw_set("newCAS", set)?;
     let mask = lua.create_function(|_, (text, End): (Text, End)| Netmask::read(&text.0))?;
     globals.raw_set("newNetmask", mask)?;
+    let record = |lua: &Lua, parts| DnsRecord::make(lua, parts);
+    globals.raw_set("newDR", lua.create_function(record)?)?;
+    let record = |lua: &Lua, parts| ResourceRecord::make(lua, parts);
+    globals.raw_set("newDRR", lua.create_function(record)?)?;
+    let rtype = lua.create_function(|_, (text, End): (Text, End)| QType::read(&text.0))?;
+    globals.raw_set("newQType", rtype)?;
     let group = |_: &Lua, (texts, End): (Option<Texts>, End)| match texts {
         Some(texts) => Netmasks::of(&texts),
         None => Ok(Netmasks::default()),

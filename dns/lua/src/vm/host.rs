@@ -14,13 +14,16 @@ use mlua::{Lua, MultiValue, Value, VmState};
 use crate::address::{Mask, truncate};
 use crate::answers::{Reads, Trace};
 use crate::binder::{Binder, Checks};
+use crate::data::Data;
 use crate::eval::{Bound, Context, Eval, Outcome, Scratch};
 use crate::functions::Function;
 use crate::globals::Variable;
+use crate::notes::Note;
 use crate::program::Program;
 use crate::vm::Arguments;
-use crate::vm::convert::Reader;
+use crate::vm::convert::{ENTRY, Reader};
 use crate::vm::objects::{Address, DnsName, Netmask};
+use crate::vm::records::Header;
 use crate::{Client, Failure, Settings};
 
 /// Safepoints between two looks at the clock.
@@ -38,6 +41,7 @@ pub(super) struct Host {
     trace: Cell<Trace>,
     running: RefCell<Option<Running>>,
     scratch: RefCell<Scratch>,
+    notes: RefCell<Vec<Note>>,
 }
 
 /// How far the budget of time is spent.
@@ -62,6 +66,7 @@ struct Running {
     zone: NameBuf,
     owner: NameBuf,
     client: Client,
+    data: Arc<dyn Data>,
     geo: Arc<Geo>,
     health: Arc<Snapshot>,
     requests: Health,
@@ -78,6 +83,7 @@ impl Host {
             trace: Cell::default(),
             running: RefCell::default(),
             scratch: RefCell::default(),
+            notes: RefCell::default(),
         }
     }
 
@@ -89,6 +95,7 @@ impl Host {
             zone: cx.zone.to_buf(),
             owner: cx.owner.to_buf(),
             client: *cx.client,
+            data: cx.data.share(),
             geo: Arc::clone(cx.geo),
             health: Arc::clone(cx.health),
             requests: cx.requests.clone(),
@@ -175,6 +182,22 @@ impl Host {
         self.trace.set(trace);
     }
 
+    /// Keeps what a program says for the log.
+    pub(super) fn note(&self, level: u32, text: &str) {
+        Note::add(&mut self.notes.borrow_mut(), level, text);
+    }
+
+    /// Hands over what was said.
+    pub(super) fn take_notes(&self, to: &mut Vec<Note>) {
+        to.append(&mut self.notes.borrow_mut());
+    }
+
+    /// The data of the zones, while a program runs.
+    pub(super) fn data(&self) -> mlua::Result<Arc<dyn Data>> {
+        let running = self.running.try_borrow().map_err(mlua::Error::external)?;
+        running.as_ref().map(|running| Arc::clone(&running.data)).ok_or_else(idle)
+    }
+
     pub(super) fn random(&self) -> f64 {
         self.read(Reads::CHANCE);
         self.scratch.try_borrow_mut().map_or(0.0, |mut scratch| scratch.random.f64())
@@ -227,6 +250,7 @@ impl Host {
             client: &running.client,
             qname: running.qname.as_name(),
             owner: running.owner.as_name(),
+            data: &*running.data,
             geo: &running.geo,
             health: &running.health,
             trace: &mut trace,
@@ -241,6 +265,14 @@ impl Host {
             Outcome::One(place) => {
                 let text = items.get(place).map_or(&[][..], |item| &item.text);
                 lua.create_string(text).map(Value::String)
+            }
+            Outcome::Texts => {
+                let table = lua.create_table()?;
+                for text in scratch.texts.iter() {
+                    self.charge(ENTRY + text.len() as u64 / 64)?;
+                    table.raw_push(lua.create_string(text)?)?;
+                }
+                Ok(Value::Table(table))
             }
             Outcome::Many => {
                 let table = lua.create_table_with_capacity(scratch.chosen.len(), 0)?;
@@ -294,6 +326,10 @@ impl Host {
                     Some(local) => address(local)?,
                     None => Value::Nil,
                 }
+            }
+            Variable::Dh => {
+                trace.read(Reads::TRANSPORT);
+                lua.create_userdata(Header(client.header)).map(Value::UserData)?
             }
             Variable::DnssecOk => {
                 trace.read(Reads::TRANSPORT);

@@ -7,6 +7,7 @@ mod convert;
 mod free;
 mod host;
 mod objects;
+mod records;
 mod sandbox;
 mod sets;
 
@@ -23,6 +24,7 @@ use mlua::{Function, Lua, MultiValue, Table, Value};
 use crate::answers::Answers;
 use crate::eval::Context;
 use crate::globals::Variable;
+use crate::notes::Note;
 use crate::program::Program;
 use crate::value::number_text;
 use crate::{Failure, Settings, rdata};
@@ -119,6 +121,11 @@ impl Vm {
             return Err(Failure::Internal);
         }
         outcome
+    }
+
+    /// Hands over what programs said for the log.
+    pub(crate) fn take_notes(&self, to: &mut Vec<Note>) {
+        self.host.take_notes(to);
     }
 
     fn load(&mut self, id: u64, code: &Code<'_>) -> mlua::Result<Function> {

@@ -79,6 +79,15 @@ pub(super) fn wrong(what: &str, text: &str, why: &dyn std::fmt::Display) -> mlua
     mlua::Error::runtime(format!("'{text}' is not {what} {why}").trim_end().to_owned())
 }
 
+impl FromLua for DnsName {
+    fn from_lua(value: Value, lua: &Lua) -> mlua::Result<Self> {
+        match &value {
+            Value::UserData(object) => Ok(*object.borrow::<Self>()?),
+            _ => Self::read(&Text::from_lua(value, lua)?.0),
+        }
+    }
+}
+
 impl UserData for DnsName {
     fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
         methods.add_method("toString", |_, this, End| Ok(this.0.to_string()));

@@ -183,13 +183,41 @@ fn tables(lua: &Lua) -> mlua::Result<()> {
         ("NXDOMAIN", 3),
         ("NOTIMP", 4),
         ("REFUSED", 5),
+        ("YXDOMAIN", 6),
+        ("YXRRSET", 7),
+        ("NXRRSET", 8),
+        ("NOTAUTH", 9),
+        ("NOTZONE", 10),
         ("DROP", -2),
     ] {
         pdns.raw_set(name, number)?;
     }
+    let place = [("QUESTION", 0), ("ANSWER", 1), ("AUTHORITY", 2), ("ADDITIONAL", 3)];
+    pdns.raw_set("place", numbers(lua, &place)?)?;
+    let levels = [
+        ("All", 32767),
+        ("Alert", 1),
+        ("Critical", 2),
+        ("Error", 3),
+        ("Warning", 4),
+        ("Notice", 5),
+        ("Info", 6),
+        ("Debug", 7),
+        ("None", 31337),
+    ];
+    pdns.raw_set("loglevels", numbers(lua, &levels)?)?;
     pdns.set_readonly(true);
-
+    lua.globals().raw_set("pdns_features", numbers(lua, &[])?)?;
     lua.globals().raw_set("pdns", pdns)
+}
+
+fn numbers(lua: &Lua, entries: &[(&str, u32)]) -> mlua::Result<Table> {
+    let table = lua.create_table()?;
+    for (name, number) in entries {
+        table.raw_set(*name, *number)?;
+    }
+    table.set_readonly(true);
+    Ok(table)
 }
 
 /// The bit operations of LuaJIT: on 32 bits, with signed results.

@@ -2,6 +2,7 @@
 
 mod answers;
 mod attacks;
+mod data;
 mod faults;
 mod field;
 mod forward;

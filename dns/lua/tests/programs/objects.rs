@@ -212,3 +212,84 @@ fn what_sets_take_is_paid_for() {
         assert_eq!(World::new(Dialect::PowerDns).ask(&format!("A ;{body}")), "Fuel", "{body}");
     }
 }
+
+#[test]
+fn record_types() {
+    check_all(&[
+        ("newQType('AAAA'):getCode()", "28"),
+        ("newQType('aaaa'):getName()", "AAAA"),
+        ("newQType('#5'):getName()", "CNAME"),
+        ("newQType('TYPE65280'):getCode()", "65280"),
+        ("newQType('A')", "A"),
+        ("newQType('A') == newQType('#1')", "true"),
+        ("newQType('NOPE')", "Script"),
+        ("newQType('A', 1)", "Script"),
+        ("pdns.LUA", "65402"),
+        ("pdns.NXDOMAIN", "3"),
+        ("pdns.DROP", "-2"),
+        ("pdns.place.ANSWER", "1"),
+        ("pdns.loglevels.Warning", "4"),
+        ("next(pdns_features)", "nil"),
+    ]);
+}
+
+#[test]
+fn records() {
+    let make =
+        "(function() local r = newDR(newDN('a.example'), 'A', 60, '192.0.2.1', 1) BODY end)()";
+    for (body, expected) in [
+        ("return r.name", "a.example."),
+        ("return r.type", "1"),
+        ("return r.ttl", "60"),
+        ("return r.place", "1"),
+        ("return r:getContent()", "192.0.2.1"),
+        ("return r:getCA()", "192.0.2.1"),
+        ("r:changeContent('192.0.2.9') return r:getContent()", "192.0.2.9"),
+        ("r:changeContent('x')", "Script"),
+        ("r.ttl = 5 return r.ttl", "5"),
+        ("r.name = newDN('b.example') return r.name", "b.example."),
+        ("r.type = 28 return r.type", "28"),
+        ("r.place = 2 return r.place", "2"),
+        ("r.nothing = 1", "Script"),
+    ] {
+        check_all(&[(&make.replace("BODY", body), expected)]);
+    }
+    check_all(&[
+        ("newDR('a', 'MX', 60, '10 mail', 1):getContent()", "10 mail."),
+        ("newDR('a', 'MX', 60, '10 mail', 1):getCA()", "nil"),
+        ("newDR('a', 'A', 60, 'x', 1)", "Script"),
+        ("newDR('a', 'A', 60, '192.0.2.1')", "Script"),
+        ("newDR('a', 'A', -1, '192.0.2.1', 1)", "Script"),
+        ("newDR('a', 'A', 60, '192.0.2.1', 1, 2)", "Script"),
+        ("newDRR('a', 'A', 60, '192.0.2.1')", "192.0.2.1"),
+        ("newDRR('a', 'A', 60, '192.0.2.1', 7):zoneId()", "7"),
+        ("newDRR('a', 'A', 60, '192.0.2.1', 7, false):auth()", "false"),
+        ("newDRR('a', 'A', 60, '192.0.2.1', 7, false, 1)", "Script"),
+    ]);
+}
+
+#[test]
+fn the_header_of_the_query() {
+    for (octets, getter, expected) in [
+        ([0x12, 0x34, 0, 0, 0, 1, 0, 2, 0, 3, 0, 4], "getID", "4660"),
+        ([0x12, 0x34, 0, 0, 0, 1, 0, 2, 0, 3, 0, 4], "getQDCOUNT", "1"),
+        ([0x12, 0x34, 0, 0, 0, 1, 0, 2, 0, 3, 0, 4], "getANCOUNT", "2"),
+        ([0x12, 0x34, 0, 0, 0, 1, 0, 2, 0, 3, 0, 4], "getNSCOUNT", "3"),
+        ([0x12, 0x34, 0, 0, 0, 1, 0, 2, 0, 3, 0, 4], "getARCOUNT", "4"),
+        ([0, 0, 0x01, 0, 0, 0, 0, 0, 0, 0, 0, 0], "getRD", "true"),
+        ([0, 0, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0], "getTC", "true"),
+        ([0, 0, 0x04, 0, 0, 0, 0, 0, 0, 0, 0, 0], "getAA", "true"),
+        ([0, 0, 0x28, 0, 0, 0, 0, 0, 0, 0, 0, 0], "getOPCODE", "5"),
+        ([0, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0], "getRA", "true"),
+        ([0, 0, 0, 0x20, 0, 0, 0, 0, 0, 0, 0, 0], "getAD", "true"),
+        ([0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0, 0], "getCD", "true"),
+        ([0, 0, 0, 0x05, 0, 0, 0, 0, 0, 0, 0, 0], "getRCODE", "5"),
+        ([0, 0, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, 0], "getRD", "false"),
+    ] {
+        let mut world = World::new(Dialect::PowerDns);
+        world.client.header = octets;
+        let said = world.ask(&format!("TXT ;return tostring(dh:{getter}())"));
+        assert_eq!(said, format!("'{expected}'"), "{getter}");
+        assert_eq!(world.answers.reads().to_string(), "transport");
+    }
+}

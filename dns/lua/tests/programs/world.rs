@@ -11,7 +11,9 @@ use halfmoon_lua::{
     Answers, Client, Compiler, Context, Dialect, Machine, Network, Program, Settings,
 };
 use halfmoon_wire::{NameBuf, Type};
-use halfmoon_zones::{FileId, Place, ProgramSource, Span};
+use halfmoon_zones::{
+    Builder, Catalog, FileId, Files, Hosted, Place, ProgramSource, ReadOptions, Span, read_text,
+};
 
 /// A server's worth of what programs can see.
 pub(crate) struct World {
@@ -21,6 +23,7 @@ pub(crate) struct World {
     pub(crate) client: Client,
     pub(crate) qname: NameBuf,
     pub(crate) owner: NameBuf,
+    pub(crate) data: Arc<Catalog<()>>,
     pub(crate) machine: Machine,
     pub(crate) answers: Answers,
 }
@@ -39,6 +42,7 @@ impl World {
             client: client("192.0.2.77"),
             qname: name("www.example.com."),
             owner: name("www.example.com."),
+            data: Arc::default(),
             answers: Answers::default(),
         }
     }
@@ -78,6 +82,7 @@ impl World {
             qname: self.qname.as_name(),
             zone: zone.as_name(),
             owner: self.owner.as_name(),
+            data: &self.data,
             client: &self.client,
             geo: &self.geo,
             health: reader.load(),
@@ -182,4 +187,18 @@ fn geo() -> Geo {
         .unwrap()
         .to_bytes();
     Geo::from_octets(Path::new("test.mmdb"), octets).unwrap()
+}
+
+/// The zones of these texts, each an apex with its records, SOA and NS apart.
+pub(crate) fn zones(texts: &[(&str, &str)]) -> Arc<Catalog<()>> {
+    let hosted = texts.iter().map(|(apex, text)| {
+        let text = format!("@ 300 SOA ns.a. host.a. 1 2 3 4 5\n@ 300 NS ns.a.\n{text}");
+        let (options, path) = (ReadOptions::new(name(apex)), Path::new("test.zone"));
+        let (mut files, mut builder) = (Files::default(), Builder::new());
+        read_text(text.as_bytes(), path, &options, &mut files, &mut builder);
+        let built = builder.build(name(apex).as_name(), path, files);
+        assert!(!built.is_refused(), "{:?}", built.faults);
+        Arc::new(Hosted { zone: built.zone.unwrap(), programs: () })
+    });
+    Arc::new(Catalog::new(hosted.collect()))
 }

@@ -63,6 +63,7 @@ pub fn answer(
             return Verdict::Reply(reply.finish(rcode));
         }
     };
+    let header = message.first_chunk().copied().unwrap_or_default();
     let mut turn = Turn {
         question,
         reply,
@@ -70,7 +71,7 @@ pub fn answer(
         health: health.load(),
         geo: geo.load(),
         requests,
-        client: client(&query, peer, policy),
+        client: Client { header, ..client(&query, peer, policy) },
         policy,
         machine,
         hashes,
@@ -133,6 +134,7 @@ fn client(query: &Query<'_>, peer: &Peer, policy: &Policy) -> Client {
         tcp: peer.protocol == Protocol::Tcp,
         dnssec_ok: query.edns.is_some_and(|edns| edns.dnssec_ok),
         edns_size: query.edns.map(|edns| edns.udp_size),
+        header: [0; 12],
     }
 }
 
@@ -140,7 +142,7 @@ fn client(query: &Query<'_>, peer: &Peer, policy: &Policy) -> Client {
 struct Turn<'a> {
     question: Question<'a>,
     reply: Reply<'a>,
-    zones: &'a Zones,
+    zones: &'a Arc<Zones>,
     health: &'a Arc<Snapshot>,
     geo: &'a Arc<Geo>,
     requests: &'a Health,

@@ -1,6 +1,6 @@
 //! Runs the programs of a node and writes what they return.
 
-use halfmoon_lua::{Context, Failure};
+use halfmoon_lua::{Context, Failure, Note};
 use halfmoon_wire::{ExtendedError, Name, NameBuf, Section, Type};
 use halfmoon_zones::{Hosted, Node, ProgramRef};
 
@@ -69,7 +69,9 @@ impl<'a> Turn<'a> {
         let mut failed = None;
         let mut any = false;
         for program in node.programs() {
-            if program.inner != qtype && qtype != Type::ANY {
+            // Those of type LUA only serve others, which include them.
+            let is_asked = program.inner == qtype || qtype == Type::ANY;
+            if !is_asked || program.inner == Type::LUA {
                 continue;
             }
             if let Err(failure) = self.run(hosted, node, program, asked) {
@@ -108,6 +110,7 @@ impl<'a> Turn<'a> {
             qname: self.name(asked),
             zone: hosted.zone.apex(),
             owner: node.owner(),
+            data: self.zones,
             client: &self.client,
             geo: self.geo,
             health: self.health,
@@ -117,6 +120,12 @@ impl<'a> Turn<'a> {
         let result = self.machine.run(code, &context, self.answers);
         if self.client.ecs.is_some() {
             self.reply.widen_scope(self.answers.scope());
+        }
+        let notes = self.machine.notes();
+        if !notes.is_empty() && entry.notes.add(self.now).is_some() {
+            for note in notes {
+                log(note, hosted, node);
+            }
         }
         if let Err(failure) = result
             && let Some(count) = entry.failures.add(self.now)
@@ -132,6 +141,17 @@ impl<'a> Turn<'a> {
             );
         }
         result
+    }
+}
+
+/// Logs what a program said.
+fn log(note: &Note, hosted: &Hosted<Programs>, node: Node<'_>) {
+    let (zone, owner, text) = (hosted.zone.apex(), node.owner(), note.text.as_str());
+    match note.level {
+        0..=3 => tracing::error!(%zone, %owner, text, "record program says"),
+        4 => tracing::warn!(%zone, %owner, text, "record program says"),
+        5 | 6 => tracing::info!(%zone, %owner, text, "record program says"),
+        _ => tracing::debug!(%zone, %owner, text, "record program says"),
     }
 }
 
