@@ -4,6 +4,7 @@ pub mod answer;
 pub mod cli;
 pub mod config;
 pub mod logging;
+pub mod migrate;
 pub mod publish;
 pub mod serve;
 pub mod shared;

@@ -7,12 +7,14 @@ use std::fmt;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
+use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
 use crate::logging::{self, Filter, Format};
 
 mod check;
 mod demo;
+mod migrate;
 mod serve;
 mod signals;
 
@@ -22,6 +24,7 @@ Examples:
   halfmoon serve zones/                    serve the zone files in a folder
   halfmoon serve /etc/halfmoon.toml        the same, and all that can be configured
   halfmoon check zones/                    say what is wrong with them, without serving
+  halfmoon migrate powerdns /etc/powerdns  write a configuration that serves what PowerDNS serves
 
 Exit status: 0 done as asked, 1 `check` found errors, 2 it could not be done.";
 
@@ -52,13 +55,20 @@ enum Verb {
     Serve(serve::Args),
     Check(check::Args),
     Demo(demo::Args),
+    Migrate(migrate::Args),
 }
 
 /// Does what the command line of this process asks for.
 #[must_use]
 pub fn main() -> ExitCode {
-    // clap prints its own errors and ends with status 2 as we do.
-    let CommandLine { log, verb } = CommandLine::parse();
+    let CommandLine { log, verb } = match CommandLine::try_parse() {
+        Ok(line) => line,
+        Err(error) if error.use_stderr() && error.kind() != HELP_INSTEAD => {
+            return fail(one_line(&error));
+        }
+        // Help and version are no errors; clap prints them and ends.
+        Err(asked) => asked.exit(),
+    };
     let by_default =
         if matches!(verb, Verb::Demo(_)) { Filter::quiet() } else { Filter::default() };
     let filter = match log.log.map_or_else(Filter::from_environment, |filter| Ok(Some(filter))) {
@@ -70,7 +80,24 @@ pub fn main() -> ExitCode {
         Verb::Serve(args) => serve::run(args),
         Verb::Check(args) => check::run(&args),
         Verb::Demo(args) => demo::run(args),
+        Verb::Migrate(args) => migrate::run(args),
     }
+}
+
+/// The kind of clap's answer to a command line without a verb: the help.
+const HELP_INSTEAD: ErrorKind = ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand;
+
+/// What clap says over several paragraphs, in one line: the error, its tips, and where help is.
+fn one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let said: Vec<&str> = text
+        .lines()
+        .map(str::trim)
+        .take_while(|line| !line.starts_with("Usage:"))
+        .filter(|line| !line.is_empty() && !line.starts_with("For more information"))
+        .map(|line| line.strip_prefix("error: ").unwrap_or(line))
+        .collect();
+    format!("{}; `--help` says what there is", said.join("; ").replace(":;", ":"))
 }
 
 /// Prints a line for people. Nobody reading is no reason to stop.
