@@ -1,4 +1,5 @@
-//! How fast zone files are read.
+//! How fast zone files are read and built, and how large a zone is then.
+#![expect(clippy::print_stderr, reason = "a figure that criterion has no form for")]
 
 use std::fmt::Write as _;
 use std::hint::black_box;
@@ -6,7 +7,7 @@ use std::path::Path;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use halfmoon_wire::NameBuf;
-use halfmoon_zones::{Entry, Fault, Files, ReadOptions, Sink, read_text};
+use halfmoon_zones::{Builder, Entry, Fault, Files, ReadOptions, Sink, Zone, read_text};
 
 const RECORDS: u32 = 1_000_000;
 
@@ -66,12 +67,29 @@ fn read(text: &str) -> Count {
     count
 }
 
+/// From text to a zone that can be served.
+fn build(text: &str) -> Zone {
+    let origin: NameBuf = "example.".parse().expect("a name");
+    let path = Path::new("example.zone");
+    let (mut files, mut builder) = (Files::default(), Builder::new());
+    read_text(text.as_bytes(), path, &ReadOptions::new(origin), &mut files, &mut builder);
+    let built = builder.build(origin.as_name(), path, files);
+    assert!(!built.is_refused(), "{:#?}", built.faults);
+    built.zone.expect("not refused")
+}
+
 fn zones(c: &mut Criterion) {
     let mut group = c.benchmark_group("zones");
     // Elements are records: criterion prints how many are read a second.
     group.throughput(Throughput::Elements(RECORDS.into())).sample_size(10);
     let text = addresses();
     group.bench_function("read 1M A records", |b| b.iter(|| read(black_box(&text))));
+    group.bench_function("read and build 1M A records", |b| b.iter(|| build(black_box(&text))));
+    let zone = build(&text);
+    let each = zone.size() as f64 / f64::from(zone.record_count());
+    eprintln!("zones/size of 1M A records    {each:.1} octets a record, its text {:.1}", {
+        text.len() as f64 / f64::from(RECORDS)
+    });
     let text = mixed();
     group.bench_function("read 1M records of mixed types", |b| b.iter(|| read(black_box(&text))));
     group.finish();

@@ -117,13 +117,19 @@ impl Builder {
         let apex_name = self.owner_name(apex).to_buf();
         let mut parents = vec![NONE; self.owners.len()];
         let mut at = 0;
+        // Most names have the parent of the name before.
+        let mut last = apex;
         // Empty non-terminals are added at the end and come by in their turn.
         while at < self.owners.len() {
-            let name = self.owner_name(at as u32).to_buf();
-            if at as u32 != apex && name.as_name().is_below(apex_name.as_name()) {
-                let parent = name.as_name().parent().unwrap_or(Name::ROOT);
-                parents[at] = self.intern(parent, self.owners[at].place)?;
-                parents.resize(self.owners.len(), NONE);
+            let name = self.owner_name(at as u32);
+            if at as u32 != apex && name.is_below(apex_name.as_name()) {
+                let parent = name.parent().unwrap_or(Name::ROOT);
+                if self.owner_name(last) != parent {
+                    let parent = parent.to_buf();
+                    last = self.intern(parent.as_name(), self.owners[at].place)?;
+                    parents.resize(self.owners.len(), NONE);
+                }
+                parents[at] = last;
             }
             at += 1;
         }

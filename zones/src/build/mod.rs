@@ -124,7 +124,7 @@ impl Builder {
     fn owner_name(&self, owner: u32) -> Name<'_> {
         let OwnerName { start, length, .. } = self.owners[owner as usize];
         let start = start as usize;
-        Name::from_wire(&self.names[start..start + usize::from(length)]).unwrap_or(Name::ROOT)
+        Name::from_known_wire(&self.names[start..start + usize::from(length)])
     }
 
     fn rdata(&self, record: &Record) -> &[u8] {
