@@ -1,18 +1,13 @@
 //! What several benches stand on: a server without sockets, and questions in octets.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use halfmoon::publish::Compile;
-use halfmoon::shared::{Policy, Programs, Shared};
+use halfmoon::offline::Offline;
 use halfmoon::transport::{Peer, Protocol};
 use halfmoon::worker::Worker;
-use halfmoon_geo::Source;
-use halfmoon_healthcheck::{Health, Outcome, TargetPolicy};
+use halfmoon_healthcheck::Outcome;
 use halfmoon_lua::Settings;
 use halfmoon_wire::{NameBuf, Type};
-use halfmoon_zones::Loader;
 
 /// A worker that serves one zone file; every endpoint it probes is up, though nothing is probed.
 ///
@@ -22,21 +17,15 @@ use halfmoon_zones::Loader;
 pub fn worker(name: &str, zone: &str) -> Worker {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join(format!("{name}.zone")), zone).expect("a file");
-    let health = Health::unprobed(TargetPolicy::default());
-    let lua = Settings::default();
-    let mut loader: Loader<Programs> = Loader::new(folder.path().to_owned(), false);
-    let mut compile = Compile::new(lua.clone(), health.clone());
-    let loaded = loader.load(&mut compile).expect("a readable folder");
-    assert_eq!(loaded.catalog.zones().len(), 1, "{:#?}", loaded.reports);
+    let offline = Offline::load(folder.path().to_owned(), Settings::default());
+    let offline = offline.expect("a readable folder");
+    let zones = offline.shared.zones.load().zones().len();
+    assert_eq!(zones, 1, "{:#?}", offline.reports);
+    let health = &offline.shared.health;
     for report in health.checks() {
         health.report(&report.check, Outcome::Success { weight: 0 });
     }
-    Worker::new(&Shared {
-        zones: Arc::new(ArcSwap::from_pointee(loaded.catalog)),
-        health,
-        geo: Source::new(Vec::new()),
-        policy: Policy { lua, client_subnet: true },
-    })
+    offline.worker()
 }
 
 /// Someone who asks over UDP.

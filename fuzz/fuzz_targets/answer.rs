@@ -3,17 +3,11 @@
 
 use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use halfmoon::publish::Compile;
-use halfmoon::shared::{Policy, Programs, Shared};
+use halfmoon::offline::Offline;
 use halfmoon::transport::{Peer, Protocol, Service, Verdict};
 use halfmoon::worker::Worker;
-use halfmoon_geo::Source;
-use halfmoon_healthcheck::{Health, TargetPolicy};
 use halfmoon_lua::Settings;
-use halfmoon_zones::Loader;
 use libfuzzer_sys::fuzz_target;
 
 const ZONE: &str = "$TTL 60\n@ SOA ns host 1 2 3 4 5\n@ NS ns\n@ MX 10 ns\nns A 192.0.2.53\n\
@@ -30,18 +24,11 @@ thread_local! {
 fn worker() -> Worker {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::write(folder.path().join("e.zone"), ZONE).expect("a file");
-    let health = Health::unprobed(TargetPolicy::default());
-    let lua = Settings::default();
-    let mut loader: Loader<Programs> = Loader::new(folder.path().to_owned(), false);
-    let mut compile = Compile::new(lua.clone(), health.clone());
-    let loaded = loader.load(&mut compile).expect("a readable folder");
-    assert_eq!(loaded.catalog.zones().len(), 1, "{:#?}", loaded.reports);
-    Worker::new(&Shared {
-        zones: Arc::new(ArcSwap::from_pointee(loaded.catalog)),
-        health,
-        geo: Source::new(Vec::new()),
-        policy: Policy { lua, client_subnet: true },
-    })
+    let offline = Offline::load(folder.path().to_owned(), Settings::default());
+    let offline = offline.expect("a readable folder");
+    let zones = offline.shared.zones.load().zones().len();
+    assert_eq!(zones, 1, "{:#?}", offline.reports);
+    offline.worker()
 }
 
 fuzz_target!(|octets: &[u8]| {

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod config;
 pub mod logging;
 pub mod migrate;
+pub mod offline;
 pub mod publish;
 pub mod serve;
 pub mod shared;

@@ -4,18 +4,13 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use halfmoon::publish::Compile;
-use halfmoon::shared::{Policy, Programs, Shared};
+use halfmoon::offline::Offline;
 use halfmoon::transport::{Peer, Protocol, Service, Verdict};
 use halfmoon::worker::Worker;
-use halfmoon_geo::Source;
-use halfmoon_healthcheck::{Health, Outcome, TargetPolicy};
+use halfmoon_healthcheck::Outcome;
 use halfmoon_lua::Settings;
 use halfmoon_wire::{NameBuf, Type};
-use halfmoon_zones::Loader;
 
 struct Counting;
 
@@ -54,20 +49,14 @@ const ZONE: &str = "$TTL 60\n@ SOA ns host 1 2 3 4 5\n@ NS ns\nns A 192.0.2.53\n
 fn worker() -> Worker {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("example.zone"), ZONE).unwrap();
-    let health = Health::unprobed(TargetPolicy::default());
-    let lua = Settings::default();
-    let mut loader: Loader<Programs> = Loader::new(folder.path().to_owned(), false);
-    let loaded = loader.load(&mut Compile::new(lua.clone(), health.clone())).unwrap();
-    assert_eq!(loaded.catalog.zones().len(), 1, "{:#?}", loaded.reports);
+    let offline = Offline::load(folder.path().to_owned(), Settings::default()).unwrap();
+    let zones = offline.shared.zones.load().zones().len();
+    assert_eq!(zones, 1, "{:#?}", offline.reports);
+    let health = &offline.shared.health;
     for report in health.checks().iter().skip(1) {
         health.report(&report.check, Outcome::Success { weight: 0 });
     }
-    Worker::new(&Shared {
-        zones: Arc::new(ArcSwap::from_pointee(loaded.catalog)),
-        health,
-        geo: Source::new(Vec::new()),
-        policy: Policy { lua, client_subnet: true },
-    })
+    offline.worker()
 }
 
 #[test]

@@ -2,18 +2,13 @@
 
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::Arc;
 
-use arc_swap::ArcSwap;
-use halfmoon::publish::Compile;
-use halfmoon::shared::{Policy, Programs, Shared};
+use halfmoon::offline::Offline;
 use halfmoon::transport::{Peer, Protocol, Service, Verdict};
 use halfmoon::worker::Worker;
-use halfmoon_geo::Source;
-use halfmoon_healthcheck::{Health, TargetPolicy};
+use halfmoon_healthcheck::Health;
 use halfmoon_lua::{Dialect, Settings};
 use halfmoon_wire::Type;
-use halfmoon_zones::Loader;
 use hickory_proto::op::Message;
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
@@ -43,18 +38,10 @@ impl Zones {
         for (name, text) in files {
             std::fs::write(folder.path().join(format!("{name}.zone")), text).unwrap();
         }
-        let health = Health::unprobed(TargetPolicy::default());
-        let mut loader: Loader<Programs> = Loader::new(folder.path().to_owned(), false);
-        let mut compile = Compile::new(lua.clone(), health.clone());
-        let loaded = loader.load(&mut compile).unwrap();
-        assert_eq!(loaded.catalog.zones().len(), files.len(), "{:#?}", loaded.reports);
-        let shared = Shared {
-            zones: Arc::new(ArcSwap::from_pointee(loaded.catalog)),
-            health: health.clone(),
-            geo: Source::new(Vec::new()),
-            policy: Policy { lua, client_subnet: true },
-        };
-        Self { worker: Worker::new(&shared), health }
+        let offline = Offline::load(folder.path().to_owned(), lua).unwrap();
+        let zones = offline.shared.zones.load().zones().len();
+        assert_eq!(zones, files.len(), "{:#?}", offline.reports);
+        Self { worker: offline.worker(), health: offline.shared.health }
     }
 
     /// One zone `example.` with SOA and NS before `text`.

@@ -2,17 +2,10 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use halfmoon::publish::Compile;
-use halfmoon::shared::{Policy, Programs, Shared, Zones};
-use halfmoon::worker::Worker;
-use halfmoon_geo::Source;
-use halfmoon_healthcheck::{Health, TargetPolicy};
+use halfmoon::offline::Offline;
 use halfmoon_lua::{Dialect, Settings};
-use halfmoon_zones::{Loaded, Loader};
 
 /// A file or folder of the shared data, if it is there.
 pub(crate) fn shared(name: &str) -> Option<PathBuf> {
@@ -26,25 +19,9 @@ pub(crate) fn shared(name: &str) -> Option<PathBuf> {
     None
 }
 
-/// Settings with time enough for a build without optimisation on a machine that is busy.
-fn settings(dialect: Dialect) -> Settings {
-    Settings { time: Duration::from_secs(10), ..Settings::of(dialect) }
-}
-
-/// Loads a folder of zones; nothing is probed, whatever the zones name.
-pub(crate) fn load(folder: &Path, dialect: Dialect) -> (Loaded<Programs>, Health) {
-    let health = Health::unprobed(TargetPolicy::default());
-    let mut loader: Loader<Programs> = Loader::new(folder.to_owned(), false);
-    let mut compile = Compile::new(settings(dialect), health.clone());
-    (loader.load(&mut compile).expect("a readable folder"), health)
-}
-
-/// Serves a catalog.
-pub(crate) fn serve(zones: Zones, health: &Health, dialect: Dialect) -> Worker {
-    Worker::new(&Shared {
-        zones: Arc::new(ArcSwap::from_pointee(zones)),
-        health: health.clone(),
-        geo: Source::new(Vec::new()),
-        policy: Policy { lua: settings(dialect), client_subnet: true },
-    })
+/// Loads a folder of zones; nothing is probed, whatever the zones name. Programs have time enough
+/// for a build without optimisation on a machine that is busy.
+pub(crate) fn load(folder: &Path, dialect: Dialect) -> Offline {
+    let lua = Settings { time: Duration::from_secs(10), ..Settings::of(dialect) };
+    Offline::load(folder.to_owned(), lua).expect("a readable folder")
 }

@@ -14,7 +14,7 @@ use halfmoon_wire::{Name, NameBuf, Type};
 use halfmoon_zones::rdata;
 use serde::Deserialize;
 
-use super::corpus::{load, serve, shared};
+use super::corpus::{load, shared};
 
 #[derive(Deserialize)]
 struct Case {
@@ -58,9 +58,10 @@ fn the_majority_agrees() {
     for case in &cases {
         std::fs::write(folder.path().join(format!("{}zone", case.origin)), &case.zone).unwrap();
     }
-    let (loaded, health) = load(folder.path(), Dialect::Halfmoon);
-    assert_eq!(loaded.catalog.zones().len(), cases.len(), "every zone is served");
-    let mut worker = serve(loaded.catalog, &health, Dialect::Halfmoon);
+    let offline = load(folder.path(), Dialect::Halfmoon);
+    let zones = offline.shared.zones.load().zones().len();
+    assert_eq!(zones, cases.len(), "every zone is served");
+    let mut worker = offline.worker();
     let mut wrong = String::new();
     for case in &cases {
         let want = Reply::expected(&case.expect);

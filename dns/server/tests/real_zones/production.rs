@@ -7,7 +7,7 @@ use halfmoon_lua::Dialect;
 use halfmoon_wire::{NameBuf, Type};
 use halfmoon_zones::{Level, Outcome};
 
-use super::corpus::{load, serve, shared};
+use super::corpus::{load, shared};
 
 /// The RCODE and the count of answers to a question.
 fn ask(worker: &mut impl Service, name: &str, rtype: Type) -> (u8, u8) {
@@ -29,10 +29,10 @@ fn the_root_zone_loads_without_fault() {
     let Some(folder) = shared("zones/root") else {
         return;
     };
-    let (loaded, health) = load(&folder, Dialect::Halfmoon);
+    let loaded = load(&folder, Dialect::Halfmoon);
     assert_eq!(loaded.reports.len(), 1);
     assert!(loaded.reports[0].faults.is_empty(), "{:#?}", loaded.reports[0].faults);
-    let mut worker = serve(loaded.catalog, &health, Dialect::Halfmoon);
+    let mut worker = loaded.worker();
     assert_eq!(ask(&mut worker, ".", Type::NS), (0, 13));
     assert_eq!(ask(&mut worker, "com.", Type::DS).0, 0);
     assert_eq!(ask(&mut worker, "nowhere-at-all.", Type::A).0, 3);
@@ -43,7 +43,8 @@ fn lua_zones(dialect: Dialect) {
     let Some(folder) = shared("zones/grapheneos") else {
         return;
     };
-    let (loaded, health) = load(&folder, dialect);
+    let loaded = load(&folder, dialect);
+    let zones = loaded.shared.zones.load();
     let conf = std::fs::read_to_string(folder.join("named.conf")).unwrap();
     let named: Vec<NameBuf> = conf
         .lines()
@@ -51,7 +52,7 @@ fn lua_zones(dialect: Dialect) {
         .collect();
     assert!(named.len() > 10);
     for apex in &named {
-        assert!(loaded.catalog.zone(apex.as_name()).is_some(), "{apex} is served");
+        assert!(zones.zone(apex.as_name()).is_some(), "{apex} is served");
     }
     assert_eq!(loaded.reports.len(), named.len(), "nothing else is taken for a zone");
     for report in &loaded.reports {
@@ -60,15 +61,14 @@ fn lua_zones(dialect: Dialect) {
             report.faults.iter().filter(|fault| fault.level == Level::Error).collect();
         assert!(errors.is_empty(), "{errors:#?}");
     }
-    let programs: Vec<(String, Type)> = loaded
-        .catalog
+    let programs: Vec<(String, Type)> = zones
         .zones()
         .iter()
         .flat_map(|hosted| hosted.zone.nodes())
         .flat_map(|node| node.programs().map(move |p| (node.owner().to_string(), p.inner)))
         .collect();
     assert!(programs.len() > 5, "{programs:?}");
-    let mut worker = serve(loaded.catalog, &health, dialect);
+    let mut worker = loaded.worker();
     for (owner, inner) in programs {
         let (rcode, answers) = ask(&mut worker, &owner, inner);
         assert_eq!(rcode, 0, "{owner} {inner}");
