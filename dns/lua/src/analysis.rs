@@ -1,9 +1,10 @@
 //! What a program does, as far as its text tells: the checks that run at load.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use halfmoon_healthcheck::{Handle, Health};
-use halfmoon_wire::Type;
+use halfmoon_wire::{NameBuf, Type};
 use halfmoon_zones::{Level, ProgramSource};
 
 use crate::binder::{Binder, Checks, Held};
@@ -11,6 +12,7 @@ use crate::eval::Bound;
 use crate::functions::options::{Options, Target};
 use crate::functions::{self, Function, Gives, Kind};
 use crate::globals;
+use crate::include::{Include, Library};
 use crate::program::{Body, Program};
 use crate::remark::{Remark, nearest};
 use crate::rewrite::{Site, rewrite};
@@ -18,14 +20,19 @@ use crate::syntax::{self, Call, Node, Script, Step};
 use crate::value::{Arg, Value};
 use crate::{Dialect, Settings};
 
+pub(crate) mod includes;
 mod lower;
 mod prefetch;
+
+/// How deep a program may nest.
+pub(crate) const DEEPEST: usize = 200;
 
 /// Compiles one program. `None`: it has errors.
 pub(crate) fn compile(
     settings: &Settings,
     health: &Health,
     source: &ProgramSource,
+    library: &Library<'_>,
 ) -> (Option<Program>, Vec<Remark>) {
     let mut analysis = Analysis {
         settings,
@@ -37,9 +44,12 @@ pub(crate) fn compile(
         handles: Vec::new(),
         held: Held::default(),
         branches: 0,
+        library,
+        includes: Vec::new(),
+        included: Vec::new(),
     };
     let body = analysis.body(&source.text);
-    let Analysis { remarks, bound, handles, held, .. } = analysis;
+    let Analysis { remarks, bound, handles, held, includes, .. } = analysis;
     let program = body.map(|body| Program {
         id: next_id(),
         inner: source.inner,
@@ -47,6 +57,7 @@ pub(crate) fn compile(
         sites: bound,
         held,
         handles,
+        includes,
     });
     (program, remarks)
 }
@@ -61,6 +72,7 @@ impl Program {
             sites: Vec::new(),
             held: Held::default(),
             handles: Vec::new(),
+            includes: Vec::new(),
         }
     }
 }
@@ -82,21 +94,23 @@ struct Analysis<'a> {
     held: Held,
     /// Branches of the plan so far.
     branches: usize,
+    library: &'a Library<'a>,
+    /// What is included, and what that includes.
+    includes: Vec<(NameBuf, Arc<Include>)>,
+    /// The globals it leaves behind.
+    included: Vec<Box<str>>,
 }
 
 impl Analysis<'_> {
     fn body(&mut self, whole: &str) -> Option<Body> {
-        if self.inner == Type::LUA {
-            let message = "programs for include() are not available yet";
-            self.remarks.push(Remark::error("lua-not-available", 0, message));
-            return None;
-        }
         let (text, offset) = match whole.strip_prefix(';') {
             Some(statements) => (statements, 1),
             None => (whole, 0),
         };
-        let is_expression = offset == 0;
+        // What others include is statements, whatever it begins with.
+        let is_expression = offset == 0 && self.inner != Type::LUA;
         let script = self.read(text, offset, is_expression)?;
+        self.includes(&script);
         self.names(&script);
         self.calls(&script);
         self.results(&script, &script.body);
@@ -150,18 +164,13 @@ impl Analysis<'_> {
         script: &Script,
     ) -> Option<Body> {
         let (code, variables) = rewrite(text, offset, is_expression, script, &self.sites);
-        let compiler = mlua::chunk::Compiler::new()
-            .set_optimization_level(1)
-            .set_debug_level(1)
-            .set_mutable_globals(globals::NOT_BUILT_IN);
-        match compiler.compile(&code) {
+        match bytecode(&code) {
             Ok(bytecode) => Some(Body::Code {
                 bytecode: bytecode.into(),
                 variables,
-                assigns: !script.assigned.is_empty(),
+                assigns: !script.assigned.is_empty() || !self.includes.is_empty(),
             }),
-            Err(error) => {
-                let (line, message) = complaint(&error);
+            Err((line, message)) => {
                 let at = line_start(text, line) + offset;
                 self.syntax(at, message, text, is_expression);
                 None
@@ -196,10 +205,16 @@ impl Analysis<'_> {
     /// Looks at every name that is no local.
     fn names(&mut self, script: &Script) {
         for (name, at) in &script.reads {
-            if script.is_assigned(name) || globals::is_known(name) {
+            let is_included = self.included.iter().any(|included| included == name);
+            if script.is_assigned(name) || is_included || globals::is_known(name) {
                 continue;
             }
-            self.remarks.push(unknown_name(name, *at, script));
+            let mut remark = unknown_name(name, *at, script);
+            if self.inner == Type::LUA {
+                // What includes it may have set the name before.
+                remark.level = Level::Warning;
+            }
+            self.remarks.push(remark);
         }
         for (library, field, at) in &script.fields {
             let Some(members) = globals::members(library) else {
@@ -227,7 +242,8 @@ impl Analysis<'_> {
                 continue;
             };
             // A name that is declared or assigned anywhere may stand for something else.
-            if call.local || script.is_bound(&call.name) {
+            let is_included = self.included.contains(&call.name);
+            if call.local || is_included || script.is_bound(&call.name) {
                 continue;
             }
             let args: Vec<_> = call.args.iter().map(syntax::Expr::constant).collect();
@@ -300,12 +316,18 @@ impl Analysis<'_> {
     }
 }
 
+/// Compiles text for the virtual machine, or says in which line, from 1, it is wrong and why.
+fn bytecode(code: &str) -> Result<Vec<u8>, (usize, String)> {
+    let compiler = mlua::chunk::Compiler::new()
+        .set_optimization_level(1)
+        .set_debug_level(1)
+        .set_mutable_globals(globals::NOT_BUILT_IN);
+    compiler.compile(code).map_err(|error| complaint(&error))
+}
+
 const RETURN: &str = "return ";
 
 fn unknown_name(name: &str, at: usize, script: &Script) -> Remark {
-    if functions::ABSENT.contains(&name) {
-        return Remark::error("lua-not-available", at, format!("{name} is not available yet"));
-    }
     if globals::is_removed(name) {
         let message = format!("there is no {name} in record programs");
         return Remark::error("lua-unknown-name", at, message);

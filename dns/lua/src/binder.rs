@@ -3,12 +3,14 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use halfmoon_healthcheck::{Check, CheckId, Handle, Health, Refused as CheckRefused, Snapshot};
-use halfmoon_wire::Type;
+use halfmoon_wire::{NameBuf, Type};
 
 use crate::eval::Item;
+use crate::include::Include;
 use crate::remark::Remark;
 use crate::value::{Arg, Table, Value};
 use crate::{Dialect, Settings, address, rdata};
@@ -26,7 +28,13 @@ pub(crate) enum Checks<'a> {
     /// At load: they are held as long as the program is.
     Load { health: &'a Health, handles: &'a mut Vec<Handle>, held: &'a mut Held },
     /// At run time: they are found, or asked for and unknown until then.
-    Run { health: &'a Health, snapshot: &'a Snapshot, held: &'a Held },
+    Run {
+        health: &'a Health,
+        snapshot: &'a Snapshot,
+        held: &'a Held,
+        /// What the program includes holds checks as well.
+        includes: &'a [(NameBuf, Arc<Include>)],
+    },
     /// Only the form of the arguments is looked at.
     Form,
 }
@@ -233,8 +241,9 @@ impl Binder<'_> {
     pub(crate) fn watch(&mut self, arg: &Arg, check: Check) -> Result<Option<CheckId>, Refused> {
         match &mut self.checks {
             Checks::Form => Ok(None),
-            Checks::Run { health, snapshot, held } => {
-                if let Some(id) = held.get(&check) {
+            Checks::Run { health, snapshot, held, includes } => {
+                let included = || includes.iter().find_map(|(_, inner)| inner.held.get(&check));
+                if let Some(id) = held.get(&check).or_else(included) {
                     return Ok(Some(*id));
                 }
                 let found = snapshot.find(&check);

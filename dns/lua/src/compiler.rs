@@ -6,16 +6,15 @@ use std::sync::{Arc, Weak};
 
 use foldhash::fast::RandomState;
 use halfmoon_healthcheck::Health;
-use halfmoon_wire::{Name, Type};
+use halfmoon_wire::{Name, NameBuf, Type};
 use halfmoon_zones::{Fault, Level, ProgramSource};
 
-use crate::analysis::compile;
+use crate::analysis::{DEEPEST, compile};
+use crate::include::{Library, may_include};
 use crate::program::Program;
 use crate::remark::Remark;
 use crate::{Dialect, Settings, syntax};
 
-/// How deep a program may nest.
-const DEEPEST: usize = 200;
 /// How deep and how long a program may be that is compiled on the caller's stack.
 const SHALLOW: (usize, usize) = (16, 4096);
 /// The stack that all others are compiled on. Only what is touched is taken.
@@ -63,7 +62,38 @@ impl Compiler {
         source: &ProgramSource,
         faults: &mut Vec<Fault>,
     ) -> Option<Arc<Program>> {
-        debug_assert!(owner.is_at_or_below(zone), "{owner} is outside {zone}");
+        self.compile_with(&Library::empty(zone), owner, source, faults)
+    }
+
+    /// Compiles all programs of a zone, each with its owner; they may include one another.
+    /// Otherwise as [`Compiler::compile`].
+    pub fn compile_zone(
+        &mut self,
+        zone: Name<'_>,
+        programs: &[(NameBuf, ProgramSource)],
+        faults: &mut Vec<Fault>,
+    ) -> Vec<Option<Arc<Program>>> {
+        let library = Library::new(zone, programs);
+        let compile = |(owner, source): &(NameBuf, ProgramSource)| {
+            self.compile_with(&library, owner.as_name(), source, faults)
+        };
+        programs.iter().map(compile).collect()
+    }
+
+    fn compile_with(
+        &mut self,
+        library: &Library<'_>,
+        owner: Name<'_>,
+        source: &ProgramSource,
+        faults: &mut Vec<Fault>,
+    ) -> Option<Arc<Program>> {
+        debug_assert!(owner.is_at_or_below(library.zone()), "{owner} is in another zone");
+        if may_include(&source.text) {
+            // The same text is another program where what it includes is another.
+            let (program, remarks) = self.compile_new(source, library);
+            faults.extend(remarks.iter().map(|remark| remark.at(source)));
+            return program;
+        }
         let key = (source.inner, Box::from(source.text.as_str()));
         if let Some(known) = self.known.get(&key)
             && let Some(program) = known.program.upgrade()
@@ -71,7 +101,7 @@ impl Compiler {
             faults.extend(known.remarks.iter().map(|remark| remark.at(source)));
             return Some(program);
         }
-        let (program, remarks) = self.compile_new(source);
+        let (program, remarks) = self.compile_new(source, library);
         faults.extend(remarks.iter().map(|remark| remark.at(source)));
         if let Some(program) = &program {
             self.forget();
@@ -88,7 +118,11 @@ impl Compiler {
         }
     }
 
-    fn compile_new(&self, source: &ProgramSource) -> (Option<Arc<Program>>, Vec<Remark>) {
+    fn compile_new(
+        &self,
+        source: &ProgramSource,
+        library: &Library<'_>,
+    ) -> (Option<Arc<Program>>, Vec<Remark>) {
         let text = source.text.as_str();
         let nesting = syntax::nesting(text);
         let (program, mut remarks) = if text.len() > self.settings.source {
@@ -102,7 +136,7 @@ impl Compiler {
             let message = "brackets, blocks or operators nest too deep";
             (None, vec![Remark::error("lua-too-deep", 0, message)])
         } else {
-            self.compile_guarded(source, nesting)
+            self.compile_guarded(source, nesting, library)
         };
         if self.settings.dialect == Dialect::PowerDns {
             let why = remarks.iter().find(|remark| remark.level == Level::Error);
@@ -121,14 +155,17 @@ impl Compiler {
         &self,
         source: &ProgramSource,
         nesting: usize,
+        library: &Library<'_>,
     ) -> (Option<Program>, Vec<Remark>) {
         let gave_up =
             || (None, vec![Remark::error("lua-syntax", 0, "the program cannot be parsed")]);
         let work = || {
-            let work = AssertUnwindSafe(|| compile(&self.settings, &self.health, source));
+            let work = AssertUnwindSafe(|| compile(&self.settings, &self.health, source, library));
             catch_unwind(work).unwrap_or_else(|_| gave_up())
         };
-        if nesting <= SHALLOW.0 && source.text.len() <= SHALLOW.1 {
+        // What is included may be deeper than what includes it.
+        let is_alone = !may_include(&source.text);
+        if is_alone && nesting <= SHALLOW.0 && source.text.len() <= SHALLOW.1 {
             return work();
         }
         std::thread::scope(|scope| {

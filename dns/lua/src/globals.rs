@@ -33,7 +33,8 @@ pub(crate) const VARIABLES: [(&str, Variable); 11] = [
 ];
 
 /// What makes objects of the peer's, and its helpers.
-pub(crate) const FREE: [&str; 12] = [
+pub(crate) const FREE: [&str; 13] = [
+    "include",
     "newCA",
     "newCAFromRaw",
     "newCAS",

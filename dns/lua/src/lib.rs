@@ -33,6 +33,7 @@ mod eval;
 mod failure;
 mod functions;
 mod globals;
+mod include;
 mod machine;
 mod notes;
 mod plan;

@@ -1,13 +1,15 @@
 //! A compiled program.
 
 use std::fmt;
+use std::sync::Arc;
 
 use halfmoon_healthcheck::{CheckId, Handle};
-use halfmoon_wire::Type;
+use halfmoon_wire::{NameBuf, Type};
 
 use crate::binder::Held;
 use crate::eval::Bound;
 use crate::globals::Variable;
+use crate::include::Include;
 use crate::plan::Plan;
 
 /// A program, compiled at load and shared by all records of the same type and text.
@@ -24,6 +26,8 @@ pub struct Program {
     pub(crate) sites: Vec<Box<dyn Bound>>,
     pub(crate) held: Held,
     pub(crate) handles: Vec<Handle>,
+    /// What stands at the names it includes, directly or not.
+    pub(crate) includes: Vec<(NameBuf, Arc<Include>)>,
 }
 
 /// What there is to run.

@@ -56,9 +56,7 @@ impl Attach<Programs> for Compile {
         programs: &[(NameBuf, ProgramSource)],
         faults: &mut Vec<Fault>,
     ) -> Programs {
-        Programs::new(programs.iter().map(|(owner, source)| {
-            self.compiler.compile(zone.apex(), owner.as_name(), source, faults)
-        }))
+        Programs::new(self.compiler.compile_zone(zone.apex(), programs, faults))
     }
 }
 

@@ -111,9 +111,6 @@ pub(crate) const FUNCTIONS: &[&Function] = &[
     &weighted::PICKWRANDOM,
 ];
 
-/// What the peer has and we do not have yet.
-pub(crate) const ABSENT: &[&str] = &["include"];
-
 /// The function of this name.
 pub(crate) fn find(name: &str) -> Option<&'static Function> {
     FUNCTIONS.iter().find(|function| function.name == name).copied()

@@ -23,6 +23,9 @@ pub(super) fn functions(lua: &Lua, host: &Rc<Host>) -> mlua::Result<()> {
     };
     globals.raw_set("pdnsrandom", lua.create_function(random)?)?;
     let shared = Rc::clone(host);
+    let include = move |lua: &Lua, (text, End): (Text, End)| shared.include(lua, &text.0);
+    globals.raw_set("include", lua.create_function(include)?)?;
+    let shared = Rc::clone(host);
     let log = move |_: &Lua, (text, level, End): (Text, Option<u32>, End)| {
         shared.note(level.unwrap_or(WARNING), &text.0);
         Ok(())

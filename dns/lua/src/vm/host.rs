@@ -9,9 +9,10 @@ use std::time::{Duration, Instant};
 use halfmoon_geo::Geo;
 use halfmoon_healthcheck::{Health, Snapshot};
 use halfmoon_wire::NameBuf;
-use mlua::{Lua, MultiValue, Value, VmState};
+use mlua::{Lua, MultiValue, Table, Value, VmState};
 
 use crate::address::{Mask, truncate};
+use crate::analysis::includes::DEEPEST;
 use crate::answers::{Reads, Trace};
 use crate::binder::{Binder, Checks};
 use crate::data::Data;
@@ -20,11 +21,11 @@ use crate::functions::Function;
 use crate::globals::Variable;
 use crate::notes::Note;
 use crate::program::Program;
-use crate::vm::Arguments;
 use crate::vm::convert::{ENTRY, Reader};
 use crate::vm::objects::{Address, DnsName, Netmask};
 use crate::vm::records::Header;
-use crate::{Client, Failure, Settings};
+use crate::vm::{Arguments, INCLUDED, explain};
+use crate::{Client, Dialect, Failure, Settings, include};
 
 /// Safepoints between two looks at the clock.
 const LOOK: u64 = 8;
@@ -42,6 +43,8 @@ pub(super) struct Host {
     running: RefCell<Option<Running>>,
     scratch: RefCell<Scratch>,
     notes: RefCell<Vec<Note>>,
+    /// How many includes are running.
+    depth: Cell<usize>,
 }
 
 /// How far the budget of time is spent.
@@ -84,6 +87,7 @@ impl Host {
             running: RefCell::default(),
             scratch: RefCell::default(),
             notes: RefCell::default(),
+            depth: Cell::new(0),
         }
     }
 
@@ -102,6 +106,7 @@ impl Host {
         }));
         self.trace.set(trace);
         self.stopped.set(None);
+        self.depth.set(0);
         self.fuel.set(self.settings.fuel);
         self.clock.set(Clock::Unread);
     }
@@ -231,6 +236,7 @@ impl Host {
                 health: &running.requests,
                 snapshot: &running.health,
                 held: &running.program.held,
+                includes: &running.program.includes,
             },
             remarks: Vec::new(),
         };
@@ -241,6 +247,47 @@ impl Host {
                 Err(mlua::Error::runtime(format!("{}: {why}", function.name)))
             }
         }
+    }
+
+    /// Runs what stands at a name of the program's zone.
+    pub(super) fn include(&self, lua: &Lua, text: &str) -> mlua::Result<()> {
+        self.charge(ENTRY)?;
+        let (program, name) = {
+            let running = self.running.try_borrow().map_err(mlua::Error::external)?;
+            let running = running.as_ref().ok_or_else(idle)?;
+            (Arc::clone(&running.program), include::resolve(text, running.zone.as_name()))
+        };
+        let found = program.includes.iter().find(|(known, _)| Some(*known) == name);
+        let Some((_, include)) = found else {
+            return self.not_included(mlua::Error::runtime("nothing was loaded for it"), text);
+        };
+        let depth = self.depth.get();
+        if depth >= DEEPEST {
+            return self.not_included(mlua::Error::runtime("it is included by itself"), text);
+        }
+        let functions: Table = lua.named_registry_value(INCLUDED)?;
+        for chunk in &include.chunks {
+            let function: mlua::Function = functions.raw_get(chunk.id)?;
+            let arguments = self.arguments(lua, &chunk.variables)?;
+            self.depth.set(depth + 1);
+            let result = function.call::<()>(arguments);
+            self.depth.set(depth);
+            if let Err(error) = result {
+                self.not_included(error, text)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// On the peer a program goes on without what it wanted to include.
+    fn not_included(&self, error: mlua::Error, text: &str) -> mlua::Result<()> {
+        let is_spent =
+            self.stopped.get().is_some() || explain(&error, &mut String::new()) == Failure::Memory;
+        if is_spent || self.settings.dialect == Dialect::Halfmoon {
+            return Err(error);
+        }
+        self.note(3, &format!("include('{text}') failed: {error}"));
+        Ok(())
     }
 
     fn evaluate(&self, lua: &Lua, running: &Running, bound: &dyn Bound) -> mlua::Result<Value> {
@@ -284,6 +331,13 @@ impl Host {
                 Ok(Value::Table(table))
             }
         }
+    }
+
+    /// The values of the variables a program names.
+    pub(super) fn arguments(&self, lua: &Lua, variables: &[Variable]) -> mlua::Result<Arguments> {
+        let running = self.running.try_borrow().map_err(mlua::Error::external)?;
+        let running = running.as_ref().ok_or_else(idle)?;
+        variables.iter().map(|variable| self.variable(lua, *variable, running)).collect()
     }
 
     fn variable(&self, lua: &Lua, variable: Variable, running: &Running) -> mlua::Result<Value> {
@@ -356,17 +410,6 @@ impl Host {
         self.trace.set(trace);
         Ok(value)
     }
-}
-
-/// The values of the variables a program names.
-pub(super) fn arguments(
-    lua: &Lua,
-    host: &Rc<Host>,
-    variables: &[Variable],
-) -> mlua::Result<Arguments> {
-    let running = host.running.try_borrow().map_err(mlua::Error::external)?;
-    let running = running.as_ref().ok_or_else(idle)?;
-    variables.iter().map(|variable| host.variable(lua, *variable, running)).collect()
 }
 
 /// Takes fuel for what a host function does.

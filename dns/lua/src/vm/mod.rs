@@ -11,7 +11,7 @@ mod records;
 mod sandbox;
 mod sets;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -45,6 +45,9 @@ pub(crate) struct Vm {
     /// The environment of programs that assign globals.
     environment: Table,
     loaded: HashMap<u64, Loaded, RandomState>,
+    /// What is included, by number, and which numbers there are.
+    included: Table,
+    chunks: HashSet<u64, RandomState>,
     /// Counts runs, to tell which programs were not run for long.
     clock: u64,
     memory: usize,
@@ -68,7 +71,11 @@ impl Vm {
         let host = Rc::new(Host::new(settings.clone()));
         let lua = sandbox::build(&host)?;
         let environment = sandbox::environment(&lua)?;
+        let included = lua.create_table()?;
+        lua.set_named_registry_value(INCLUDED, &included)?;
         Ok(Self {
+            included,
+            chunks: HashSet::default(),
             lua,
             host,
             environment,
@@ -90,6 +97,9 @@ impl Vm {
         detail: &mut String,
     ) -> Result<(), Failure> {
         detail.clear();
+        if let Err(error) = self.load_includes(program) {
+            return Err(explain(&error, detail));
+        }
         let function = match self.load(program.id, code) {
             Ok(function) => function,
             Err(error) => return Err(explain(&error, detail)),
@@ -98,7 +108,7 @@ impl Vm {
         self.host.arm(program, cx, answers.trace);
         let result = catch_unwind(AssertUnwindSafe(|| {
             self.lua.set_memory_limit(budget)?;
-            let arguments = host::arguments(&self.lua, &self.host, code.variables)?;
+            let arguments = self.host.arguments(&self.lua, code.variables)?;
             function.call::<Value>(arguments)
         }));
         // Lifted in any case: what comes next is ours.
@@ -145,6 +155,31 @@ impl Vm {
         let function = chunk.into_function()?;
         self.loaded.insert(id, Loaded { function: function.clone(), used: self.clock });
         Ok(function)
+    }
+
+    /// Loads what a program includes, which is not the program's expense.
+    fn load_includes(&mut self, program: &Program) -> mlua::Result<()> {
+        for (_, include) in &program.includes {
+            for chunk in &include.chunks {
+                if self.chunks.contains(&chunk.id) {
+                    continue;
+                }
+                if self.chunks.len() >= self.limit {
+                    self.chunks.clear();
+                    self.included.clear()?;
+                }
+                let function = self
+                    .lua
+                    .load(&*chunk.bytecode)
+                    .set_mode(ChunkMode::Binary)
+                    .set_name("=include")
+                    .set_environment(self.environment.clone())
+                    .into_function()?;
+                self.included.raw_set(chunk.id, function)?;
+                self.chunks.insert(chunk.id);
+            }
+        }
+        Ok(())
     }
 
     /// Drops the quarter of the programs that was not run for the longest time.
@@ -253,6 +288,9 @@ fn explain(error: &mlua::Error, detail: &mut String) -> Failure {
         }
     }
 }
+
+/// Where host functions find what can be included.
+const INCLUDED: &str = "included";
 
 /// What a program is called with.
 type Arguments = MultiValue;

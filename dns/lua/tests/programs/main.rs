@@ -6,6 +6,7 @@ mod data;
 mod faults;
 mod field;
 mod forward;
+mod include;
 mod language;
 mod objects;
 mod peer;

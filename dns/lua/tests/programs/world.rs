@@ -67,6 +67,31 @@ impl World {
         (program, lines.collect())
     }
 
+    /// Compiles the programs of a zone, each as `owner TYPE program`, and gives the last; with all
+    /// faults.
+    pub(crate) fn compile_zone(&self, records: &[&str]) -> (Option<Arc<Program>>, Vec<String>) {
+        let programs: Vec<_> = records
+            .iter()
+            .map(|record| {
+                let (owner, record) = record.split_once(' ').unwrap();
+                (name(&format!("{owner}.example.com.")), source(record))
+            })
+            .collect();
+        let mut faults = Vec::new();
+        let zone = name("example.com.");
+        let mut compiler = Compiler::new(self.settings.clone(), self.health.clone());
+        let mut compiled = compiler.compile_zone(zone.as_name(), &programs, &mut faults);
+        let faults = faults.iter().map(|fault| format!("{}: {}", fault.level, fault.message));
+        (compiled.pop().flatten(), faults.collect())
+    }
+
+    /// Runs the last program of a zone.
+    pub(crate) fn ask_zone(&mut self, records: &[&str]) -> String {
+        let (program, faults) = self.compile_zone(records);
+        let program = program.unwrap_or_else(|| panic!("{records:?}: {faults:#?}"));
+        self.run(&program)
+    }
+
     /// Compiles what has no error.
     pub(crate) fn program(&self, record: &str) -> Arc<Program> {
         let (program, faults) = self.compile(record);
