@@ -20,6 +20,6 @@ pub mod write;
 
 pub use attribute::Attribute;
 pub use error::{GeoError, Warning};
-pub use location::{Location, degrees_squared};
+pub use location::{Location, degrees_squared, great_circle};
 pub use set::{DatabaseInfo, Found, Geo};
 pub use source::{Reader, Source};

@@ -31,6 +31,18 @@ pub fn degrees_squared(a: Location, b: Location) -> f64 {
     lat * lat + lon * lon
 }
 
+/// The distance between two places along the surface of the globe, in kilometres.
+///
+/// By the haversine formula on a sphere, which is within half a percent of the truth.
+#[must_use]
+pub fn great_circle(a: Location, b: Location) -> f64 {
+    const RADIUS: f64 = 6371.0088;
+    let half = |from: f64, to: f64| ((to - from).to_radians() / 2.0).sin().powi(2);
+    let (from, to) = (a.lat.to_radians(), b.lat.to_radians());
+    let chord = half(a.lat, b.lat) + from.cos() * to.cos() * half(a.lon, b.lon);
+    2.0 * RADIUS * chord.min(1.0).sqrt().asin()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -47,6 +59,24 @@ mod tests {
             (at(52.5, 13.5), at(52.5, 13.5), 0.0),
         ] {
             assert_eq!(degrees_squared(a, b), expected, "{a:?} {b:?}");
+        }
+    }
+
+    #[test]
+    fn great_circles_are_measured_in_kilometres() {
+        let at = |lat, lon| Location { lat, lon };
+        for (a, b, expected) in [
+            (at(52.5, 13.5), at(52.5, 13.5), 0.0),
+            (at(0.0, 0.0), at(0.0, 90.0), 10_007.6),
+            (at(0.0, 179.0), at(0.0, -179.0), 222.4),
+            (at(90.0, 0.0), at(-90.0, 120.0), 20_015.1),
+            (at(51.5, -0.1), at(40.7, -74.0), 5_572.0),
+            // In Oslo a degree of longitude is half of what it is in Quito.
+            (at(60.0, 0.0), at(60.0, 1.0), 55.6),
+        ] {
+            let found = great_circle(a, b);
+            assert!((found - expected).abs() < 10.0, "{a:?} {b:?}: {found}");
+            assert_eq!(found, great_circle(b, a), "{a:?} {b:?}");
         }
     }
 
