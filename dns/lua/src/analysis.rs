@@ -183,7 +183,9 @@ impl Analysis<'_> {
         for step in steps {
             match step {
                 Step::Return(results) => {
-                    let useless = results.first().and_then(|first| useless(first, script));
+                    let useless = results
+                        .first()
+                        .and_then(|first| useless(first, script, self.settings.dialect));
                     if let Some((at, kind)) = useless {
                         let message = format!("{kind} is no answer");
                         let remark = Remark::error("lua-result", at, message)
@@ -206,10 +208,13 @@ impl Analysis<'_> {
     fn names(&mut self, script: &Script) {
         for (name, at) in &script.reads {
             let is_included = self.included.iter().any(|included| included == name);
-            if script.is_assigned(name) || is_included || globals::is_known(name) {
+            if script.is_assigned(name)
+                || is_included
+                || globals::is_known(name, self.settings.dialect)
+            {
                 continue;
             }
-            let mut remark = unknown_name(name, *at, script);
+            let mut remark = unknown_name(name, *at, script, self.settings.dialect);
             if self.inner == Type::LUA {
                 // What includes it may have set the name before.
                 remark.level = Level::Warning;
@@ -238,7 +243,7 @@ impl Analysis<'_> {
         let direct = returned(&script.body);
         let mut sites = Vec::new();
         for (number, call) in script.calls.iter().enumerate() {
-            let Some(function) = functions::find(&call.name) else {
+            let Some(function) = functions::find(&call.name, self.settings.dialect) else {
                 continue;
             };
             // A name that is declared or assigned anywhere may stand for something else.
@@ -327,7 +332,7 @@ fn bytecode(code: &str) -> Result<Vec<u8>, (usize, String)> {
 
 const RETURN: &str = "return ";
 
-fn unknown_name(name: &str, at: usize, script: &Script) -> Remark {
+fn unknown_name(name: &str, at: usize, script: &Script, dialect: Dialect) -> Remark {
     if globals::is_removed(name) {
         let message = format!("there is no {name} in record programs");
         return Remark::error("lua-unknown-name", at, message);
@@ -345,14 +350,18 @@ fn unknown_name(name: &str, at: usize, script: &Script) -> Remark {
     }
     let remark = Remark::error("lua-unknown-name", at, format!("nothing is called {name}"));
     let near = nearest(name, script.bound.iter().map(|name| &**name));
-    match near.or_else(|| nearest(name, globals::all())) {
+    match near.or_else(|| nearest(name, globals::all(dialect))) {
         Some(near) => remark.help(format!("write {near}")),
         None => remark,
     }
 }
 
 /// What a result is that cannot be an answer, and where it stands.
-fn useless(result: &syntax::Expr, script: &Script) -> Option<(usize, &'static str)> {
+fn useless(
+    result: &syntax::Expr,
+    script: &Script,
+    dialect: Dialect,
+) -> Option<(usize, &'static str)> {
     let kind = match &result.node {
         Node::Constant(value @ (Value::Nil | Value::Bool(_))) => value.kind(),
         Node::Not(_) | Node::Same { .. } => "a boolean",
@@ -364,7 +373,7 @@ fn useless(result: &syntax::Expr, script: &Script) -> Option<(usize, &'static st
         }
         Node::Call(number) => {
             let call = script.calls.get(*number)?;
-            let function = functions::find(&call.name).filter(|_| !call.local)?;
+            let function = functions::find(&call.name, dialect).filter(|_| !call.local)?;
             let is_ours = !script.is_bound(&call.name);
             (is_ours && function.gives == Gives::Truth).then_some("a boolean")?
         }

@@ -77,9 +77,18 @@ impl fmt::Display for Reads {
 pub(crate) struct Trace {
     pub(crate) reads: Reads,
     pub(crate) scope: u8,
+    ttl: Option<u32>,
 }
 
 impl Trace {
+    /// The answer may live so long; of several the shortest counts.
+    pub(crate) fn ttl(&mut self, ttl: Option<u32>) {
+        self.ttl = match (self.ttl, ttl) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+    }
+
     pub(crate) const fn read(&mut self, what: Reads) {
         self.reads = self.reads.and(what);
     }
@@ -102,6 +111,7 @@ impl Trace {
 pub struct Answers {
     octets: Vec<u8>,
     ranges: Vec<Range<u32>>,
+    denies: bool,
     pub(crate) trace: Trace,
 }
 
@@ -110,6 +120,7 @@ impl Answers {
     pub fn clear(&mut self) {
         self.octets.clear();
         self.ranges.clear();
+        self.denies = false;
         self.trace = Trace::default();
     }
 
@@ -130,6 +141,18 @@ impl Answers {
         self.ranges.is_empty()
     }
 
+    /// The TTL that the program wants for its answer, in seconds; `None`: the record's.
+    #[must_use]
+    pub const fn ttl(&self) -> Option<u32> {
+        self.trace.ttl
+    }
+
+    /// Whether the program says that there is no such name (NXDOMAIN, RFC 1035 section 4.1.1).
+    #[must_use]
+    pub const fn denies_name(&self) -> bool {
+        self.denies
+    }
+
     /// What was read to come to the answer.
     #[must_use]
     pub const fn reads(&self) -> Reads {
@@ -142,6 +165,11 @@ impl Answers {
     #[must_use]
     pub const fn scope(&self) -> u8 {
         self.trace.scope
+    }
+
+    /// Says that there is no such name.
+    pub(crate) const fn deny_name(&mut self) {
+        self.denies = true;
     }
 
     /// Puts a record there unless it is there already.

@@ -13,7 +13,7 @@ use halfmoon_wire::Name;
 
 use crate::answers::{Reads, Trace};
 use crate::data::{Data, Share};
-use crate::{Client, Dialect};
+use crate::{Client, Dialect, burtle};
 
 /// What one evaluation may look at.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +64,8 @@ pub(crate) enum Outcome {
     Bool(bool),
     /// A table of the strings in [`Scratch::texts`].
     Texts,
+    /// There is no such name.
+    Denial,
     /// A table of the items whose numbers are in [`Scratch::chosen`].
     Many,
     /// The item of this number, as a string.
@@ -232,7 +234,7 @@ impl<'a> Eval<'a> {
     }
 
     /// Which of the addresses numbered in [`Scratch::chosen`] is closest to the client, as a place
-    /// in that list. Ties are left to chance.
+    /// in that list. Ties are decided by the client, on the peer by chance.
     pub(crate) fn closest(&mut self, addresses: &[IpAddr], dialect: Dialect) -> usize {
         if self.scratch.chosen.len() < 2 {
             return 0;
@@ -248,7 +250,11 @@ impl<'a> Eval<'a> {
                 ties += 1;
             }
         }
-        let mut skip = self.random(ties);
+        let mut skip = match dialect {
+            Dialect::PowerDns => self.random(ties),
+            Dialect::Halfmoon if ties < 2 => 0,
+            Dialect::Halfmoon => burtle::hash_address(self.whole_client()) as usize % ties,
+        };
         for (place, number) in self.scratch.chosen.iter().enumerate() {
             let far = self.scratch.places.far(self.geo, dialect, addresses, *number, home);
             if far == best {
@@ -274,6 +280,10 @@ impl Places {
         let Some(address) = addresses.get(number as usize) else {
             return f64::INFINITY;
         };
-        halfmoon_geo::degrees_squared(home, self.locate(geo, dialect, *address))
+        let place = self.locate(geo, dialect, *address);
+        match dialect {
+            Dialect::Halfmoon => halfmoon_geo::great_circle(home, place),
+            Dialect::PowerDns => halfmoon_geo::degrees_squared(home, place),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The names a program can use.
 
-use crate::functions;
+use crate::{Dialect, functions};
 
 /// What a program may know of the query.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -144,7 +144,7 @@ pub(crate) fn members(library: &str) -> Option<&'static [&'static str]> {
 }
 
 /// Every name there is.
-pub(crate) fn all() -> impl Iterator<Item = &'static str> {
+pub(crate) fn all(dialect: Dialect) -> impl Iterator<Item = &'static str> {
     VARIABLES
         .iter()
         .map(|(name, _)| *name)
@@ -152,12 +152,12 @@ pub(crate) fn all() -> impl Iterator<Item = &'static str> {
         .chain(TABLES)
         .chain(BASE)
         .chain(LIBRARIES.iter().map(|(name, _)| *name))
-        .chain(functions::FUNCTIONS.iter().map(|function| function.name))
+        .chain(functions::of(dialect).map(|function| function.name))
 }
 
 /// Whether a program can use the name.
-pub(crate) fn is_known(name: &str) -> bool {
-    all().any(|known| known == name)
+pub(crate) fn is_known(name: &str, dialect: Dialect) -> bool {
+    all(dialect).any(|known| known == name)
 }
 
 /// Whether Lua has the name elsewhere.

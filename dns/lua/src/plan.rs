@@ -66,6 +66,10 @@ pub(crate) fn run(
                     .texts
                     .iter()
                     .try_for_each(|text| push_text(program, text, &mut scratch.data, answers)),
+                Outcome::Denial => {
+                    answers.deny_name();
+                    Ok(())
+                }
                 Outcome::Bool(_) => Err((Failure::NoResult, "")),
             }
         }
@@ -110,7 +114,7 @@ fn holds(test: &Test, program: &Program, eval: &mut Eval<'_>) -> Result<bool, &'
             match outcome {
                 Outcome::One(place) => items.get(place).is_some_and(|item| item.text == *text),
                 Outcome::Text => eval.scratch.text.as_bytes() == &**text,
-                Outcome::Bool(_) | Outcome::Many | Outcome::Texts => false,
+                Outcome::Bool(_) | Outcome::Denial | Outcome::Many | Outcome::Texts => false,
             }
         }
         Test::Not(test) => !holds(test, program, eval)?,

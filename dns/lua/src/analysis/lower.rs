@@ -67,7 +67,7 @@ impl Analysis<'_> {
     fn result(&mut self, expr: &Expr, script: &Script) -> Option<Plan> {
         match &expr.node {
             Node::Call(number) => match self.gives(*number, script)? {
-                (site, Gives::Text | Gives::Table) => Some(Plan::Call(site)),
+                (site, Gives::Text | Gives::Table | Gives::Denial) => Some(Plan::Call(site)),
                 (_, Gives::Truth) => None,
             },
             // `a and b or c`, where b is never false or nil.
@@ -168,7 +168,7 @@ impl Analysis<'_> {
             Node::Constant(value) => !matches!(value, Value::Nil | Value::Bool(false)),
             Node::Table(_) => true,
             Node::Call(number) => {
-                matches!(self.gives(*number, script), Some((_, Gives::Text | Gives::Table)))
+                matches!(self.gives(*number, script), Some((_, gives)) if gives != Gives::Truth)
             }
             _ => false,
         }
@@ -178,7 +178,7 @@ impl Analysis<'_> {
     fn gives(&self, call: usize, script: &Script) -> Option<(usize, Gives)> {
         let site = self.sites.iter().position(|site| *site == call)?;
         let name = &script.calls.get(call)?.name;
-        functions::find(name).map(|function| (site, function.gives))
+        functions::find(name, self.settings.dialect).map(|function| (site, function.gives))
     }
 }
 

@@ -98,7 +98,14 @@ fn gather<'s>(
             }
         }
         Node::Table(entries) => {
-            for (_, entry) in entries {
+            for (key, entry) in entries {
+                // What is probed for a member is no member.
+                if key
+                    .as_ref()
+                    .is_some_and(|key| matches!(key.node, Node::Constant(Value::Text(_))))
+                {
+                    continue;
+                }
                 gather(entry, script, followed, addresses);
             }
         }

@@ -33,8 +33,12 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused
         _ => return Err(binder.refuse(port, format!("a port is from 1 to 65535, not {number}"))),
     };
     let groups = ifup::groups(list, &options, binder)?;
+    if let Some(member) = groups.iter().flatten().find(|member| member.url.is_some()) {
+        return Err(binder.refuse(member.arg, "only ifurlup has members with a url"));
+    }
     ifup::bind(list, groups, &options, binder, |member| {
-        let target = SocketAddr::new(member.address, member.port.unwrap_or(port));
+        let own = member.probe.and_then(|(_, port)| port).or(member.port);
+        let target = SocketAddr::new(member.probed(), own.unwrap_or(port));
         Some(Check { probe: Probe::Tcp(target), pace: options.pace, source: options.source })
     })
 }

@@ -7,11 +7,15 @@ use std::ops::Range;
 use halfmoon_healthcheck::{Check, CheckId, State};
 
 use crate::Dialect;
+use crate::answers::Reads;
 use crate::binder::{Binder, Refused};
+use crate::burtle;
 use crate::eval::{Bound, Eval, Item, Outcome};
-use crate::functions::options::{Options, Selector};
-use crate::functions::{closest, hashed};
-use crate::value::{Arg, Value};
+use crate::functions::member::Member;
+use crate::functions::options::Options;
+use crate::functions::selector::Selector;
+use crate::functions::{closest, hashed, sample};
+use crate::value::Arg;
 
 /// Groups of addresses, and where their verdicts are.
 #[derive(Debug)]
@@ -19,21 +23,14 @@ pub(super) struct IfUp {
     dialect: Dialect,
     items: Vec<Item>,
     addresses: Vec<IpAddr>,
+    weights: Vec<u32>,
     checks: Vec<Option<CheckId>>,
     /// Which members make a group. No group is empty.
     groups: Vec<Range<u32>>,
     selector: Selector,
     backup: Selector,
     fails_unknown: bool,
-}
-
-/// A member of a group: its address, and where it is written.
-#[derive(Debug)]
-pub(super) struct Member<'v> {
-    pub(super) arg: &'v Arg,
-    pub(super) address: IpAddr,
-    /// A port of its own.
-    pub(super) port: Option<u16>,
+    ttl: Option<u32>,
 }
 
 /// Reads a flat list of addresses, or a list of groups.
@@ -43,7 +40,7 @@ pub(super) fn groups<'v>(
     binder: &mut Binder<'_>,
 ) -> Result<Vec<Vec<Member<'v>>>, Refused> {
     let list = binder.full_list(arg, "the list of addresses")?;
-    let nested = list.iter().filter(|item| matches!(item.value, Value::Table(_))).count();
+    let nested = list.iter().filter(|item| !Member::is_one(item, binder)).count();
     if nested == 0 {
         if list.len() > 1 && options.selector.is_none() && binder.is_halfmoon() {
             let message =
@@ -55,7 +52,7 @@ pub(super) fn groups<'v>(
         return Ok(vec![group(list, binder)?]);
     }
     if nested < list.len() {
-        let odd = list.iter().find(|item| !matches!(item.value, Value::Table(_)));
+        let odd = list.iter().find(|item| Member::is_one(item, binder));
         let message = "addresses and groups of addresses are mixed in one list";
         return Err(binder.refuse_with(
             odd.unwrap_or(arg),
@@ -76,12 +73,9 @@ pub(super) fn groups<'v>(
 }
 
 fn group<'v>(list: &'v [Arg], binder: &mut Binder<'_>) -> Result<Vec<Member<'v>>, Refused> {
-    let read: Vec<_> = list.iter().map(|arg| binder.address(arg).map(|read| (arg, read))).collect();
+    let read: Vec<_> = list.iter().map(|arg| Member::read(arg, binder)).collect();
     let read = read.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let member = |(arg, read): (&'v Arg, Option<(IpAddr, Option<u16>)>)| {
-        read.map(|(address, port)| Member { arg, address, port })
-    };
-    Ok(read.into_iter().filter_map(member).collect())
+    Ok(read.into_iter().flatten().collect())
 }
 
 /// Starts or finds the checks of all members.
@@ -96,12 +90,15 @@ pub(super) fn bind(
         dialect: binder.dialect(),
         items: Vec::new(),
         addresses: Vec::new(),
+        weights: Vec::new(),
         checks: Vec::new(),
         groups: Vec::new(),
         selector: options.selector(),
         backup: options.backup(),
         fails_unknown: options.fails_unknown,
+        ttl: options.ttl,
     };
+    let has_weights = groups.iter().flatten().any(|member| member.weight.is_some());
     for members in groups {
         let start = bound.addresses.len() as u32;
         for member in &members {
@@ -110,6 +107,7 @@ pub(super) fn bind(
                 None => None,
             };
             bound.addresses.push(member.address);
+            bound.weights.push(member.weight.unwrap_or(1));
             bound.checks.push(watched);
             bound.items.push(binder.address_item(member.address));
         }
@@ -117,6 +115,7 @@ pub(super) fn bind(
         bound.groups.extend((start < end).then_some(start..end));
     }
     binder.some_left(list, bound.groups.is_empty())?;
+    bound.warn_of_weights(list, has_weights, binder);
     if [bound.selector, bound.backup].contains(&Selector::Closest) {
         closest::warn_if_blind(list, binder);
     }
@@ -124,6 +123,23 @@ pub(super) fn bind(
 }
 
 impl IfUp {
+    fn warn_of_weights(&self, list: &Arg, has_weights: bool, binder: &mut Binder<'_>) {
+        if has_weights && !self.selector.weighs() && !self.backup.weighs() {
+            let message = "the weights count for nothing";
+            binder.warn("lua-weights", list, message, "write selector='weighted'");
+        }
+        let wants = |selector| matches!(selector, Selector::Weighted | Selector::WeightedHashed);
+        if !has_weights && wants(self.selector) {
+            let message = "no address has a weight: all are equally likely";
+            binder.warn(
+                "lua-weights",
+                list,
+                message,
+                "write {{80, '192.0.2.1'}, {20, '192.0.2.2'}}",
+            );
+        }
+    }
+
     fn is_up(&self, member: u32, eval: &mut Eval<'_>, is_known: &mut bool) -> bool {
         let check = self.checks.get(member as usize).copied().flatten();
         let state = eval.state(check);
@@ -143,11 +159,75 @@ impl IfUp {
             Selector::Random => eval.random(count),
             Selector::Hashed => hashed::of_client(eval, count),
             Selector::Closest => eval.closest(&self.addresses, self.dialect),
+            Selector::Consistent => self.consistent(eval),
+            Selector::Sample(size) => {
+                sample::shuffle(size as usize, eval);
+                return Outcome::Many;
+            }
+            Selector::Weighted if count > 1 => {
+                eval.trace.read(Reads::CHANCE);
+                let point = eval.scratch.random.u64(..self.sum(eval).max(1));
+                self.at(point, eval)
+            }
+            Selector::WeightedHashed if count > 1 => {
+                let point = u64::from(burtle::hash_address(eval.whole_client()));
+                self.at(point % self.sum(eval).max(1), eval)
+            }
+            Selector::Weighted | Selector::WeightedHashed => 0,
         };
         eval.scratch.chosen.swap(0, place.min(count.saturating_sub(1)));
         eval.scratch.chosen.truncate(1);
         Outcome::Many
     }
+
+    fn weight(&self, member: u32) -> u32 {
+        self.weights.get(member as usize).copied().unwrap_or(1)
+    }
+
+    fn sum(&self, eval: &Eval<'_>) -> u64 {
+        eval.scratch.chosen.iter().map(|member| u64::from(self.weight(*member))).sum()
+    }
+
+    /// Which of those in question the weights, added up in the order written, have at `point`.
+    fn at(&self, point: u64, eval: &Eval<'_>) -> usize {
+        let mut sum = 0;
+        let passed = eval.scratch.chosen.iter().take_while(|member| {
+            sum += u64::from(self.weight(**member));
+            sum <= point
+        });
+        passed.count()
+    }
+
+    /// Rendezvous hashing: every address draws a number for the client, and the lowest wins. An
+    /// address that goes leaves all other draws as they are, so only its own clients move.
+    fn consistent(&self, eval: &mut Eval<'_>) -> usize {
+        if eval.scratch.chosen.len() < 2 {
+            return 0;
+        }
+        let client = burtle::hash_address(eval.whole_client());
+        let mut best = (f64::INFINITY, 0);
+        for (place, member) in eval.scratch.chosen.iter().enumerate() {
+            let Some(address) = self.addresses.get(*member as usize) else { continue };
+            let draw = draw(client, *address) / f64::from(self.weight(*member));
+            if draw < best.0 {
+                best = (draw, place);
+            }
+        }
+        best.1
+    }
+}
+
+/// A number that depends on nothing but the two, exponentially distributed: divided by weights,
+/// each of several is the lowest as often as its weight says.
+fn draw(client: u32, address: IpAddr) -> f64 {
+    // The finish of SplitMix64 (Steele, Lea, Flood 2014), which leaves no pattern of its input.
+    let mut bits = (u64::from(client) << 32) | u64::from(burtle::hash_address(address));
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    bits ^= bits >> 31;
+    // From just above 0 to 1.
+    let even = ((bits >> 11) + 1) as f64 / (1u64 << 53) as f64;
+    -even.ln()
 }
 
 impl Bound for IfUp {
@@ -156,6 +236,7 @@ impl Bound for IfUp {
     }
 
     fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {
+        eval.trace.ttl(self.ttl);
         let mut is_known = false;
         for group in &self.groups {
             eval.scratch.chosen.clear();

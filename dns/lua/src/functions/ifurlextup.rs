@@ -5,7 +5,7 @@ use halfmoon_healthcheck::Check;
 use crate::address;
 use crate::binder::{Binder, Refused, shown};
 use crate::eval::Bound;
-use crate::functions::ifup::Member;
+use crate::functions::member::Member;
 use crate::functions::options::{Options, Target};
 use crate::functions::{Function, Gives, Kind, ifup, ifurlup};
 use crate::value::{Arg, Table, Value};
@@ -64,7 +64,7 @@ fn group<'v>(
         let url = ifurlup::read_url(value, binder)?;
         if let Some((address, _)) = binder.address(key)? {
             checks.push((key, url.map(|url| ifurlup::check(&url, None, options))));
-            members.push(Member { arg: key, address, port });
+            members.push(Member::plain(key, address, port));
         }
     }
     Ok(members)

@@ -29,7 +29,7 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused
     let (url, options) = (read?, options?);
     let groups = ifup::groups(list, &options, binder)?;
     for member in groups.iter().flatten() {
-        if let Some(port) = member.port
+        if let Some(port) = member.port.or_else(|| member.probe.and_then(|(_, port)| port))
             && binder.is_halfmoon()
         {
             let message = format!("the URL says which port is probed: leave :{port} out");
@@ -37,7 +37,8 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused
         }
     }
     ifup::bind(list, groups, &options, binder, |member| {
-        url.as_ref().map(|url| check(url, Some(member.address), &options))
+        let url = member.url.as_ref().or(url.as_ref());
+        url.map(|url| check(url, Some(member.probed()), &options))
     })
 }
 

@@ -5,6 +5,7 @@
 //! arguments is bound at load. Any other is bound when it runs, by the same code.
 
 mod all;
+mod answer;
 mod closest;
 mod codes;
 mod consistent;
@@ -19,14 +20,17 @@ pub(crate) mod ifurlup;
 mod lookup;
 mod magic;
 mod masks;
+mod member;
 pub(crate) mod options;
 mod places;
 mod random;
 mod reverse;
 mod sample;
+mod selector;
 mod selfweighted;
 mod weighted;
 
+use crate::Dialect;
 use crate::binder::{Binder, Refused};
 use crate::eval::Bound;
 use crate::remark::Remark;
@@ -72,10 +76,12 @@ pub(crate) enum Gives {
     Table,
     /// A boolean.
     Truth,
+    /// That there is no such name.
+    Denial,
 }
 
-/// Every host function there is.
-pub(crate) const FUNCTIONS: &[&Function] = &[
+/// What the peer has as well.
+const FUNCTIONS: &[&Function] = &[
     &all::ALL,
     &closest::PICKCLOSEST,
     &codes::CONTINENT_CODE,
@@ -111,9 +117,19 @@ pub(crate) const FUNCTIONS: &[&Function] = &[
     &weighted::PICKWRANDOM,
 ];
 
+/// What the peer does not have: there only in our own dialect, since a program written for the
+/// peer may mean something else by these names.
+const OURS: &[&Function] = &[&answer::ANSWER, &answer::NXDOMAIN];
+
+/// The functions of a dialect.
+pub(crate) fn of(dialect: Dialect) -> impl Iterator<Item = &'static Function> {
+    let ours = if dialect == Dialect::Halfmoon { OURS } else { &[] };
+    FUNCTIONS.iter().chain(ours).copied()
+}
+
 /// The function of this name.
-pub(crate) fn find(name: &str) -> Option<&'static Function> {
-    FUNCTIONS.iter().find(|function| function.name == name).copied()
+pub(crate) fn find(name: &str, dialect: Dialect) -> Option<&'static Function> {
+    of(dialect).find(|function| function.name == name)
 }
 
 impl Function {

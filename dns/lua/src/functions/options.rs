@@ -8,46 +8,12 @@ use halfmoon_healthcheck::{Certificate, Pace};
 use crate::Dialect;
 use crate::address;
 use crate::binder::{Binder, Refused, shown};
+use crate::functions::selector::Selector;
 use crate::remark::nearest;
 use crate::value::{Arg, Table, Value};
 
-/// How some of the addresses in question are chosen.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Selector {
-    /// Every one.
-    All,
-    /// The one closest to the client.
-    Closest,
-    /// None, which makes a NODATA answer.
-    Empty,
-    /// The first in the order written.
-    First,
-    /// One, the same for the same client.
-    Hashed,
-    /// One, each equally likely.
-    #[default]
-    Random,
-}
-
-impl Selector {
-    /// Whether the peer does not have it.
-    const fn is_ours(self) -> bool {
-        matches!(self, Self::First)
-    }
-}
-
-const SELECTORS: [(&str, Selector); 7] = [
-    ("all", Selector::All),
-    ("empty", Selector::Empty),
-    ("first", Selector::First),
-    ("hashed", Selector::Hashed),
-    ("pickclosest", Selector::Closest),
-    ("pickfirst", Selector::First),
-    ("random", Selector::Random),
-];
-
 /// Options that go with every check.
-const COMMON: [&str; 9] = [
+const COMMON: [&str; 10] = [
     "backupSelector",
     "failOnIncompleteCheck",
     "fall",
@@ -57,6 +23,7 @@ const COMMON: [&str; 9] = [
     "selector",
     "source",
     "timeout",
+    "ttl",
 ];
 
 /// Options that only checks of URLs have.
@@ -86,6 +53,8 @@ pub(crate) struct Options {
     pub(crate) http_code: u16,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) certificate: Certificate,
+    /// Of the answer, in seconds; `None`: the record's.
+    pub(crate) ttl: Option<u32>,
 }
 
 impl Options {
@@ -110,6 +79,7 @@ impl Options {
                 Dialect::Halfmoon => Certificate::Verified,
                 Dialect::PowerDns => Certificate::Any,
             },
+            ttl: None,
         };
         let Some(arg) = arg else {
             return Ok(options);
@@ -163,8 +133,8 @@ impl Options {
             };
         }
         match &*name {
-            "selector" => self.selector = Some(selector(value, binder)?),
-            "backupSelector" => self.backup = Some(selector(value, binder)?),
+            "selector" => self.selector = Some(Selector::read(value, binder)?),
+            "backupSelector" => self.backup = Some(Selector::read(value, binder)?),
             "source" => self.source = Some(source(value, binder)?),
             "timeout" => self.pace.timeout = seconds(value, binder)?,
             "interval" => {
@@ -181,6 +151,7 @@ impl Options {
             "byteslimit" => self.byte_limit = natural(value, binder)?,
             "httpcode" => self.http_code = status(value, binder)?,
             "headers" => self.headers = headers(value, binder)?,
+            "ttl" if binder.is_halfmoon() => self.ttl = Some(ttl(value, binder)?),
             "tls" if binder.is_halfmoon() => self.certificate = tls(value, binder)?,
             _ if binder.is_halfmoon() => return Err(unknown(&name, key, target, binder)),
             // The peer takes no notice of options that it does not know.
@@ -201,29 +172,6 @@ fn unknown(name: &str, key: &Arg, target: Target, binder: &mut Binder<'_>) -> Re
             binder.refuse_with(key, message, format!("options are {}", known.join(", ")))
         }
     }
-}
-
-fn selector(arg: &Arg, binder: &mut Binder<'_>) -> Result<Selector, Refused> {
-    let name = binder.text(arg, "a selector")?;
-    if let Some((_, selector)) = SELECTORS.iter().find(|(known, _)| *known == name) {
-        if selector.is_ours() && binder.dialect() == Dialect::PowerDns {
-            let message = format!("the peer has no selector '{name}' and picks one at random");
-            binder.warn("lua-selector", arg, message, "dialect \"halfmoon\" picks the first");
-            return Ok(Selector::Random);
-        }
-        return Ok(*selector);
-    }
-    let known = SELECTORS.map(|(known, _)| known);
-    let message = format!("there is no selector '{name}'");
-    let help = match nearest(&name, known) {
-        Some(near) => format!("write '{near}'"),
-        None => format!("selectors are {}", known.join(", ")),
-    };
-    if binder.is_halfmoon() {
-        return Err(binder.refuse_with(arg, message, help));
-    }
-    binder.warn("lua-selector", arg, format!("{message}: one is picked at random"), help);
-    Ok(Selector::Random)
 }
 
 fn source(arg: &Arg, binder: &mut Binder<'_>) -> Result<IpAddr, Refused> {
@@ -294,6 +242,15 @@ fn truth(arg: &Arg, binder: &mut Binder<'_>) -> Result<bool, Refused> {
             format!("{} is neither", shown(arg)),
             "write true or false",
         )),
+    }
+}
+
+/// A TTL (RFC 2181 section 8).
+pub(super) fn ttl(arg: &Arg, binder: &mut Binder<'_>) -> Result<u32, Refused> {
+    let number = binder.integer(arg, "a TTL")?;
+    match u32::try_from(number) {
+        Ok(seconds) if seconds <= i32::MAX as u32 => Ok(seconds),
+        _ => Err(binder.refuse(arg, format!("a TTL is from 0 to 2147483647, not {number}"))),
     }
 }
 

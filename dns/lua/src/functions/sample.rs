@@ -39,15 +39,20 @@ impl Bound for Sample {
     }
 
     fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {
-        let all = self.items.len();
-        let count = self.count.min(all);
         eval.scratch.chosen.clear();
-        eval.scratch.chosen.extend(0..all as u32);
-        for place in 0..count {
-            let other = place + eval.random(all - place);
-            eval.scratch.chosen.swap(place, other);
-        }
-        eval.scratch.chosen.truncate(count);
+        eval.scratch.chosen.extend(0..self.items.len() as u32);
+        shuffle(self.count, eval);
         Ok(Outcome::Many)
     }
+}
+
+/// Leaves `count` of those in question, in any order.
+pub(super) fn shuffle(count: usize, eval: &mut Eval<'_>) {
+    let all = eval.scratch.chosen.len();
+    let count = count.min(all);
+    for place in 0..count {
+        let other = place + eval.random(all - place);
+        eval.scratch.chosen.swap(place, other);
+    }
+    eval.scratch.chosen.truncate(count);
 }

@@ -7,9 +7,10 @@ use crate::answers::Reads;
 use crate::binder::{Binder, Refused};
 use crate::burtle;
 use crate::eval::{Bound, Eval, Item, Outcome};
-use crate::functions::options::{Options, Selector, Target};
+use crate::functions::options::{Options, Target};
+use crate::functions::selector::Selector;
 use crate::functions::{Function, Gives, Kind, ifup, ifurlup};
-use crate::value::Arg;
+use crate::value::{Arg, Value};
 
 pub(super) const PICKSELFWEIGHTED: Function = Function {
     name: "pickselfweighted",
@@ -25,6 +26,7 @@ struct SelfWeighted {
     dialect: Dialect,
     items: Vec<Item>,
     checks: Vec<Option<CheckId>>,
+    ttl: Option<u32>,
 }
 
 fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused> {
@@ -39,9 +41,17 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused
     let [members] = groups.as_slice() else {
         return Err(binder.refuse(list, "pickselfweighted takes no groups"));
     };
-    let mut bound =
-        SelfWeighted { dialect: binder.dialect(), items: Vec::new(), checks: Vec::new() };
+    let mut bound = SelfWeighted {
+        dialect: binder.dialect(),
+        items: Vec::new(),
+        checks: Vec::new(),
+        ttl: options.ttl,
+    };
     for member in members {
+        if matches!(member.arg.value, Value::Table(_)) {
+            let message = "the weights of pickselfweighted come from the checks: write the address";
+            return Err(binder.refuse(member.arg, message));
+        }
         let check = url.as_ref().map(|url| ifurlup::check(url, Some(member.address), &options));
         let watched = match check {
             Some(check) => binder.watch(member.arg, check)?,
@@ -74,6 +84,7 @@ impl Bound for SelfWeighted {
 
     fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {
         eval.trace.read(Reads::HEALTH);
+        eval.trace.ttl(self.ttl);
         let total: u64 = (0..self.items.len()).map(|place| self.weight(place, eval)).sum();
         if total == 0 {
             return match self.dialect {

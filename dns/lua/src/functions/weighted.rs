@@ -80,15 +80,20 @@ fn entry(arg: &Arg, binder: &mut Binder<'_>) -> Result<Option<(u64, Item)>, Refu
         let message = "a weight and its value are two items";
         return Err(binder.refuse_with(arg, message, "write {80, '192.0.2.1'}"));
     };
-    let number = binder.integer(weight, "a weight")?;
-    let positive = u32::try_from(number).ok().filter(|number| *number > 0);
-    let Some(number) = positive else {
-        return Err(
-            binder.refuse(weight, format!("a weight has to be from 1 to 4294967295, not {number}"))
-        );
-    };
+    let number = weight_of(weight, binder)?;
     let item = binder.item(value)?;
     Ok(item.map(|item| (u64::from(number), item)))
+}
+
+pub(super) fn weight_of(arg: &Arg, binder: &mut Binder<'_>) -> Result<u32, Refused> {
+    let number = binder.integer(arg, "a weight")?;
+    match u32::try_from(number) {
+        Ok(weight) if weight > 0 => Ok(weight),
+        _ => {
+            let message = format!("a weight has to be from 1 to 4294967295, not {number}");
+            Err(binder.refuse(arg, message))
+        }
+    }
 }
 
 impl Bound for Weighted {

@@ -22,7 +22,7 @@ use crate::globals::Variable;
 use crate::notes::Note;
 use crate::program::Program;
 use crate::vm::convert::{ENTRY, Reader};
-use crate::vm::objects::{Address, DnsName, Netmask};
+use crate::vm::objects::{Address, Denial, DnsName, Netmask};
 use crate::vm::records::Header;
 use crate::vm::{Arguments, INCLUDED, explain};
 use crate::{Client, Dialect, Failure, Settings, include};
@@ -89,6 +89,10 @@ impl Host {
             notes: RefCell::default(),
             depth: Cell::new(0),
         }
+    }
+
+    pub(super) const fn dialect(&self) -> Dialect {
+        self.settings.dialect
     }
 
     /// Puts the budgets in force.
@@ -308,6 +312,7 @@ impl Host {
         let items = bound.items();
         match outcome.map_err(mlua::Error::runtime)? {
             Outcome::Bool(truth) => Ok(Value::Boolean(truth)),
+            Outcome::Denial => lua.create_userdata(Denial).map(Value::UserData),
             Outcome::Text => lua.create_string(&scratch.text).map(Value::String),
             Outcome::One(place) => {
                 let text = items.get(place).map_or(&[][..], |item| &item.text);

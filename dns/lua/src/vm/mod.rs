@@ -29,6 +29,7 @@ use crate::program::Program;
 use crate::value::number_text;
 use crate::{Failure, Settings, rdata};
 use host::Host;
+use objects::Denial;
 
 /// What of a program runs here.
 #[derive(Debug)]
@@ -199,6 +200,12 @@ impl Vm {
         answers: &mut Answers,
         detail: &mut String,
     ) -> Result<(), Failure> {
+        if let Value::UserData(object) = value
+            && object.is::<Denial>()
+        {
+            answers.deny_name();
+            return Ok(());
+        }
         if let Value::Table(table) = value {
             let mut result = Ok(());
             let mut count = 0;

@@ -24,6 +24,15 @@ pub(super) struct Address(pub(super) SocketAddr);
 #[derive(Clone, Copy)]
 pub(super) struct Netmask(pub(super) Mask);
 
+/// What `nxdomain()` gives: an answer that there is no such name.
+pub(super) struct Denial;
+
+impl UserData for Denial {
+    fn add_methods<M: UserDataMethods<Self>>(methods: &mut M) {
+        methods.add_meta_method(MetaMethod::ToString, |_, _, ()| Ok("nxdomain"));
+    }
+}
+
 impl DnsName {
     pub(super) fn read(text: &str) -> mlua::Result<Self> {
         text.parse().map(Self).map_err(|why| wrong("a name", text, &why))

@@ -6,7 +6,7 @@ use halfmoon_wire::Type;
 use mlua::{Lua, LuaOptions, MultiValue, StdLib, Table, Value};
 
 use crate::answers::Reads;
-use crate::functions::FUNCTIONS;
+use crate::functions;
 use crate::globals::{BASE, LIBRARIES};
 use crate::rewrite::SITE;
 use crate::vm::free;
@@ -146,7 +146,7 @@ fn functions(lua: &Lua, host: &Rc<Host>) -> mlua::Result<()> {
     let globals = lua.globals();
     let shared = Rc::clone(host);
     globals.raw_set(SITE, lua.create_function(move |lua, number| shared.site(lua, number))?)?;
-    for function in FUNCTIONS {
+    for function in functions::of(host.dialect()) {
         let shared = Rc::clone(host);
         let call = move |lua: &Lua, args: MultiValue| shared.call(lua, function, &args);
         globals.raw_set(function.name, lua.create_function(call)?)?;

@@ -2,6 +2,7 @@
 
 mod answers;
 mod attacks;
+mod beyond;
 mod data;
 mod faults;
 mod field;

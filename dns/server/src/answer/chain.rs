@@ -101,6 +101,10 @@ impl<'a> Turn<'a> {
                 self.denial(zone);
                 Step::Done(Rcode::NOERROR)
             }
+            Said::NoName => {
+                self.denial(zone);
+                Step::Done(Rcode::NXDOMAIN)
+            }
             Said::Failed(why) => {
                 self.reply.reset();
                 self.reply.extended_error(why);

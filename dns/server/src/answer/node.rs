@@ -16,6 +16,8 @@ pub(super) enum Said {
     Alias(NameBuf),
     /// The name exists, the type does not.
     NoData,
+    /// A program says that there is no such name.
+    NoName,
     /// Nothing, although there should be something.
     Failed(ExtendedError),
 }
@@ -94,6 +96,7 @@ impl<'a> Turn<'a> {
     fn computed(&mut self, hosted: &'a Hosted<Programs>, node: Node<'a>, asked: Asked<'_>) -> Said {
         let qtype = self.question.qtype;
         let mut alias_failed = None;
+        let mut denied = false;
         if !matches!(qtype, Type::CNAME | Type::ANY) {
             match self.run_alias(hosted, node, asked) {
                 Computed::Nothing => {}
@@ -101,6 +104,7 @@ impl<'a> Turn<'a> {
                     return Said::Failed(why);
                 }
                 Computed::Failed(why) => alias_failed = Some(why),
+                Computed::Denied => denied = true,
                 Computed::Alias(target) => return Said::Alias(target),
                 Computed::Records | Computed::Full => return Said::Answer,
             }
@@ -115,6 +119,7 @@ impl<'a> Turn<'a> {
         };
         let has_static = self.reply.mark() != mark;
         let computed = if fits { self.run_matching(hosted, node, asked) } else { Computed::Full };
+        denied |= matches!(computed, Computed::Denied);
         match computed {
             Computed::Full => {
                 // One type at one name is one RRset, whoever made its parts: all or nothing.
@@ -125,8 +130,21 @@ impl<'a> Turn<'a> {
             // A program that fails is not an outage: the records beside it serve.
             Computed::Failed(_) if has_static && !self.policy.failure_is_final() => Said::Answer,
             Computed::Failed(why) => Said::Failed(why),
-            Computed::Nothing if !has_static => alias_failed.map_or(Said::NoData, Said::Failed),
-            Computed::Nothing | Computed::Records | Computed::Alias(_) => Said::Answer,
+            Computed::Nothing | Computed::Denied if !has_static => match alias_failed {
+                Some(why) => Said::Failed(why),
+                // A name that has records is there whatever a program says: that there is none
+                // would hide them from resolvers (RFC 2308 section 5).
+                None if denied && !has_records(node) => Said::NoName,
+                None => Said::NoData,
+            },
+            Computed::Nothing | Computed::Denied | Computed::Records | Computed::Alias(_) => {
+                Said::Answer
+            }
         }
     }
+}
+
+/// Whether anything but programs stands at a name.
+fn has_records(node: Node<'_>) -> bool {
+    node.sets().any(|set| set.rtype() != Type::LUA)
 }

@@ -18,6 +18,8 @@ pub(super) enum Computed {
     Alias(NameBuf),
     /// Records that do not fit into the reply.
     Full,
+    /// No records: a program says that there is no such name.
+    Denied,
     /// No records, because a program failed.
     Failed(ExtendedError),
 }
@@ -31,11 +33,13 @@ impl<'a> Turn<'a> {
         asked: Asked<'_>,
     ) -> Computed {
         let mut failed = None;
+        let mut denied = false;
         for program in node.programs().filter(|program| program.inner == Type::CNAME) {
             if let Err(failure) = self.run(hosted, node, program, asked) {
                 failed = Some(failure);
                 continue;
             }
+            denied |= self.answers.denies_name();
             let Some(rdata) = self.answers.rdatas().next() else {
                 continue;
             };
@@ -46,7 +50,7 @@ impl<'a> Turn<'a> {
             let written = self.reply.record(
                 Section::Answer,
                 self.owner(asked),
-                (Type::CNAME, program.ttl),
+                (Type::CNAME, self.answers.ttl().unwrap_or(program.ttl)),
                 rdata,
             );
             if written.is_err() {
@@ -55,7 +59,11 @@ impl<'a> Turn<'a> {
             }
             return Computed::Alias(target);
         }
-        failed.map_or(Computed::Nothing, |failure| Computed::Failed(explain(failure)))
+        match failed {
+            Some(failure) => Computed::Failed(explain(failure)),
+            None if denied => Computed::Denied,
+            None => Computed::Nothing,
+        }
     }
 
     /// Runs the programs that make records of the type in question.
@@ -67,7 +75,7 @@ impl<'a> Turn<'a> {
     ) -> Computed {
         let qtype = self.question.qtype;
         let mut failed = None;
-        let mut any = false;
+        let (mut any, mut denied) = (false, false);
         for program in node.programs() {
             // Those of type LUA only serve others, which include them.
             let is_asked = program.inner == qtype || qtype == Type::ANY;
@@ -78,10 +86,12 @@ impl<'a> Turn<'a> {
                 failed = Some(failure);
                 continue;
             }
+            denied |= self.answers.denies_name();
             let owner = self.owner(asked);
+            let ttl = self.answers.ttl().unwrap_or(program.ttl);
             for rdata in self.answers.rdatas() {
                 any = true;
-                let fixed = (program.inner, program.ttl);
+                let fixed = (program.inner, ttl);
                 if self.reply.record(Section::Answer, owner, fixed, rdata).is_err() {
                     return Computed::Full;
                 }
@@ -92,6 +102,7 @@ impl<'a> Turn<'a> {
                 Computed::Failed(explain(failure))
             }
             _ if any => Computed::Records,
+            _ if denied => Computed::Denied,
             _ => Computed::Nothing,
         }
     }

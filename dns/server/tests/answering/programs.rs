@@ -59,6 +59,41 @@ fn no_records_is_nodata() {
     zones.check("both.example. A", "NOERROR aa | both.example. A 192.0.2.1 | |");
 }
 
+#[test]
+fn a_program_denies_the_name() {
+    let mut zones = Zones::example(
+        "www LUA A \"nxdomain()\"\nboth A 192.0.2.1\nboth LUA A \"nxdomain()\"\n\
+         two LUA A \"nxdomain()\"\ntwo LUA A \"'192.0.2.2'\"\nto CNAME www\n\
+         alias LUA CNAME \"nxdomain()\"\nmixed LUA CNAME \"nxdomain()\"\nmixed TXT text\n",
+    );
+    zones.check("www.example. A", "NXDOMAIN aa | | example. 5 SOA |");
+    zones.check("www.example. TXT", "NOERROR aa | | example. 5 SOA |");
+    zones.check("both.example. A", "NOERROR aa | both.example. A 192.0.2.1 | |");
+    zones.check("two.example. A", "NOERROR aa | two.example. A 192.0.2.2 | |");
+    zones.check("to.example. A", "NXDOMAIN aa | to.example. CNAME www.example. | example. 5 SOA |");
+    zones.check("alias.example. AAAA", "NXDOMAIN aa | | example. 5 SOA |");
+    zones.check("mixed.example. TXT", "NOERROR aa | mixed.example. TXT text | |");
+    // The TXT record is there, so the name is.
+    zones.check("mixed.example. A", "NOERROR aa | | example. 5 SOA |");
+}
+
+#[test]
+fn a_program_says_how_long_its_answer_lives() {
+    let mut zones = Zones::example(
+        "www LUA A \"answer({'192.0.2.1', '192.0.2.2'}, {ttl=7})\"\n\
+         alias LUA CNAME \"answer('host', {ttl=8})\"\n\
+         up LUA A \"ifportup(80, {'127.0.0.1'}, {ttl=9})\"\n\
+         plain LUA A \"'192.0.2.1'\"\n",
+    );
+    let ttls = |reply: &super::support::Reply| {
+        reply.message.answers.iter().map(|record| record.ttl).collect::<Vec<_>>()
+    };
+    assert_eq!(ttls(&zones.ask("www.example. A")), [7, 7]);
+    assert_eq!(ttls(&zones.ask("alias.example. A")), [8]);
+    assert_eq!(ttls(&zones.ask("up.example. A")), [9]);
+    assert_eq!(ttls(&zones.ask("plain.example. A")), [60]);
+}
+
 /// Fails whenever it is run.
 const FAILS: &str = "www LUA A \";error('no')\"\nboth A 192.0.2.1\nboth LUA A \";error('no')\"\n";
 
