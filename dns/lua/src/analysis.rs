@@ -168,7 +168,9 @@ impl Analysis<'_> {
             Ok(bytecode) => Some(Body::Code {
                 bytecode: bytecode.into(),
                 variables,
-                assigns: !script.assigned.is_empty() || !self.includes.is_empty(),
+                assigns: self.settings.shared
+                    || !script.assigned.is_empty()
+                    || !self.includes.is_empty(),
             }),
             Err((line, message)) => {
                 let at = line_start(text, line) + offset;
@@ -215,8 +217,8 @@ impl Analysis<'_> {
                 continue;
             }
             let mut remark = unknown_name(name, *at, script, self.settings.dialect);
-            if self.inner == Type::LUA {
-                // What includes it may have set the name before.
+            if self.inner == Type::LUA || self.settings.shared {
+                // What includes it, or another program of the zone, may have set the name before.
                 remark.level = Level::Warning;
             }
             self.remarks.push(remark);

@@ -1,6 +1,10 @@
 //! What one thread runs programs with.
 
+use std::collections::HashMap;
 use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+use halfmoon_wire::{Name, NameBuf};
 
 use crate::answers::Answers;
 use crate::eval::{Context, Scratch};
@@ -15,6 +19,8 @@ pub struct Machine {
     settings: Settings,
     scratch: Scratch,
     vm: Option<Vm>,
+    /// Where globals are kept: a machine for each zone.
+    shared: Shared,
     detail: String,
     notes: Vec<Note>,
 }
@@ -27,6 +33,7 @@ impl Machine {
             settings,
             scratch: Scratch::default(),
             vm: None,
+            shared: Shared::default(),
             detail: String::new(),
             notes: Vec::new(),
         }
@@ -85,15 +92,17 @@ impl Machine {
                 })
             }
             Body::Code { bytecode, variables, assigns } => {
-                let vm = match &mut self.vm {
-                    Some(vm) => vm,
-                    None => match Vm::new(&self.settings) {
-                        Ok(vm) => self.vm.insert(vm),
-                        Err(why) => {
-                            self.detail = why.to_string();
-                            return Err(Failure::Internal);
-                        }
-                    },
+                let found = match (&mut self.vm, self.settings.shared) {
+                    (_, true) => self.shared.of(cx.zone, &self.settings),
+                    (Some(vm), false) => Ok(vm),
+                    (None, false) => Vm::new(&self.settings).map(|vm| self.vm.insert(vm)),
+                };
+                let vm = match found {
+                    Ok(vm) => vm,
+                    Err(why) => {
+                        self.detail = why.to_string();
+                        return Err(Failure::Internal);
+                    }
                 };
                 let code = crate::vm::Code { bytecode, variables, assigns: *assigns };
                 let result = vm.run(program, &code, cx, answers, &mut self.detail);
@@ -101,6 +110,7 @@ impl Machine {
                 if result == Err(Failure::Internal) {
                     // Nobody knows in what state a panic left it.
                     self.vm = None;
+                    self.shared.forget(cx.zone);
                 }
                 result
             }
@@ -109,5 +119,40 @@ impl Machine {
                 Err(Failure::Faulty)
             }
         }
+    }
+}
+
+/// How many zones one thread keeps globals for. The one not asked for longest is forgotten.
+const ZONES: usize = 32;
+
+/// The machines of zones whose globals are kept.
+#[derive(Debug, Default)]
+struct Shared {
+    zones: HashMap<NameBuf, (u64, Vm), RandomState>,
+    /// Counts runs, to tell which zone was not asked for long.
+    clock: u64,
+}
+
+impl Shared {
+    fn of(&mut self, zone: Name<'_>, settings: &Settings) -> mlua::Result<&mut Vm> {
+        self.clock += 1;
+        let zone = zone.to_lower();
+        if !self.zones.contains_key(&zone) {
+            if self.zones.len() >= ZONES {
+                let oldest = self.zones.iter().min_by_key(|(_, (used, _))| *used);
+                if let Some(oldest) = oldest.map(|(zone, _)| *zone) {
+                    self.zones.remove(&oldest);
+                }
+            }
+            self.zones.insert(zone, (0, Vm::new(settings)?));
+        }
+        let missing = || mlua::Error::runtime("there is no machine for the zone");
+        let (used, vm) = self.zones.get_mut(&zone).ok_or_else(missing)?;
+        *used = self.clock;
+        Ok(vm)
+    }
+
+    fn forget(&mut self, zone: Name<'_>) {
+        self.zones.remove(&zone.to_lower());
     }
 }

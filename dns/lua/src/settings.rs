@@ -37,6 +37,9 @@ pub struct Settings {
     /// Whether a database with coordinates is loaded: without one all endpoints are equally far,
     /// and programs that choose by distance get a warning.
     pub coordinates: bool,
+    /// Whether globals that a program sets are there for the next one of its zone on the same
+    /// thread. Each such zone has a virtual machine of its own then.
+    pub shared: bool,
     /// Whether programs that need no Lua become plans. Off: all run in the virtual machine, for
     /// comparing the two.
     pub plans: bool,
@@ -65,6 +68,7 @@ impl Settings {
             loaded: 4096,
             pace,
             coordinates: true,
+            shared: false,
             plans: true,
         }
     }

@@ -217,6 +217,7 @@ pub fn lua_settings(config: &Config, geo: &Source) -> Settings {
     Settings {
         fuel: u64::from(config.lua.fuel.get()),
         memory: config.lua.memory,
+        shared: config.lua.shared,
         time: config.lua.time,
         pace: Pace {
             interval: config.health.interval,

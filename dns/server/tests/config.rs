@@ -53,6 +53,7 @@ fn every_key_is_understood() {
         [lua]
         dialect = "powerdns"
         insert_whitespace = true
+        shared = true
         fuel = 1_000
         memory = "2 MiB"
         time = "500us"
@@ -84,6 +85,7 @@ fn every_key_is_understood() {
     assert_eq!(listed, [org, ("example.net.".to_owned(), Path::new("/db/net"))]);
     assert_eq!(config.lua.dialect, Dialect::Powerdns);
     assert!(config.lua.insert_whitespace);
+    assert!(config.lua.shared);
     assert_eq!((config.lua.fuel.get(), config.lua.memory), (1000, 2 << 20));
     assert_eq!(config.lua.time, Duration::from_micros(500));
     assert_eq!(config.health.interval, Duration::from_millis(100));
@@ -159,6 +161,7 @@ fn bad_values_are_refused_with_the_remedy() {
         ),
         ("lua", "memory", "\"0B\"", "must be more than 0"),
         ("lua", "memory", "\"99999999999GiB\"", "\"99999999999GiB\" is too large"),
+        ("lua", "shared", "'yes'", "invalid type: string \"yes\", expected a boolean"),
         ("lua", "insert_whitespace", "1", "invalid type: integer `1`, expected a boolean"),
         (
             "server",

@@ -71,7 +71,8 @@ impl Analysis<'_> {
             let told = self.remarks.len();
             if self.chunk(source, path, &mut include).is_none() {
                 let why = self.remarks.get(told).map_or("", |remark| &remark.message);
-                include.fault.get_or_insert(format!("the program at {name} has faults: {why}"));
+                let fault = format!("the program at {name} has faults: {why}");
+                include.fault = include.fault.or(Some(fault));
             }
             self.remarks.truncate(told);
         }

@@ -21,7 +21,7 @@ use foldhash::fast::RandomState;
 use mlua::chunk::ChunkMode;
 use mlua::{Function, Lua, MultiValue, Table, Value};
 
-use crate::answers::Answers;
+use crate::answers::{Answers, Reads};
 use crate::eval::Context;
 use crate::globals::Variable;
 use crate::notes::Note;
@@ -54,7 +54,13 @@ pub(crate) struct Vm {
     memory: usize,
     limit: usize,
     answers: usize,
+    /// Whether globals are kept, and what the machine may take then.
+    shared: bool,
+    most: usize,
 }
+
+/// What a machine that keeps globals may take beyond what it takes at rest, programs included.
+const KEPT: usize = 4 << 20;
 
 struct Loaded {
     function: Function,
@@ -74,7 +80,10 @@ impl Vm {
         let environment = sandbox::environment(&lua)?;
         let included = lua.create_table()?;
         lua.set_named_registry_value(INCLUDED, &included)?;
+        let most = lua.used_memory().saturating_add(KEPT);
         Ok(Self {
+            shared: settings.shared,
+            most,
             included,
             chunks: HashSet::default(),
             lua,
@@ -106,6 +115,10 @@ impl Vm {
             Err(error) => return Err(explain(&error, detail)),
         };
         let budget = self.lua.used_memory().saturating_add(self.memory);
+        if self.shared {
+            // What other runs left behind differs from thread to thread.
+            answers.trace.read(Reads::CHANCE);
+        }
         self.host.arm(program, cx, answers.trace);
         let result = catch_unwind(AssertUnwindSafe(|| {
             self.lua.set_memory_limit(budget)?;
@@ -128,10 +141,28 @@ impl Vm {
             }
         };
         answers.trace = self.host.disarm();
-        if code.assigns && self.environment.clear().is_err() {
-            return Err(Failure::Internal);
+        let cleaned = match self.shared {
+            true => self.keep(),
+            false if code.assigns => self.environment.clear(),
+            false => Ok(()),
+        };
+        if cleaned.is_err() { Err(Failure::Internal) } else { outcome }
+    }
+
+    /// Keeps the globals, unless they have become too large: then they are forgotten.
+    fn keep(&mut self) -> mlua::Result<()> {
+        if self.lua.used_memory() <= self.most {
+            return Ok(());
         }
-        outcome
+        self.lua.gc_collect()?;
+        if self.lua.used_memory() > self.most {
+            self.environment.clear()?;
+            self.loaded.clear();
+            self.chunks.clear();
+            self.included.clear()?;
+            self.lua.gc_collect()?;
+        }
+        Ok(())
     }
 
     /// Hands over what programs said for the log.

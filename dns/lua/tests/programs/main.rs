@@ -6,6 +6,7 @@ mod beyond;
 mod data;
 mod faults;
 mod field;
+mod forms;
 mod forward;
 mod include;
 mod language;

@@ -22,6 +22,7 @@ pub(crate) struct World {
     pub(crate) geo: Arc<Geo>,
     pub(crate) client: Client,
     pub(crate) qname: NameBuf,
+    pub(crate) zone: NameBuf,
     pub(crate) owner: NameBuf,
     pub(crate) data: Arc<Catalog<()>>,
     pub(crate) machine: Machine,
@@ -41,6 +42,7 @@ impl World {
             geo: Arc::new(geo()),
             client: client("192.0.2.77"),
             qname: name("www.example.com."),
+            zone: name("example.com."),
             owner: name("www.example.com."),
             data: Arc::default(),
             answers: Answers::default(),
@@ -102,10 +104,9 @@ impl World {
     pub(crate) fn run(&mut self, program: &Arc<Program>) -> String {
         self.answers.clear();
         let mut reader = self.health.reader();
-        let zone = name("example.com.");
         let cx = Context {
             qname: self.qname.as_name(),
-            zone: zone.as_name(),
+            zone: self.zone.as_name(),
             owner: self.owner.as_name(),
             data: &self.data,
             client: &self.client,

@@ -114,6 +114,8 @@ pub struct LuaConfig {
     /// Octets that one evaluation may take beyond the VM at rest.
     #[serde(deserialize_with = "value::positive_size")]
     pub memory: usize,
+    /// Whether globals that a program sets are kept for the next one of its zone.
+    pub shared: bool,
     /// Time of one evaluation.
     #[serde(deserialize_with = "value::positive_duration")]
     pub time: Duration,
@@ -190,6 +192,7 @@ impl Default for LuaConfig {
             insert_whitespace: false,
             fuel: at_least_one(20_000),
             memory: 64 * 1024,
+            shared: false,
             time: Duration::from_millis(1),
         }
     }
