@@ -117,7 +117,7 @@ fn settings_are_carried_over() {
             "proxy-protocol-from=::1, 192.0.2.1 10.0.0.0/8",
             &["server.proxy_protocol_from = [\"::1/128\", \"192.0.2.1/32\", \"10.0.0.0/8\"]"],
         ),
-        ("enable-lua-records=shared", &[]),
+        ("enable-lua-records=shared", &["lua.shared = true"]),
         ("enable-lua-records", &[]),
         ("lua-health-checks-interval=15", &["health.interval = \"15s\""]),
         ("lua-health-checks-expire-delay=300", &["health.lease = \"300s\""]),

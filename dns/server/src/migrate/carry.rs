@@ -268,6 +268,9 @@ impl Move<'_> {
     fn lua(&mut self) {
         self.document.set("lua", "dialect", "powerdns", "");
         match self.settings.take("enable-lua-records") {
+            Some(setting) if setting.value == "shared" => {
+                self.set("lua", "shared", true, &setting);
+            }
             Some(setting) if setting.is_on() => {}
             setting => {
                 let setting = setting.unwrap_or_else(|| Setting {
