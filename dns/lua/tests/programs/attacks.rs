@@ -10,7 +10,7 @@ use crate::world::World;
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Runs each with the budgets of production, in one machine: what one leaves behind the next finds.
-fn attack_all(rows: &[(&str, &str)]) {
+pub(crate) fn attack_all(rows: &[(&str, &str)]) {
     let settings = Settings { source: 1 << 20, ..Settings::of(Dialect::PowerDns) };
     let mut world = World::with(settings);
     let honest = world.program(

@@ -3,6 +3,7 @@
 mod answers;
 mod attacks;
 mod beyond;
+mod bombs;
 mod data;
 mod faults;
 mod field;
