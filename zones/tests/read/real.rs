@@ -56,7 +56,6 @@ fn a_production_set_with_programs_is_read_without_a_fault() {
         }
     }
     assert_eq!(count, list.matches("file ").count());
-    eprintln!("{count} zones, {programs} programs");
     assert!(programs > 10, "{programs}");
 }
 
