@@ -15,6 +15,7 @@ use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 use toml::{Table, Value};
 
+use support::endpoint::Endpoint;
 use support::{Running, question, question_for, run, udp, wait_for};
 
 mod support;
@@ -96,6 +97,9 @@ asnum     LUA TXT ";if(asnum(4242)) then return 'it' else return 'not it' end"
 up        LUA A "ifportup(PORT, {'127.0.0.1','127.0.0.2'})"
 upall     LUA A "ifportup(PORT, {'127.0.0.1','127.0.0.3','127.0.0.2'}, {selector='all'})"
 uphash    LUA A "ifportup(PORT, {'127.0.0.1','127.0.0.3','127.0.0.4'}, {selector='hashed'})"
+web       LUA A "ifurlup('http://www.example.test:WEB/', {{'127.0.0.2','127.0.0.3'},{'127.0.0.1'}}, {selector='all'})"
+webtext   LUA A "ifurlup('http://www.example.test:WEB/', {{'127.0.0.1','127.0.0.2'}}, {stringmatch='healthy'})"
+webnot    LUA A "ifurlup('http://www.example.test:WEB/', {{'127.0.0.1','127.0.0.2'}}, {stringmatch='absent', selector='all', backupSelector='all'})"
 down      LUA A "ifportup(PORT, {'127.0.0.2','127.0.0.5'}, {selector='all', backupSelector='all'})"
 
 random    LUA A "pickrandom({'192.0.2.1','192.0.2.2','192.0.2.3'})"
@@ -108,7 +112,7 @@ closest   LUA A "pickclosest({'192.0.2.1','192.0.2.2','192.0.2.3'})"
 const CHANCE: [&str; 4] = ["random", "sample", "wrandom", "closest"];
 
 /// Names whose answers follow health.
-const PROBED: [&str; 4] = ["up", "upall", "uphash", "down"];
+const PROBED: [&str; 7] = ["up", "upall", "uphash", "down", "web", "webtext", "webnot"];
 
 /// Addresses with something that takes connections.
 const LISTENING: [&str; 3] = ["127.0.0.1", "127.0.0.3", "127.0.0.4"];
@@ -166,15 +170,18 @@ fn inside_a_network_of_its_own() {
     for listener in open {
         thread::spawn(move || listener.incoming().for_each(drop));
     }
+    let web = Endpoint::open("127.0.0.1");
+    web.say("all is healthy");
     let folder = tempfile::tempdir().unwrap();
     let zone = ZONE.replace("PORT", &port.to_string());
+    let zone = zone.replace("WEB", &web.address.port().to_string());
     let (_peer, there) = start_peer(folder.path(), &zone);
     let (_running, here) = start_halfmoon(folder.path());
 
     // PowerDNS begins to probe when it is asked, and both believe what nothing is known of yet in
     // ways of their own.
     for server in [there, here] {
-        for (name, count) in [("upall", 2), ("down", 2)] {
+        for (name, count) in [("upall", 2), ("down", 2), ("web", 1), ("webnot", 2)] {
             wait_for_count(server, name, count);
         }
     }
