@@ -44,6 +44,9 @@ const ZONE: &str = "$TTL 60\n@ SOA ns host 1 2 3 4 5\n@ NS ns\nns A 192.0.2.53\n
     hash LUA A \"pickwhashed({{80, '192.0.2.1'}, {20, '192.0.2.2'}})\"\n\
     closest LUA A \"pickclosest({'192.0.2.1', '192.0.2.2'})\"\n\
     view LUA A \"view({{{'192.0.2.0/24'}, {'192.0.2.1'}}, {{'0.0.0.0/0'}, {'192.0.2.2'}}})\"\n\
+    *.rev LUA PTR \"createReverse('ip-%5%.example.', {['192.0.2.9']='nine.example.'})\"\n\
+    *.fwd LUA A \"createForward()\"\n*.fwd6 LUA AAAA \"createForward6()\"\n\
+    look LUA A \"dblookup('ns.example', 1)\"\n*.magic LUA A \"closestMagic()\"\n\
     branch LUA A \";if netmask({'10.0.0.0/8'}) or country('US') then return '192.0.2.1' else return {'192.0.2.2'} end\"\n";
 
 fn worker() -> Worker {
@@ -87,6 +90,12 @@ fn static_answers_and_plans_allocate_nothing() {
         ("closest.example.", Type::A),
         ("view.example.", Type::A),
         ("branch.example.", Type::A),
+        ("1.2.0.192.rev.example.", Type::PTR),
+        ("9.2.0.192.rev.example.", Type::PTR),
+        ("ip-192-0-2-1.fwd.example.", Type::A),
+        ("2001-db8--1.fwd6.example.", Type::AAAA),
+        ("look.example.", Type::A),
+        ("192-0-2-1.192-0-2-2.magic.example.", Type::A),
     ] {
         let owner: NameBuf = name.parse().unwrap();
         let mut query = vec![0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1];
