@@ -11,6 +11,7 @@ mod forms;
 mod forward;
 mod include;
 mod language;
+mod magic;
 mod objects;
 mod peer;
 mod plans;
