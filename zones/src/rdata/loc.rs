@@ -61,9 +61,7 @@ pub(super) fn check(rdata: &[u8], at: usize) -> Result<usize, RdataFault> {
 pub(super) fn put<'d>(data: &'d [u8], out: &mut Vec<u8>) -> Option<&'d [u8]> {
     let (octets, rest) = data.split_first_chunk::<LENGTH>()?;
     let [0, precisions @ .., _, _, _, _, _, _, _, _, _, _, _, _] = octets else { return None };
-    let value = |from: usize| {
-        octets.get(from..from + 4)?.try_into().ok().map(u32::from_be_bytes)
-    };
+    let value = |from: usize| octets.get(from..from + 4)?.try_into().ok().map(u32::from_be_bytes);
     for (from, [positive, negative]) in [(4, ['N', 'S']), (8, ['E', 'W'])] {
         let angle = value(from)?;
         let way = if angle >= MIDDLE { positive } else { negative };

@@ -17,8 +17,9 @@ pub(super) const DBLOOKUP: Function = Function {
     bind,
 };
 
-/// How many records are looked at: more would be more work than one call may cause.
-const MOST: usize = 1024;
+/// How many records are looked at: more would be more work than one call may cause, and more than
+/// an answer may have.
+const MOST: usize = 256;
 
 #[derive(Debug)]
 struct Lookup {
