@@ -109,7 +109,7 @@ impl Reader {
 
 impl Computed {
     pub(crate) fn new(check: Arc<Check>, id: CheckId) -> Self {
-        Self { check, id, used: AtomicBool::new(true) }
+        Self { check, id, used: AtomicBool::new(false) }
     }
 
     /// Whether it was found since the last call.

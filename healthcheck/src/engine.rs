@@ -7,9 +7,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::sleep_until;
 
-use crate::check::Check;
 use crate::clock::Clock;
-use crate::health::{Settings, Shared};
+use crate::health::{Request, Settings, Shared};
 use crate::probe::Prober;
 use crate::registry::Registry;
 use crate::report::count;
@@ -27,7 +26,7 @@ const IDLE: Duration = Duration::from_secs(3600);
 pub(crate) struct Engine<P> {
     shared: Arc<Shared>,
     prober: Arc<P>,
-    requested: mpsc::Receiver<Check>,
+    requested: mpsc::Receiver<Request>,
     schedule: Schedule,
     permits: Arc<Semaphore>,
     lease: Duration,
@@ -45,7 +44,7 @@ impl<P: Prober> Engine<P> {
     pub(crate) fn new(
         shared: Arc<Shared>,
         prober: Arc<P>,
-        requested: mpsc::Receiver<Check>,
+        requested: mpsc::Receiver<Request>,
         settings: &Settings,
     ) -> Self {
         shared.lock().keep_fresh();

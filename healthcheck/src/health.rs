@@ -38,6 +38,9 @@ pub struct Settings {
     pub max_in_flight: usize,
     /// Checks computed at run time that are held at one time.
     pub max_computed: usize,
+    /// Checks that the programs of one zone compute at run time and that are held at one time, at least 1;
+    /// of more, those not asked for longest go.
+    pub computed_per_zone: usize,
     /// Requests for computed checks that may wait to be taken on.
     pub max_requests: usize,
     /// Threads that probe.
@@ -53,6 +56,7 @@ impl Default for Settings {
             lease: Duration::from_secs(3600),
             max_in_flight: 4096,
             max_computed: 100_000,
+            computed_per_zone: 1000,
             max_requests: 4096,
             threads: 1,
             roots: Vec::new(),
@@ -97,9 +101,12 @@ pub struct Handle {
 
 struct Inner {
     shared: Arc<Shared>,
-    requests: Option<mpsc::Sender<Check>>,
+    requests: Option<mpsc::Sender<Request>>,
     runtime: Option<Runtime>,
 }
+
+/// A check that was computed at run time, and the zone whose program did.
+pub(crate) type Request = (Box<[u8]>, Check);
 
 struct Hold {
     id: CheckId,
@@ -131,7 +138,7 @@ impl Health {
         let shared = Arc::new(Shared::new(
             settings.targets.clone(),
             Board::new(SPACING),
-            settings.max_computed,
+            (settings.max_computed, settings.computed_per_zone),
         ));
         let net = Net::new(&settings.targets, &settings.roots)?;
         let (requests, requested) = mpsc::channel(settings.max_requests.max(1));
@@ -152,13 +159,14 @@ impl Health {
     /// [`Health::report`] what a probe would find. Everything takes effect before the call returns.
     #[must_use]
     pub fn unprobed(targets: TargetPolicy) -> Self {
-        let shared = Shared::new(targets, Board::new(Duration::ZERO), usize::MAX);
+        let computed = (usize::MAX, Settings::default().computed_per_zone);
+        let shared = Shared::new(targets, Board::new(Duration::ZERO), computed);
         Self::assemble(Arc::new(shared), None, None)
     }
 
     pub(crate) fn assemble(
         shared: Arc<Shared>,
-        requests: Option<mpsc::Sender<Check>>,
+        requests: Option<mpsc::Sender<Request>>,
         runtime: Option<Runtime>,
     ) -> Self {
         Self { inner: Arc::new(Inner { shared, requests, runtime }) }
@@ -179,18 +187,19 @@ impl Health {
     }
 
     /// Asks for a check that was computed at run time and that [`Snapshot::find`] did not find.
-    /// It is held until nobody looked for it for [`Settings::lease`].
+    /// It is held until nobody looked for it for [`Settings::lease`], or until the zone has more than
+    /// [`Settings::computed_per_zone`]. `zone` is any name for whoever is to be held to that.
     ///
     /// Never waits: what is refused, or one too many, is counted and dropped.
-    pub fn request(&self, check: Check) {
+    pub fn request(&self, zone: &[u8], check: Check) {
         let shared = &self.inner.shared;
         match &self.inner.requests {
             Some(requests) => {
-                if requests.try_send(check).is_err() {
+                if requests.try_send((zone.into(), check)).is_err() {
                     count(&shared.counters.dropped);
                 }
             }
-            None => shared.lease(&mut vec![check], Clock::now()),
+            None => shared.lease(&mut vec![(zone.into(), check)], Clock::now()),
         }
     }
 
@@ -288,10 +297,11 @@ impl Drop for Hold {
 // === impl Shared ===
 
 impl Shared {
-    pub(crate) fn new(targets: TargetPolicy, board: Board, max_computed: usize) -> Self {
+    /// `computed`: how many computed checks are held, in all and of one zone.
+    pub(crate) fn new(targets: TargetPolicy, board: Board, computed: (usize, usize)) -> Self {
         Self {
             published: Arc::new(ArcSwap::from_pointee(board.snapshot())),
-            registry: Mutex::new(Registry::new(board, max_computed)),
+            registry: Mutex::new(Registry::new(board, computed.0, computed.1)),
             changes: broadcast::channel(CHANGES).0,
             targets,
             counters: Counters::default(),
@@ -306,12 +316,14 @@ impl Shared {
     }
 
     /// Takes on checks that were computed at run time; empties the list.
-    pub(crate) fn lease(&self, requested: &mut Vec<Check>, now: Instant) {
+    pub(crate) fn lease(&self, requested: &mut Vec<Request>, now: Instant) {
         let mut registry = self.lock();
-        for check in requested.drain(..) {
+        for (zone, check) in requested.drain(..) {
             match self.judge(&check) {
                 Err(_) => count(&self.counters.refused),
-                Ok(()) if registry.lease(check, now).is_err() => count(&self.counters.dropped),
+                Ok(()) if registry.lease(&zone, check, now).is_err() => {
+                    count(&self.counters.dropped)
+                }
                 Ok(()) => {}
             }
         }

@@ -1,6 +1,6 @@
 //! Who holds which check, and what is known of each: the state behind the board.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -28,6 +28,9 @@ pub(crate) struct Registry {
     fresh: Option<Vec<CheckId>>,
     leased: usize,
     max_leased: usize,
+    /// What each zone has leased, the longest known first.
+    zones: HashMap<Arc<[u8]>, VecDeque<CheckId>, RandomState>,
+    max_per_zone: usize,
     /// When it was last said that the prober itself has trouble.
     complained: Option<Instant>,
     pub(crate) board: Board,
@@ -57,6 +60,7 @@ pub(crate) struct Occupant {
 /// What keeps a check that was computed at run time.
 #[derive(Debug)]
 struct Lease {
+    zone: Arc<[u8]>,
     computed: Arc<Computed>,
     used: Instant,
 }
@@ -70,7 +74,8 @@ pub(crate) struct Turn {
 }
 
 impl Registry {
-    pub(crate) fn new(board: Board, max_leased: usize) -> Self {
+    /// With room for so many computed checks, and for so many of one zone.
+    pub(crate) fn new(board: Board, max_leased: usize, max_per_zone: usize) -> Self {
         Self {
             slots: Vec::new(),
             free: Vec::new(),
@@ -78,6 +83,8 @@ impl Registry {
             fresh: None,
             leased: 0,
             max_leased,
+            zones: HashMap::default(),
+            max_per_zone: max_per_zone.max(1),
             complained: None,
             board,
         }
@@ -105,8 +112,14 @@ impl Registry {
         self.vacate_if_unheld(id);
     }
 
-    /// Leases a check that was computed at run time.
-    pub(crate) fn lease(&mut self, check: Check, now: Instant) -> Result<CheckId, Refused> {
+    /// Leases a check that a program of `zone` computed at run time. A zone that has as many as it may
+    /// gives up the one that was not looked for longest.
+    pub(crate) fn lease(
+        &mut self,
+        zone: &[u8],
+        check: Check,
+        now: Instant,
+    ) -> Result<CheckId, Refused> {
         let known = self.by_check.get(&check).copied();
         let lease = known.and_then(|id| self.occupant_mut(id)?.lease.as_mut());
         if let (Some(id), Some(lease)) = (known, lease) {
@@ -114,13 +127,23 @@ impl Registry {
             lease.computed.touch();
             return Ok(id);
         }
+        if self.zones.get(zone).is_some_and(|leased| leased.len() >= self.max_per_zone) {
+            self.give_up(zone, now);
+        }
         if self.leased >= self.max_leased {
             return Err(Refused::TooMany { limit: self.max_leased });
         }
         let id = self.place(check);
         let occupant = self.occupant_mut(id).expect("a check that was just placed");
         let computed = Arc::new(Computed::new(Arc::clone(&occupant.check), id));
-        occupant.lease = Some(Lease { computed: Arc::clone(&computed), used: now });
+        let zone = match self.zones.get_key_value(zone) {
+            Some((zone, _)) => Arc::clone(zone),
+            None => Arc::from(zone),
+        };
+        let occupant = self.occupant_mut(id).expect("a check that was just placed");
+        let lease = Lease { zone: Arc::clone(&zone), computed: Arc::clone(&computed), used: now };
+        occupant.lease = Some(lease);
+        self.zones.entry(zone).or_default().push_back(id);
         self.leased += 1;
         self.board.list(computed);
         Ok(id)
@@ -144,13 +167,49 @@ impl Registry {
             if now.saturating_duration_since(held.used) < lease {
                 continue;
             }
-            let computed = Arc::clone(&held.computed);
             let id = CheckId::new(slot as u32, *epoch);
-            occupant.lease = None;
-            self.leased -= 1;
-            self.board.unlist(&computed);
-            self.vacate_if_unheld(id);
+            self.end_lease(id);
         }
+    }
+
+    /// Ends the lease of the zone's check that was not looked for longest, nearly: whoever was looked
+    /// for since the last time goes to the end of the queue instead.
+    fn give_up(&mut self, zone: &[u8], now: Instant) {
+        let count = self.zones.get(zone).map_or(0, VecDeque::len);
+        for turn in 0..=count {
+            let Some(id) = self.zones.get_mut(zone).and_then(VecDeque::pop_front) else {
+                return;
+            };
+            let lease = self.occupant_mut(id).and_then(|occupant| occupant.lease.as_mut());
+            // After a whole round the first one goes, whatever happened meanwhile.
+            if let Some(lease) = lease
+                && turn < count
+                && lease.computed.take_used()
+            {
+                lease.used = now;
+                if let Some(leased) = self.zones.get_mut(zone) {
+                    leased.push_back(id);
+                }
+                continue;
+            }
+            self.end_lease(id);
+            return;
+        }
+    }
+
+    fn end_lease(&mut self, id: CheckId) {
+        let Some(lease) = self.occupant_mut(id).and_then(|occupant| occupant.lease.take()) else {
+            return;
+        };
+        if let Some(leased) = self.zones.get_mut(&lease.zone) {
+            leased.retain(|known| *known != id);
+            if leased.is_empty() {
+                self.zones.remove(&lease.zone);
+            }
+        }
+        self.leased -= 1;
+        self.board.unlist(&lease.computed);
+        self.vacate_if_unheld(id);
     }
 
     /// Takes in what a probe found; what follows from it, if the state changes.

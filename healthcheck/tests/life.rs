@@ -72,7 +72,7 @@ fn what_is_not_allowed_is_refused_with_the_network_that_denies_it() {
         );
     }
     assert!(health.checks().is_empty());
-    health.request(tcp(metadata));
+    health.request(b"zone", tcp(metadata));
     assert_eq!(health.counts(), Counts { refused: 1, ..Counts::default() });
 }
 
@@ -165,11 +165,33 @@ fn a_place_used_again_does_not_show_the_verdict_of_its_last_check() {
 fn an_unprobed_health_takes_requests_at_once() {
     let health = unprobed();
     let mut reader = health.reader();
-    health.request(tcp(target(1)));
+    health.request(b"zone", tcp(target(1)));
     let id = reader.load().find(&tcp(target(1))).expect("a check that was requested");
     assert!(health.report(&tcp(target(1)), UP));
     assert_eq!(reader.load().verdict(id).state, State::Up);
     assert!(health.checks()[0].is_leased);
+}
+
+#[test]
+fn a_zone_that_computes_too_many_checks_loses_those_asked_for_least() {
+    let computed = |number: u32| Check {
+        probe: Probe::Tcp((Ipv4Addr::from_bits(0x0A00_0000 + number), 80).into()),
+        pace: Pace::default(),
+        source: None,
+    };
+    let health = unprobed();
+    let mut reader = health.reader();
+    health.request(b"other", tcp(target(1)));
+    let most = Settings::default().computed_per_zone as u32;
+    for number in 0..most * 3 {
+        health.request(b"zone", computed(number));
+        // One that is asked for all the time.
+        assert!(reader.load().find(&computed(0)).is_some(), "after {number}");
+    }
+    assert_eq!(health.checks().len() as u32, most + 1);
+    assert!(reader.load().find(&computed(1)).is_none(), "nobody asked for it");
+    assert!(reader.load().find(&computed(most * 3 - 1)).is_some(), "the newest is there");
+    assert!(reader.load().find(&tcp(target(1))).is_some(), "another zone's is not touched");
 }
 
 #[test]

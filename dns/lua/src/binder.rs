@@ -34,6 +34,8 @@ pub(crate) enum Checks<'a> {
         held: &'a Held,
         /// What the program includes holds checks as well.
         includes: &'a [(NameBuf, Arc<Include>)],
+        /// Whose checks they are, since no zone may have too many.
+        zone: &'a [u8],
     },
     /// Only the form of the arguments is looked at.
     Form,
@@ -241,14 +243,14 @@ impl Binder<'_> {
     pub(crate) fn watch(&mut self, arg: &Arg, check: Check) -> Result<Option<CheckId>, Refused> {
         match &mut self.checks {
             Checks::Form => Ok(None),
-            Checks::Run { health, snapshot, held, includes } => {
+            Checks::Run { health, snapshot, held, includes, zone } => {
                 let included = || includes.iter().find_map(|(_, inner)| inner.held.get(&check));
                 if let Some(id) = held.get(&check).or_else(included) {
                     return Ok(Some(*id));
                 }
                 let found = snapshot.find(&check);
                 if found.is_none() {
-                    health.request(check);
+                    health.request(zone, check);
                 }
                 Ok(found)
             }

@@ -1,4 +1,5 @@
 //! What many programs cost in memory, as the system counts it.
+#![allow(clippy::print_stdout, reason = "the figures are what one runs it by hand for")]
 
 use halfmoon_healthcheck::{Health, TargetPolicy};
 use halfmoon_lua::{Compiler, Program, Settings};

@@ -101,6 +101,7 @@ impl Server {
         let health = Health::start(halfmoon_healthcheck::Settings {
             targets: targets(config),
             lease: config.health.lease,
+            computed_per_zone: config.health.computed_per_zone.get() as usize,
             ..halfmoon_healthcheck::Settings::default()
         })?;
         let lua = lua_settings(config, &geo);

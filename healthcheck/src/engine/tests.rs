@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::board::Board;
-use crate::check::{Pace, Probe};
+use crate::check::{Check, Pace, Probe};
 use crate::health::Health;
 use crate::outcome::Outcome;
 use crate::target::TargetPolicy;
@@ -59,7 +59,11 @@ impl Script {
 fn start(settings: &Settings, script: Script) -> (Health, Arc<Script>) {
     let script = Arc::new(script);
     let board = Board::new(TICK);
-    let shared = Shared::new(TargetPolicy::default(), board, settings.max_computed);
+    let shared = Shared::new(
+        TargetPolicy::default(),
+        board,
+        (settings.max_computed, settings.computed_per_zone),
+    );
     let shared = Arc::new(shared);
     let (requests, requested) = mpsc::channel(settings.max_requests);
     let engine = Engine::new(Arc::clone(&shared), Arc::clone(&script), requested, settings);
@@ -200,7 +204,7 @@ async fn a_computed_check_lives_as_long_as_it_is_asked_for() {
     let mut reader = health.reader();
     assert_eq!(reader.load().find(&check(1, SECOND)), None);
     for number in [1, 1, 2, 3] {
-        health.request(check(number, SECOND));
+        health.request(b"zone", check(number, SECOND));
     }
     pass(SECOND).await;
     assert_eq!(health.counts().dropped, 1, "two are held already");
@@ -225,7 +229,7 @@ async fn requests_beyond_the_queue_are_dropped_and_counted() {
     let (health, _script) = start(&settings, Script::default());
     // The engine does not run before this task waits.
     for number in 0..8 {
-        health.request(check(number, SECOND));
+        health.request(b"zone", check(number, SECOND));
     }
     assert_eq!(health.counts().dropped, 3);
     pass(SECOND).await;
@@ -241,7 +245,7 @@ async fn a_lease_ends_and_a_handle_still_holds_the_check() {
     pass(SECOND).await;
     assert_eq!(reader.load().find(&check(1, SECOND)), None, "its holder knows it");
     let before = reader.load().generation();
-    health.request(check(1, SECOND));
+    health.request(b"zone", check(1, SECOND));
     pass(SECOND).await;
     assert_eq!(reader.load().find(&check(1, SECOND)), Some(handle.id()));
     assert_eq!(reader.load().generation(), before + 1, "the query sees a verdict now");

@@ -241,6 +241,7 @@ impl Host {
                 snapshot: &running.health,
                 held: &running.program.held,
                 includes: &running.program.includes,
+                zone: running.zone.as_name().as_wire(),
             },
             remarks: Vec::new(),
         };

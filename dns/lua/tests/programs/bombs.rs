@@ -165,6 +165,27 @@ fn what_could_be_misused_is_not_there() {
 }
 
 #[test]
+fn names_make_no_more_checks_than_a_zone_may_have() {
+    let mut world = World::with(Settings::of(Dialect::Halfmoon));
+    let program =
+        world.program("A ;return ifurlup('http://' .. qname:toString() .. '/', {'192.0.2.1'})");
+    for number in 0..1500 {
+        world.qname = crate::world::name(&format!("n{number}.example.com."));
+        assert_eq!(world.run(&program), "192.0.2.1");
+    }
+    assert_eq!(world.health.checks().len(), 1000);
+}
+
+#[test]
+fn addresses_of_memory_are_not_shown() {
+    let mut world = World::with(Settings::of(Dialect::PowerDns));
+    let said = world.ask(
+        "TXT ;return tostring({}) .. tostring(error) .. string.format('%s', {}) .. tostring(string)",
+    );
+    assert_eq!(said, "'tablefunctiontabletable'");
+}
+
+#[test]
 fn the_worst_program_is_stopped_after_milliseconds() {
     let mut world = World::with(Settings::of(Dialect::PowerDns));
     for (record, _) in LIBRARY.iter().chain(HOST) {

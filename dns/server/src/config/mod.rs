@@ -138,6 +138,9 @@ pub struct HealthConfig {
     /// How long a check that a program computed is kept after a query last looked for it.
     #[serde(deserialize_with = "value::positive_duration")]
     pub lease: Duration,
+    /// How many checks that programs compute are held for one zone, at least 1; of more, those not
+    /// asked for longest go.
+    pub computed_per_zone: NonZeroU32,
     /// Which addresses may be probed at all.
     pub targets: TargetsConfig,
 }
@@ -206,6 +209,7 @@ impl Default for HealthConfig {
             fall: None,
             rise: None,
             lease: Duration::from_secs(3600),
+            computed_per_zone: at_least_one(1000),
             targets: TargetsConfig::default(),
         }
     }
