@@ -5,6 +5,7 @@ mod attacks;
 mod beyond;
 mod bombs;
 mod data;
+mod dialects;
 mod faults;
 mod field;
 mod forms;

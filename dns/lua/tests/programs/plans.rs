@@ -5,10 +5,10 @@ use halfmoon_lua::{Dialect, Settings};
 use crate::world::{World, client};
 
 /// What a generator of programs draws from.
-struct Draw(u64);
+pub(crate) struct Draw(pub(crate) u64);
 
 impl Draw {
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         // SplitMix64: the same programs on every run.
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -17,12 +17,12 @@ impl Draw {
         ((z ^ (z >> 31)) % bound as u64) as usize
     }
 
-    fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
+    pub(crate) fn one<'a>(&mut self, of: &[&'a str]) -> &'a str {
         of[self.below(of.len())]
     }
 
     /// Something that returns without chance.
-    fn value(&mut self) -> &'static str {
+    pub(crate) fn value(&mut self) -> &'static str {
         self.one(&[
             "'192.0.2.1'",
             "{'192.0.2.1', '192.0.2.2'}",
@@ -41,7 +41,7 @@ impl Draw {
         ])
     }
 
-    fn test(&mut self, deeper: usize) -> String {
+    pub(crate) fn test(&mut self, deeper: usize) -> String {
         if deeper > 0 {
             match self.below(5) {
                 0 => return format!("not {}", self.test(deeper - 1)),
@@ -67,7 +67,7 @@ impl Draw {
         .to_owned()
     }
 
-    fn block(&mut self, deeper: usize) -> String {
+    pub(crate) fn block(&mut self, deeper: usize) -> String {
         match self.below(if deeper > 0 { 5 } else { 2 }) {
             0 | 1 => format!("return {}", self.value()),
             2 => format!(
