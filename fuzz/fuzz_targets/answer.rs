@@ -36,7 +36,8 @@ fuzz_target!(|octets: &[u8]| {
     for (protocol, most) in [(Protocol::Udp, 1232), (Protocol::Tcp, 65_535)] {
         let peer = Peer { remote: address, local: address, protocol };
         let mut out = vec![0; 65_535];
-        let verdict = WORKER.with_borrow_mut(|worker| worker.answer(octets, &peer, 65_535, &mut out));
+        let verdict =
+            WORKER.with_borrow_mut(|worker| worker.answer(octets, &peer, 65_535, &mut out));
         let Verdict::Reply(length) = verdict else { continue };
         assert!((12..=most).contains(&length));
         assert_eq!(out[..2], octets[..2], "the identifier is repeated");

@@ -11,18 +11,9 @@ fuzz_target!(|text: &[u8]| {
     let origin: NameBuf = "example.".parse().expect("a name");
     let lines = 1 + text.iter().filter(|&&octet| octet == b'\n').count();
     for insert_whitespace in [false, true] {
-        let options = ReadOptions {
-            insert_whitespace,
-            ..ReadOptions::new(origin)
-        };
+        let options = ReadOptions { insert_whitespace, ..ReadOptions::new(origin) };
         let mut check = Check { lines };
-        read_text(
-            text,
-            Path::new("fuzz.zone"),
-            &options,
-            &mut Files::default(),
-            &mut check,
-        );
+        read_text(text, Path::new("fuzz.zone"), &options, &mut Files::default(), &mut check);
     }
 });
 
@@ -46,10 +37,7 @@ impl Sink for Check {
     }
 
     fn fault(&mut self, fault: Fault) {
-        assert!(
-            (1..=self.lines).contains(&(fault.place.line as usize)),
-            "{fault:?}"
-        );
+        assert!((1..=self.lines).contains(&(fault.place.line as usize)), "{fault:?}");
         assert!(fault.place.column > 0 && !fault.message.is_empty());
     }
 }
