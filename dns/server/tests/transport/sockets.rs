@@ -1,10 +1,13 @@
 //! Addresses that cannot be had.
 
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 
 use halfmoon::transport::{BindError, Bound};
 
 use crate::echo::{LOOPBACK, settings, start};
+
+/// An address that no connection of another test takes a port of.
+const ALONE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, 0, 0, 77)), 0);
 
 #[track_caller]
 fn refused(listen: &[SocketAddr]) -> String {
@@ -13,14 +16,14 @@ fn refused(listen: &[SocketAddr]) -> String {
 
 #[test]
 fn a_port_in_use_is_one_line() {
-    let held = TcpListener::bind(LOOPBACK).unwrap();
+    let held = TcpListener::bind(ALONE).unwrap();
     let tcp = held.local_addr().unwrap();
     assert_eq!(
         refused(&[tcp]),
         format!("{tcp} is in use by another process (TCP); stop that one or listen elsewhere")
     );
 
-    let held = UdpSocket::bind(LOOPBACK).unwrap();
+    let held = UdpSocket::bind(ALONE).unwrap();
     let udp = held.local_addr().unwrap();
     assert_eq!(
         refused(&[udp]),
@@ -30,7 +33,7 @@ fn a_port_in_use_is_one_line() {
 
 #[test]
 fn a_port_is_not_shared_with_another_server() {
-    let first = start(&settings(&[LOOPBACK]));
+    let first = start(&settings(&[ALONE]));
     let error = Bound::bind(&settings(first.addresses())).unwrap_err();
     assert!(matches!(error, BindError::InUse { .. }), "{error}");
 }
@@ -39,7 +42,7 @@ fn a_port_is_not_shared_with_another_server() {
 fn a_udp_port_that_would_be_shared_is_in_use() {
     let held = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None).unwrap();
     held.set_reuse_port(true).unwrap();
-    held.bind(&LOOPBACK.into()).unwrap();
+    held.bind(&ALONE.into()).unwrap();
     let address = held.local_addr().unwrap().as_socket().unwrap();
     assert!(refused(&[address]).starts_with(&format!("{address} is in use by another process")));
 }
