@@ -142,6 +142,24 @@ impl Zone {
             + self.table.size()
     }
 
+    /// How many nodes there are; their ids are below it.
+    #[must_use]
+    pub const fn node_count(&self) -> usize {
+        self.nodes.len()
+    }
+
+    /// How many RRsets there are; their ids are below it.
+    #[must_use]
+    pub const fn set_count(&self) -> usize {
+        self.sets.len()
+    }
+
+    /// The node with this id.
+    #[must_use]
+    pub fn node(&self, id: u32) -> Option<Node<'_>> {
+        self.nodes.get(id as usize).map(|_| Node { zone: self, id })
+    }
+
     pub(crate) fn set_at(&self, at: usize) -> RrSet<'_> {
         RrSet { zone: self, data: &self.sets[at] }
     }
@@ -187,6 +205,19 @@ impl<'z> Node<'z> {
 
     pub(crate) fn has(self, flag: u16) -> bool {
         self.data().flags & flag != 0
+    }
+
+    /// Its number among the nodes of its zone, below [`Zone::node_count`].
+    #[must_use]
+    pub const fn id(self) -> u32 {
+        self.id
+    }
+
+    /// The node above; `None` for the apex.
+    #[must_use]
+    pub fn parent(self) -> Option<Self> {
+        let parent = self.data().parent;
+        (!self.is_apex() && parent != NONE).then_some(Self { zone: self.zone, id: parent })
     }
 
     /// The name, in the spelling in which the zone file first had it.
@@ -292,6 +323,14 @@ pub struct RrSet<'z> {
 }
 
 impl<'z> RrSet<'z> {
+    /// Its number among the RRsets of its zone, below [`Zone::set_count`].
+    #[must_use]
+    pub fn id(self) -> u32 {
+        // Its place in the array that it is borrowed from.
+        let first = self.zone.sets.as_ptr() as usize;
+        ((std::ptr::from_ref(self.data) as usize - first) / size_of::<SetData>()) as u32
+    }
+
     /// The type.
     #[must_use]
     pub const fn rtype(self) -> Type {
