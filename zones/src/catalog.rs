@@ -8,13 +8,13 @@ use halfmoon_wire::{Name, SuffixHashes, Type, hash_name};
 use crate::Zone;
 use crate::tree::Table;
 
-/// A zone, and what belongs to it that this crate knows nothing of: its compiled programs.
+/// A zone, and what belongs to it that this crate knows nothing of: compiled programs, signatures.
 #[derive(Debug)]
 pub struct Hosted<P> {
     /// The zone.
     pub zone: Zone,
-    /// What was made of its programs, in their order.
-    pub programs: P,
+    /// What [`crate::Attach`] made of it.
+    pub beside: P,
 }
 
 /// The zones of a server at one moment: immutable.

@@ -11,7 +11,7 @@ pub mod rdata;
 mod read;
 mod tree;
 
-pub use build::{Builder, Built};
+pub use build::{Addition, Builder, Built, Draft};
 pub use catalog::{Catalog, Hosted};
 pub use fault::{Fault, FileId, Files, Level, Place};
 pub use load::{Attach, FileReport, ListedZone, Loaded, Loader, Outcome, Sources};

@@ -15,15 +15,27 @@ use std::time::SystemTime;
 use halfmoon_wire::{Name, NameBuf};
 
 use crate::{
-    Builder, Built, Catalog, Fault, Files, Hosted, Level, Place, ProgramSource, ReadOptions, Zone,
-    read_file,
+    Addition, Builder, Built, Catalog, Draft, Fault, Files, Hosted, Level, Place, ProgramSource,
+    ReadOptions, Zone, read_file,
 };
 
 /// The ending of zone files in a folder.
 const ENDING: &str = "zone";
 
-/// Makes of a zone's programs what is kept beside the zone; adds what is wrong with them.
+/// Makes what is kept beside a zone of its programs and its records; adds what is wrong with them.
 pub trait Attach<P> {
+    /// What changes whenever [`Attach::additions`] of this zone do: an unchanged file is read again
+    /// then. Asked at each load for each zone, so it has to be quick.
+    fn stamp(&self, _apex: Name<'_>) -> u64 {
+        0
+    }
+
+    /// Records that stand in the zone beside those of its file. `draft` is the zone as far as it
+    /// has been read.
+    fn additions(&mut self, _draft: &Draft<'_>) -> Vec<Addition> {
+        Vec::new()
+    }
+
     /// `programs` are in the order in which `zone` numbers them, each with its owner.
     fn attach(
         &mut self,
@@ -96,8 +108,8 @@ impl Stamp {
 /// The stamps of a zone file and of all that it includes; `None` for a file that is not there.
 type Stamps = Vec<(PathBuf, Option<Stamp>)>;
 
-/// A zone that was read in this load.
-type Read = (Source, Built, Stamps);
+/// A zone that was read in this load, and the stamp of what was added to it.
+type Read = (Source, Built, Stamps, u64);
 
 /// Where zones are found.
 #[derive(Clone, Debug, Default)]
@@ -142,6 +154,8 @@ impl Source {
 struct Known<P> {
     /// The file and all it includes.
     stamps: Stamps,
+    /// The stamp of what was added to the file, at the apex it had.
+    added: Option<(NameBuf, u64)>,
     /// What is served of it.
     hosted: Option<Arc<Hosted<P>>>,
     /// It is a part of other files and no zone.
@@ -203,24 +217,27 @@ impl<P> Loader<P> {
             let same = before.get(&source).is_some_and(|known| {
                 (known.hosted.is_some() || known.is_part)
                     && known.stamps.iter().all(|(path, stamp)| Stamp::of(path) == *stamp)
+                    && known.added.is_none_or(|(apex, stamp)| attach.stamp(apex.as_name()) == stamp)
             });
             if same && let Some(known) = before.remove(&source) {
                 unchanged.insert(source, known);
             } else {
-                let (built, stamps) = self.read(&source, origin);
-                read.push((source, built, stamps));
+                let (built, stamps, added) = self.read(&source, origin, attach);
+                read.push((source, built, stamps, added));
             }
         }
         let parts = parts_of_others(&read, &unchanged);
         let mut reports = Vec::new();
-        for (source, built, stamps) in read {
+        for (source, built, stamps, added) in read {
             if is_part(&source, &built) && parts.contains(&real(source.path())) {
-                self.known.insert(source, Known { stamps, hosted: None, is_part: true });
+                let part = Known { stamps, added: None, hosted: None, is_part: true };
+                self.known.insert(source, part);
                 continue;
             }
             let old = before.remove(&source).and_then(|known| known.hosted);
+            let added = Some((built.apex, added));
             let (hosted, report) = host(source.path(), built, old, attach);
-            self.known.insert(source, Known { stamps, hosted, is_part: false });
+            self.known.insert(source, Known { stamps, added, hosted, is_part: false });
             reports.push(report);
         }
         let removed = before
@@ -255,7 +272,12 @@ impl<P> Loader<P> {
         Ok(found)
     }
 
-    fn read(&self, source: &Source, origin: NameBuf) -> (Built, Stamps) {
+    fn read(
+        &self,
+        source: &Source,
+        origin: NameBuf,
+        attach: &mut dyn Attach<P>,
+    ) -> (Built, Stamps, u64) {
         let path = source.path();
         let Sources { folder, include_root, .. } = &self.sources;
         let (root, include_base) = match source {
@@ -269,6 +291,11 @@ impl<P> Loader<P> {
         let mut files = Files::default();
         let mut builder = Builder::new();
         read_file(path, &options, &mut files, &mut builder);
+        let added = builder.apex().map_or(0, |apex| attach.stamp(apex.as_name()));
+        if let Some(draft) = builder.draft() {
+            let additions = attach.additions(&draft);
+            builder.add(&additions, files.add(path));
+        }
         let mut built = builder.build(origin.as_name(), path, files);
         if let Source::Listed(..) = source
             && built.apex != origin
@@ -281,7 +308,7 @@ impl<P> Loader<P> {
             .iter()
             .map(|file| (file.to_owned(), if file == path { own.clone() } else { Stamp::of(file) }))
             .collect();
-        (built, stamps)
+        (built, stamps, added)
     }
 
     /// The zones to serve: of two files with the same zone, one that is listed, else the first in
@@ -323,9 +350,9 @@ fn host<P>(
 ) -> (Option<Arc<Hosted<P>>>, FileReport) {
     let Built { zone, apex, programs, mut faults, files, .. } = built;
     let new = zone.and_then(|zone| {
-        let programs = attach.attach(&zone, &programs, &mut faults);
+        let beside = attach.attach(&zone, &programs, &mut faults);
         let refused = faults.iter().any(|fault| fault.level == Level::Error);
-        (!refused).then(|| Arc::new(Hosted { zone, programs }))
+        (!refused).then(|| Arc::new(Hosted { zone, beside }))
     });
     faults.sort_by_key(|fault| fault.place);
     let outcome = match (&new, &old) {
@@ -350,7 +377,7 @@ fn is_part(source: &Source, built: &Built) -> bool {
 
 /// The files that some other file includes.
 fn parts_of_others<P>(read: &[Read], unchanged: &BTreeMap<Source, Known<P>>) -> HashSet<PathBuf> {
-    let new = read.iter().map(|(source, _, stamps)| (source, stamps));
+    let new = read.iter().map(|(source, _, stamps, _)| (source, stamps));
     let old = unchanged.iter().map(|(source, known)| (source, &known.stamps));
     new.chain(old)
         .flat_map(|(source, stamps)| {

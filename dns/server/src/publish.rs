@@ -16,7 +16,7 @@ use halfmoon_zones::{
     Attach, Fault, FileReport, Level, Loaded, Loader, Outcome, ProgramSource, Zone,
 };
 
-use crate::shared::{Programs, Shared, Zones};
+use crate::shared::{Programs, Served, Shared, Zones};
 
 mod watch;
 
@@ -49,14 +49,15 @@ impl Compile {
     }
 }
 
-impl Attach<Programs> for Compile {
+impl Attach<Served> for Compile {
     fn attach(
         &mut self,
         zone: &Zone,
         programs: &[(NameBuf, ProgramSource)],
         faults: &mut Vec<Fault>,
-    ) -> Programs {
-        Programs::new(self.compiler.compile_zone(zone.apex(), programs, faults))
+    ) -> Served {
+        let programs = Programs::new(self.compiler.compile_zone(zone.apex(), programs, faults));
+        Served { programs }
     }
 }
 
@@ -80,7 +81,7 @@ impl Publisher {
     /// # Errors
     /// When no thread is to be had.
     pub fn start(
-        loader: Loader<Programs>,
+        loader: Loader<Served>,
         compile: Compile,
         shared: Arc<Shared>,
     ) -> io::Result<Self> {
@@ -111,7 +112,7 @@ impl Drop for Publisher {
 
 /// The publishing thread.
 struct Work {
-    loader: Loader<Programs>,
+    loader: Loader<Served>,
     compile: Compile,
     shared: Arc<Shared>,
     watch: Watch,
@@ -204,7 +205,7 @@ fn settle(inbox: &Receiver<Order>) -> Result<(), ()> {
 }
 
 /// Logs what a load found: each fault, and a summary.
-pub fn report(loaded: &Loaded<Programs>, took: Duration) {
+pub fn report(loaded: &Loaded<Served>, took: Duration) {
     let mut logged = 0;
     for file in &loaded.reports {
         report_file(file, &mut logged);

@@ -153,7 +153,7 @@ impl Server {
 }
 
 fn first_load(
-    loader: &mut Loader<crate::shared::Programs>,
+    loader: &mut Loader<crate::shared::Served>,
     compile: &mut Compile,
 ) -> Result<crate::shared::Zones, StartError> {
     let started = Instant::now();
@@ -185,7 +185,7 @@ pub struct NoZones;
 ///
 /// # Errors
 /// It names none.
-pub fn loader(config: &Config) -> Result<Loader<crate::shared::Programs>, NoZones> {
+pub fn loader(config: &Config) -> Result<Loader<crate::shared::Served>, NoZones> {
     let zones = &config.zones;
     if zones.path.is_none() && zones.zone.is_empty() {
         return Err(NoZones);

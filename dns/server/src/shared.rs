@@ -9,8 +9,15 @@ use halfmoon_healthcheck::Health;
 use halfmoon_lua::{Dialect, Program, Settings};
 use halfmoon_zones::Catalog;
 
-/// The zones being served, each with its compiled programs.
-pub type Zones = Catalog<Programs>;
+/// The zones being served.
+pub type Zones = Catalog<Served>;
+
+/// What is kept beside a zone.
+#[derive(Debug, Default)]
+pub struct Served {
+    /// Its compiled programs.
+    pub programs: Programs,
+}
 
 /// The compiled programs of a zone, in the order in which the zone numbers them.
 #[derive(Debug, Default)]

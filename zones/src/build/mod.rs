@@ -3,8 +3,11 @@
 //! Records are kept as they come in one array; at the end they are put in order of owner and
 //! type, checked against each other, and laid out.
 
+mod additions;
 mod check;
 mod lay;
+
+pub use additions::{Addition, Draft};
 
 use std::path::Path;
 

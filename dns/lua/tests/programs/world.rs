@@ -224,7 +224,7 @@ pub(crate) fn zones(texts: &[(&str, &str)]) -> Arc<Catalog<()>> {
         read_text(text.as_bytes(), path, &options, &mut files, &mut builder);
         let built = builder.build(name(apex).as_name(), path, files);
         assert!(!built.is_refused(), "{:?}", built.faults);
-        Arc::new(Hosted { zone: built.zone.unwrap(), programs: () })
+        Arc::new(Hosted { zone: built.zone.unwrap(), beside: () })
     });
     Arc::new(Catalog::new(hosted.collect()))
 }

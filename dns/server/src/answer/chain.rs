@@ -5,7 +5,7 @@ use halfmoon_zones::{Hosted, Node, Position, RrSet, Zone};
 
 use super::node::Said;
 use super::{Asked, Turn};
-use crate::shared::Programs;
+use crate::shared::Served;
 
 /// How many aliases of one chain are followed.
 pub(crate) const MOST_ALIASES: usize = 10;
@@ -75,7 +75,7 @@ impl<'a> Turn<'a> {
         }
     }
 
-    fn in_zone(&mut self, hosted: &'a Hosted<Programs>, asked: Asked<'_>, hop: usize) -> Step {
+    fn in_zone(&mut self, hosted: &'a Hosted<Served>, asked: Asked<'_>, hop: usize) -> Step {
         let zone = &hosted.zone;
         let name = self.name(asked);
         let said = match zone.find(name, self.hashes) {

@@ -5,7 +5,7 @@ use halfmoon_zones::{Hosted, Node, RrSet};
 
 use super::program::Computed;
 use super::{Asked, Turn};
-use crate::shared::Programs;
+use crate::shared::Served;
 
 /// What a node had to say.
 #[expect(clippy::large_enum_variant, reason = "a box would allocate on the query path")]
@@ -26,7 +26,7 @@ impl<'a> Turn<'a> {
     /// Answers from `node`, which is the name itself or the wildcard that makes it.
     pub(super) fn at_node(
         &mut self,
-        hosted: &'a Hosted<Programs>,
+        hosted: &'a Hosted<Served>,
         node: Node<'a>,
         asked: Asked<'_>,
     ) -> Said {
@@ -93,7 +93,7 @@ impl<'a> Turn<'a> {
     ///
     /// As in PowerDNS, a program that makes CNAMEs speaks for every type and hides the rest; those
     /// that make records of the type in question add to the static ones.
-    fn computed(&mut self, hosted: &'a Hosted<Programs>, node: Node<'a>, asked: Asked<'_>) -> Said {
+    fn computed(&mut self, hosted: &'a Hosted<Served>, node: Node<'a>, asked: Asked<'_>) -> Said {
         let qtype = self.question.qtype;
         let mut alias_failed = None;
         let mut denied = false;

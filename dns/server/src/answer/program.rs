@@ -5,7 +5,7 @@ use halfmoon_wire::{ExtendedError, Name, NameBuf, Section, Type};
 use halfmoon_zones::{Hosted, Node, ProgramRef};
 
 use super::{Asked, Turn};
-use crate::shared::Programs;
+use crate::shared::Served;
 
 /// What the programs of a node made.
 #[expect(clippy::large_enum_variant, reason = "a box would allocate on the query path")]
@@ -28,7 +28,7 @@ impl<'a> Turn<'a> {
     /// Runs the programs that make CNAMEs; the first record counts.
     pub(super) fn run_alias(
         &mut self,
-        hosted: &'a Hosted<Programs>,
+        hosted: &'a Hosted<Served>,
         node: Node<'a>,
         asked: Asked<'_>,
     ) -> Computed {
@@ -69,7 +69,7 @@ impl<'a> Turn<'a> {
     /// Runs the programs that make records of the type in question.
     pub(super) fn run_matching(
         &mut self,
-        hosted: &'a Hosted<Programs>,
+        hosted: &'a Hosted<Served>,
         node: Node<'a>,
         asked: Asked<'_>,
     ) -> Computed {
@@ -110,12 +110,12 @@ impl<'a> Turn<'a> {
     /// Runs one program; its records are in `answers` then.
     fn run(
         &mut self,
-        hosted: &'a Hosted<Programs>,
+        hosted: &'a Hosted<Served>,
         node: Node<'a>,
         program: ProgramRef,
         asked: Asked<'_>,
     ) -> Result<(), Failure> {
-        let entry = hosted.programs.entry(program.number).ok_or(Failure::Internal)?;
+        let entry = hosted.beside.programs.entry(program.number).ok_or(Failure::Internal)?;
         let code = entry.program.as_ref().ok_or(Failure::Faulty)?;
         let context = Context {
             qname: self.name(asked),
@@ -156,7 +156,7 @@ impl<'a> Turn<'a> {
 }
 
 /// Logs what a program said.
-fn log(note: &Note, hosted: &Hosted<Programs>, node: Node<'_>) {
+fn log(note: &Note, hosted: &Hosted<Served>, node: Node<'_>) {
     let (zone, owner, text) = (hosted.zone.apex(), node.owner(), note.text.as_str());
     match note.level {
         0..=3 => tracing::error!(%zone, %owner, text, "record program says"),
