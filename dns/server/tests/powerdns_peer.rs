@@ -5,10 +5,8 @@
 //! PowerDNS or namespaces are not to be had, this says so and passes.
 
 use std::fs;
-use std::io::{self, Write as _};
-use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
 use std::thread;
 
 use hickory_proto::op::ResponseCode;
@@ -16,15 +14,10 @@ use hickory_proto::rr::RecordType;
 use toml::{Table, Value};
 
 use support::endpoint::Endpoint;
+use support::peer::{Peer, alone, free_port, is_alone};
 use support::{Running, question, question_for, run, udp, wait_for};
 
 mod support;
-
-/// Tells the test that is started again that it is in the namespace.
-const INSIDE: &str = "HALFMOON_IN_A_NETWORK_OF_ITS_OWN";
-
-/// Where Debian has it; users often have no `sbin` in their path.
-const PLACES: [&str; 2] = ["/usr/sbin/pdns_server", "/usr/local/sbin/pdns_server"];
 
 /// Clients that ask through resolvers, as EDNS Client Subnet tells of them.
 const CLIENTS: [&str; 8] = [
@@ -119,51 +112,15 @@ const LISTENING: [&str; 3] = ["127.0.0.1", "127.0.0.3", "127.0.0.4"];
 
 #[test]
 fn answers_are_those_of_powerdns() {
-    let skipped = |why: &str| {
-        // Not through `eprintln!`, which the test harness keeps to itself when a test passes.
-        let _ = writeln!(io::stderr(), "SKIPPED: {why}; nothing was compared with PowerDNS");
-    };
-    if peer().is_none() {
-        return skipped("pdns_server is not installed");
-    }
-    let Some(unshare) =
-        [&["--net"][..], &["--net", "--map-root-user"]].into_iter().find(|options| {
-            let up = ["sh", "-c", "ip link set lo up"];
-            let quiet =
-                |mut command: Command| command.stdout(Stdio::null()).stderr(Stdio::null()).status();
-            let mut command = Command::new("unshare");
-            command.args(*options).args(up);
-            quiet(command).is_ok_and(|status| status.success())
-        })
-    else {
-        return skipped("no network namespace is to be had");
-    };
-    let ended = Command::new("unshare")
-        .args(unshare)
-        .args(["sh", "-c", "ip link set lo up && exec \"$0\" \"$@\""])
-        .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "inside_a_network_of_its_own", "--ignored", "--nocapture"])
-        .env(INSIDE, "yes")
-        .output()
-        .unwrap();
-    assert!(
-        ended.status.success(),
-        "{}\n{}",
-        String::from_utf8_lossy(&ended.stdout),
-        String::from_utf8_lossy(&ended.stderr)
-    );
+    alone("inside_a_network_of_its_own", &["pdns_server"]);
 }
 
 #[test]
 #[ignore = "the test above runs it, in a network namespace"]
 fn inside_a_network_of_its_own() {
-    if std::env::var_os(INSIDE).is_none() {
+    if !is_alone() {
         return;
     }
-    let devices = fs::read_to_string("/proc/net/dev").unwrap();
-    let devices: Vec<&str> =
-        devices.lines().skip(2).filter_map(|line| line.split(':').next()).collect();
-    assert!(devices.iter().all(|name| name.trim() == "lo"), "{devices:?}");
     let port = free_port();
     let open: Vec<TcpListener> =
         LISTENING.iter().map(|address| TcpListener::bind((*address, port)).unwrap()).collect();
@@ -283,25 +240,6 @@ fn answers(
     (answer.metadata.response_code, answers)
 }
 
-fn peer() -> Option<&'static str> {
-    PLACES.into_iter().find(|path| Path::new(path).exists())
-}
-
-/// A port that nobody else can take meanwhile: the namespace is ours.
-fn free_port() -> u16 {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// A running PowerDNS; killed when dropped.
-struct Peer(Child);
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// PowerDNS with the zone, ready to be asked. Its configuration stays in the folder.
 fn start_peer(folder: &Path, zone: &str) -> (Peer, SocketAddr) {
     let shown = folder.display();
@@ -317,23 +255,9 @@ fn start_peer(folder: &Path, zone: &str) -> (Peer, SocketAddr) {
          enable-lua-records=yes\nlua-health-checks-interval=1\nedns-subnet-processing=yes\n"
     );
     fs::write(folder.join("pdns.conf"), conf).unwrap();
-    let log = fs::File::create(folder.join("pdns.log")).unwrap();
-    let child = Command::new(peer().unwrap())
-        .arg(format!("--config-dir={shown}"))
-        .stdin(Stdio::null())
-        .stdout(log.try_clone().unwrap())
-        .stderr(log)
-        .spawn()
-        .unwrap();
-    let mut peer = Peer(child);
+    let mut peer = Peer::start("pdns_server", &[&format!("--config-dir={shown}")], folder);
     let server = SocketAddr::from(([127, 0, 0, 1], port));
-    wait_for("an answer of PowerDNS", || {
-        if let Some(status) = peer.0.try_wait().unwrap() {
-            let log = fs::read_to_string(folder.join("pdns.log")).unwrap();
-            panic!("pdns_server ended, {status}:\n{log}");
-        }
-        udp(server, &question("static.example.test.", RecordType::A)).ok()
-    });
+    peer.wait_for_answer(server, &question("static.example.test.", RecordType::A), |_| true);
     (peer, server)
 }
 

@@ -14,6 +14,7 @@ use hickory_proto::rr::rdata::opt::{ClientSubnet, EdnsOption};
 use hickory_proto::rr::{Name, RData, RecordType};
 
 pub mod endpoint;
+pub mod peer;
 pub mod site;
 
 /// How long anything may take that has to happen. Reached only when it does not.
