@@ -12,10 +12,12 @@ mod rcode;
 mod reply;
 mod rtype;
 
-pub use edns::{ClientSubnet, Edns, ExtendedError};
+pub use edns::{ClientSubnet, Cookie, Edns, ExtendedError};
 pub use hash::{SuffixHashes, hash_name};
 pub use name::{Labels, Name, NameBuf, NameError};
 pub use query::{Opcode, Query, Question};
 pub use rcode::Rcode;
-pub use reply::{Full, Mark, OWN_UDP_SIZE, Owner, PLAIN_UDP_SIZE, Places, Reply, Section};
+pub use reply::{
+    Full, LONGEST_NSID, Mark, OWN_UDP_SIZE, Owner, PLAIN_UDP_SIZE, Places, Reply, Section,
+};
 pub use rtype::{Class, Type};

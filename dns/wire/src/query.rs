@@ -2,7 +2,7 @@
 //!
 //! One pass over the message, no allocation, nothing kept that is not borrowed from it.
 
-use crate::edns::{Edns, parse_options};
+use crate::edns::Edns;
 use crate::{Class, Name, Rcode, Type};
 
 /// Octets of a message header.
@@ -37,7 +37,8 @@ pub struct Query<'a> {
     pub flags: u16,
     /// The question section as it came, to be repeated in the reply; empty if it is unreadable.
     pub question_octets: &'a [u8],
-    /// What is asked; `None` when [`Query::fault`] says why not.
+    /// What is asked; `None` when [`Query::fault`] says why not, and in a query that only asks for
+    /// a cookie (RFC 7873 section 5.4).
     pub question: Option<Question<'a>>,
     /// The OPT record, if there is one.
     pub edns: Option<Edns<'a>>,
@@ -78,40 +79,52 @@ impl<'a> Query<'a> {
         Opcode((self.flags >> 11) as u8 & 0xf)
     }
 
-    /// Reads what follows the header.
+    /// Reads what follows the header. What can be read is, whatever is wrong before it, so that an
+    /// OPT record gets one in the reply (RFC 6891 section 6.1.1).
     fn sections(&mut self, message: &'a [u8]) -> Result<(), Rcode> {
         let count = |at| u16_at(message, at).ok_or(Rcode::FORMERR);
         let (questions, answers, authorities, additionals) =
             (count(4)?, count(6)?, count(8)?, count(10)?);
-        // RFC 9619: a query has exactly one question.
-        if questions != 1 {
-            return Err(Rcode::FORMERR);
-        }
-        let mut rest = self.read_question(message.get(HEADER..).unwrap_or(&[]))?;
-        for _ in 0..u32::from(answers) + u32::from(authorities) {
-            rest = Record::read(rest)?.1;
-        }
-        for _ in 0..additionals {
-            let (record, tail) = Record::read(rest)?;
-            rest = tail;
-            if record.rtype == Type::OPT {
-                // RFC 6891 section 6.1.1: one OPT, at the root.
-                if self.edns.is_some() || !record.at_root {
-                    self.edns = None;
-                    return Err(Rcode::FORMERR);
-                }
-                self.edns = Some(Edns {
-                    udp_size: record.class,
-                    version: (record.ttl >> 16) as u8,
-                    dnssec_ok: record.ttl & 0x8000 != 0,
-                    client_subnet: None,
-                });
-                if let Some(edns) = &mut self.edns {
-                    parse_options(edns, record.rdata)?;
-                }
+        let mut rest = message.get(HEADER..).unwrap_or(&[]);
+        if questions == 1 {
+            rest = self.read_question(rest)?;
+        } else {
+            for _ in 0..questions {
+                rest = skip_question(rest)?;
             }
         }
-        if rest.is_empty() { Ok(()) } else { Err(Rcode::FORMERR) }
+        let mut misplaced = false;
+        for _ in 0..u32::from(answers) + u32::from(authorities) {
+            let (record, tail) = Record::read(rest)?;
+            rest = tail;
+            misplaced |= matches!(record.rtype, Type::OPT | Type::TSIG);
+        }
+        for number in 1..=additionals {
+            let (record, tail) = Record::read(rest)?;
+            rest = tail;
+            match record.rtype {
+                Type::OPT => self.read_opt(&record)?,
+                // RFC 8945 section 5.1: nothing comes behind a signature.
+                Type::TSIG => misplaced |= number != additionals,
+                _ => {}
+            }
+        }
+        let only_cookie = questions == 0 && self.edns.is_some_and(|edns| edns.cookie.is_some());
+        // RFC 9619: a query has exactly one question; but see RFC 7873 section 5.4.
+        if misplaced || !rest.is_empty() || questions != 1 && !only_cookie {
+            return Err(Rcode::FORMERR);
+        }
+        Ok(())
+    }
+
+    fn read_opt(&mut self, record: &Record<'a>) -> Result<(), Rcode> {
+        // RFC 6891 section 6.1.1: one OPT, at the root.
+        if self.edns.is_some() || !record.at_root {
+            return Err(Rcode::FORMERR);
+        }
+        let edns = self.edns.insert(Edns::fixed(record.class, record.ttl));
+        // What the options of another version mean is not ours to know.
+        if edns.version == 0 { edns.read_options(record.rdata) } else { Ok(()) }
     }
 
     fn read_question(&mut self, octets: &'a [u8]) -> Result<&'a [u8], Rcode> {
@@ -126,6 +139,12 @@ impl<'a> Query<'a> {
         self.question = Some(Question { name, qtype: Type(qtype), class: Class(class) });
         Ok(octets.get(end + 4..).unwrap_or(&[]))
     }
+}
+
+/// What follows one question, of which only the length matters.
+fn skip_question(octets: &[u8]) -> Result<&[u8], Rcode> {
+    let end = skip_name(octets).ok_or(Rcode::FORMERR)? + 4;
+    octets.get(end..).ok_or(Rcode::FORMERR)
 }
 
 /// A record of a request, as far as requests matter.
@@ -235,6 +254,53 @@ mod tests {
         assert_eq!(fault([1, 0, 0, 0], &[b"\xc0\x0c\x00\x01\x00\x01"]), formerr, "pointer");
         let owned = [b"\x01a".as_slice(), OPT].concat();
         assert_eq!(fault([1, 0, 0, 1], &[QUESTION, &owned]), formerr, "OPT not at the root");
+    }
+
+    #[test]
+    fn what_follows_a_fault_is_read_all_the_same() {
+        let reads = |counts, parts: &[&[u8]]| {
+            let octets = message(counts, &parts.concat());
+            let query = Query::parse(&octets).expect("a request");
+            (query.fault, query.edns.is_some())
+        };
+        let formerr = Some(Rcode::FORMERR);
+        assert_eq!(reads([2, 0, 0, 1], &[QUESTION, QUESTION, OPT]), (formerr, true));
+        assert_eq!(reads([2, 0, 0, 1], &[QUESTION, b"\xc0\x0c\0\x01\0\x01", OPT]), (formerr, true));
+        assert_eq!(reads([0, 0, 0, 1], &[OPT]), (formerr, true));
+        assert_eq!(reads([1, 0, 0, 2], &[QUESTION, OPT, OPT]), (formerr, true));
+        assert_eq!(reads([1, 0, 0, 1], &[QUESTION, OPT, b"x"]), (formerr, true));
+        assert_eq!(reads([0xffff, 0, 0, 1], &[QUESTION, OPT]), (formerr, false));
+        assert_eq!(reads([1, 0, 0, 1], &[b"\x40", OPT]), (formerr, false));
+    }
+
+    /// A TSIG record as far as its place matters.
+    const TSIG: &[u8] = b"\x01k\0\0\xfa\0\xff\0\0\0\0\0\0";
+
+    #[test]
+    fn a_signature_comes_last_and_an_opt_behind_the_answers() {
+        let formerr = Some(Rcode::FORMERR);
+        assert_eq!(fault([1, 0, 0, 2], &[QUESTION, OPT, TSIG]), None);
+        assert_eq!(fault([1, 0, 0, 2], &[QUESTION, TSIG, OPT]), formerr);
+        assert_eq!(fault([1, 0, 0, 2], &[QUESTION, TSIG, TSIG]), formerr);
+        assert_eq!(fault([1, 1, 0, 0], &[QUESTION, TSIG]), formerr);
+        assert_eq!(fault([1, 0, 1, 0], &[QUESTION, OPT]), formerr);
+    }
+
+    #[test]
+    fn a_query_for_a_cookie_needs_no_question() {
+        let opt = b"\0\0\x29\x04\xd0\0\0\0\0\0\x0c\0\x0a\0\x0812345678";
+        let octets = message([0, 0, 0, 1], opt);
+        let query = Query::parse(&octets).unwrap();
+        assert_eq!(query.fault, None);
+        assert!(query.question.is_none());
+    }
+
+    #[test]
+    fn options_of_another_version_are_not_read() {
+        let opt = b"\0\0\x29\x04\xd0\0\x01\0\0\0\x05\0\x0a\0\x01x";
+        let octets = message([1, 0, 0, 1], &[QUESTION, opt].concat());
+        let query = Query::parse(&octets).unwrap();
+        assert_eq!((query.fault, query.edns.unwrap().version), (None, 1));
     }
 
     #[test]

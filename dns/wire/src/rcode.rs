@@ -1,4 +1,4 @@
-//! Response codes (RFC 1035 section 4.1.1, RFC 6891 section 6.1.3).
+//! Response codes (RFC 1035 section 4.1.1, RFC 6891 section 6.1.3, RFC 7873 section 8).
 
 use std::fmt;
 
@@ -17,6 +17,7 @@ impl Rcode {
     pub const YXDOMAIN: Self = Self(6);
     pub const NOTAUTH: Self = Self(9);
     pub const BADVERS: Self = Self(16);
+    pub const BADCOOKIE: Self = Self(23);
 }
 
 impl fmt::Display for Rcode {
@@ -31,6 +32,7 @@ impl fmt::Display for Rcode {
             Self::YXDOMAIN => "YXDOMAIN",
             Self::NOTAUTH => "NOTAUTH",
             Self::BADVERS => "BADVERS",
+            Self::BADCOOKIE => "BADCOOKIE",
             Self(number) => return write!(f, "RCODE{number}"),
         })
     }

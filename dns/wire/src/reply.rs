@@ -1,7 +1,9 @@
 //! Writes a reply into a buffer: compression by position, RRsets whole or not at all, the OPT
 //! record always.
 
-use crate::edns::{ClientSubnet, ExtendedError};
+use crate::edns::{
+    COMPACT_OK, COOKIE, ClientSubnet, DNSSEC_OK, ExtendedError, NSID, TCP_KEEPALIVE, write_option,
+};
 use crate::query::{HEADER, Query, u16_at};
 use crate::{Class, Name, Rcode, Type};
 
@@ -10,6 +12,13 @@ use crate::{Class, Name, Rcode, Type};
 pub const OWN_UDP_SIZE: u16 = 1232;
 /// What a client without EDNS takes over UDP (RFC 1035 section 2.3.4).
 pub const PLAIN_UDP_SIZE: u16 = 512;
+
+/// The longest identifier of a server, in octets: with a question and options of any length it
+/// leaves room in [`PLAIN_UDP_SIZE`].
+pub const LONGEST_NSID: usize = 128;
+
+/// Octets of a cookie, the client's part and the server's (RFC 9018 section 4).
+const COOKIE_LENGTH: usize = 8 + 16;
 
 /// Octets of an OPT record without options.
 const OPT_LENGTH: usize = 11;
@@ -47,8 +56,12 @@ pub struct Full;
 struct Options<'a> {
     present: bool,
     dnssec_ok: bool,
+    compact_ok: bool,
     client_subnet: Option<ClientSubnet<'a>>,
     scope: u8,
+    cookie: Option<[u8; COOKIE_LENGTH]>,
+    nsid: Option<&'a [u8]>,
+    tcp_keepalive: Option<u16>,
     error: Option<ExtendedError>,
 }
 
@@ -136,13 +149,53 @@ impl<'a> Reply<'a> {
         self.options.scope = self.options.scope.max(prefix);
     }
 
-    /// Says why (RFC 8914), where the client speaks EDNS and there is room.
+    /// Says why (RFC 8914), where the client speaks EDNS and there is room. The first reason counts.
     pub fn extended_error(&mut self, error: ExtendedError) {
-        let needed = error.length();
-        if self.options.present && self.options.error.is_none() && self.limit >= self.at + needed {
+        if self.options.error.is_none() && self.takes_option(error.length()) {
             self.options.error = Some(error);
-            self.limit -= needed;
         }
+    }
+
+    /// Gives the client its cookie back, with the server's (RFC 9018 section 4).
+    pub fn cookie(&mut self, client: [u8; 8], server: [u8; 16]) {
+        if self.options.cookie.is_none() && self.takes_option(4 + COOKIE_LENGTH) {
+            let mut whole = [0; COOKIE_LENGTH];
+            whole[..8].copy_from_slice(&client);
+            whole[8..].copy_from_slice(&server);
+            self.options.cookie = Some(whole);
+        }
+    }
+
+    /// Says which server this is (RFC 5001), in at most [`LONGEST_NSID`] octets.
+    pub fn nsid(&mut self, identifier: &'a [u8]) {
+        if self.options.nsid.is_none()
+            && identifier.len() <= LONGEST_NSID
+            && self.takes_option(4 + identifier.len())
+        {
+            self.options.nsid = Some(identifier);
+        }
+    }
+
+    /// Says how long a TCP connection may be idle, in tenths of a second (RFC 7828).
+    pub fn tcp_keepalive(&mut self, tenths: u16) {
+        if self.options.tcp_keepalive.is_none() && self.takes_option(6) {
+            self.options.tcp_keepalive = Some(tenths);
+        }
+    }
+
+    /// Sets the CO flag: the denial is a compact one, and bears the code NXDOMAIN (RFC 9824
+    /// section 5.1).
+    pub fn compact_ok(&mut self) {
+        self.options.compact_ok = true;
+    }
+
+    /// Takes `octets` of what is left for an option; `false` if there is no OPT record, or no room.
+    fn takes_option(&mut self, octets: usize) -> bool {
+        let fits = self.options.present && self.limit >= self.at + octets;
+        if fits {
+            self.limit -= octets;
+        }
+        fits
     }
 
     /// Sets the AA flag (RFC 1034 section 6.2) or takes it back.
@@ -193,6 +246,27 @@ impl<'a> Reply<'a> {
         self.at = end;
         self.counts[section as usize] += count;
         Ok(())
+    }
+
+    /// Appends the TXT record of class CHAOS that says `text`, of at most 255 octets, at the name
+    /// of the question.
+    ///
+    /// # Errors
+    /// [`Full`] when it does not fit.
+    pub fn chaos_text(&mut self, text: &[u8]) -> Result<(), Full> {
+        let length = u8::try_from(text.len()).map_err(|_| Full)?;
+        let mark = self.mark();
+        let (Type(rtype), Class(class)) = (Type::TXT, Class::CH);
+        let [high, low] = (u16::from(length) + 1).to_be_bytes();
+        let written = self
+            .octets(&[0xc0, HEADER as u8, 0, rtype as u8, 0, class as u8, 0, 0, 0, 0, high, low])
+            .and_then(|()| self.octets(&[length]))
+            .and_then(|()| self.octets(text));
+        match written {
+            Ok(()) => self.counts[Section::Answer as usize] += 1,
+            Err(Full) => self.rewind(mark),
+        }
+        written
     }
 
     /// Appends one record. Names in the data of the types of RFC 1035 are compressed.
@@ -352,11 +426,17 @@ impl<'a> Reply<'a> {
             Some(subnet) => subnet.reply_length(),
             None => 0,
         };
+        let cookie = if self.options.cookie.is_some() { 4 + COOKIE_LENGTH } else { 0 };
+        let nsid = match &self.options.nsid {
+            Some(nsid) => 4 + nsid.len(),
+            None => 0,
+        };
+        let keepalive = if self.options.tcp_keepalive.is_some() { 6 } else { 0 };
         let error = match &self.options.error {
             Some(error) => error.length(),
             None => 0,
         };
-        OPT_LENGTH + subnet + error
+        OPT_LENGTH + subnet + cookie + nsid + keepalive + error
     }
 
     /// Writes the OPT record and the header, and says how long the reply is.
@@ -380,25 +460,39 @@ impl<'a> Reply<'a> {
 
     fn write_opt(&mut self, rcode: Rcode) {
         let length = self.opt_length();
-        let Options { dnssec_ok, client_subnet, scope, error, .. } = self.options;
+        let options = self.options;
         let Some(opt) = self.out.get_mut(self.at..self.at + length) else {
             return;
         };
         let (head, mut rest) = opt.split_at_mut(OPT_LENGTH);
+        let flags = [(options.dnssec_ok, DNSSEC_OK), (options.compact_ok, COMPACT_OK)];
+        let flags = flags.iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum::<u16>();
         head[0] = 0;
         head[1..3].copy_from_slice(&Type::OPT.0.to_be_bytes());
         head[3..5].copy_from_slice(&OWN_UDP_SIZE.to_be_bytes());
         head[5] = (rcode.0 >> 4) as u8;
         head[6] = 0;
-        head[7] = if dnssec_ok { 0x80 } else { 0 };
-        head[8] = 0;
+        head[7..9].copy_from_slice(&flags.to_be_bytes());
         head[9..11].copy_from_slice(&((length - OPT_LENGTH) as u16).to_be_bytes());
-        if let Some(subnet) = client_subnet
-            && let Some(written) = subnet.reply(scope, rest)
+        if let Some(subnet) = options.client_subnet
+            && let Some(written) = subnet.reply(options.scope, rest)
         {
             rest = &mut rest[written..];
         }
-        if let Some(error) = error {
+        let keepalive = options.tcp_keepalive.map(u16::to_be_bytes);
+        let plain = [
+            (COOKIE, options.cookie.as_ref().map(<[u8; COOKIE_LENGTH]>::as_slice)),
+            (NSID, options.nsid),
+            (TCP_KEEPALIVE, keepalive.as_ref().map(<[u8; 2]>::as_slice)),
+        ];
+        for (code, data) in plain {
+            if let Some(data) = data {
+                let (option, behind) = rest.split_at_mut(4 + data.len());
+                write_option(option, code, data);
+                rest = behind;
+            }
+        }
+        if let Some(error) = options.error {
             error.write(rest);
         }
         self.at += length;
@@ -469,6 +563,44 @@ mod tests {
         let length = reply.finish(Rcode::NOERROR);
         assert_eq!(length, 12 + 7 + 11);
         assert_eq!(&out[..12], b"\xab\xcd\x83\0\0\x01\0\0\0\0\0\x01");
+    }
+
+    #[test]
+    fn options_take_their_room_from_the_records() {
+        let octets = query("a.", true);
+        let query = Query::parse(&octets).unwrap();
+        let (mut out, mut places) = ([0; 512], Places::default());
+        // Header, question and OPT; a cookie, an identifier, a time; 13 octets of a record.
+        let whole = 12 + 7 + 11 + 28 + 6 + 6 + 13;
+        for limit in whole - 1..=whole {
+            let mut reply = Reply::new(&query, limit, &mut out, &mut places).unwrap();
+            reply.cookie(*b"clientcl", *b"serverserverserv");
+            reply.nsid(b"id");
+            reply.tcp_keepalive(0x0102);
+            reply.compact_ok();
+            let written = reply.record(Section::Answer, Owner::Question, (Type::TXT, 0), b"x");
+            assert_eq!(written.is_ok(), limit == whole);
+            let length = reply.finish(Rcode::NOERROR);
+            let opt = &out[if written.is_ok() { 32 } else { 19 }..length];
+            assert_eq!(&opt[..11], b"\0\0\x29\x04\xd0\0\0\x40\0\0\x28");
+            let options = b"\0\x0a\0\x18clientclserverserverserv\0\x03\0\x02id\0\x0b\0\x02\x01\x02";
+            assert_eq!(&opt[11..], options);
+        }
+    }
+
+    #[test]
+    fn options_that_do_not_fit_and_those_without_an_opt_are_left_out() {
+        let (mut out, mut places) = ([0; 512], Places::default());
+        for (edns, limit) in [(false, 512), (true, 12 + 7 + 11 + 5)] {
+            let octets = query("a.", edns);
+            let query = Query::parse(&octets).unwrap();
+            let mut reply = Reply::new(&query, limit, &mut out, &mut places).unwrap();
+            reply.cookie([0; 8], [0; 16]);
+            reply.nsid(b"id");
+            reply.tcp_keepalive(1);
+            reply.extended_error(ExtendedError::NOT_SUPPORTED);
+            assert_eq!(reply.finish(Rcode::NOERROR), 12 + 7 + if edns { 11 } else { 0 });
+        }
     }
 
     #[test]
