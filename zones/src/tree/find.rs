@@ -79,20 +79,31 @@ impl Zone {
         if node.has(DNAME) {
             return Position::Below(node);
         }
-        if node.has(WILDCARD_CHILD) {
-            let parent = &name.as_wire()[hashes.offset_of_suffix(labels, name)..];
-            let found = self.table.find(hashes.of_child(labels, b"*"), |id| {
-                let child = &self.nodes[id as usize];
-                let start = child.name as usize;
-                child.parent == node.id
-                    && usize::from(child.name_length) == parent.len() + 2
-                    && self.names[start..].starts_with(b"\x01*")
-            });
-            if let Some(id) = found {
-                return Position::Wildcard(Node { zone: self, id });
-            }
+        if let Some(id) = self.wildcard_child(node.id, name, hashes, labels) {
+            return Position::Wildcard(Node { zone: self, id });
         }
         Position::Missing(node)
+    }
+
+    /// The wildcard directly below node `id`, which is the ancestor of `name` with `labels` labels.
+    fn wildcard_child(
+        &self,
+        id: u32,
+        name: Name<'_>,
+        hashes: &SuffixHashes,
+        labels: usize,
+    ) -> Option<u32> {
+        if self.nodes[id as usize].flags & WILDCARD_CHILD == 0 {
+            return None;
+        }
+        let parent = &name.as_wire()[hashes.offset_of_suffix(labels, name)..];
+        self.table.find(hashes.of_child(labels, b"*"), |child| {
+            let child = &self.nodes[child as usize];
+            let start = child.name as usize;
+            child.parent == id
+                && usize::from(child.name_length) == parent.len() + 2
+                && self.names[start..].starts_with(b"\x01*")
+        })
     }
 
     /// The topmost cut or DNAME above an occluded node.
@@ -123,10 +134,27 @@ impl Zone {
         hashes.compute(name);
         match self.find(name, hashes) {
             Position::Exact(node) | Position::Wildcard(node) => node.id,
-            Position::Cut { .. } if glue => {
-                self.lookup(name, hashes, hashes.label_count()).unwrap_or(NONE)
-            }
+            Position::Cut { .. } if glue => self.glue(name, hashes),
             _ => NONE,
         }
+    }
+
+    /// The node below a cut that has the addresses of a host, by its name or as the wildcard that
+    /// would make it if there were no cut: NSD and Knot take both for glue.
+    fn glue(&self, name: Name<'_>, hashes: &SuffixHashes) -> u32 {
+        let depth = hashes.label_count();
+        for labels in (self.apex_labels() + 1..=depth.min(usize::from(self.most_labels))).rev() {
+            let Some(id) = self.lookup(name, hashes, labels) else {
+                continue;
+            };
+            if labels == depth {
+                return id;
+            }
+            return match self.wildcard_child(id, name, hashes, labels) {
+                Some(wildcard) if self.nodes[wildcard as usize].flags & OCCLUDED != 0 => wildcard,
+                _ => NONE,
+            };
+        }
+        NONE
     }
 }

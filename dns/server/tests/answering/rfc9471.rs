@@ -32,3 +32,15 @@ fn s2_3_sibling_glue_comes_as_far_as_it_fits() {
     assert!(!zones.ask("www.sub.example. A").message.metadata.truncation);
     assert_eq!(zones.ask("www.sub.example. A +edns").message.additionals.len(), 8);
 }
+
+#[test]
+fn s2_1_glue_may_come_from_a_wildcard_below_the_cut() {
+    let mut zones = Zones::example(
+        "sub NS ns.sub\n*.sub A 192.0.2.1\ndeep NS ns.a.deep\n*.deep A 192.0.2.2\na.deep A 192.0.2.3\n",
+    );
+    for (asked, additional) in [("www.sub.example. A", 1), ("www.deep.example. A", 0)] {
+        let reply = zones.ask(asked);
+        assert_eq!(reply.message.answers.len(), 0, "{asked}");
+        assert_eq!(reply.message.additionals.len(), additional, "{asked}");
+    }
+}
