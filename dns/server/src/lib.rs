@@ -3,10 +3,12 @@
 pub mod answer;
 pub mod cli;
 pub mod config;
+pub mod cookies;
 pub mod logging;
 pub mod migrate;
 pub mod offline;
 pub mod publish;
+pub mod secret;
 pub mod serve;
 pub mod shared;
 pub mod transport;

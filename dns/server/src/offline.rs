@@ -12,6 +12,7 @@ use halfmoon_healthcheck::{Health, TargetPolicy};
 use halfmoon_lua::Settings;
 use halfmoon_zones::{FileReport, Loader};
 
+use crate::cookies::Cookies;
 use crate::publish::Compile;
 use crate::shared::{Policy, Shared};
 use crate::worker::Worker;
@@ -38,7 +39,8 @@ impl Offline {
             zones: Arc::new(ArcSwap::from_pointee(loaded.catalog)),
             health,
             geo: Source::new(Vec::new()),
-            policy: Policy { lua, client_subnet: true },
+            cookies: Cookies::random(),
+            policy: Policy::new(lua),
         };
         Ok(Self { shared, reports: loaded.reports })
     }

@@ -27,7 +27,8 @@ use watch::Watch;
 const QUIET: Duration = Duration::from_millis(100);
 /// A folder that never is quiet is read after so long all the same.
 const PATIENCE: Duration = Duration::from_secs(2);
-/// How often the geo databases are looked at, and whether the paths of the zones lead elsewhere.
+/// How often geo databases and secrets are looked at, and whether the paths of the zones lead
+/// elsewhere.
 const LOOK: Duration = Duration::from_secs(5);
 /// How long the zones before are kept after a swap. Until every worker has taken the new ones,
 /// dropping the old ones would be the work of whoever lets go last.
@@ -146,6 +147,7 @@ impl Work {
             let now = Instant::now();
             self.before.retain(|(until, _)| now < *until);
             self.look_at_geo();
+            self.look_at_cookies();
         }
     }
 
@@ -180,6 +182,14 @@ impl Work {
         let new = Arc::new(loaded.catalog);
         let old = self.shared.zones.swap(new);
         self.before.push((Instant::now() + AFTERLIFE, old));
+    }
+
+    fn look_at_cookies(&self) {
+        match self.shared.cookies.reload() {
+            Ok(false) => {}
+            Ok(true) => tracing::info!("secrets of cookies reloaded"),
+            Err(error) => tracing::error!(%error, "secrets of cookies not reloaded"),
+        }
     }
 
     fn look_at_geo(&self) {

@@ -13,8 +13,10 @@ use halfmoon_lua::Settings;
 use halfmoon_zones::{ListedZone, Loader, Sources};
 
 use crate::config::{Config, Dialect};
+use crate::cookies::Cookies;
 use crate::publish::{Compile, Publisher, report};
-use crate::shared::{Policy, Shared};
+use crate::secret::SecretError;
+use crate::shared::{Policy, Presentation, Shared};
 use crate::transport::{self, BindError, Bound, Listeners, TcpLimits};
 use crate::worker::Worker;
 
@@ -61,6 +63,9 @@ pub enum StartError {
     /// A geo database is not usable.
     #[error(transparent)]
     Geo(#[from] GeoError),
+    /// A secret for cookies is not usable.
+    #[error(transparent)]
+    Cookies(#[from] SecretError),
     /// Probing cannot begin.
     #[error(transparent)]
     Health(#[from] halfmoon_healthcheck::StartError),
@@ -111,7 +116,8 @@ impl Server {
             zones: Arc::new(ArcSwap::from_pointee(zones)),
             health,
             geo,
-            policy: Policy { lua, client_subnet: config.edns.client_subnet },
+            cookies: cookies(config)?,
+            policy: policy(config, lua),
         });
         let publisher =
             Publisher::start(loader, compile, Arc::clone(&shared)).map_err(StartError::Thread)?;
@@ -199,6 +205,35 @@ pub fn loader(config: &Config) -> Result<Loader<crate::shared::Served>, NoZones>
         include_root: zones.include_root.clone(),
     };
     Ok(Loader::of(sources, config.lua.insert_whitespace))
+}
+
+/// By what cookies are made.
+///
+/// # Errors
+/// A file named for it is not usable.
+pub fn cookies(config: &Config) -> Result<Cookies, SecretError> {
+    let config = &config.cookies;
+    match (config.enabled, config.secrets.is_empty()) {
+        (false, _) => Ok(Cookies::unused()),
+        (true, true) => Ok(Cookies::random()),
+        (true, false) => Cookies::open(config.secrets.clone()),
+    }
+}
+
+/// What workers need to know.
+fn policy(config: &Config, lua: Settings) -> Policy {
+    let server = &config.server;
+    Policy {
+        client_subnet: config.edns.client_subnet,
+        any: server.any,
+        presentation: Presentation {
+            version: server.version.clone(),
+            identity: server.identity.clone(),
+            nsid: server.nsid.clone(),
+        },
+        tcp_idle: u16::try_from(server.tcp_idle.as_millis() / 100).unwrap_or(u16::MAX),
+        ..Policy::new(lua)
+    }
 }
 
 /// What may be probed.

@@ -9,6 +9,8 @@ use halfmoon_healthcheck::Health;
 use halfmoon_lua::{Dialect, Program, Settings};
 use halfmoon_zones::Catalog;
 
+use crate::cookies::Cookies;
+
 /// The zones being served.
 pub type Zones = Catalog<Served>;
 
@@ -100,9 +102,49 @@ pub struct Policy {
     pub lua: Settings,
     /// Whether EDNS Client Subnet is believed and answered (RFC 7871).
     pub client_subnet: bool,
+    /// What type ANY gets.
+    pub any: AnyAnswers,
+    /// What the server says of itself.
+    pub presentation: Presentation,
+    /// How long a TCP connection may be idle, in tenths of a second, for clients that ask (RFC 7828).
+    pub tcp_idle: u16,
+}
+
+/// What type ANY gets over UDP (RFC 8482). Over TCP it gets everything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AnyAnswers {
+    /// One RRset.
+    #[default]
+    Minimal,
+    /// Every RRset.
+    Full,
+}
+
+/// What the server says of itself; nothing of what is not set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Presentation {
+    /// The answer to `version.bind` and `version.server`.
+    pub version: Option<String>,
+    /// The answer to `hostname.bind` and `id.server`.
+    pub identity: Option<String>,
+    /// The name server identifier (RFC 5001), at most [`halfmoon_wire::LONGEST_NSID`] octets.
+    pub nsid: Option<String>,
 }
 
 impl Policy {
+    /// Everything but the programs' settings as it is when nothing is configured.
+    #[must_use]
+    pub fn new(lua: Settings) -> Self {
+        Self {
+            lua,
+            client_subnet: true,
+            any: AnyAnswers::default(),
+            presentation: Presentation::default(),
+            tcp_idle: 100,
+        }
+    }
+
     /// Whether a program that fails takes the static records beside it along (as in PowerDNS).
     #[must_use]
     pub fn failure_is_final(&self) -> bool {
@@ -119,6 +161,8 @@ pub struct Shared {
     pub health: Health,
     /// The geo databases.
     pub geo: Source,
+    /// By what cookies are made.
+    pub cookies: Cookies,
     /// The configuration, as far as answers depend on it.
     pub policy: Policy,
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use arc_swap::{ArcSwap, Cache};
 use halfmoon_healthcheck::{Health, Reader};
@@ -10,6 +10,7 @@ use halfmoon_lua::{Answers, Machine};
 use halfmoon_wire::{NameBuf, Places, SuffixHashes};
 
 use crate::answer::{MOST_ALIASES, answer};
+use crate::cookies;
 use crate::shared::{Policy, Shared, Zones};
 use crate::transport::{Peer, Service, Verdict};
 
@@ -19,6 +20,7 @@ pub struct Worker {
     pub(crate) health: Reader,
     pub(crate) geo: halfmoon_geo::Reader,
     pub(crate) requests: Health,
+    pub(crate) cookies: cookies::Reader,
     pub(crate) policy: Policy,
     pub(crate) machine: Machine,
     pub(crate) hashes: SuffixHashes,
@@ -27,6 +29,8 @@ pub struct Worker {
     pub(crate) places: Places,
     /// Whole seconds since `started`, as of the last refresh.
     pub(crate) now: u64,
+    /// Seconds since 1970, modulo 2^32, as of the last refresh.
+    pub(crate) date: u32,
     published: Cache<Arc<ArcSwap<Zones>>, Arc<Zones>>,
     started: Instant,
 }
@@ -40,6 +44,7 @@ impl Worker {
             health: shared.health.reader(),
             geo: shared.geo.reader(),
             requests: shared.health.clone(),
+            cookies: shared.cookies.reader(),
             policy: shared.policy.clone(),
             machine: Machine::new(shared.policy.lua.clone()),
             hashes: SuffixHashes::default(),
@@ -47,6 +52,7 @@ impl Worker {
             chain: Vec::with_capacity(MOST_ALIASES + 1),
             places: Places::default(),
             now: 0,
+            date: date(),
             published: Cache::new(Arc::clone(&shared.zones)),
             started: Instant::now(),
         }
@@ -60,6 +66,7 @@ impl Service for Worker {
             self.zones = Arc::clone(zones);
         }
         self.now = self.started.elapsed().as_secs();
+        self.date = date();
     }
 
     fn answer(&mut self, query: &[u8], peer: &Peer, limit: usize, out: &mut [u8]) -> Verdict {
@@ -71,4 +78,11 @@ impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Worker").field("zones", &self.zones).finish_non_exhaustive()
     }
+}
+
+/// Seconds since 1970, modulo 2^32; 0 before.
+fn date() -> u32 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs() as u32)
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use halfmoon::config::{self, Config, ConfigError, Dialect};
+use halfmoon::shared::AnyAnswers;
 
 const PATH: &str = "etc/halfmoon.toml";
 
@@ -41,6 +42,13 @@ fn every_key_is_understood() {
         tcp_max_per_address = 5
         tcp_idle = "1m"
         proxy_protocol_from = ["127.0.0.0/8"]
+        any = "full"
+        version = "1"
+        identity = "ns1"
+        nsid = "ns1.fsn"
+        [cookies]
+        enabled = false
+        secrets = ["cookie.secret", "/cookie.old"]
         [zones]
         path = "zones"
         include_root = "parts"
@@ -77,6 +85,12 @@ fn every_key_is_understood() {
     assert_eq!(config.server.tcp_max_per_address.get(), 5);
     assert_eq!(config.server.tcp_idle, Duration::from_secs(60));
     assert_eq!(config.server.proxy_protocol_from, ["127.0.0.0/8".parse().unwrap()]);
+    assert_eq!(config.server.any, AnyAnswers::Full);
+    let says = [&config.server.version, &config.server.identity, &config.server.nsid];
+    assert_eq!(says.map(|text| text.as_deref().unwrap()), ["1", "ns1", "ns1.fsn"]);
+    assert!(!config.cookies.enabled);
+    let secrets: [PathBuf; 2] = ["etc/cookie.secret".into(), "/cookie.old".into()];
+    assert_eq!(config.cookies.secrets, secrets);
     assert_eq!(config.zones.path, Some(PathBuf::from("etc/zones")));
     assert_eq!(config.zones.include_root, Some(PathBuf::from("etc/parts")));
     let listed: Vec<(String, &Path)> =
@@ -97,6 +111,19 @@ fn every_key_is_understood() {
     let databases: [PathBuf; 2] = ["etc/city.mmdb".into(), "/geo/as.mmdb".into()];
     assert_eq!(config.geo.databases, databases);
     assert!(!config.edns.client_subnet);
+}
+
+#[test]
+fn what_the_server_says_of_itself_has_a_length() {
+    refused("[server]\nnsid = ''\n", "2:8: is empty; leave the key out to say nothing");
+    refused(
+        &format!("[server]\nnsid = '{}'\n", "n".repeat(129)),
+        "2:8: has 129 octets; at most 128 can be said",
+    );
+    refused(
+        &format!("[server]\nversion = '{}'\n", "v".repeat(256)),
+        "2:11: has 256 octets; at most 255 can be said",
+    );
 }
 
 #[test]

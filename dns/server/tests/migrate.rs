@@ -127,6 +127,8 @@ fn settings_are_carried_over() {
         ("lua-records-insert-whitespace=no", &["lua.insert_whitespace = false"]),
         ("edns-subnet-processing=yes", &["edns.client_subnet = true"]),
         ("edns-subnet-processing", &["edns.client_subnet = true"]),
+        ("server-id=ns1", &["server.identity = \"ns1\"", "server.nsid = \"ns1\""]),
+        ("version-string=ours", &["server.version = \"ours\""]),
         // What is asked for is so, or is switched off.
         ("8bit-dns=yes\nconsistent-backends=no\ndisable-axfr=yes\nwebserver=no\napi=no", &[]),
         ("webserver=no\nwebserver-port=8081\ndnsupdate=no\nallow-dnsupdate-from=::1", &[]),

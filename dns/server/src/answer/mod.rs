@@ -1,11 +1,16 @@
 //! From the octets of a query to the octets of its reply, for every transport.
 //!
-//! `answer` judges the form of the query; `chain` follows it through the zones, alias by alias
-//! (RFC 1034 section 4.3.2); `node` says what stands at a name; `program` runs what is computed;
-//! `additional` brings addresses along. Nothing here waits, locks or touches a disk.
+//! `form` judges the form of the query, `cookie` its sender; `chaos` speaks for the server itself;
+//! `chain` follows the question through the zones, alias by alias (RFC 1034 section 4.3.2); `node`
+//! says what stands at a name, `any` how much of it; `program` runs what is computed; `additional`
+//! brings addresses along. Nothing here waits, locks or touches a disk.
 
 mod additional;
+mod any;
 mod chain;
+mod chaos;
+mod cookie;
+mod form;
 mod node;
 mod program;
 
@@ -15,8 +20,7 @@ use halfmoon_geo::Geo;
 use halfmoon_healthcheck::{Health, Snapshot};
 use halfmoon_lua::{Answers, Client, Dialect, Machine, Network};
 use halfmoon_wire::{
-    Class, ExtendedError, NameBuf, OWN_UDP_SIZE, PLAIN_UDP_SIZE, Query, Question, Rcode, Reply,
-    SuffixHashes, Type,
+    NameBuf, OWN_UDP_SIZE, PLAIN_UDP_SIZE, Query, Question, Rcode, Reply, SuffixHashes,
 };
 
 use crate::shared::{Policy, Zones};
@@ -24,6 +28,8 @@ use crate::transport::{Peer, Protocol, Verdict};
 use crate::worker::Worker;
 
 pub(crate) use chain::MOST_ALIASES;
+pub use cookie::{CookieState, Secrets};
+use form::Form;
 
 /// Answers one message of any content into `out`.
 ///
@@ -43,20 +49,31 @@ pub fn answer(
         Protocol::Tcp => limit,
         Protocol::Udp => limit.min(usize::from(udp_size(&query))),
     };
-    let now = worker.now;
+    let (now, date) = (worker.now, worker.date);
     #[rustfmt::skip]
     let Worker {
-        zones, health, geo, requests, policy, machine, hashes, answers, chain, places, ..
+        zones, health, geo, requests, cookies, policy, machine, hashes, answers, chain, places, ..
     } = worker;
     let Some(mut reply) = Reply::new(&query, limit, out, places) else {
         return Verdict::Drop;
     };
-    if !policy.client_subnet {
-        reply.ignore_client_subnet();
-    }
-    let question = match refusal(&query) {
-        Ok(question) => question,
-        Err((rcode, why)) => {
+    let cookies = cookies.load();
+    let cookie = say_options(&query, peer, policy, cookies, date, &mut reply);
+    let question = match Form::of(&query) {
+        Form::Zones(question) => question,
+        Form::Chaos(question) => {
+            let rcode = chaos::answer(&question, &policy.presentation, &mut reply);
+            return Verdict::Reply(reply.finish(rcode));
+        }
+        Form::OnlyCookie => {
+            return Verdict::Reply(reply.finish(match cookie {
+                CookieState::ClientOnly | CookieState::Valid => Rcode::NOERROR,
+                CookieState::Invalid => Rcode::BADCOOKIE,
+                // Without cookies it is a query without a question (RFC 9619).
+                CookieState::None => Rcode::FORMERR,
+            }));
+        }
+        Form::Refused(rcode, why) => {
             if let Some(why) = why {
                 reply.extended_error(why);
             }
@@ -88,34 +105,35 @@ fn udp_size(query: &Query<'_>) -> u16 {
     query.edns.map_or(PLAIN_UDP_SIZE, |edns| edns.udp_size.clamp(PLAIN_UDP_SIZE, OWN_UDP_SIZE))
 }
 
-/// The question, if it is one that zones can answer; otherwise what to say instead.
-fn refusal<'a>(query: &Query<'a>) -> Result<Question<'a>, (Rcode, Option<ExtendedError>)> {
-    // RFC 6891 section 6.1.3: of a version we do not speak nothing else is understood.
-    if query.edns.is_some_and(|edns| edns.version != 0) {
-        return Err((Rcode::BADVERS, None));
+/// Puts the options into the reply that the query asks for, and says what its cookie is worth.
+fn say_options<'a>(
+    query: &Query<'_>,
+    peer: &Peer,
+    policy: &'a Policy,
+    secrets: &Secrets,
+    date: u32,
+    reply: &mut Reply<'a>,
+) -> CookieState {
+    if !policy.client_subnet {
+        reply.ignore_client_subnet();
     }
-    let question = match (query.fault, query.question) {
-        (Some(rcode), _) => return Err((rcode, None)),
-        (None, None) => return Err((Rcode::FORMERR, None)),
-        (None, Some(question)) => question,
+    let Some(edns) = query.edns else {
+        return CookieState::None;
     };
-    match question.qtype {
-        // Types of meta data that cannot be asked for (RFC 6895 section 3.1, RFC 9824 section 3.5).
-        Type(0) | Type::OPT | Type::TSIG | Type::TKEY | Type::NXNAME => {
-            return Err((Rcode::FORMERR, None));
-        }
-        Type::AXFR | Type::IXFR => {
-            return Err((Rcode::REFUSED, Some(ExtendedError::NOT_SUPPORTED)));
-        }
-        Type::MAILA | Type::MAILB => {
-            return Err((Rcode::NOTIMP, Some(ExtendedError::NOT_SUPPORTED)));
-        }
-        _ => {}
+    let (state, fresh) = secrets.judge(edns.cookie, peer.remote.ip(), date);
+    if let (Some(cookie), Some(fresh)) = (edns.cookie, fresh) {
+        reply.cookie(cookie.client, fresh);
     }
-    if question.class != Class::IN {
-        return Err((Rcode::REFUSED, Some(ExtendedError::NOT_AUTHORITATIVE)));
+    if edns.nsid
+        && let Some(nsid) = &policy.presentation.nsid
+    {
+        reply.nsid(nsid.as_bytes());
     }
-    Ok(question)
+    // RFC 7828 section 3.3.1: over UDP it means nothing.
+    if edns.tcp_keepalive && peer.protocol == Protocol::Tcp {
+        reply.tcp_keepalive(policy.tcp_idle);
+    }
+    state
 }
 
 /// Who asks.

@@ -3,6 +3,7 @@
 use halfmoon_wire::{ExtendedError, Name, NameBuf, Section, Type};
 use halfmoon_zones::{Hosted, Node, RrSet};
 
+use super::any::representative;
 use super::program::Computed;
 use super::{Asked, Turn};
 use crate::shared::Served;
@@ -30,6 +31,12 @@ impl<'a> Turn<'a> {
         node: Node<'a>,
         asked: Asked<'_>,
     ) -> Said {
+        if self.question.qtype == Type::ANY && self.is_any_minimal() {
+            match representative(node) {
+                Some(rtype) => self.question.qtype = rtype,
+                None => return Said::NoData,
+            }
+        }
         let qtype = self.question.qtype;
         if node.is_alias() && !matches!(qtype, Type::CNAME | Type::ANY) {
             // Beside a CNAME stand at most signatures and their like (RFC 4035 section 2.5).
@@ -68,25 +75,6 @@ impl<'a> Turn<'a> {
             return Said::Answer;
         }
         target.map_or(Said::Answer, |target| Said::Alias(target.to_buf()))
-    }
-
-    /// Everything at the name (RFC 1035 section 3.2.3), programs' source aside.
-    fn all_sets(&mut self, node: Node<'a>, asked: Asked<'_>) -> Said {
-        if !self.write_all_sets(node, asked) {
-            return Said::Answer;
-        }
-        if node.is_empty() { Said::NoData } else { Said::Answer }
-    }
-
-    /// Writes all RRsets; `false` when one did not fit.
-    fn write_all_sets(&mut self, node: Node<'a>, asked: Asked<'_>) -> bool {
-        for set in node.sets().filter(|set| set.rtype() != Type::LUA) {
-            if !self.write(Section::Answer, self.owner(asked), set, set.ttl()) {
-                self.reply.truncated();
-                return false;
-            }
-        }
-        true
     }
 
     /// Answers from a node that has programs, maybe beside records.

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::fail;
 use crate::config::{Config, Dialect};
 use crate::publish::Compile;
-use crate::serve::{loader, lua_settings, targets};
+use crate::serve::{cookies, loader, lua_settings, targets};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -121,6 +121,7 @@ fn load(path: &Path, dialect: Option<Dialect>) -> Result<Vec<FileReport>, String
         config.lua.dialect = dialect;
     }
     let geo = Source::open(config.geo.databases.clone()).map_err(|error| error.to_string())?;
+    cookies(&config).map_err(|error| error.to_string())?;
     let health = Health::unprobed(targets(&config));
     let mut compile = Compile::new(lua_settings(&config, &geo), health);
     let mut loader = loader(&config).map_err(|error| format!("{}: {error}", path.display()))?;

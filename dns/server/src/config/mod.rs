@@ -12,9 +12,13 @@ use halfmoon_wire::NameBuf;
 use ipnet::IpNet;
 use serde::Deserialize;
 
+use crate::shared::AnyAnswers;
+
+mod cookies;
 mod error;
 mod value;
 
+pub use cookies::CookiesConfig;
 pub use error::ConfigError;
 pub use value::{address, duration, size};
 
@@ -38,6 +42,8 @@ pub struct Config {
     pub geo: GeoConfig,
     /// EDNS options.
     pub edns: EdnsConfig,
+    /// DNS cookies.
+    pub cookies: CookiesConfig,
 }
 
 /// `[server]`: sockets and threads.
@@ -63,6 +69,17 @@ pub struct ServerConfig {
     /// Networks of proxies, whose PROXY header (version 2) is believed, and demanded.
     #[serde(deserialize_with = "value::networks")]
     pub proxy_protocol_from: Vec<IpNet>,
+    /// What type ANY gets over UDP (RFC 8482).
+    pub any: AnyAnswers,
+    /// The answer to `version.bind` and `version.server`, 1 to 255 octets.
+    #[serde(deserialize_with = "value::character_string")]
+    pub version: Option<String>,
+    /// The answer to `hostname.bind` and `id.server`, 1 to 255 octets.
+    #[serde(deserialize_with = "value::character_string")]
+    pub identity: Option<String>,
+    /// The name server identifier (RFC 5001), 1 to 128 octets.
+    #[serde(deserialize_with = "value::nsid")]
+    pub nsid: Option<String>,
 }
 
 /// `[zones]`: where the zones are.
@@ -184,6 +201,10 @@ impl Default for ServerConfig {
             tcp_max_per_address: at_least_one(100),
             tcp_idle: Duration::from_secs(10),
             proxy_protocol_from: Vec::new(),
+            any: AnyAnswers::default(),
+            version: None,
+            identity: None,
+            nsid: None,
         }
     }
 }
@@ -266,6 +287,7 @@ impl Config {
         config.zones.include_root.iter_mut().for_each(anchored);
         config.zones.zone.iter_mut().map(|zone| &mut zone.file).for_each(anchored);
         config.geo.databases.iter_mut().for_each(anchored);
+        config.cookies.secrets.iter_mut().for_each(anchored);
         Ok(config)
     }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use halfmoon_wire::NameBuf;
+use halfmoon_wire::{LONGEST_NSID, NameBuf};
 use ipnet::IpNet;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 
@@ -163,6 +163,29 @@ impl<'de> Deserialize<'de> for Network {
 pub(super) fn networks<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<IpNet>, D::Error> {
     let networks = Vec::<Network>::deserialize(from)?;
     Ok(networks.into_iter().map(|Network(network)| network).collect())
+}
+
+/// A text of 1 to `most` octets.
+fn text_of<'de, D: Deserializer<'de>>(from: D, most: usize) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(from)?;
+    match text.len() {
+        0 => Err(D::Error::custom("is empty; leave the key out to say nothing")),
+        length if length > most => {
+            Err(D::Error::custom(format_args!("has {length} octets; at most {most} can be said")))
+        }
+        _ => Ok(Some(text)),
+    }
+}
+
+pub(super) fn character_string<'de, D>(from: D) -> Result<Option<String>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    text_of(from, 255)
+}
+
+pub(super) fn nsid<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    text_of(from, LONGEST_NSID)
 }
 
 pub(super) fn name<'de, D: Deserializer<'de>>(from: D) -> Result<NameBuf, D::Error> {

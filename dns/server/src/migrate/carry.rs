@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use halfmoon_wire::NameBuf;
+use halfmoon_wire::{LONGEST_NSID, NameBuf};
 use ipnet::IpNet;
 use toml::Value;
 
@@ -41,6 +41,7 @@ pub(super) fn carry(
     let mut of = Move { settings, document: Document::default(), notes: Vec::new(), home };
     let backends = of.backends();
     of.server();
+    of.presentation();
     of.zones(&backends)?;
     of.lua();
     of.health();
@@ -362,6 +363,30 @@ impl Move<'_> {
         let setting = self.settings.take("edns-subnet-processing");
         let is_on = setting.is_some_and(|setting| setting.is_on());
         self.document.set("edns", "client_subnet", is_on, "edns-subnet-processing");
+    }
+
+    /// What the server says of itself, where it is told what.
+    fn presentation(&mut self) {
+        if let Some(setting) = self.settings.take("server-id")
+            && setting.value != "disabled"
+        {
+            if (1..=LONGEST_NSID).contains(&setting.value.len()) {
+                self.set("server", "identity", setting.value.clone(), &setting);
+                self.set("server", "nsid", setting.value.clone(), &setting);
+            } else {
+                self.lost(&setting, format!("write 1 to {LONGEST_NSID} octets"));
+            }
+        }
+        if let Some(setting) = self.settings.take("version-string") {
+            match setting.value.as_str() {
+                "anonymous" => {}
+                "full" | "powerdns" => self.lost(&setting, "this is not PowerDNS"),
+                text if (1..=255).contains(&text.len()) => {
+                    self.set("server", "version", text.to_owned(), &setting);
+                }
+                _ => self.lost(&setting, "write 1 to 255 octets"),
+            }
+        }
     }
 
     /// What nothing above has dealt with.

@@ -49,7 +49,7 @@ fn programs_to_be_included_answer_nothing_themselves() {
         zones.check(&format!("config.example. {rtype}"), "NOERROR aa | | example. 5 SOA |");
     }
     zones.check(
-        "mixed.example. ANY",
+        "mixed.example. ANY +tcp",
         "NOERROR aa | mixed.example. A 192.0.2.3, mixed.example. TXT text | |",
     );
 }

@@ -115,7 +115,7 @@ fn s3_6_2_long_chains_end() {
 fn s3_7_1_everything_at_a_name() {
     let mut zones = Zones::example("www A 192.0.2.1\nwww TXT hello\nwww LUA A \"'192.0.2.2'\"\n");
     zones.check(
-        "www.example. ANY",
+        "www.example. ANY +tcp",
         "NOERROR aa | www.example. A 192.0.2.1, www.example. A 192.0.2.2, www.example. TXT hello | |",
     );
 }

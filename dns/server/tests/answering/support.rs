@@ -3,13 +3,16 @@
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use data_encoding::HEXLOWER;
 use halfmoon::offline::Offline;
+use halfmoon::shared::Shared;
 use halfmoon::transport::{Peer, Protocol, Service, Verdict};
 use halfmoon::worker::Worker;
 use halfmoon_healthcheck::Health;
 use halfmoon_lua::{Dialect, Settings};
 use halfmoon_wire::Type;
 use hickory_proto::op::Message;
+use hickory_proto::rr::rdata::opt::EdnsCode;
 use hickory_proto::rr::{Name, RData, Record, RecordType};
 
 /// Zones that answer questions.
@@ -31,14 +34,27 @@ impl Zones {
         Self::with(files, Settings::of(Dialect::Halfmoon))
     }
 
+    /// One zone `example.`, and a server that is configured in another way.
+    #[track_caller]
+    pub(crate) fn configured(text: &str, configure: impl FnOnce(&mut Shared)) -> Self {
+        let lua = Settings::of(Dialect::Halfmoon);
+        Self::made(&[("example", &example(text))], lua, configure)
+    }
+
     /// The same with other settings of programs.
     #[track_caller]
     pub(crate) fn with(files: &[(&str, &str)], lua: Settings) -> Self {
+        Self::made(files, lua, |_| {})
+    }
+
+    #[track_caller]
+    fn made(files: &[(&str, &str)], lua: Settings, configure: impl FnOnce(&mut Shared)) -> Self {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
             std::fs::write(folder.path().join(format!("{name}.zone")), text).unwrap();
         }
-        let offline = Offline::load(folder.path().to_owned(), lua).unwrap();
+        let mut offline = Offline::load(folder.path().to_owned(), lua).unwrap();
+        configure(&mut offline.shared);
         let zones = offline.shared.zones.load().zones().len();
         assert_eq!(zones, files.len(), "{:#?}", offline.reports);
         Self { worker: offline.worker(), health: offline.shared.health }
@@ -68,13 +84,13 @@ impl Zones {
         }
     }
 
-    /// Asks `name type`, then words: `+tcp`, `+edns`, `+edns=SIZE`, `+do`, `+subnet=ADDRESS/PREFIX`.
+    /// Asks `name type`, then words: `+tcp`, `+edns`, `+edns=SIZE`, `+do`, `+ch`,
+    /// `+subnet=ADDRESS/PREFIX`, `+option=CODE:HEX`.
     #[track_caller]
     pub(crate) fn ask(&mut self, question: &str) -> Reply {
         let (query, protocol) = query(question);
         let octets = self.raw(&query, protocol).expect("a reply");
-        let message = Message::from_vec(&octets).expect("a well-formed reply");
-        Reply { message, octets }
+        Reply::of(octets)
     }
 
     /// Asks, and compares with `RCODE flags | answer | authority | additional`, records as
@@ -92,6 +108,19 @@ pub(crate) fn example(text: &str) -> String {
 }
 
 impl Reply {
+    #[track_caller]
+    pub(crate) fn of(octets: Vec<u8>) -> Self {
+        let message = Message::from_vec(&octets).expect("a well-formed reply");
+        Self { message, octets }
+    }
+
+    /// The data of an EDNS option.
+    pub(crate) fn option(&self, code: u16) -> Option<Vec<u8>> {
+        let edns = self.message.edns.as_ref()?;
+        let option = edns.option(EdnsCode::from(code))?;
+        Some(Vec::try_from(option).unwrap())
+    }
+
     fn line(&self) -> String {
         let meta = &self.message.metadata;
         let mut line = format!("{:?}", meta.response_code).to_uppercase();
@@ -145,6 +174,7 @@ pub(crate) fn query(question: &str) -> (Vec<u8>, Protocol) {
     let name = Name::from_ascii(words.next().unwrap()).unwrap();
     let rtype: Type = words.next().unwrap().parse().unwrap();
     let (mut protocol, mut size, mut dnssec_ok) = (Protocol::Udp, None, false);
+    let mut class = 1;
     let mut options = Vec::new();
     for word in words {
         match word.split_once('=').unwrap_or((word, "")) {
@@ -152,9 +182,18 @@ pub(crate) fn query(question: &str) -> (Vec<u8>, Protocol) {
             ("+edns", "") => size = Some(1232),
             ("+edns", text) => size = Some(text.parse().unwrap()),
             ("+do", _) => (size, dnssec_ok) = (size.or(Some(1232)), true),
+            ("+ch", _) => class = 3,
             ("+subnet", text) => {
                 size = size.or(Some(1232));
                 options = subnet(text);
+            }
+            ("+option", text) => {
+                size = size.or(Some(1232));
+                let (code, data) = text.split_once(':').unwrap_or((text, ""));
+                let data = HEXLOWER.decode(data.as_bytes()).unwrap();
+                options.extend(code.parse::<u16>().unwrap().to_be_bytes());
+                options.extend((data.len() as u16).to_be_bytes());
+                options.extend(data);
             }
             _ => panic!("{word}?"),
         }
@@ -166,7 +205,7 @@ pub(crate) fn query(question: &str) -> (Vec<u8>, Protocol) {
     }
     octets.push(0);
     octets.extend(rtype.0.to_be_bytes());
-    octets.extend([0, 1]);
+    octets.extend([0, class]);
     if let Some(size) = size {
         octets.extend([0, 0, 41]);
         octets.extend(u16::to_be_bytes(size));
