@@ -27,6 +27,8 @@ pub(crate) struct Registry {
     /// Checks that were taken on and are not scheduled yet; `None` if nobody schedules them.
     fresh: Option<Vec<CheckId>>,
     leased: usize,
+    /// Where the search for a lease to end goes on.
+    hand: usize,
     max_leased: usize,
     /// What each zone has leased, the longest known first.
     zones: HashMap<Arc<[u8]>, VecDeque<CheckId>, RandomState>,
@@ -82,6 +84,7 @@ impl Registry {
             by_check: HashMap::default(),
             fresh: None,
             leased: 0,
+            hand: 0,
             max_leased,
             zones: HashMap::default(),
             max_per_zone: max_per_zone.max(1),
@@ -113,7 +116,8 @@ impl Registry {
     }
 
     /// Leases a check that a program of `zone` computed at run time. A zone that has as many as it may
-    /// gives up the one that was not looked for longest.
+    /// gives up the one that was not looked for longest, and so does one that wants more when all
+    /// zones together have as many as they may.
     pub(crate) fn lease(
         &mut self,
         zone: &[u8],
@@ -129,6 +133,14 @@ impl Registry {
         }
         if self.zones.get(zone).is_some_and(|leased| leased.len() >= self.max_per_zone) {
             self.give_up(zone, now);
+        }
+        if self.leased >= self.max_leased {
+            // Whoever grows pays; a zone that has none yet gets one from somebody else.
+            if self.zones.contains_key(zone) {
+                self.give_up(zone, now);
+            } else {
+                self.give_up_any(now);
+            }
         }
         if self.leased >= self.max_leased {
             return Err(Refused::TooMany { limit: self.max_leased });
@@ -192,6 +204,27 @@ impl Registry {
                 }
                 continue;
             }
+            self.end_lease(id);
+            return;
+        }
+    }
+
+    /// Ends a lease of any zone that was not looked for since the hand last passed it.
+    fn give_up_any(&mut self, now: Instant) {
+        // In two rounds each is met once after it was passed over.
+        for _ in 0..2 * self.slots.len() {
+            self.hand = (self.hand + 1) % self.slots.len();
+            let Slot { epoch, occupant: Some(occupant) } = &mut self.slots[self.hand] else {
+                continue;
+            };
+            let Some(lease) = &mut occupant.lease else {
+                continue;
+            };
+            if lease.computed.take_used() {
+                lease.used = now;
+                continue;
+            }
+            let id = CheckId::new(self.hand as u32, *epoch);
             self.end_lease(id);
             return;
         }

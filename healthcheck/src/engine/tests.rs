@@ -203,11 +203,11 @@ async fn a_computed_check_lives_as_long_as_it_is_asked_for() {
     let (health, script) = start(&settings, Script::default());
     let mut reader = health.reader();
     assert_eq!(reader.load().find(&check(1, SECOND)), None);
-    for number in [1, 1, 2, 3] {
+    for number in [1, 1, 2] {
         health.request(b"zone", check(number, SECOND));
     }
     pass(SECOND).await;
-    assert_eq!(health.counts().dropped, 1, "two are held already");
+    assert_eq!(health.counts().dropped, 0);
     let id = reader.load().find(&check(1, SECOND)).expect("a check that is held");
     assert_eq!(reader.load().verdict(id).state, State::Up);
     for _ in 0..20 {
@@ -221,6 +221,39 @@ async fn a_computed_check_lives_as_long_as_it_is_asked_for() {
     let probes = script.started(target(1)).len();
     pass(10 * SECOND).await;
     assert_eq!(script.started(target(1)).len(), probes, "it is not probed any more");
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_all_leases_are_taken_the_least_used_makes_room() {
+    let settings = Settings { max_computed: 3, ..Settings::default() };
+    let (health, _script) = start(&settings, Script::default());
+    let mut reader = health.reader();
+    let ask = async |zone: &[u8], number| {
+        health.request(zone, check(number, SECOND));
+        pass(SECOND).await;
+    };
+    let held = || {
+        let held = health.checks();
+        let is_held = |number: &u32| {
+            held.iter().any(|report| report.check.address() == Some(target(*number).ip()))
+        };
+        (1..=6).filter(is_held).collect::<Vec<u32>>()
+    };
+    for number in [1, 2, 3] {
+        ask(b"greedy", number).await;
+    }
+    assert_eq!(held(), [1, 2, 3]);
+    // Who has some gives up one of its own.
+    ask(b"greedy", 4).await;
+    assert_eq!(held(), [2, 3, 4]);
+    // Who has none gets one of those that nobody has looked for lately.
+    for number in [2, 4] {
+        assert!(reader.load().find(&check(number, SECOND)).is_some());
+    }
+    ask(b"small", 5).await;
+    assert_eq!(held(), [2, 4, 5]);
+    ask(b"small", 6).await;
+    assert_eq!(held(), [2, 4, 6]);
 }
 
 #[tokio::test(start_paused = true)]
