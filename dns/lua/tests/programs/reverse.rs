@@ -27,6 +27,8 @@ fn names_for_ipv4_addresses_follow_the_format() {
         (four, "createReverse('%6%.example.')", "01020304.example."),
         (four, "createReverse('%s.%s')", "1.2"),
         (four, "createReverse('same.example.')", "same.example."),
+        (four, "createReverse('%1$03d-%2$03d.%3$02x%4$02x')", "001-002.0304"),
+        (four, "createReverse('%|4$03|.%|3$s|')", "004.3"),
         (four, "createReverse('%7%x%99%')", "x"),
         (four, "createReverse('100%%%1%')", "100%1"),
         ("255.0.254.10.in-addr.arpa.", "createReverse('%6%')", "0afe00ff"),
