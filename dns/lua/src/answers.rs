@@ -89,6 +89,10 @@ impl Trace {
         };
     }
 
+    const fn forget_ttl(&mut self) {
+        self.ttl = None;
+    }
+
     pub(crate) const fn read(&mut self, what: Reads) {
         self.reads = self.reads.and(what);
     }
@@ -116,6 +120,18 @@ pub struct Answers {
 }
 
 impl Answers {
+    /// Lets another program add to the records there are: what the one before said of its TTL and
+    /// the name is forgotten.
+    pub const fn begin(&mut self) {
+        self.denies = false;
+        self.trace.forget_ttl();
+    }
+
+    /// Puts a record there that no program made, unless it is there already.
+    pub fn add(&mut self, rdata: &[u8]) {
+        self.push(rdata);
+    }
+
     /// Forgets everything, and keeps the memory.
     pub fn clear(&mut self) {
         self.octets.clear();

@@ -55,7 +55,7 @@ impl Machine {
         let kept = answers.len();
         let result = self.run_body(program, cx, answers);
         let result = match result {
-            Ok(()) if answers.len() > self.settings.answers.max(kept) => Err(Failure::TooMany),
+            Ok(()) if answers.len() - kept > self.settings.answers => Err(Failure::TooMany),
             other => other,
         };
         if result.is_err() {

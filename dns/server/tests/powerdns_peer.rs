@@ -9,6 +9,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::thread;
 
+use halfmoon_geo::write::{Value as GeoValue, Writer};
 use hickory_proto::op::ResponseCode;
 use hickory_proto::rr::RecordType;
 use toml::{Table, Value};
@@ -78,6 +79,11 @@ weighted  LUA A "pickwhashed({{10,'192.0.2.1'},{20,'192.0.2.2'},{70,'192.0.2.3'}
 strings   LUA A "pickwhashed({{'10','192.0.2.1'},{'20','192.0.2.2'}})"
 *.rev     LUA PTR "createReverse('%1%-%2%-%3%-%4%.static.example.test.')"
 *.rev6    LUA PTR "createReverse6('%33%.static.example.test.')"
+*.rev2    LUA PTR "createReverse('%1$03d-%2$-4s.%3$02x%4$=5c.%|1$6|%|2$s|.')"
+*.rev3    LUA PTR "createReverse('%s-%05d.% x%3s.%%.')"
+*.rev4    LUA PTR "createReverse('%|s|%|02|%.1s.%9%x')"
+*.rev5    LUA PTR "createReverse('%1%-%s.')"
+*.rev7    LUA PTR "createReverse('%0%.%')"
 *.fwd     LUA A "createForward()"
 *.near    LUA A "closestMagic()"
 all       LUA A "all({'192.0.2.2','192.0.2.1'})"
@@ -86,6 +92,19 @@ view      LUA A "view({ {{'192.0.2.0/24','10.0.0.0/8'}, {'192.0.2.1'}}, {{'0.0.0
 country   LUA TXT ";if(country('NL')) then return 'nl' else return 'elsewhere' end"
 continent LUA TXT ";if(continent('EU')) then return 'eu' else return 'elsewhere' end"
 asnum     LUA TXT ";if(asnum(4242)) then return 'it' else return 'not it' end"
+region    LUA TXT ";if(region('be')) then return 'be' else return 'elsewhere' end"
+ccode     LUA TXT "countryCode()"
+kcode     LUA TXT "continentCode()"
+rcode     LUA TXT "regionCode()"
+latlon    LUA TXT "latlon()"
+latlonloc LUA LOC "latlonloc()"
+look0     LUA TXT "geoiplookup('192.0.2.7', 0)"
+look2     LUA TXT "geoiplookup('192.0.2.7', 2)"
+look3     LUA TXT "geoiplookup(bestwho:toString(), 3)"
+look6     LUA TXT "geoiplookup('198.51.100.7', 6)"
+look7     LUA TXT "geoiplookup('198.51.100.7', 7)"
+lookno    LUA TXT "geoiplookup('10.9.9.9', 3)"
+nearest   LUA A "pickclosest({'192.0.2.7','198.51.100.7','203.0.113.7'})"
 
 up        LUA A "ifportup(PORT, {'127.0.0.1','127.0.0.2'})"
 upall     LUA A "ifportup(PORT, {'127.0.0.1','127.0.0.3','127.0.0.2'}, {selector='all'})"
@@ -103,6 +122,10 @@ closest   LUA A "pickclosest({'192.0.2.1','192.0.2.2','192.0.2.3'})"
 
 /// Names whose answers are chance: only how many there are is compared.
 const CHANCE: [&str; 4] = ["random", "sample", "wrandom", "closest"];
+
+/// Names that PowerDNS answers right for some clients only: seconds that are whole become something
+/// like `5.1e-12` there, which it then takes for five seconds, and what is unknown `-0`, which fails.
+const INEXACT: [(&str, &[&str]); 1] = [("latlonloc", &["198.51.100.0/24", "2001:db8::/32"])];
 
 /// Names whose answers follow health.
 const PROBED: [&str; 7] = ["up", "upall", "uphash", "down", "web", "webtext", "webnot"];
@@ -163,6 +186,10 @@ fn inside_a_network_of_its_own() {
                     said.1.iter_mut().for_each(|answer| answer.truncate(owner.len()));
                 }
             }
+            let exact = INEXACT.iter().find(|(name, _)| *name == owner);
+            if exact.is_some_and(|(_, clients)| !client.is_some_and(|c| clients.contains(&c))) {
+                continue;
+            }
             compared += 1;
             if theirs != ours {
                 differ.push(format!("{owner} {rtype} for {client:?}: {theirs:?}, here {ours:?}"));
@@ -194,8 +221,15 @@ fn questions(zone: &str) -> Vec<(String, RecordType)> {
             let mut words = line.split_whitespace();
             let (owner, kind) = (words.next()?, words.next()?);
             let rtype = if kind == "LUA" { words.next()? } else { kind };
-            let is_asked = !owner.starts_with('*') && !line.starts_with([' ', '$', '@']);
-            is_asked.then(|| (owner.to_owned(), rtype.parse().unwrap()))
+            if owner.starts_with('*') || line.starts_with([' ', '$', '@']) {
+                return None;
+            }
+            let rtype = match rtype {
+                // The library has none.
+                "LOC" => RecordType::Unknown(29),
+                known => known.parse().unwrap(),
+            };
+            Some((owner.to_owned(), rtype))
         })
         .collect();
     for (owner, rtype) in [
@@ -209,6 +243,11 @@ fn questions(zone: &str) -> Vec<(String, RecordType)> {
         ("wild", RecordType::TXT),
         ("a.wild", RecordType::A),
         ("10.2.0.192.rev", RecordType::PTR),
+        ("10.2.0.192.rev2", RecordType::PTR),
+        ("10.2.0.192.rev3", RecordType::PTR),
+        ("10.2.0.192.rev4", RecordType::PTR),
+        ("10.2.0.192.rev5", RecordType::PTR),
+        ("10.2.0.192.rev7", RecordType::PTR),
         ("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.rev6", RecordType::PTR),
         ("192.0.2.10.fwd", RecordType::A),
         ("ip-192-0-2-10.fwd", RecordType::A),
@@ -240,6 +279,31 @@ fn answers(
     (answer.metadata.response_code, answers)
 }
 
+/// A database of places for some of the clients.
+fn places() -> Vec<u8> {
+    let place = |country, continent, region: &str, lat, lon| {
+        let GeoValue::Map(mut entries) = GeoValue::place(country, continent, lat, lon) else {
+            panic!("a place is a map");
+        };
+        let code = GeoValue::map([("iso_code", region)]);
+        entries.push(("subdivisions".to_owned(), GeoValue::Array(vec![code])));
+        entries.push(("autonomous_system_number".to_owned(), GeoValue::U32(4242)));
+        GeoValue::Map(entries)
+    };
+    [
+        ("192.0.2.0/24", place("DE", "EU", "BE", 52.5167, 13.4)),
+        ("198.51.100.0/24", place("US", "NA", "NY", 40.75, -73.9967)),
+        ("203.0.113.0/24", place("NL", "EU", "NH", 52.35, 4.9167)),
+        ("2001:db8::/32", place("JP", "AS", "13", 35.685, 139.7514)),
+        ("127.0.0.0/8", place("NZ", "OC", "AUK", -36.8667, 174.7667)),
+    ]
+    .into_iter()
+    .fold(Writer::new("Test-City", 6), |writer, (network, place)| {
+        writer.insert(network, place).unwrap()
+    })
+    .to_bytes()
+}
+
 /// PowerDNS with the zone, ready to be asked. Its configuration stays in the folder.
 fn start_peer(folder: &Path, zone: &str) -> (Peer, SocketAddr) {
     let shown = folder.display();
@@ -248,8 +312,11 @@ fn start_peer(folder: &Path, zone: &str) -> (Peer, SocketAddr) {
     let named =
         format!("zone \"example.test\" {{ type native; file \"{shown}/example.test.zone\"; }};\n");
     fs::write(folder.join("named.conf"), named).unwrap();
+    fs::write(folder.join("places.mmdb"), places()).unwrap();
+    fs::write(folder.join("geo.yaml"), "domains: []\n").unwrap();
     let conf = format!(
-        "launch=bind\nbind-config={shown}/named.conf\nlocal-address=127.0.0.1\nlocal-port={port}\n\
+        "launch=bind,geoip\ngeoip-database-files=mmdb:{shown}/places.mmdb\n\
+         geoip-zones-file={shown}/geo.yaml\nbind-config={shown}/named.conf\nlocal-address=127.0.0.1\nlocal-port={port}\n\
          socket-dir={shown}\ndaemon=no\nguardian=no\nwrite-pid=no\ndisable-syslog=yes\n\
          security-poll-suffix=\ncache-ttl=0\nquery-cache-ttl=0\nnegquery-cache-ttl=0\n\
          enable-lua-records=yes\nlua-health-checks-interval=1\nedns-subnet-processing=yes\n"

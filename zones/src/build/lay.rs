@@ -4,8 +4,8 @@ use halfmoon_wire::{Name, NameBuf, SuffixHashes, Type};
 
 use super::{Builder, OwnerName};
 use crate::tree::{
-    ALIAS, CUT, DNAME, NONE, NodeData, OCCLUDED, PROGRAMS, RECORD_HEAD, SetData, WILDCARD_CHILD,
-    has_target, record_head, target,
+    ALIAS, CUT, DNAME, NONE, NodeData, OCCLUDED, PARENT, PROGRAMS, RECORD_HEAD, SetData,
+    WILDCARD_CHILD, has_target, record_head, target,
 };
 use crate::{Fault, ProgramSource, Zone};
 
@@ -147,7 +147,11 @@ impl Builder {
             })
             .collect();
         for (owner, &parent) in parents.iter().enumerate() {
-            if parent != NONE && self.owner_name(owner as u32).is_wildcard() {
+            if parent == NONE {
+                continue;
+            }
+            nodes[parent as usize].flags |= PARENT;
+            if self.owner_name(owner as u32).is_wildcard() {
                 nodes[parent as usize].flags |= WILDCARD_CHILD;
             }
         }

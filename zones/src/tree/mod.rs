@@ -31,6 +31,8 @@ pub(crate) const WILDCARD_CHILD: u16 = 8;
 pub(crate) const ALIAS: u16 = 16;
 /// The owner holds record programs.
 pub(crate) const PROGRAMS: u16 = 32;
+/// There are names below.
+pub(crate) const PARENT: u16 = 64;
 
 /// No such node, no such place.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -254,6 +256,12 @@ impl<'z> Node<'z> {
     #[must_use]
     pub fn has_programs(self) -> bool {
         self.has(PROGRAMS)
+    }
+
+    /// Whether there are names below this one in the zone.
+    #[must_use]
+    pub fn has_children(self) -> bool {
+        self.has(PARENT)
     }
 
     /// Whether the owner holds no record: an empty non-terminal.

@@ -95,6 +95,7 @@ pub fn answer(
         answers,
         chain,
         now,
+        programs_left: program::MOST_PROGRAMS,
     };
     let rcode = turn.resolve();
     Verdict::Reply(turn.reply.finish(rcode))
@@ -172,6 +173,8 @@ struct Turn<'a> {
     /// The targets of the aliases followed so far.
     chain: &'a mut Vec<NameBuf>,
     now: u64,
+    /// How many more programs may run.
+    programs_left: u32,
 }
 
 /// The name in question at this point of the chain.

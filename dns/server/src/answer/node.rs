@@ -4,7 +4,7 @@ use halfmoon_wire::{ExtendedError, Name, NameBuf, Section, Type};
 use halfmoon_zones::{Hosted, Node, RrSet};
 
 use super::any::representative;
-use super::program::Computed;
+use super::program::{Computed, MOST_PROGRAMS};
 use super::{Asked, Turn};
 use crate::shared::Served;
 
@@ -97,37 +97,63 @@ impl<'a> Turn<'a> {
                 Computed::Records | Computed::Full => return Said::Answer,
             }
         }
-        let mark = self.reply.mark();
-        let fits = match (qtype, node.set(qtype)) {
+        let computed = match qtype {
             // The source of a program is nobody's business.
-            (Type::LUA, _) => return Said::NoData,
-            (Type::ANY, _) => self.write_all_sets(node, asked),
-            (_, Some(set)) => self.write(Section::Answer, self.owner(asked), set, set.ttl()),
-            (_, None) => true,
+            Type::LUA => return Said::NoData,
+            Type::ANY => self.computed_sets(hosted, node, asked),
+            _ => self.computed_set(hosted, node, asked, qtype),
         };
-        let has_static = self.reply.mark() != mark;
-        let computed = if fits { self.run_matching(hosted, node, asked) } else { Computed::Full };
         denied |= matches!(computed, Computed::Denied);
         match computed {
             Computed::Full => {
-                // One type at one name is one RRset, whoever made its parts: all or nothing.
-                self.reply.rewind(mark);
                 self.reply.truncated();
                 Said::Answer
             }
-            // A program that fails is not an outage: the records beside it serve.
-            Computed::Failed(_) if has_static && !self.policy.failure_is_final() => Said::Answer,
             Computed::Failed(why) => Said::Failed(why),
-            Computed::Nothing | Computed::Denied if !has_static => match alias_failed {
+            Computed::Nothing | Computed::Denied => match alias_failed {
                 Some(why) => Said::Failed(why),
                 // A name that has records is there whatever a program says: that there is none
-                // would hide them from resolvers (RFC 2308 section 5).
-                None if denied && !has_records(node) => Said::NoName,
+                // would hide them from resolvers (RFC 2308 section 5); and so is one that has names
+                // below it, which it would hide as well (RFC 8020).
+                None if denied && !has_records(node) && !node.has_children() => Said::NoName,
                 None => Said::NoData,
             },
-            Computed::Nothing | Computed::Denied | Computed::Records | Computed::Alias(_) => {
-                Said::Answer
+            Computed::Records | Computed::Alias(_) => Said::Answer,
+        }
+    }
+
+    /// All that stands at a name with programs, and all that these make: RRset by RRset.
+    fn computed_sets(
+        &mut self,
+        hosted: &'a Hosted<Served>,
+        node: Node<'a>,
+        asked: Asked<'_>,
+    ) -> Computed {
+        let fixed = node.sets().map(|set| set.rtype()).filter(|rtype| *rtype != Type::LUA);
+        // No more of them are run in any case.
+        let programs = || node.programs().take(MOST_PROGRAMS as usize).map(|program| program.inner);
+        let made = programs().enumerate().filter(|(at, rtype)| {
+            // Those of type LUA only serve others, which include them.
+            *rtype != Type::LUA
+                && node.set(*rtype).is_none()
+                && programs().take(*at).all(|earlier| earlier != *rtype)
+        });
+        let (mut all, mut failed) = (Computed::Nothing, None);
+        for rtype in fixed.chain(made.map(|(_, rtype)| rtype)) {
+            match self.computed_set(hosted, node, asked, rtype) {
+                Computed::Failed(why) if self.policy.failure_is_final() => {
+                    return Computed::Failed(why);
+                }
+                Computed::Failed(why) => failed = Some(why),
+                Computed::Full => return Computed::Full,
+                Computed::Records | Computed::Alias(_) => all = Computed::Records,
+                Computed::Denied if matches!(all, Computed::Nothing) => all = Computed::Denied,
+                Computed::Denied | Computed::Nothing => {}
             }
+        }
+        match (all, failed) {
+            (Computed::Nothing | Computed::Denied, Some(why)) => Computed::Failed(why),
+            (all, _) => all,
         }
     }
 }

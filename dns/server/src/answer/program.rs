@@ -7,6 +7,10 @@ use halfmoon_zones::{Hosted, Node, ProgramRef};
 use super::{Asked, Turn};
 use crate::shared::Served;
 
+/// How many programs are run for one query. Bounds its work: each of them has a budget of its own,
+/// and thousands may stand at one name.
+pub(super) const MOST_PROGRAMS: u32 = 64;
+
 /// What the programs of a node made.
 #[expect(clippy::large_enum_variant, reason = "a box would allocate on the query path")]
 pub(super) enum Computed {
@@ -35,6 +39,7 @@ impl<'a> Turn<'a> {
         let mut failed = None;
         let mut denied = false;
         for program in node.programs().filter(|program| program.inner == Type::CNAME) {
+            self.answers.clear();
             if let Err(failure) = self.run(hosted, node, program, asked) {
                 failed = Some(failure);
                 continue;
@@ -66,48 +71,61 @@ impl<'a> Turn<'a> {
         }
     }
 
-    /// Runs the programs that make records of the type in question.
-    pub(super) fn run_matching(
+    /// Answers with the RRset of a type: the records of the zone, and what programs add to them.
+    ///
+    /// Whoever made its parts, it is one RRset: no record is in it twice (RFC 2181 section 5), it has
+    /// one TTL, the least of them (section 5.2), and it is written whole or not at all.
+    pub(super) fn computed_set(
         &mut self,
         hosted: &'a Hosted<Served>,
         node: Node<'a>,
         asked: Asked<'_>,
+        rtype: Type,
     ) -> Computed {
-        let qtype = self.question.qtype;
-        let mut failed = None;
-        let (mut any, mut denied) = (false, false);
-        for program in node.programs() {
-            // Those of type LUA only serve others, which include them.
-            let is_asked = program.inner == qtype || qtype == Type::ANY;
-            if !is_asked || program.inner == Type::LUA {
-                continue;
-            }
-            if let Err(failure) = self.run(hosted, node, program, asked) {
-                failed = Some(failure);
-                continue;
-            }
-            denied |= self.answers.denies_name();
-            let owner = self.owner(asked);
-            let ttl = self.answers.ttl().unwrap_or(program.ttl);
-            for rdata in self.answers.rdatas() {
-                any = true;
-                let fixed = (program.inner, ttl);
-                if self.reply.record(Section::Answer, owner, fixed, rdata).is_err() {
-                    return Computed::Full;
+        self.answers.clear();
+        let fixed = node.set(rtype);
+        let mut ttl = fixed.map_or(u32::MAX, |set| set.ttl());
+        for rdata in fixed.into_iter().flat_map(|set| set.rdatas()) {
+            self.answers.add(rdata);
+        }
+        let (mut failed, mut denied) = (None, false);
+        for program in node.programs().filter(|program| program.inner == rtype) {
+            self.answers.begin();
+            let before = self.answers.len();
+            match self.run(hosted, node, program, asked) {
+                Ok(()) => {
+                    denied |= self.answers.denies_name();
+                    if self.answers.len() > before {
+                        ttl = ttl.min(self.answers.ttl().unwrap_or(program.ttl));
+                    }
                 }
+                Err(failure) => failed = Some(failure),
             }
         }
         match failed {
-            Some(failure) if !any || self.policy.failure_is_final() => {
+            Some(failure) if self.answers.is_empty() || self.policy.failure_is_final() => {
                 Computed::Failed(explain(failure))
             }
-            _ if any => Computed::Records,
+            _ if !self.answers.is_empty() => self.write_computed(asked, rtype, ttl),
             _ if denied => Computed::Denied,
             _ => Computed::Nothing,
         }
     }
 
-    /// Runs one program; its records are in `answers` then.
+    /// Writes the records in `answers` as one RRset, whole or not at all.
+    fn write_computed(&mut self, asked: Asked<'_>, rtype: Type, ttl: u32) -> Computed {
+        let mark = self.reply.mark();
+        let owner = self.owner(asked);
+        for rdata in self.answers.rdatas() {
+            if self.reply.record(Section::Answer, owner, (rtype, ttl), rdata).is_err() {
+                self.reply.rewind(mark);
+                return Computed::Full;
+            }
+        }
+        Computed::Records
+    }
+
+    /// Runs one program, which adds to the records in `answers`.
     fn run(
         &mut self,
         hosted: &'a Hosted<Served>,
@@ -127,7 +145,10 @@ impl<'a> Turn<'a> {
             health: self.health,
             requests: self.requests,
         };
-        self.answers.clear();
+        let Some(left) = self.programs_left.checked_sub(1) else {
+            return Err(Failure::Fuel);
+        };
+        self.programs_left = left;
         let result = self.machine.run(code, &context, self.answers);
         if self.client.ecs.is_some() {
             self.reply.widen_scope(self.answers.scope());

@@ -78,25 +78,6 @@ fn programs_see_the_zones_and_the_header() {
 }
 
 #[test]
-fn every_row_of_results_has_its_response() {
-    let text = "some LUA A \"'192.0.2.1'\"\nempty LUA A \"{}\"\nblank LUA A \";return ''\"\n\
-                text LUA TXT \"''\"\nwrong LUA A \";return 'x'\"\nnothing LUA A \";local a = 1\"\n\
-                fails LUA A \";error('no')\"\nlong LUA A \";while true do end\"\n\
-                beside A 192.0.2.9\nbeside LUA A \";error('no')\"\n";
-    let mut zones = Zones::with(&[("example", &example(text))], Settings::of(Dialect::PowerDns));
-    let nodata = "NOERROR aa | | example. 5 SOA |";
-    zones.check("some.example. A", "NOERROR aa | some.example. A 192.0.2.1 | |");
-    zones.check("some.example. TXT", nodata);
-    zones.check("some.example. TYPE65402", nodata);
-    zones.check("some.example. ANY", "NOERROR aa | some.example. A 192.0.2.1 | |");
-    zones.check("empty.example. A", nodata);
-    zones.check("text.example. TXT", "NOERROR aa | text.example. TXT | |");
-    for name in ["blank", "wrong", "nothing", "fails", "long", "beside"] {
-        zones.check(&format!("{name}.example. A"), "SERVFAIL | | |");
-    }
-}
-
-#[test]
 fn globals_last_where_they_are_shared() {
     let zone = |apex: &str| {
         format!(

@@ -64,6 +64,8 @@ fn a_program_denies_the_name() {
     let mut zones = Zones::example(
         "www LUA A \"nxdomain()\"\nboth A 192.0.2.1\nboth LUA A \"nxdomain()\"\n\
          two LUA A \"nxdomain()\"\ntwo LUA A \"'192.0.2.2'\"\nto CNAME www\n\
+         above LUA A \"nxdomain()\"\nwww.above A 192.0.2.1\nalone LUA A \"nxdomain()\"\n\
+         *.wild LUA A \"nxdomain()\"\nwild LUA A \"nxdomain()\"\n\
          alias LUA CNAME \"nxdomain()\"\nmixed LUA CNAME \"nxdomain()\"\nmixed TXT text\n",
     );
     zones.check("www.example. A", "NXDOMAIN aa | | example. 5 SOA |");
@@ -75,6 +77,11 @@ fn a_program_denies_the_name() {
     zones.check("mixed.example. TXT", "NOERROR aa | mixed.example. TXT text | |");
     // The TXT record is there, so the name is.
     zones.check("mixed.example. A", "NOERROR aa | | example. 5 SOA |");
+    // RFC 8020: what has no name has no names below it.
+    zones.check("above.example. A", "NOERROR aa | | example. 5 SOA |");
+    zones.check("alone.example. A", "NXDOMAIN aa | | example. 5 SOA |");
+    zones.check("x.wild.example. A", "NXDOMAIN aa | | example. 5 SOA |");
+    zones.check("wild.example. A", "NOERROR aa | | example. 5 SOA |");
 }
 
 #[test]
@@ -142,4 +149,33 @@ fn a_first_answer_waits_for_nobody() {
         }
     }
     zones.check("www.example. A", "NOERROR aa | www.example. A 127.0.0.2 | |");
+}
+
+#[test]
+fn one_rrset_whoever_made_its_parts() {
+    let mut zones = Zones::example(
+        "www 50 A 192.0.2.1\nwww LUA A \"{'192.0.2.1', '192.0.2.2'}\"\n\
+         www LUA A \"answer({'192.0.2.2', '192.0.2.3'}, {ttl=90})\"\n",
+    );
+    let reply = zones.ask("www.example. A");
+    let ttls: Vec<u32> = reply.message.answers.iter().map(|record| record.ttl).collect();
+    assert_eq!(ttls, [50, 50, 50], "RFC 2181 section 5.2: one TTL, the least");
+    zones.check(
+        "www.example. A",
+        "NOERROR aa | www.example. A 192.0.2.1, www.example. A 192.0.2.2, www.example. A 192.0.2.3 | |",
+    );
+}
+
+#[test]
+fn so_many_programs_run_for_a_query_and_no_more() {
+    use std::fmt::Write as _;
+    let mut text = String::new();
+    for i in 0..100 {
+        writeln!(text, "many LUA A \"'192.0.2.{i}'\"").unwrap();
+        writeln!(text, "broken LUA A \";error('no')\"").unwrap();
+    }
+    let mut zones = Zones::example(&text);
+    assert_eq!(zones.ask("many.example. A +tcp").message.answers.len(), 64);
+    assert_eq!(zones.ask("many.example. ANY +tcp").message.answers.len(), 64);
+    zones.check("broken.example. A", "SERVFAIL | | |");
 }
