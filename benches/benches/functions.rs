@@ -36,6 +36,7 @@ const CALLS: &[(&str, &str, &str)] = &[
     ("geoiplookup", "TXT", "geoiplookup('192.0.2.1', GeoIPQueryAttribute.Country)"),
     ("latlon", "TXT", "latlon()"),
     ("latlonloc", "LOC", "latlonloc()"),
+    ("latlonMagic", "TXT", "latlonMagic()"),
     ("createReverse", "PTR", "createReverse('ip-%1%-%2%-%3%-%4%.example.')"),
     ("createReverse6", "PTR", "createReverse6('ip-%33%.example.')"),
     ("createForward", "A", "createForward()"),

@@ -110,6 +110,7 @@ fn networks() {
         ("newNetmask('::/0'):isIPv6()", "true"),
         ("newNetmask('::/0'):isIPv4()", "false"),
         ("newNetmask('::/0'):isIpv6()", "true"),
+        ("newNetmask('0.0.0.0/0'):isIpv4()", "true"),
         ("newNetmask('192.0.2.0/24'):match('192.0.2.1')", "true"),
         ("newNetmask('192.0.2.0/24'):match('192.0.3.1')", "false"),
         ("newNetmask('192.0.2.0/24'):match(bestwho)", "true"),
