@@ -1,4 +1,22 @@
-//! DNSSEC (RFC 4033 to 4035): the keys of a zone and how they roll, the signatures of its RRsets,
-//! the proofs of what it does not have.
+//! DNSSEC (RFC 4033 to 4035): the keys of a zone, the signatures of its RRsets, the proofs of what
+//! it does not have.
 //!
 //! No socket, no clock: the time is an argument, in seconds since 1970 as in RRSIG records.
+
+mod bitmap;
+mod cache;
+mod canonical;
+mod compact;
+mod folder;
+mod key;
+mod rrsig;
+mod signed;
+mod zone_keys;
+
+pub use bitmap::TypeSet;
+pub use cache::SignatureCache;
+pub use folder::{FolderError, KeyFolder};
+pub use key::{Algorithm, Digest, Key, KeyError, Role, UnknownAlgorithm};
+pub use rrsig::{SignatureSet, Window};
+pub use signed::{Budget, Desk, Means, Progress, SignError, Signed, Unlimited, Validity};
+pub use zone_keys::ZoneKeys;
