@@ -198,6 +198,11 @@ impl Answers {
         self.ranges.push(start..self.octets.len() as u32);
     }
 
+    /// Forgets all records but the first.
+    pub fn keep_first(&mut self) {
+        self.truncate(1);
+    }
+
     /// Forgets the records after the first `count`.
     pub(crate) fn truncate(&mut self, count: usize) {
         self.ranges.truncate(count);

@@ -11,5 +11,6 @@ pub mod publish;
 pub mod secret;
 pub mod serve;
 pub mod shared;
+pub mod signing;
 pub mod transport;
 pub mod worker;

@@ -11,12 +11,13 @@ use std::time::{Duration, Instant};
 use halfmoon_geo::Attribute;
 use halfmoon_healthcheck::Health;
 use halfmoon_lua::{Compiler, Settings};
-use halfmoon_wire::NameBuf;
+use halfmoon_wire::{Name, NameBuf};
 use halfmoon_zones::{
-    Attach, Fault, FileReport, Level, Loaded, Loader, Outcome, ProgramSource, Zone,
+    Addition, Attach, Draft, Fault, FileReport, Level, Loaded, Loader, Outcome, ProgramSource, Zone,
 };
 
 use crate::shared::{Programs, Served, Shared, Zones};
+use crate::signing::Signing;
 
 mod watch;
 
@@ -40,17 +41,50 @@ const MOST_LOGGED: usize = 100;
 #[derive(Debug)]
 pub struct Compile {
     compiler: Compiler,
+    signing: Option<Signing>,
 }
 
 impl Compile {
     /// Compiles with these settings; checks are acquired from `health`.
     #[must_use]
     pub fn new(settings: Settings, health: Health) -> Self {
-        Self { compiler: Compiler::new(settings, health) }
+        Self { compiler: Compiler::new(settings, health), signing: None }
+    }
+
+    /// Signs zones, too.
+    #[must_use]
+    pub fn signing(self, signing: Option<Signing>) -> Self {
+        Self { signing, ..self }
     }
 }
 
+/// Loads the zones; a second time where the first made keys that zones above have to know of.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn load(loader: &mut Loader<Served>, compile: &mut Compile) -> io::Result<Loaded<Served>> {
+    let first = loader.load(compile)?;
+    if !compile.signing.as_mut().is_some_and(Signing::take_made) {
+        return Ok(first);
+    }
+    let again = loader.load(compile)?;
+    // What was read twice is told once.
+    let mut reports = again.reports;
+    let is_told = |report: &FileReport| reports.iter().any(|other| other.path == report.path);
+    let once: Vec<FileReport> = first.reports.into_iter().filter(|r| !is_told(r)).collect();
+    reports.extend(once);
+    Ok(Loaded { reports, removed: first.removed, ..again })
+}
+
 impl Attach<Served> for Compile {
+    fn stamp(&self, apex: Name<'_>) -> u64 {
+        self.signing.as_ref().map_or(0, |signing| signing.stamp(apex))
+    }
+
+    fn additions(&mut self, draft: &Draft<'_>) -> Vec<Addition> {
+        self.signing.as_mut().map_or_else(Vec::new, |signing| signing.additions(draft))
+    }
+
     fn attach(
         &mut self,
         zone: &Zone,
@@ -58,7 +92,8 @@ impl Attach<Served> for Compile {
         faults: &mut Vec<Fault>,
     ) -> Served {
         let programs = Programs::new(self.compiler.compile_zone(zone.apex(), programs, faults));
-        Served { programs }
+        let signed = self.signing.as_mut().and_then(|signing| signing.sign(zone, faults));
+        Served { programs, signed }
     }
 }
 
@@ -163,7 +198,7 @@ impl Work {
         let started = Instant::now();
         let coordinates = self.shared.geo.current().has(Attribute::Location);
         self.compile.compiler.with_coordinates(coordinates);
-        let loaded = match self.loader.load(&mut self.compile) {
+        let loaded = match load(&mut self.loader, &mut self.compile) {
             Ok(loaded) => loaded,
             Err(error) => {
                 let folder =

@@ -14,9 +14,10 @@ use halfmoon_zones::{ListedZone, Loader, Sources};
 
 use crate::config::{Config, Dialect};
 use crate::cookies::Cookies;
-use crate::publish::{Compile, Publisher, report};
+use crate::publish::{Compile, Publisher, load, report};
 use crate::secret::SecretError;
 use crate::shared::{Policy, Presentation, Shared};
+use crate::signing::{Renewer, Signing, SigningError};
 use crate::transport::{self, BindError, Bound, Listeners, TcpLimits};
 use crate::worker::Worker;
 
@@ -66,6 +67,9 @@ pub enum StartError {
     /// A secret for cookies is not usable.
     #[error(transparent)]
     Cookies(#[from] SecretError),
+    /// Zones cannot be signed.
+    #[error(transparent)]
+    Signing(#[from] SigningError),
     /// Probing cannot begin.
     #[error(transparent)]
     Health(#[from] halfmoon_healthcheck::StartError),
@@ -79,6 +83,7 @@ pub enum StartError {
 pub struct Server {
     listeners: Listeners,
     publisher: Publisher,
+    renewer: Option<Renewer>,
     shared: Arc<Shared>,
 }
 
@@ -110,7 +115,9 @@ impl Server {
             ..halfmoon_healthcheck::Settings::default()
         })?;
         let lua = lua_settings(config, &geo);
-        let mut compile = Compile::new(lua.clone(), health.clone());
+        let signing = Signing::new(config)?;
+        let signs = signing.is_some();
+        let mut compile = Compile::new(lua.clone(), health.clone()).signing(signing);
         let zones = first_load(&mut loader, &mut compile)?;
         let shared = Arc::new(Shared {
             zones: Arc::new(ArcSwap::from_pointee(zones)),
@@ -121,9 +128,14 @@ impl Server {
         });
         let publisher =
             Publisher::start(loader, compile, Arc::clone(&shared)).map_err(StartError::Thread)?;
+        let renewer = if signs {
+            Some(Renewer::start(Arc::clone(&shared)).map_err(StartError::Thread)?)
+        } else {
+            None
+        };
         let workers = Arc::clone(&shared);
         let listeners = bound.start(move || Worker::new(&workers))?;
-        Ok(Self { listeners, publisher, shared })
+        Ok(Self { listeners, publisher, renewer, shared })
     }
 
     /// The addresses that are served, ports as chosen.
@@ -151,9 +163,10 @@ impl Server {
 
     /// Answers what has arrived, then ends.
     pub fn shutdown(self) {
-        let Self { listeners, publisher, shared } = self;
+        let Self { listeners, publisher, renewer, shared } = self;
         listeners.shutdown();
         drop(publisher);
+        drop(renewer);
         drop(shared);
     }
 }
@@ -164,7 +177,7 @@ fn first_load(
 ) -> Result<crate::shared::Zones, StartError> {
     let started = Instant::now();
     let folder = loader.sources().folder.clone();
-    let loaded = loader.load(compile).map_err(|source| StartError::Unreadable {
+    let loaded = load(loader, compile).map_err(|source| StartError::Unreadable {
         // Only a folder can be unreadable as a whole.
         path: folder.clone().unwrap_or_default(),
         source,
@@ -226,6 +239,7 @@ fn policy(config: &Config, lua: Settings) -> Policy {
     Policy {
         client_subnet: config.edns.client_subnet,
         any: server.any,
+        signatures_per_source: config.dnssec.signatures_per_source,
         presentation: Presentation {
             version: server.version.clone(),
             identity: server.identity.clone(),

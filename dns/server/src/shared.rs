@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
+use halfmoon_dnssec::Signed;
 use halfmoon_geo::Source;
 use halfmoon_healthcheck::Health;
 use halfmoon_lua::{Dialect, Program, Settings};
@@ -19,6 +20,8 @@ pub type Zones = Catalog<Served>;
 pub struct Served {
     /// Its compiled programs.
     pub programs: Programs,
+    /// Its signatures, if it is signed here.
+    pub signed: Option<Arc<Signed>>,
 }
 
 /// The compiled programs of a zone, in the order in which the zone numbers them.
@@ -106,6 +109,8 @@ pub struct Policy {
     pub any: AnyAnswers,
     /// What the server says of itself.
     pub presentation: Presentation,
+    /// How many signatures a second one source may cause, on each thread.
+    pub signatures_per_source: u32,
     /// How long a TCP connection may be idle, in tenths of a second, for clients that ask (RFC 7828).
     pub tcp_idle: u16,
 }
@@ -141,6 +146,7 @@ impl Policy {
             client_subnet: true,
             any: AnyAnswers::default(),
             presentation: Presentation::default(),
+            signatures_per_source: 100,
             tcp_idle: 100,
         }
     }

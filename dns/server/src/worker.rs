@@ -2,9 +2,10 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::Instant;
 
 use arc_swap::{ArcSwap, Cache};
+use halfmoon_dnssec::Desk;
 use halfmoon_healthcheck::{Health, Reader};
 use halfmoon_lua::{Answers, Machine};
 use halfmoon_wire::{NameBuf, Places, SuffixHashes};
@@ -12,6 +13,7 @@ use halfmoon_wire::{NameBuf, Places, SuffixHashes};
 use crate::answer::{MOST_ALIASES, answer};
 use crate::cookies;
 use crate::shared::{Policy, Shared, Zones};
+use crate::signing::{Purses, date};
 use crate::transport::{Peer, Service, Verdict};
 
 /// Answers queries on one thread.
@@ -27,6 +29,8 @@ pub struct Worker {
     pub(crate) answers: Answers,
     pub(crate) chain: Vec<NameBuf>,
     pub(crate) places: Places,
+    pub(crate) desk: Desk,
+    pub(crate) purses: Purses,
     /// Whole seconds since `started`, as of the last refresh.
     pub(crate) now: u64,
     /// Seconds since 1970, modulo 2^32, as of the last refresh.
@@ -51,6 +55,8 @@ impl Worker {
             answers: Answers::default(),
             chain: Vec::with_capacity(MOST_ALIASES + 1),
             places: Places::default(),
+            desk: Desk::default(),
+            purses: Purses::new(shared.policy.signatures_per_source),
             now: 0,
             date: date(),
             published: Cache::new(Arc::clone(&shared.zones)),
@@ -78,11 +84,4 @@ impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Worker").field("zones", &self.zones).finish_non_exhaustive()
     }
-}
-
-/// Seconds since 1970, modulo 2^32; 0 before.
-fn date() -> u32 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs() as u32)
 }

@@ -32,13 +32,26 @@ impl<'a> Turn<'a> {
                     continue;
                 };
                 let owner = Owner::Name(host);
-                if !self.write(Section::Additional, owner, addresses, addresses.ttl())
-                    && required(host)
-                {
+                if self.write(Section::Additional, owner, addresses, addresses.ttl()) {
+                    self.sign_extra((owner, host), (node, addresses));
+                } else if required(host) {
                     self.reply.truncated();
                     return;
                 }
             }
+        }
+    }
+
+    /// Signs addresses that came along, where they are ours to sign and as far as there is room (RFC
+    /// 4035 section 3.1.1): nobody relies on them.
+    fn sign_extra(&mut self, names: (Owner<'_>, Name<'_>), what: (Node<'a>, RrSet<'a>)) {
+        let (node, addresses) = what;
+        if node.is_cut() || node.is_occluded() {
+            return;
+        }
+        let mark = self.reply.mark();
+        if !matches!(self.sign(Section::Additional, names, what, addresses.ttl()), Ok(true)) {
+            self.reply.rewind(mark);
         }
     }
 }

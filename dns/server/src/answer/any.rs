@@ -40,7 +40,8 @@ impl<'a> Turn<'a> {
     /// Writes all RRsets; `false` when one did not fit.
     pub(super) fn write_all_sets(&mut self, node: Node<'a>, asked: Asked<'_>) -> bool {
         for set in node.sets().filter(|set| set.rtype() != Type::LUA) {
-            if !self.write(Section::Answer, self.owner(asked), set, set.ttl()) {
+            let names = (self.owner(asked), self.name(asked));
+            if !self.write_signed(Section::Answer, names, (node, set), set.ttl()) {
                 self.reply.truncated();
                 return false;
             }

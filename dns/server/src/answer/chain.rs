@@ -1,7 +1,7 @@
 //! Follows a question through the zones (RFC 1034 section 4.3.2, RFC 6672 section 3.2).
 
 use halfmoon_wire::{ExtendedError, Name, NameBuf, NameError, Owner, Rcode, Section, Type};
-use halfmoon_zones::{Hosted, Node, Position, RrSet, Zone};
+use halfmoon_zones::{Hosted, Node, Position, RrSet};
 
 use super::node::Said;
 use super::{Asked, Turn};
@@ -78,33 +78,28 @@ impl<'a> Turn<'a> {
     fn in_zone(&mut self, hosted: &'a Hosted<Served>, asked: Asked<'_>, hop: usize) -> Step {
         let zone = &hosted.zone;
         let name = self.name(asked);
-        let said = match zone.find(name, self.hashes) {
+        self.enter(hosted);
+        let (said, node) = match zone.find(name, self.hashes) {
             // The DS of a delegation is the parent's to answer (RFC 4035 section 3.1.4.1).
             Position::Cut { cut, at } if at && self.question.qtype == Type::DS => {
-                match cut.set(Type::DS) {
-                    Some(set) => self.positive(set, asked),
+                let said = match cut.set(Type::DS) {
+                    Some(set) => self.positive(cut, set, asked),
                     None => Said::NoData,
-                }
+                };
+                (said, cut)
             }
             Position::Cut { cut, .. } => return self.referral(cut, hop),
             Position::Below(node) => return self.substitute(node, asked),
-            Position::Exact(node) | Position::Wildcard(node) => self.at_node(hosted, node, asked),
-            Position::Missing(_) => {
-                self.denial(zone);
-                return Step::Done(Rcode::NXDOMAIN);
+            Position::Exact(node) | Position::Wildcard(node) => {
+                (self.at_node(hosted, node, asked), node)
             }
+            Position::Missing(_) => return Step::Done(self.deny(zone, asked, None)),
         };
         match said {
             Said::Answer => Step::Done(Rcode::NOERROR),
             Said::Alias(target) => Step::Follow(target),
-            Said::NoData => {
-                self.denial(zone);
-                Step::Done(Rcode::NOERROR)
-            }
-            Said::NoName => {
-                self.denial(zone);
-                Step::Done(Rcode::NXDOMAIN)
-            }
+            Said::NoData => Step::Done(self.deny(zone, asked, Some(node))),
+            Said::NoName => Step::Done(self.deny(zone, asked, None)),
             Said::Failed(why) => {
                 self.reply.reset();
                 self.reply.extended_error(why);
@@ -119,7 +114,16 @@ impl<'a> Turn<'a> {
             self.reply.authoritative(false);
         }
         if let Some(servers) = cut.set(Type::NS) {
-            if self.write(Section::Authority, Owner::Name(cut.owner()), servers, servers.ttl()) {
+            let owner = Owner::Name(cut.owner());
+            let written = self.write(Section::Authority, owner, servers, servers.ttl())
+                && match cut.set(Type::DS).filter(|_| self.signer.is_some()) {
+                    Some(ds) => {
+                        let names = (owner, cut.owner());
+                        self.write_signed(Section::Authority, names, (cut, ds), ds.ttl())
+                    }
+                    None => self.prove_insecure(cut),
+                };
+            if written {
                 self.glue(cut, servers);
             } else {
                 self.reply.truncated();
@@ -137,7 +141,8 @@ impl<'a> Turn<'a> {
         let Some(target) = target else {
             return Step::Done(Rcode::SERVFAIL);
         };
-        if !self.write(Section::Answer, Owner::Name(node.owner()), set, set.ttl()) {
+        let names = (Owner::Name(node.owner()), node.owner());
+        if !self.write_signed(Section::Answer, names, (node, set), set.ttl()) {
             self.reply.truncated();
             return Step::Done(Rcode::NOERROR);
         }
@@ -158,15 +163,6 @@ impl<'a> Turn<'a> {
             return Step::Done(Rcode::NOERROR);
         }
         Step::Follow(made)
-    }
-
-    /// The SOA that says how long a denial lasts.
-    fn denial(&mut self, zone: &'a Zone) {
-        let (ttl, soa) = zone.denial();
-        // RFC 2308 section 3: without the SOA the denial could not be cached, but it is true.
-        if !self.write(Section::Authority, Owner::Name(zone.apex()), soa, ttl) {
-            self.reply.truncated();
-        }
     }
 
     /// Writes an RRset whole, or nothing of it.

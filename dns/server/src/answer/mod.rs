@@ -13,17 +13,21 @@ mod cookie;
 mod form;
 mod node;
 mod program;
+mod signed;
 
 use std::sync::Arc;
 
+use halfmoon_dnssec::{Desk, SignError, Signed};
 use halfmoon_geo::Geo;
 use halfmoon_healthcheck::{Health, Snapshot};
 use halfmoon_lua::{Answers, Client, Dialect, Machine, Network};
 use halfmoon_wire::{
     NameBuf, OWN_UDP_SIZE, PLAIN_UDP_SIZE, Query, Question, Rcode, Reply, SuffixHashes,
 };
+use halfmoon_zones::Zone;
 
 use crate::shared::{Policy, Zones};
+use crate::signing::Purse;
 use crate::transport::{Peer, Protocol, Verdict};
 use crate::worker::Worker;
 
@@ -52,7 +56,8 @@ pub fn answer(
     let (now, date) = (worker.now, worker.date);
     #[rustfmt::skip]
     let Worker {
-        zones, health, geo, requests, cookies, policy, machine, hashes, answers, chain, places, ..
+        zones, health, geo, requests, cookies, policy, machine, hashes, answers, chain, places, desk,
+        purses, ..
     } = worker;
     let Some(mut reply) = Reply::new(&query, limit, out, places) else {
         return Verdict::Drop;
@@ -96,8 +101,18 @@ pub fn answer(
         chain,
         now,
         programs_left: program::MOST_PROGRAMS,
+        protocol: peer.protocol,
+        compact_ok: query.edns.is_some_and(|edns| edns.compact_ok),
+        date,
+        desk,
+        purse: purses.of(peer.remote.ip(), now),
+        signer: None,
+        unsigned: None,
     };
-    let rcode = turn.resolve();
+    let mut rcode = turn.resolve();
+    if let Some(error) = turn.unsigned {
+        rcode = turn.give_up(error);
+    }
     Verdict::Reply(turn.reply.finish(rcode))
 }
 
@@ -175,6 +190,19 @@ struct Turn<'a> {
     now: u64,
     /// How many more programs may run.
     programs_left: u32,
+    protocol: Protocol,
+    /// Whether a compact denial may bear NXDOMAIN.
+    compact_ok: bool,
+    /// Seconds since 1970, modulo 2^32.
+    date: u32,
+    /// Where signing is done.
+    desk: &'a mut Desk,
+    /// What the source may still cause in signatures.
+    purse: Purse<'a>,
+    /// Who signs: the zone that answers at the moment, if the client wants it signed and it is.
+    signer: Option<(&'a Zone, &'a Signed)>,
+    /// Why something is not signed that has to be.
+    unsigned: Option<SignError>,
 }
 
 /// The name in question at this point of the chain.

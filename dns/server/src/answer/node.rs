@@ -41,8 +41,8 @@ impl<'a> Turn<'a> {
         if node.is_alias() && !matches!(qtype, Type::CNAME | Type::ANY) {
             // Beside a CNAME stand at most signatures and their like (RFC 4035 section 2.5).
             return match (node.set(qtype), node.set(Type::CNAME)) {
-                (Some(set), _) => self.positive(set, asked),
-                (None, Some(alias)) => self.alias(alias, asked),
+                (Some(set), _) => self.positive(node, set, asked),
+                (None, Some(alias)) => self.alias(node, alias, asked),
                 (None, None) => Said::NoData,
             };
         }
@@ -53,14 +53,15 @@ impl<'a> Turn<'a> {
             return self.all_sets(node, asked);
         }
         match node.set(qtype) {
-            Some(set) => self.positive(set, asked),
+            Some(set) => self.positive(node, set, asked),
             None => Said::NoData,
         }
     }
 
     /// An RRset of the type in question, and the addresses that go along.
-    pub(super) fn positive(&mut self, set: RrSet<'a>, asked: Asked<'_>) -> Said {
-        if self.write(Section::Answer, self.owner(asked), set, set.ttl()) {
+    pub(super) fn positive(&mut self, node: Node<'a>, set: RrSet<'a>, asked: Asked<'_>) -> Said {
+        let names = (self.owner(asked), self.name(asked));
+        if self.write_signed(Section::Answer, names, (node, set), set.ttl()) {
             self.addresses(set);
         } else {
             self.reply.truncated();
@@ -68,9 +69,10 @@ impl<'a> Turn<'a> {
         Said::Answer
     }
 
-    fn alias(&mut self, set: RrSet<'a>, asked: Asked<'_>) -> Said {
+    fn alias(&mut self, node: Node<'a>, set: RrSet<'a>, asked: Asked<'_>) -> Said {
         let target = set.rdatas().next().and_then(|rdata| Name::from_wire(rdata).ok());
-        if !self.write(Section::Answer, self.owner(asked), set, set.ttl()) {
+        let names = (self.owner(asked), self.name(asked));
+        if !self.write_signed(Section::Answer, names, (node, set), set.ttl()) {
             self.reply.truncated();
             return Said::Answer;
         }

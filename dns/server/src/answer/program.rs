@@ -52,17 +52,16 @@ impl<'a> Turn<'a> {
                 continue;
             };
             let target = target.to_buf();
-            let written = self.reply.record(
-                Section::Answer,
-                self.owner(asked),
-                (Type::CNAME, self.answers.ttl().unwrap_or(program.ttl)),
-                rdata,
-            );
-            if written.is_err() {
-                self.reply.truncated();
-                return Computed::Records;
-            }
-            return Computed::Alias(target);
+            // Of several the first counts: there is one CNAME (RFC 2181 section 10.1).
+            self.answers.keep_first();
+            let ttl = self.answers.ttl().unwrap_or(program.ttl);
+            return match self.write_computed(asked, Type::CNAME, ttl) {
+                Computed::Full => {
+                    self.reply.truncated();
+                    Computed::Records
+                }
+                _ => Computed::Alias(target),
+            };
         }
         match failed {
             Some(failure) => Computed::Failed(explain(failure)),
@@ -121,6 +120,10 @@ impl<'a> Turn<'a> {
                 self.reply.rewind(mark);
                 return Computed::Full;
             }
+        }
+        if !self.sign_computed(asked, rtype, ttl) {
+            self.reply.rewind(mark);
+            return Computed::Full;
         }
         Computed::Records
     }

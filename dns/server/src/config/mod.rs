@@ -15,10 +15,12 @@ use serde::Deserialize;
 use crate::shared::AnyAnswers;
 
 mod cookies;
+mod dnssec;
 mod error;
 mod value;
 
 pub use cookies::CookiesConfig;
+pub use dnssec::{DnssecConfig, ZonePattern};
 pub use error::ConfigError;
 pub use value::{address, duration, size};
 
@@ -44,6 +46,8 @@ pub struct Config {
     pub edns: EdnsConfig,
     /// DNS cookies.
     pub cookies: CookiesConfig,
+    /// Signed zones.
+    pub dnssec: DnssecConfig,
 }
 
 /// `[server]`: sockets and threads.
@@ -288,6 +292,7 @@ impl Config {
         config.zones.zone.iter_mut().map(|zone| &mut zone.file).for_each(anchored);
         config.geo.databases.iter_mut().for_each(anchored);
         config.cookies.secrets.iter_mut().for_each(anchored);
+        config.dnssec.keys.iter_mut().for_each(anchored);
         Ok(config)
     }
 

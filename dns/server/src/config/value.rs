@@ -85,7 +85,7 @@ fn network(text: &str) -> Result<IpNet, String> {
     })
 }
 
-fn zone_name(text: &str) -> Result<NameBuf, String> {
+pub(super) fn zone_name(text: &str) -> Result<NameBuf, String> {
     text.parse().map_err(|_| format!("{text:?} is not a domain name; write \"example.org\""))
 }
 

@@ -110,7 +110,13 @@ impl Running {
     /// `halfmoon serve ARGS` on a free port, ready to be asked.
     #[track_caller]
     pub fn serve(args: &[&str]) -> (Self, SocketAddr) {
-        let running = Self::spawn(halfmoon(&[&["serve", "--listen", ANY], args].concat()));
+        Self::serve_at(ANY, args)
+    }
+
+    /// `halfmoon serve ARGS` at an address, ready to be asked.
+    #[track_caller]
+    pub fn serve_at(listen: &str, args: &[&str]) -> (Self, SocketAddr) {
+        let running = Self::spawn(halfmoon(&[&["serve", "--listen", listen], args].concat()));
         let address = running.address();
         (running, address)
     }

@@ -130,5 +130,11 @@ impl Drop for Peer {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            let said = self.said();
+            let last = said.lines().count().saturating_sub(40);
+            let lines: Vec<&str> = said.lines().skip(last).collect();
+            let _ = writeln!(io::stderr(), "{} said last:\n{}", self.program, lines.join("\n"));
+        }
     }
 }

@@ -1,0 +1,137 @@
+//! `[dnssec]`: which zones are signed, and how.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use halfmoon_dnssec::{Algorithm, Validity};
+use halfmoon_wire::{Name, NameBuf};
+use serde::de::{Deserialize, Deserializer, Error};
+
+use super::value;
+
+/// `[dnssec]`: live signing.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DnssecConfig {
+    /// Which zones are signed.
+    pub zones: Vec<ZonePattern>,
+    /// The folder of the keys, outside the zone folder. Relative to the folder of the file.
+    pub keys: Option<PathBuf>,
+    /// The algorithm of keys that are made.
+    #[serde(deserialize_with = "algorithm")]
+    pub algorithm: Algorithm,
+    /// Whether a zone gets a key for its keys and one for the rest, instead of one for all.
+    pub split: bool,
+    /// How long a signature holds.
+    #[serde(deserialize_with = "value::positive_duration")]
+    pub validity: Duration,
+    /// With how much to go a signature is made anew.
+    #[serde(deserialize_with = "value::positive_duration")]
+    pub refresh: Duration,
+    /// Whether the DS records of zones that are signed here stand in the zones above them that are
+    /// served here, too.
+    pub ds_in_parent: bool,
+    /// How many RRsets that are made for queries have their signatures remembered.
+    pub cache: u32,
+    /// How many signatures a second one source may cause.
+    pub signatures_per_source: u32,
+}
+
+const HOUR: u64 = 3600;
+
+impl Default for DnssecConfig {
+    fn default() -> Self {
+        Self {
+            zones: Vec::new(),
+            keys: None,
+            algorithm: Algorithm::default(),
+            split: false,
+            validity: Duration::from_secs(14 * 24 * HOUR),
+            refresh: Duration::from_secs(7 * 24 * HOUR),
+            ds_in_parent: true,
+            cache: 65_536,
+            signatures_per_source: 100,
+        }
+    }
+}
+
+impl DnssecConfig {
+    /// Whether a zone is to be signed.
+    #[must_use]
+    pub fn signs(&self, apex: Name<'_>) -> bool {
+        self.zones.iter().any(|pattern| pattern.is_for(apex))
+    }
+
+    /// How long signatures hold, in seconds; or what is wrong with it.
+    ///
+    /// # Errors
+    /// A signature would end before it is made anew, or hold longer than can be told.
+    pub fn validity(&self) -> Result<Validity, String> {
+        // Times of 68 years and more cannot be told from the past (RFC 4034 section 3.1.5).
+        const LONGEST: u64 = 10 * 365 * 24 * HOUR;
+        let longest = self.validity.as_secs();
+        if !(HOUR..=LONGEST).contains(&longest) {
+            return Err(format!("dnssec.validity must be \"1h\" to \"{}h\" long", LONGEST / HOUR));
+        }
+        if self.refresh >= self.validity {
+            return Err("dnssec.refresh must be shorter than dnssec.validity".to_owned());
+        }
+        let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX / 4);
+        let (lifetime, refresh) = (seconds(self.validity), seconds(self.refresh));
+        // A quarter of the time between: the ends are spread, and none lies before its renewal.
+        Ok(Validity { lifetime, refresh, jitter: (lifetime - refresh) / 4 })
+    }
+}
+
+/// Zones that are meant: `*` for all, `*.example.org` for those below a name, or one name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ZonePattern {
+    /// Every zone.
+    All,
+    /// Every zone below this name.
+    Below(NameBuf),
+    /// This zone.
+    One(NameBuf),
+}
+
+impl ZonePattern {
+    fn is_for(&self, apex: Name<'_>) -> bool {
+        match self {
+            Self::All => true,
+            Self::Below(name) => apex.is_below(name.as_name()),
+            Self::One(name) => *name == apex.to_buf(),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for ZonePattern {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        let name = |text: &str| {
+            value::zone_name(text).map_err(|_| {
+                D::Error::custom(format_args!(
+                    "{text:?} is no name of a zone; write \"example.org\", \"*.example.org\" or \"*\""
+                ))
+            })
+        };
+        Ok(match text.strip_prefix("*.") {
+            _ if text == "*" => Self::All,
+            Some(below) => Self::Below(name(below)?),
+            None => Self::One(name(&text)?),
+        })
+    }
+}
+
+fn algorithm<'de, D: Deserializer<'de>>(from: D) -> Result<Algorithm, D::Error> {
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    enum Written {
+        Number(u8),
+        Name(String),
+    }
+    let text = match Written::deserialize(from)? {
+        Written::Number(number) => number.to_string(),
+        Written::Name(name) => name,
+    };
+    text.parse().map_err(|error| D::Error::custom(format_args!("{text:?}: {error}")))
+}

@@ -1,0 +1,203 @@
+//! Signing: whose zones, with which keys; ahead of queries, and within what a source may cause.
+
+mod budget;
+mod renew;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use halfmoon_dnssec::{
+    FolderError, KeyFolder, SignatureCache, Signed, TypeSet, Validity, ZoneKeys,
+};
+use halfmoon_wire::{Name, NameBuf, Type};
+use halfmoon_zones::{Addition, Draft, Fault, FileId, Node, Place, Zone};
+
+use crate::config::{Config, DnssecConfig};
+
+pub use budget::{Purse, Purses};
+pub use renew::Renewer;
+
+/// The TTL of the keys of a zone, in seconds.
+const KEY_TTL: u32 = 3600;
+/// How many RRsets of a zone are signed before it is first served. More take their time, while
+/// queries have those signed that they need.
+const AHEAD: usize = 2000;
+
+/// Signs zones as they are loaded.
+#[derive(Debug)]
+pub struct Signing {
+    config: DnssecConfig,
+    validity: Validity,
+    folder: KeyFolder,
+    cache: Arc<SignatureCache>,
+    keys: HashMap<NameBuf, Arc<ZoneKeys>>,
+    /// Whether keys came up that were not known before.
+    made: bool,
+    /// The names that signed zones delegate.
+    delegations: HashMap<NameBuf, Vec<NameBuf>>,
+    /// Why a zone that was just read has no keys.
+    failed: HashMap<NameBuf, FolderError>,
+}
+
+/// Why nothing can be signed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SigningError {
+    /// The keys cannot be had.
+    #[error("dnssec.keys: {0}")]
+    Folder(#[from] FolderError),
+    /// There is no place for keys.
+    #[error("dnssec.keys is missing; name a folder for the keys, outside the zone folder")]
+    NoFolder,
+    /// Signatures would hold too long or not long enough.
+    #[error("{0}")]
+    Validity(String),
+    /// The keys would lie among the zones, which others may read and Git may hold.
+    #[error("dnssec.keys: {} lies in the zone folder; name a folder elsewhere", .0.display())]
+    AmongZones(PathBuf),
+}
+
+impl Signing {
+    /// As the configuration wants it; `None` if it wants no zone signed.
+    ///
+    /// # Errors
+    /// The key folder is not usable.
+    pub fn new(config: &Config) -> Result<Option<Self>, SigningError> {
+        let dnssec = &config.dnssec;
+        if dnssec.zones.is_empty() {
+            return Ok(None);
+        }
+        let validity = dnssec.validity().map_err(SigningError::Validity)?;
+        let Some(keys) = &dnssec.keys else {
+            return Err(SigningError::NoFolder);
+        };
+        let folder = KeyFolder::open(keys)?;
+        // With links and all, now that it exists.
+        let real = |path: &PathBuf| path.canonicalize().ok();
+        let zones = config.zones.path.as_ref().and_then(real);
+        if let (Some(zones), Some(keys)) = (zones, real(keys))
+            && keys.starts_with(&zones)
+        {
+            return Err(SigningError::AmongZones(keys));
+        }
+        Ok(Some(Self {
+            config: dnssec.clone(),
+            validity,
+            folder,
+            cache: Arc::new(SignatureCache::new(dnssec.cache as usize)),
+            keys: HashMap::new(),
+            made: false,
+            delegations: HashMap::new(),
+            failed: HashMap::new(),
+        }))
+    }
+
+    /// The records of the keys of a zone. A zone that comes signed keeps its own.
+    pub fn additions(&mut self, draft: &Draft<'_>) -> Vec<Addition> {
+        let apex = draft.apex();
+        let before = self.keys.remove(&apex.to_buf());
+        self.delegations.remove(&apex.to_buf());
+        if !self.config.signs(apex) || draft.is_signed() {
+            return Vec::new();
+        }
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let now = now.map_or(0, |since| since.as_secs());
+        let DnssecConfig { algorithm, split, .. } = self.config;
+        match self.folder.load_or_make(apex, algorithm, split, now) {
+            Ok(keys) => {
+                let records = keys.apex_records().into_iter();
+                let add =
+                    |owner: NameBuf, (rtype, rdata)| Addition { owner, rtype, ttl: KEY_TTL, rdata };
+                let mut additions: Vec<Addition> =
+                    records.map(|record| add(apex.to_buf(), record)).collect();
+                self.made |= before.is_none_or(|before| before.stamp() != keys.stamp());
+                self.keys.insert(apex.to_buf(), Arc::new(keys));
+                if self.config.ds_in_parent {
+                    let below: Vec<NameBuf> =
+                        draft.delegations().into_iter().map(Name::to_buf).collect();
+                    for child in &below {
+                        let ds = self.keys.get(child).map_or_else(Vec::new, |keys| keys.ds());
+                        additions
+                            .extend(ds.into_iter().map(|rdata| add(*child, (Type::DS, rdata))));
+                    }
+                    self.delegations.insert(apex.to_buf(), below);
+                }
+                additions
+            }
+            Err(error) => {
+                self.failed.insert(apex.to_buf(), error);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Whether keys came up since the last call that were not known before.
+    pub const fn take_made(&mut self) -> bool {
+        std::mem::replace(&mut self.made, false)
+    }
+
+    /// What the records that are added to a zone depend on: the keys of the zones below it.
+    #[must_use]
+    pub fn stamp(&self, apex: Name<'_>) -> u64 {
+        let below = self.delegations.get(&apex.to_buf()).into_iter().flatten();
+        below
+            .filter_map(|child| self.keys.get(child))
+            .fold(0, |stamp, keys| stamp.rotate_left(1) ^ keys.stamp())
+    }
+
+    /// The signatures of a zone, as many as are made before it is served.
+    pub fn sign(&mut self, zone: &Zone, faults: &mut Vec<Fault>) -> Option<Arc<Signed>> {
+        let apex = zone.apex().to_buf();
+        // A fault of the whole zone: its beginning.
+        let place = Place { file: FileId(0), line: 1, column: 1 };
+        if let Some(error) = self.failed.remove(&apex) {
+            let message = format!("the zone cannot be signed: {error}");
+            faults.push(Fault::error("dnssec-keys", place, message));
+            return None;
+        }
+        let keys = Arc::clone(self.keys.get(&apex)?);
+        let signed = Signed::new(zone, keys, self.validity, Arc::clone(&self.cache));
+        if let Err(error) = signed.refresh(zone, date(), AHEAD) {
+            let message = format!("the zone cannot be signed: {error}");
+            faults.push(Fault::error("dnssec-keys", place, message));
+            return None;
+        }
+        Some(Arc::new(signed))
+    }
+}
+
+/// Seconds since 1970, modulo 2^32; 0 before.
+pub(crate) fn date() -> u32 {
+    SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .map_or(0, |since| since.as_secs() as u32)
+}
+
+/// The types by which a proof says what stands at a name of the zone, those of its programs
+/// included, but for the type in question: a program that has no records for it now says nothing of
+/// what it may have next.
+pub(crate) fn types_at(node: Node<'_>, but: Type) -> TypeSet {
+    let mut types = TypeSet::default();
+    // Beyond a cut only these are the zone's to speak of (RFC 4034 section 4.1.2).
+    let is_ours = |rtype: &Type| match *rtype {
+        Type::LUA => false,
+        Type::NS | Type::DS => true,
+        _ => !node.is_cut(),
+    };
+    node.sets().map(|set| set.rtype()).filter(is_ours).for_each(|rtype| types.insert(rtype));
+    for program in node.programs() {
+        // A proof that there is no such type says that there is no alias either.
+        let hides = [but, Type::CNAME, Type::LUA].contains(&program.inner);
+        if !hides {
+            types.insert(program.inner);
+        }
+    }
+    types
+}
+
+/// Whether two names are one.
+pub(crate) fn same_name(a: Name<'_>, b: Name<'_>) -> bool {
+    a.as_wire().eq_ignore_ascii_case(b.as_wire())
+}

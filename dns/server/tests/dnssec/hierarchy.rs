@@ -1,0 +1,153 @@
+//! A root, a zone below it, one below that, one that is not signed, and a server for them all.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use hickory_proto::rr::{Name, RecordType};
+
+use crate::support::{Running, question, tcp, wait_for};
+
+const ROOT: &str = "\
+. 3600 SOA ns.test. host.test. 1 2 3 4 60
+. 3600 NS ns.test.
+test. 3600 NS ns.test.
+ns.test. 3600 A 127.0.0.1
+";
+
+const PARENT: &str = "\
+$ORIGIN test.
+$TTL 60
+@ SOA ns host 1 2 3 4 30
+@ NS ns
+@ MX 10 mail
+ns A 127.0.0.1
+mail A 127.0.0.2
+www A 192.0.2.3
+WWW AAAA 2001:db8::3
+*.wild TXT any
+*.wild A 192.0.2.4
+*.wildalias CNAME www
+alias CNAME www
+away CNAME www.child.test.
+toinsecure CNAME www.insecure.test.
+dn DNAME wild
+below.empty TXT x
+many TXT AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
+srv SRV 1 2 3 Mail.Test.
+child NS ns.child
+ns.child A 127.0.0.1
+insecure NS ns.insecure
+ns.insecure A 127.0.0.1
+lua LUA A \"{'192.0.2.7', '192.0.2.6'}\"
+both LUA A \"'192.0.2.8'\"
+both A 192.0.2.9
+none LUA A \";return {}\"
+none LUA TXT \"'text'\"
+*.spell LUA TXT \"qname:toString()\"
+luaalias LUA CNAME \"'www.child.test.'\"
+denied LUA A \"nxdomain()\"
+*.up LUA A \"ifportup(PORT, {'127.0.0.1', '127.0.0.2'}, {selector='all', interval=1})\"
+";
+
+const CHILD: &str = "\
+$ORIGIN child.test.
+$TTL 60
+@ SOA ns host 1 2 3 4 30
+@ NS ns
+ns A 127.0.0.1
+www A 192.0.2.20
+back CNAME www.test.
+";
+
+const INSECURE: &str = "\
+$ORIGIN insecure.test.
+$TTL 60
+@ SOA ns host 1 2 3 4 30
+@ NS ns
+ns A 127.0.0.1
+www A 192.0.2.30
+";
+
+/// Questions, and how many records answer: 0 for a denial.
+pub(crate) const SECURE: [(&str, RecordType, usize); 33] = [
+    ("test.", RecordType::SOA, 1),
+    ("test.", RecordType::NS, 1),
+    ("test.", RecordType::MX, 1),
+    ("test.", RecordType::DNSKEY, 1),
+    ("test.", RecordType::DS, 1),
+    ("www.test.", RecordType::A, 1),
+    ("wWw.tEst.", RecordType::AAAA, 1),
+    ("www.test.", RecordType::TXT, 0),
+    ("srv.test.", RecordType::SRV, 1),
+    ("many.test.", RecordType::TXT, 1),
+    ("a.wild.test.", RecordType::TXT, 1),
+    ("a.b.wild.test.", RecordType::A, 1),
+    ("a.wild.test.", RecordType::MX, 0),
+    ("*.wild.test.", RecordType::TXT, 1),
+    ("x.wildalias.test.", RecordType::AAAA, 2),
+    ("x.wildalias.test.", RecordType::MX, 1),
+    ("alias.test.", RecordType::A, 2),
+    ("alias.test.", RecordType::MX, 1),
+    ("away.test.", RecordType::A, 2),
+    ("back.child.test.", RecordType::A, 2),
+    ("x.dn.test.", RecordType::TXT, 3),
+    ("empty.test.", RecordType::A, 0),
+    ("nothing.test.", RecordType::A, 0),
+    ("a.b.c.nothing.test.", RecordType::A, 0),
+    ("nothing.child.test.", RecordType::A, 0),
+    ("www.child.test.", RecordType::A, 1),
+    ("insecure.test.", RecordType::DS, 0),
+    ("lua.test.", RecordType::A, 2),
+    ("both.test.", RecordType::A, 2),
+    ("none.test.", RecordType::A, 0),
+    ("any.name.spell.test.", RecordType::TXT, 1),
+    ("luaalias.test.", RecordType::A, 2),
+    ("denied.test.", RecordType::A, 0),
+];
+
+/// Questions whose answers lie in the zone that is not signed.
+pub(crate) const INSECURE_ONES: [(&str, RecordType, usize); 3] = [
+    ("www.insecure.test.", RecordType::A, 1),
+    ("nothing.insecure.test.", RecordType::A, 0),
+    ("toinsecure.test.", RecordType::A, 2),
+];
+
+/// Serves the zones on a port of 127.0.0.1; `probed` is the port that names below `up.test.` look at.
+pub(crate) fn serve(
+    folder: &Path,
+    port: u16,
+    probed: u16,
+    settings: &str,
+) -> (Running, SocketAddr) {
+    let zones = folder.join("zones");
+    fs::create_dir_all(&zones).unwrap();
+    for (name, text) in
+        [("root", ROOT), ("test", PARENT), ("child.test", CHILD), ("insecure.test", INSECURE)]
+    {
+        let text = text.replace("PORT", &probed.to_string());
+        let text = if name == "root" { format!("$ORIGIN .\n{text}") } else { text };
+        fs::write(zones.join(format!("{name}.zone")), text).unwrap();
+    }
+    let config = folder.join("halfmoon.toml");
+    let text = format!(
+        "[zones]\npath = \"zones\"\n[lua]\ntime = \"1s\"\n\
+         [health]\nfall = 1\nrise = 1\ntargets.allow = [\"127.0.0.0/8\"]\n\
+         [dnssec]\nzones = [\".\", \"test\", \"child.test\"]\nkeys = \"keys\"\n\
+         signatures_per_source = 100000\n{settings}\n"
+    );
+    fs::write(&config, text).unwrap();
+    Running::serve_at(&format!("127.0.0.1:{port}"), &[config.to_str().unwrap()])
+}
+
+/// The keys of the root, as the data of DNSKEY records in text.
+pub(crate) fn anchors(server: SocketAddr) -> Vec<String> {
+    let answer =
+        wait_for("the root's keys", || tcp(server, &question(".", RecordType::DNSKEY)).ok());
+    let root = Name::root();
+    let keys = answer.answers.iter().filter(|record| record.name == root);
+    let keys = keys.map(|record| record.data.to_string()).filter(|key| key.starts_with("257 "));
+    let keys: Vec<String> = keys.collect();
+    assert!(!keys.is_empty(), "{answer}");
+    keys
+}

@@ -1,0 +1,211 @@
+//! What validators make of the answers.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+
+use hickory_proto::op::{Edns, Message, ResponseCode};
+use hickory_proto::rr::RecordType;
+
+use crate::hierarchy::{INSECURE_ONES, SECURE, anchors, serve};
+use crate::support::peer::{Peer, alone, free_port, installed, is_alone};
+use crate::support::{question, tcp, udp, wait_for};
+
+#[test]
+fn unbound_takes_every_answer_for_secure() {
+    alone("validators::inside_with_unbound", &["unbound"]);
+}
+
+#[test]
+fn bind_takes_every_answer_for_secure() {
+    alone("validators::inside_with_bind", &["named"]);
+}
+
+#[test]
+fn delv_takes_every_answer_for_secure() {
+    alone("validators::inside_with_delv", &["delv"]);
+}
+
+/// The settings that each validator meets.
+const SETTINGS: [&str; 4] =
+    ["", "split = true", "algorithm = \"ED25519\"", "algorithm = 8\nsplit = true"];
+
+#[test]
+#[ignore = "a test above runs it, in a network namespace"]
+fn inside_with_unbound() {
+    if is_alone() {
+        SETTINGS.into_iter().for_each(|settings| resolver(settings, free_port(), unbound));
+    }
+}
+
+#[test]
+#[ignore = "a test above runs it, in a network namespace"]
+fn inside_with_bind() {
+    if is_alone() {
+        // It asks port 53 and no other of servers that it is told of by address.
+        SETTINGS.into_iter().for_each(|settings| resolver(settings, 53, bind));
+    }
+}
+
+/// Asks a validating resolver all questions, while an endpoint fails and comes back.
+fn resolver(
+    settings: &str,
+    port: u16,
+    start: fn(&Path, SocketAddr, &[String]) -> (Peer, SocketAddr),
+) {
+    let folder = tempfile::tempdir().unwrap();
+    let probed = free_port();
+    let endpoint = |address: &str| TcpListener::bind((address, probed)).unwrap();
+    // One stays, one goes.
+    let (_stays, goes) = (accept(endpoint("127.0.0.1")), endpoint("127.0.0.2"));
+    let (_running, here) = serve(folder.path(), port, probed, settings);
+    let (mut peer, there) = start(folder.path(), here, &anchors(here));
+    let ask = |name: &str, rtype| {
+        let mut message = question(name, rtype);
+        let mut edns = Edns::new();
+        edns.set_dnssec_ok(true);
+        message.set_edns(edns);
+        message.metadata.recursion_desired = true;
+        message
+    };
+    peer.wait_for_answer(there, &ask("www.test.", RecordType::A), |answer| {
+        answer.metadata.response_code == ResponseCode::NoError
+    });
+    let judge = |answer: &Message| {
+        let records = answer.answers.iter();
+        let count = records.filter(|record| record.record_type() != RecordType::RRSIG).count();
+        let code = answer.metadata.response_code;
+        (code != ResponseCode::ServFail, answer.metadata.authentic_data, count)
+    };
+    for (secure, questions) in [(true, &SECURE[..]), (false, &INSECURE_ONES[..])] {
+        for &(name, rtype, count) in questions {
+            // One key for all that is to be signed, or two.
+            let keys = if settings.contains("split") { 2 } else { 1 };
+            let count = if rtype == RecordType::DNSKEY { keys } else { count };
+            let mut answer = udp(there, &ask(name, rtype)).unwrap();
+            if answer.metadata.truncation {
+                answer = tcp(there, &ask(name, rtype)).unwrap();
+            }
+            let found = judge(&answer);
+            assert_eq!(
+                found,
+                (true, secure, count),
+                "{settings} {name} {rtype}: {answer}\n{}",
+                peer.said()
+            );
+        }
+    }
+    // Before and after a failover, under names that the resolver has not heard before.
+    let settled = |name: &str, count: usize| {
+        wait_for("the endpoints' states", || {
+            let answer = udp(here, &question(name, RecordType::A)).unwrap();
+            (answer.answers.len() == count).then_some(())
+        });
+        let answer = udp(there, &ask(name, RecordType::A)).unwrap();
+        assert_eq!(judge(&answer), (true, true, count), "{settings} {name}: {answer}");
+    };
+    settled("before.up.test.", 2);
+    drop(goes);
+    settled("after.up.test.", 1);
+}
+
+/// Takes connections for as long as the test runs.
+fn accept(listener: TcpListener) {
+    thread::spawn(move || listener.incoming().for_each(drop));
+}
+
+fn unbound(folder: &Path, here: SocketAddr, anchors: &[String]) -> (Peer, SocketAddr) {
+    let port = free_port();
+    let anchors: String =
+        anchors.iter().map(|key| format!(" trust-anchor: \". 3600 IN DNSKEY {key}\"\n")).collect();
+    let (here, at) = (here.port(), folder.display());
+    let text = format!(
+        "server:\n interface: 127.0.0.1\n port: {port}\n do-not-query-localhost: no\n do-ip6: no\n \
+         username: \"\"\n chroot: \"\"\n directory: \"{at}\"\n pidfile: \"\"\n use-syslog: no\n \
+         verbosity: 1\n val-log-level: 2\n qname-minimisation: yes\n local-zone: test. nodefault\n \
+         module-config: \"validator iterator\"\n{anchors}\
+         remote-control:\n control-enable: no\n\
+         stub-zone:\n name: \".\"\n stub-addr: 127.0.0.1@{here}\n stub-prime: no\n\
+         stub-zone:\n name: \"test.\"\n stub-addr: 127.0.0.1@{here}\n\
+         stub-zone:\n name: \"child.test.\"\n stub-addr: 127.0.0.1@{here}\n\
+         stub-zone:\n name: \"insecure.test.\"\n stub-addr: 127.0.0.1@{here}\n"
+    );
+    let path = folder.join("unbound.conf");
+    fs::write(&path, text).unwrap();
+    let peer = Peer::start("unbound", &["-d", "-c", path.to_str().unwrap()], folder);
+    (peer, SocketAddr::from(([127, 0, 0, 1], port)))
+}
+
+fn bind(folder: &Path, _: SocketAddr, anchors: &[String]) -> (Peer, SocketAddr) {
+    let port = free_port();
+    let anchors: String = anchors
+        .iter()
+        .map(|key| {
+            let mut words = key.splitn(4, ' ');
+            let numbers: Vec<&str> = words.by_ref().take(3).collect();
+            format!(" . static-key {} \"{}\";\n", numbers.join(" "), words.next().unwrap())
+        })
+        .collect();
+    let at = folder.display();
+    let zone = |name: &str| {
+        format!("zone \"{name}\" {{ type static-stub; server-addresses {{ 127.0.0.1; }}; }};\n")
+    };
+    let zones: String = [".", "test", "child.test", "insecure.test"].map(zone).concat();
+    let text = format!(
+        "options {{ directory \"{at}\"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};\n\
+         pid-file none; session-keyfile \"{at}/session.key\"; recursion yes; dnssec-validation yes;\n\
+         empty-zones-enable no; }};\n\
+         controls {{ }};\ntrust-anchors {{\n{anchors}}};\n{zones}"
+    );
+    let path = folder.join("named.conf");
+    fs::write(&path, text).unwrap();
+    let peer = Peer::start("named", &["-g", "-c", path.to_str().unwrap()], folder);
+    (peer, SocketAddr::from(([127, 0, 0, 1], port)))
+}
+
+#[test]
+#[ignore = "a test above runs it, in a network namespace"]
+fn inside_with_delv() {
+    if !is_alone() {
+        return;
+    }
+    for settings in SETTINGS {
+        let folder = tempfile::tempdir().unwrap();
+        let probed = free_port();
+        let (_running, here) = serve(folder.path(), free_port(), probed, settings);
+        // The zone's own key: delv follows no delegation from one zone of a server to the next.
+        for (apex, names) in [("test.", &SECURE[..])] {
+            let anchor = folder.path().join("anchor");
+            let key = tcp(here, &question(apex, RecordType::DNSKEY)).unwrap();
+            let key = key
+                .answers
+                .iter()
+                .map(|record| record.data.to_string())
+                .find(|key| key.starts_with("257 "))
+                .unwrap_or_else(|| panic!("{key}"));
+            let mut words = key.splitn(4, ' ');
+            let numbers: Vec<&str> = words.by_ref().take(3).collect();
+            let numbers = numbers.join(" ");
+            let key = words.next().unwrap();
+            let text = format!("trust-anchors {{ \"{apex}\" static-key {numbers} \"{key}\"; }};\n");
+            fs::write(&anchor, text).unwrap();
+            for (name, rtype, _) in names.iter().filter(|(name, ..)| !name.contains("child")) {
+                let said = Command::new(installed("delv").unwrap())
+                    .arg(format!("@{}", here.ip()))
+                    .args(["-p", &here.port().to_string(), "-a", anchor.to_str().unwrap()])
+                    .args([&format!("+root={apex}"), *name, &rtype.to_string()])
+                    .output()
+                    .unwrap();
+                let said = String::from_utf8_lossy(&said.stdout).into_owned();
+                let elsewhere =
+                    ["away.test.", "luaalias.test."].contains(name) || *rtype == RecordType::DS;
+                assert!(
+                    elsewhere || said.contains("fully validated"),
+                    "{settings} {name} {rtype}: {said}"
+                );
+            }
+        }
+    }
+}
