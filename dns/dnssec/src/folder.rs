@@ -188,6 +188,31 @@ impl KeyFolder {
         }
     }
 
+    /// The zones that have keys, in canonical order.
+    ///
+    /// # Errors
+    /// The folder or a file of it cannot be read, or is no such file.
+    pub fn zones(&self) -> Result<Vec<NameBuf>, FolderError> {
+        let failed = |source| FolderError::Io { path: self.path.clone(), source };
+        let mut zones = Vec::new();
+        for entry in fs::read_dir(&self.path).map_err(failed)? {
+            let path = entry.map_err(failed)?.path();
+            if path.extension().is_none_or(|extension| extension != "json") {
+                continue;
+            }
+            let malformed = || FolderError::Malformed {
+                path: path.clone(),
+                reason: "not a file of keys".to_owned(),
+            };
+            let text = fs::read_to_string(&path)
+                .map_err(|source| FolderError::Io { path: path.clone(), source })?;
+            let file: ZoneFile = serde_json::from_str(&text).map_err(|_| malformed())?;
+            zones.push(file.zone.parse().map_err(|_| malformed())?);
+        }
+        zones.sort_by(|a: &NameBuf, b| a.as_name().canonical_cmp(b.as_name()));
+        Ok(zones)
+    }
+
     /// Where the keys of a zone are.
     #[must_use]
     pub fn file_of(&self, apex: Name<'_>) -> PathBuf {
@@ -281,6 +306,8 @@ mod tests {
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
         let names = fs::read_dir(&path).unwrap().count();
         assert_eq!(names, 2, "nothing else is left behind");
+        let zones: Vec<String> = folder.zones().unwrap().iter().map(ToString::to_string).collect();
+        assert_eq!(zones, ["example.", "split.example."]);
     }
 
     #[test]

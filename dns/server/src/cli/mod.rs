@@ -14,6 +14,7 @@ use crate::logging::{self, Filter, Format};
 
 mod check;
 mod demo;
+mod keys;
 mod migrate;
 mod serve;
 mod signals;
@@ -24,6 +25,7 @@ Examples:
   halfmoon serve zones/                    serve the zone files in a folder
   halfmoon serve /etc/halfmoon.toml        the same, and all that can be configured
   halfmoon check zones/                    say what is wrong with them, without serving
+  halfmoon keys --config FILE.toml list    the keys of signed zones
   halfmoon migrate powerdns /etc/powerdns  write a configuration that serves what PowerDNS serves
 
 Exit status: 0 done as asked, 1 `check` found errors, 2 it could not be done.";
@@ -55,6 +57,7 @@ enum Verb {
     Serve(serve::Args),
     Check(check::Args),
     Demo(demo::Args),
+    Keys(Box<keys::Args>),
     Migrate(migrate::Args),
 }
 
@@ -80,6 +83,7 @@ pub fn main() -> ExitCode {
         Verb::Serve(args) => serve::run(args),
         Verb::Check(args) => check::run(&args),
         Verb::Demo(args) => demo::run(args),
+        Verb::Keys(args) => keys::run(&args),
         Verb::Migrate(args) => migrate::run(args),
     }
 }

@@ -117,3 +117,37 @@ fn a_zone_whose_keys_are_broken_is_refused_and_the_others_are_served() {
     let line = running.logged("the zone cannot be signed", 0);
     assert!(line.contains("example.org.json: not a file of keys"), "{line}");
 }
+
+#[test]
+fn keys_are_listed_and_made_and_their_digests_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = write(folder.path(), "zones = [\"*\"]\nkeys = \"keys\"\nsplit = true");
+    let keys = |args: &[&str]| run(&[&["keys", "--config", &config], args].concat());
+    let none = keys(&["ds", "example.org"]);
+    assert_eq!(none.status.code(), Some(2));
+    assert!(none.err.contains("example.org. has no keys; `halfmoon keys make"), "{}", none.err);
+
+    let made = keys(&["make", "Example.org"]);
+    assert_eq!(made.status.code(), Some(0), "{made:?}");
+    let lines: Vec<&str> = made.out.lines().collect();
+    assert_eq!(lines.len(), 3, "{}", made.out);
+    assert!(
+        lines[1].starts_with("Example.org.  ksk   ")
+            || lines[1].starts_with("example.org.  ksk   ")
+    );
+    assert!(lines[2].contains("zsk") && lines[2].ends_with("ECDSAP256SHA256 (13)"));
+    assert_eq!(keys(&["make", "example.org"]).out.lines().count(), 3, "there are some already");
+    let listed: serde_json::Value =
+        serde_json::from_str(&keys(&["list", "--format", "json"]).out).unwrap();
+    assert_eq!(listed.as_array().unwrap().len(), 2);
+    assert!(!listed.to_string().contains("private"));
+
+    // What is told is what the server says by itself.
+    let told = keys(&["ds", "example.org"]).out;
+    let (_running, server) = Running::serve(&[&config]);
+    let cds = tcp(server, &question("example.org.", RecordType::CDS)).unwrap();
+    let served = cds.answers[0].data.to_string();
+    let words =
+        |text: &str| text.split_whitespace().map(str::to_lowercase).collect::<Vec<_>>().join(" ");
+    assert!(words(&told).ends_with(&words(&served)), "{told} {served}");
+}
