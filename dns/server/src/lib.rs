@@ -12,5 +12,6 @@ pub mod secret;
 pub mod serve;
 pub mod shared;
 pub mod signing;
+pub mod transfer;
 pub mod transport;
 pub mod worker;

@@ -18,6 +18,7 @@ use crate::publish::{Compile, Publisher, load, report};
 use crate::secret::SecretError;
 use crate::shared::{Policy, Presentation, Shared};
 use crate::signing::{Renewer, Signing, SigningError};
+use crate::transfer::Slots;
 use crate::transport::{self, BindError, Bound, Listeners, TcpLimits};
 use crate::worker::Worker;
 
@@ -239,6 +240,8 @@ fn policy(config: &Config, lua: Settings) -> Policy {
     Policy {
         client_subnet: config.edns.client_subnet,
         any: server.any,
+        transfers: config.transfer.allow.as_slice().into(),
+        transfer_slots: Slots::new(config.transfer.max.get()),
         signatures_per_source: config.dnssec.signatures_per_source,
         presentation: Presentation {
             version: server.version.clone(),

@@ -9,8 +9,10 @@ use halfmoon_geo::Source;
 use halfmoon_healthcheck::Health;
 use halfmoon_lua::{Dialect, Program, Settings};
 use halfmoon_zones::Catalog;
+use ipnet::IpNet;
 
 use crate::cookies::Cookies;
+use crate::transfer::Slots;
 
 /// The zones being served.
 pub type Zones = Catalog<Served>;
@@ -111,6 +113,10 @@ pub struct Policy {
     pub presentation: Presentation,
     /// How many signatures a second one source may cause, on each thread.
     pub signatures_per_source: u32,
+    /// Who may have whole zones.
+    pub transfers: Arc<[IpNet]>,
+    /// How many have them at a time.
+    pub transfer_slots: Slots,
     /// How long a TCP connection may be idle, in tenths of a second, for clients that ask (RFC 7828).
     pub tcp_idle: u16,
 }
@@ -147,6 +153,8 @@ impl Policy {
             any: AnyAnswers::default(),
             presentation: Presentation::default(),
             signatures_per_source: 100,
+            transfers: Arc::default(),
+            transfer_slots: Slots::new(10),
             tcp_idle: 100,
         }
     }

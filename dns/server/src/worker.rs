@@ -8,13 +8,14 @@ use arc_swap::{ArcSwap, Cache};
 use halfmoon_dnssec::Desk;
 use halfmoon_healthcheck::{Health, Reader};
 use halfmoon_lua::{Answers, Machine};
-use halfmoon_wire::{NameBuf, Places, SuffixHashes};
+use halfmoon_wire::{NameBuf, Places, Query, SuffixHashes};
 
 use crate::answer::{MOST_ALIASES, answer};
 use crate::cookies;
 use crate::shared::{Policy, Shared, Zones};
 use crate::signing::{Purses, date};
-use crate::transport::{Peer, Service, Verdict};
+use crate::transfer::{Transfer, is_current};
+use crate::transport::{Peer, Service, Stream, Verdict};
 
 /// Answers queries on one thread.
 pub struct Worker {
@@ -77,6 +78,14 @@ impl Service for Worker {
 
     fn answer(&mut self, query: &[u8], peer: &Peer, limit: usize, out: &mut [u8]) -> Verdict {
         answer(self, query, peer, limit, out)
+    }
+
+    fn stream(&mut self, message: &[u8], _: &Peer) -> Option<Box<dyn Stream>> {
+        let query = Query::parse(message)?;
+        let zone = Arc::clone(self.zones.zone(query.question?.name)?);
+        let is_current = is_current(message, &query, &zone.zone);
+        let transfer = Transfer::begin(zone, message, is_current, &self.policy.transfer_slots)?;
+        Some(Box::new(transfer))
     }
 }
 

@@ -46,6 +46,19 @@ fn every_key_is_understood() {
         version = "1"
         identity = "ns1"
         nsid = "ns1.fsn"
+        [transfer]
+        allow = ["::1/128"]
+        max = 3
+        [dnssec]
+        zones = ["*", "*.example.net", "example.org"]
+        keys = "keys"
+        algorithm = 15
+        split = true
+        validity = "10h"
+        refresh = "2h"
+        ds_in_parent = false
+        cache = 9
+        signatures_per_source = 8
         [cookies]
         enabled = false
         secrets = ["cookie.secret", "/cookie.old"]
@@ -88,6 +101,17 @@ fn every_key_is_understood() {
     assert_eq!(config.server.any, AnyAnswers::Full);
     let says = [&config.server.version, &config.server.identity, &config.server.nsid];
     assert_eq!(says.map(|text| text.as_deref().unwrap()), ["1", "ns1", "ns1.fsn"]);
+    assert_eq!(config.transfer.allow, ["::1/128".parse().unwrap()]);
+    assert_eq!(config.transfer.max.get(), 3);
+    let dnssec = &config.dnssec;
+    assert_eq!(dnssec.keys, Some(PathBuf::from("etc/keys")));
+    assert_eq!((dnssec.algorithm.number(), dnssec.split, dnssec.ds_in_parent), (15, true, false));
+    assert_eq!((dnssec.cache, dnssec.signatures_per_source), (9, 8));
+    let validity = dnssec.validity().unwrap();
+    assert_eq!((validity.lifetime, validity.refresh, validity.jitter), (36_000, 7200, 7200));
+    let name = |text: &str| text.parse::<halfmoon_wire::NameBuf>().unwrap();
+    use halfmoon::config::ZonePattern::{All, Below, One};
+    assert_eq!(dnssec.zones, [All, Below(name("example.net.")), One(name("example.org."))]);
     assert!(!config.cookies.enabled);
     let secrets: [PathBuf; 2] = ["etc/cookie.secret".into(), "/cookie.old".into()];
     assert_eq!(config.cookies.secrets, secrets);

@@ -182,6 +182,8 @@ impl ExtendedError {
 
     /// Not Authoritative: the name is in none of our zones.
     pub const NOT_AUTHORITATIVE: Self = Self { code: 20, text: "" };
+    /// 18: this client may not have it.
+    pub const PROHIBITED: Self = Self { code: 18, text: "" };
     /// Not Supported: this kind of question is not served.
     pub const NOT_SUPPORTED: Self = Self { code: 21, text: "" };
     /// Invalid Query Type: no record can be of this type (RFC 9824 section 9).

@@ -367,14 +367,22 @@ impl<'z> RrSet<'z> {
 
     /// The data of each record, names uncompressed.
     pub fn rdatas(self) -> impl Iterator<Item = &'z [u8]> {
-        let mut rest = self.ready();
+        let mut at = 0;
         std::iter::from_fn(move || {
-            let &[high, low] = rest.get(RECORD_HEAD - 2..)?.first_chunk()?;
-            let (record, tail) =
-                rest.split_at_checked(RECORD_HEAD + usize::from(u16::from_be_bytes([high, low])))?;
-            rest = tail;
-            record.get(RECORD_HEAD..)
+            let (rdata, next) = self.rdata_from(at)?;
+            at = next;
+            Some(rdata)
         })
+    }
+
+    /// The data of the record that begins at octet `at` of [`RrSet::ready`], and where the next
+    /// begins: for walks that pause. The first begins at 0.
+    #[must_use]
+    pub fn rdata_from(self, at: usize) -> Option<(&'z [u8], usize)> {
+        let rest = self.ready().get(at..)?;
+        let &[high, low] = rest.get(RECORD_HEAD - 2..)?.first_chunk()?;
+        let length = RECORD_HEAD + usize::from(u16::from_be_bytes([high, low]));
+        Some((rest.get(RECORD_HEAD..length)?, at + length))
     }
 
     /// For each record that names a host whose addresses this zone holds: the name, and the node

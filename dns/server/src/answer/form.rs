@@ -6,6 +6,8 @@ use halfmoon_wire::{Class, ExtendedError, Query, Question, Rcode, Type};
 pub(super) enum Form<'a> {
     /// One that zones can answer.
     Zones(Question<'a>),
+    /// One for a whole zone.
+    Transfer(Question<'a>),
     /// One for the server itself.
     Chaos(Question<'a>),
     /// One that asks for a cookie and nothing else (RFC 7873 section 5.4).
@@ -34,8 +36,11 @@ impl<'a> Form<'a> {
             Type(0) | Type::OPT | Type::TSIG | Type::TKEY | Type::NXNAME => {
                 return Self::Refused(Rcode::FORMERR, Some(ExtendedError::INVALID_QUERY_TYPE));
             }
+            Type::AXFR | Type::IXFR if question.class == Class::IN => {
+                return Self::Transfer(question);
+            }
             Type::AXFR | Type::IXFR => {
-                return Self::Refused(Rcode::REFUSED, Some(ExtendedError::NOT_SUPPORTED));
+                return Self::Refused(Rcode::REFUSED, Some(ExtendedError::NOT_AUTHORITATIVE));
             }
             Type::MAILA | Type::MAILB => {
                 return Self::Refused(Rcode::NOTIMP, Some(ExtendedError::NOT_SUPPORTED));

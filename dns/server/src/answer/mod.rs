@@ -14,6 +14,7 @@ mod form;
 mod node;
 mod program;
 mod signed;
+mod transfer;
 
 use std::sync::Arc;
 
@@ -69,6 +70,9 @@ pub fn answer(
         Form::Chaos(question) => {
             let rcode = chaos::answer(&question, &policy.presentation, &mut reply);
             return Verdict::Reply(reply.finish(rcode));
+        }
+        Form::Transfer(question) => {
+            return transfer::answer(&question, peer, (zones, hashes), policy, reply);
         }
         Form::OnlyCookie => {
             return Verdict::Reply(reply.finish(match cookie {

@@ -17,11 +17,13 @@ use crate::shared::AnyAnswers;
 mod cookies;
 mod dnssec;
 mod error;
+mod transfer;
 mod value;
 
 pub use cookies::CookiesConfig;
 pub use dnssec::{DnssecConfig, ZonePattern};
 pub use error::ConfigError;
+pub use transfer::TransferConfig;
 pub use value::{address, duration, size};
 
 /// Where a server listens that was not told otherwise.
@@ -48,6 +50,8 @@ pub struct Config {
     pub cookies: CookiesConfig,
     /// Signed zones.
     pub dnssec: DnssecConfig,
+    /// Zone transfers.
+    pub transfer: TransferConfig,
 }
 
 /// `[server]`: sockets and threads.

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use super::{Peer, Service, ServiceFactory, Verdict};
+use super::{Peer, Service, ServiceFactory, Stream, Verdict};
 
 /// A service and what is needed to make it anew.
 pub(super) struct Guarded<F: ServiceFactory> {
@@ -42,18 +42,30 @@ impl<F: ServiceFactory> Guarded<F> {
         peer: &Peer,
         limit: usize,
         out: &mut [u8],
-    ) -> Result<Option<usize>, Panicked> {
+    ) -> Result<Verdict, Panicked> {
         // None only while the factory itself panics; the next batch tries again.
         let Some(service) = &mut self.service else {
             return Err(Panicked);
         };
         let limit = limit.min(out.len());
         match catch_unwind(AssertUnwindSafe(|| service.answer(query, peer, limit, out))) {
-            Ok(Verdict::Reply(octets)) if (1..=limit).contains(&octets) => Ok(Some(octets)),
-            Ok(Verdict::Reply(_) | Verdict::Drop) => Ok(None),
+            Ok(Verdict::Reply(octets)) if !(1..=limit).contains(&octets) => Ok(Verdict::Drop),
+            Ok(verdict) => Ok(verdict),
             Err(cause) => {
                 self.bury("answering a query", cause.as_ref());
                 Err(Panicked)
+            }
+        }
+    }
+
+    /// The messages that answer a query.
+    pub(super) fn stream(&mut self, query: &[u8], peer: &Peer) -> Option<Box<dyn Stream>> {
+        let service = self.service.as_mut()?;
+        match catch_unwind(AssertUnwindSafe(|| service.stream(query, peer))) {
+            Ok(stream) => stream,
+            Err(cause) => {
+                self.bury("beginning a transfer", cause.as_ref());
+                None
             }
         }
     }

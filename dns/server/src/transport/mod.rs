@@ -52,6 +52,15 @@ pub enum Verdict {
     Reply(usize),
     /// Nothing is answered. On TCP the connection stays open.
     Drop,
+    /// The answer has many messages: [`Service::stream`] makes them. On TCP only.
+    Stream,
+}
+
+/// An answer of many messages, such as a zone transfer. Belongs to one connection.
+pub trait Stream: std::fmt::Debug {
+    /// Puts the next message into `out`, [`MAX_MESSAGE`] octets long, and says its length; `None`
+    /// behind the last. Called when the messages before have left.
+    fn next(&mut self, out: &mut [u8]) -> Option<usize>;
 }
 
 /// Answers queries. Belongs to the one thread that made it, so it needs to be neither `Send` nor
@@ -67,6 +76,12 @@ pub trait Service {
     /// `limit` is what the transport can carry; what the client can take may be less. A panic is
     /// caught and counted, the query dropped and the service made anew.
     fn answer(&mut self, query: &[u8], peer: &Peer, limit: usize, out: &mut [u8]) -> Verdict;
+
+    /// The messages that answer a query of which [`Service::answer`] said [`Verdict::Stream`]. `None`:
+    /// there are none after all, and the connection ends.
+    fn stream(&mut self, _query: &[u8], _peer: &Peer) -> Option<Box<dyn Stream>> {
+        None
+    }
 }
 
 /// Makes a [`Service`] on the thread that will use it. Any closure that returns one will do.

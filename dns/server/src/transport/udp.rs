@@ -12,7 +12,7 @@ use super::counters::Tally;
 use super::guarded::Guarded;
 use super::proxy::{Header, Proxies};
 use super::sys::{BATCH, Batch, DATAGRAM, Datagram};
-use super::{Peer, Protocol, ServiceFactory};
+use super::{Peer, Protocol, ServiceFactory, Verdict};
 
 /// The pause after an error that may last, so that it does not become a busy loop.
 const ERROR_PAUSE: Duration = Duration::from_millis(20);
@@ -75,8 +75,9 @@ fn answer_all<F: ServiceFactory>(
         };
         queries += 1;
         match service.answer(query, &peer, DATAGRAM, datagram.answer) {
-            Ok(Some(octets)) => batch.reply(at, octets),
-            Ok(None) => {}
+            Ok(Verdict::Reply(octets)) => batch.reply(at, octets),
+            // Many messages are for streams.
+            Ok(Verdict::Drop | Verdict::Stream) => {}
             Err(_) => panics += 1,
         }
     }

@@ -7,7 +7,7 @@ fn s4_codes() {
     let mut zones = Zones::example("broken LUA A \";error('no')\"\n");
     for (question, code) in [
         ("elsewhere. A", Some(20)),
-        ("example. AXFR", Some(21)),
+        ("example. AXFR", Some(18)),
         ("example. MAILB", Some(21)),
         ("example. OPT", Some(30)),
         ("broken.example. A", Some(0)),

@@ -14,9 +14,9 @@ use tokio::time::{self, Instant};
 use super::messages::{Garbage, Messages};
 use super::registry::Place;
 use super::{Desk, Peer, ServiceFactory, Shared, Tally, stopped};
-use crate::transport::MAX_MESSAGE;
 use crate::transport::guarded::Panicked;
 use crate::transport::proxy::{Header, Malformed};
+use crate::transport::{MAX_MESSAGE, Stream, Verdict};
 
 /// Queries answered before their answers are written. While they are being written nothing is
 /// read, so a client that does not take its answers stops being asked for queries.
@@ -39,6 +39,8 @@ pub(super) struct Connection {
     queries: Messages,
     answers: Vec<u8>,
     count: usize,
+    /// An answer of many messages that is under way.
+    messages: Option<Box<dyn Stream>>,
 }
 
 /// What to do after a batch of queries.
@@ -48,6 +50,8 @@ enum Next {
     Answer,
     /// Nothing whole is left.
     Read,
+    /// An answer of many messages is next.
+    Stream,
     /// What follows cannot be queries.
     Close,
 }
@@ -71,7 +75,18 @@ impl Connection {
     ) -> Self {
         let stop = shared.stop.clone();
         let (queries, answers) = (Messages::default(), Vec::new());
-        Self { stream, peer, is_proxy, place, shared, stop, queries, answers, count: 0 }
+        Self {
+            stream,
+            peer,
+            is_proxy,
+            place,
+            shared,
+            stop,
+            queries,
+            answers,
+            count: 0,
+            messages: None,
+        }
     }
 
     /// Serves until the client closes its side, is silent for too long, or has to give way.
@@ -100,6 +115,11 @@ impl Connection {
                 match next {
                     Next::Answer => task::yield_now().await,
                     Next::Read => break,
+                    Next::Stream => {
+                        if let Err(end) = self.stream(desk).await {
+                            return end;
+                        }
+                    }
                     Next::Close => return End::Done,
                 }
             }
@@ -178,17 +198,49 @@ impl Connection {
             };
             Tally::add(&tally.queries, 1);
             match desk.service.answer(query, &self.peer, MAX_MESSAGE, &mut desk.answer) {
-                Ok(Some(octets)) => {
+                Ok(Verdict::Reply(octets)) => {
                     // The answer is at most MAX_MESSAGE octets long, so its length fits.
                     self.answers.extend((octets as u16).to_be_bytes());
                     self.answers.extend_from_slice(&desk.answer[..octets]);
                     self.count += 1;
                 }
-                Ok(None) => {}
+                Ok(Verdict::Drop) => {}
+                Ok(Verdict::Stream) => match desk.service.stream(query, &self.peer) {
+                    Some(stream) => {
+                        self.messages = Some(stream);
+                        return (taken + 1, Next::Stream);
+                    }
+                    None => return (taken + 1, Next::Close),
+                },
                 Err(Panicked) => Tally::add(&tally.panics, 1),
             }
         }
         (PIPELINED, Next::Answer)
+    }
+
+    /// Sends an answer of many messages, each made when the one before has left: a client that does not
+    /// take them has no more made for it than one, and is cut after the time of one write.
+    async fn stream<F: ServiceFactory>(&mut self, desk: &RefCell<Desk<F>>) -> Result<(), End> {
+        let Some(mut stream) = self.messages.take() else {
+            return Ok(());
+        };
+        loop {
+            {
+                let room = &mut desk.borrow_mut().answer;
+                let Some(octets) = stream.next(room) else {
+                    return Ok(());
+                };
+                let Some(message) = room.get(..octets) else {
+                    return Err(End::Cut);
+                };
+                self.answers.extend((octets as u16).to_be_bytes());
+                self.answers.extend_from_slice(message);
+                self.count += 1;
+            }
+            self.write().await?;
+            // Others on this thread have their turn between two messages.
+            task::yield_now().await;
+        }
     }
 
     async fn write(&mut self) -> Result<(), End> {

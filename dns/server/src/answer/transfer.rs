@@ -1,0 +1,61 @@
+//! Whether somebody may have a whole zone; what of it leaves is the affair of `crate::transfer`.
+
+use halfmoon_wire::{ExtendedError, Question, Rcode, Reply, Section, SuffixHashes, Type};
+use halfmoon_zones::Hosted;
+
+use crate::shared::{Policy, Served, Zones};
+use crate::transport::{Peer, Protocol, Verdict};
+
+/// The answer to AXFR and IXFR, or the word that it has many messages.
+pub(super) fn answer(
+    question: &Question<'_>,
+    peer: &Peer,
+    (zones, hashes): (&Zones, &mut SuffixHashes),
+    policy: &Policy,
+    mut reply: Reply<'_>,
+) -> Verdict {
+    // The client is who it says only where a connection shows it; who may not have a zone does
+    // not learn whether it is here.
+    let source = peer.remote.ip();
+    if !policy.transfers.iter().any(|network| network.contains(&source)) {
+        reply.extended_error(ExtendedError::PROHIBITED);
+        return Verdict::Reply(reply.finish(Rcode::REFUSED));
+    }
+    let Some(hosted) = zone(question, zones, hashes) else {
+        return Verdict::Reply(reply.finish(Rcode::NOTAUTH));
+    };
+    match (peer.protocol, question.qtype) {
+        (Protocol::Tcp, _) => Verdict::Stream,
+        // RFC 1995 section 2: over UDP the SOA alone says that there is more over TCP.
+        (Protocol::Udp, Type::IXFR) => {
+            reply.authoritative(true);
+            let soa = hosted.zone.apex_node().set(Type::SOA);
+            let written = soa.and_then(|soa| {
+                let rdata = soa.rdatas().next()?;
+                let owner = halfmoon_wire::Owner::Question;
+                reply.record(Section::Answer, owner, (Type::SOA, soa.ttl()), rdata).ok()
+            });
+            if written.is_none() {
+                reply.truncated();
+            }
+            Verdict::Reply(reply.finish(Rcode::NOERROR))
+        }
+        // RFC 5936 section 4.2: a zone does not come in one datagram.
+        (Protocol::Udp, _) => {
+            reply.extended_error(ExtendedError::NOT_SUPPORTED);
+            Verdict::Reply(reply.finish(Rcode::FORMERR))
+        }
+    }
+}
+
+/// The zone whose apex is in question.
+pub(crate) fn zone<'z>(
+    question: &Question<'_>,
+    zones: &'z Zones,
+    hashes: &mut SuffixHashes,
+) -> Option<&'z Hosted<Served>> {
+    hashes.compute(question.name);
+    let hosted = zones.find(question.name, hashes, question.qtype)?;
+    let apex = hosted.zone.apex().as_wire();
+    apex.eq_ignore_ascii_case(question.name.as_wire()).then_some(hosted)
+}

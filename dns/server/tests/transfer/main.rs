@@ -1,0 +1,9 @@
+//! Zone transfers over real sockets, and what NSD, Knot and BIND make of them.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod rfc1995;
+mod rfc5936;
+mod secondaries;
+mod site;

@@ -1,0 +1,124 @@
+//! NSD, Knot and BIND take the zone over and answer as we do.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use hickory_proto::op::Message;
+use hickory_proto::rr::RecordType;
+
+use crate::site::{ALLOWED, ZONE, serve};
+use crate::support::peer::{Peer, alone, free_port, is_alone};
+use crate::support::{question, udp};
+
+#[test]
+fn nsd_takes_the_zone() {
+    alone("secondaries::inside_with_nsd", &["nsd"]);
+}
+
+#[test]
+fn knot_takes_the_zone() {
+    alone("secondaries::inside_with_knot", &["knotd"]);
+}
+
+#[test]
+fn bind_takes_the_zone() {
+    alone("secondaries::inside_with_bind", &["named"]);
+}
+
+#[test]
+#[ignore = "a test above runs it, in a network namespace"]
+fn inside_with_nsd() {
+    compare(|folder, here, port| {
+        let at = folder.display();
+        let text = format!(
+            "server:\n ip-address: 127.0.0.1@{port}\n server-count: 1\n zonesdir: \"{at}\"\n username: \"\"\n \
+             chroot: \"\"\n database: \"\"\n pidfile: \"{at}/nsd.pid\"\n xfrdir: \"{at}\"\n \
+             xfrdfile: \"{at}/xfrd.state\"\n zonelistfile: \"{at}/nsd.list\"\n minimal-responses: yes\n\
+             remote-control:\n control-enable: no\n\
+             zone:\n name: example.org\n zonefile: \"there.zone\"\n \
+             request-xfr: AXFR {}@{} NOKEY\n allow-notify: 127.0.0.1 NOKEY\n",
+            here.ip(),
+            here.port()
+        );
+        fs::write(folder.join("nsd.conf"), text).unwrap();
+        Peer::start("nsd", &["-d", "-c", folder.join("nsd.conf").to_str().unwrap()], folder)
+    });
+}
+
+#[test]
+#[ignore = "a test above runs it, in a network namespace"]
+fn inside_with_knot() {
+    compare(|folder, here, port| {
+        let at = folder.display();
+        let text = format!(
+            "server:\n  rundir: {at}/knot\n  listen: 127.0.0.1@{port}\ndatabase:\n  storage: {at}/knot\n\
+             log:\n  - target: stderr\n    any: info\n\
+             remote:\n  - id: here\n    address: {}@{}\n\
+             zone:\n  - domain: example.org\n    master: here\n    storage: {at}/knot\n    file: there.zone\n",
+            here.ip(),
+            here.port()
+        );
+        fs::create_dir(folder.join("knot")).unwrap();
+        fs::write(folder.join("knot.conf"), text).unwrap();
+        Peer::start("knotd", &["-c", folder.join("knot.conf").to_str().unwrap()], folder)
+    });
+}
+
+#[test]
+#[ignore = "a test above runs it, in a network namespace"]
+fn inside_with_bind() {
+    compare(|folder, here, port| {
+        let at = folder.display();
+        let text = format!(
+            "options {{ directory \"{at}\"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};\n\
+             pid-file none; session-keyfile \"{at}/session.key\"; recursion no; notify no;\n\
+             minimal-responses yes; }};\ncontrols {{ }};\n\
+             zone \"example.org\" {{ type secondary; file \"there.zone\"; \
+             primaries {{ {} port {}; }}; }};\n",
+            here.ip(),
+            here.port()
+        );
+        fs::write(folder.join("named.conf"), text).unwrap();
+        Peer::start("named", &["-g", "-c", folder.join("named.conf").to_str().unwrap()], folder)
+    });
+}
+
+/// Starts a secondary and compares its answers with ours.
+fn compare(start: impl Fn(&Path, SocketAddr, u16) -> Peer) {
+    if !is_alone() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let (_running, here) = serve(folder.path(), ZONE, ALLOWED);
+    let port = free_port();
+    let mut peer = start(folder.path(), here, port);
+    let there = SocketAddr::from(([127, 0, 0, 1], port));
+    peer.wait_for_answer(there, &question("example.org.", RecordType::SOA), |answer| {
+        !answer.answers.is_empty()
+    });
+    let normal = |answer: Message| {
+        let mut records: Vec<String> =
+            answer.answers.iter().map(|r| r.to_string().to_lowercase()).collect();
+        records.sort();
+        (answer.metadata.response_code, answer.metadata.authoritative, records)
+    };
+    for (name, rtype) in [
+        ("example.org.", RecordType::SOA),
+        ("example.org.", RecordType::NS),
+        ("example.org.", RecordType::MX),
+        ("mail.example.org.", RecordType::A),
+        ("mail.example.org.", RecordType::AAAA),
+        ("any.wild.example.org.", RecordType::TXT),
+        ("alias.example.org.", RecordType::A),
+        ("x.dn.example.org.", RecordType::A),
+        ("www.sub.example.org.", RecordType::A),
+        ("empty.example.org.", RecordType::TXT),
+        ("a.b.empty.example.org.", RecordType::TXT),
+        ("odd.example.org.", RecordType::Unknown(65280)),
+        ("nothing.example.org.", RecordType::A),
+    ] {
+        let ask = |server| normal(udp(server, &question(name, rtype)).unwrap());
+        assert_eq!(ask(here), ask(there), "{name} {rtype}");
+    }
+}
