@@ -4,6 +4,7 @@ pub mod answer;
 pub mod cli;
 pub mod config;
 pub mod cookies;
+pub mod limit;
 pub mod logging;
 pub mod migrate;
 pub mod offline;

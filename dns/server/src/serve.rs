@@ -14,6 +14,7 @@ use halfmoon_zones::{ListedZone, Loader, Sources};
 
 use crate::config::{Config, Dialect};
 use crate::cookies::Cookies;
+use crate::limit::Limits;
 use crate::publish::{Compile, Publisher, load, report};
 use crate::secret::SecretError;
 use crate::shared::{Policy, Presentation, Shared};
@@ -240,6 +241,12 @@ fn policy(config: &Config, lua: Settings) -> Policy {
     Policy {
         client_subnet: config.edns.client_subnet,
         any: server.any,
+        limits: Limits {
+            rate: config.limits.responses_per_second,
+            slip: config.limits.slip,
+            exempt: config.limits.exempt.as_slice().into(),
+            counts: Arc::default(),
+        },
         transfers: config.transfer.allow.as_slice().into(),
         transfer_slots: Slots::new(config.transfer.max.get()),
         signatures_per_source: config.dnssec.signatures_per_source,

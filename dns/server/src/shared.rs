@@ -12,6 +12,7 @@ use halfmoon_zones::Catalog;
 use ipnet::IpNet;
 
 use crate::cookies::Cookies;
+use crate::limit::Limits;
 use crate::transfer::Slots;
 
 /// The zones being served.
@@ -113,6 +114,8 @@ pub struct Policy {
     pub presentation: Presentation,
     /// How many signatures a second one source may cause, on each thread.
     pub signatures_per_source: u32,
+    /// How many answers one network gets.
+    pub limits: Limits,
     /// Who may have whole zones.
     pub transfers: Arc<[IpNet]>,
     /// How many have them at a time.
@@ -153,6 +156,7 @@ impl Policy {
             any: AnyAnswers::default(),
             presentation: Presentation::default(),
             signatures_per_source: 100,
+            limits: Limits::none(),
             transfers: Arc::default(),
             transfer_slots: Slots::new(10),
             tcp_idle: 100,

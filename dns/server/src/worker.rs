@@ -12,6 +12,7 @@ use halfmoon_wire::{NameBuf, Places, Query, SuffixHashes};
 
 use crate::answer::{MOST_ALIASES, answer};
 use crate::cookies;
+use crate::limit::Limiter;
 use crate::shared::{Policy, Shared, Zones};
 use crate::signing::{Purses, date};
 use crate::transfer::{Transfer, is_current};
@@ -32,6 +33,7 @@ pub struct Worker {
     pub(crate) places: Places,
     pub(crate) desk: Desk,
     pub(crate) purses: Purses,
+    pub(crate) limiter: Limiter,
     /// Whole seconds since `started`, as of the last refresh.
     pub(crate) now: u64,
     /// Seconds since 1970, modulo 2^32, as of the last refresh.
@@ -57,6 +59,7 @@ impl Worker {
             chain: Vec::with_capacity(MOST_ALIASES + 1),
             places: Places::default(),
             desk: Desk::default(),
+            limiter: Limiter::new(shared.policy.limits.clone()),
             purses: Purses::new(shared.policy.signatures_per_source),
             now: 0,
             date: date(),

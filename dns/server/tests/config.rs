@@ -46,6 +46,10 @@ fn every_key_is_understood() {
         version = "1"
         identity = "ns1"
         nsid = "ns1.fsn"
+        [limits]
+        responses_per_second = 7
+        slip = 3
+        exempt = ["10.0.0.0/8"]
         [transfer]
         allow = ["::1/128"]
         max = 3
@@ -103,6 +107,8 @@ fn every_key_is_understood() {
     assert_eq!(says.map(|text| text.as_deref().unwrap()), ["1", "ns1", "ns1.fsn"]);
     assert_eq!(config.transfer.allow, ["::1/128".parse().unwrap()]);
     assert_eq!(config.transfer.max.get(), 3);
+    assert_eq!((config.limits.responses_per_second, config.limits.slip), (7, 3));
+    assert_eq!(config.limits.exempt, ["10.0.0.0/8".parse().unwrap()]);
     let dnssec = &config.dnssec;
     assert_eq!(dnssec.keys, Some(PathBuf::from("etc/keys")));
     assert_eq!((dnssec.algorithm.number(), dnssec.split, dnssec.ds_in_parent), (15, true, false));

@@ -90,7 +90,9 @@ impl<'a> Turn<'a> {
             }
             Position::Cut { cut, .. } => return self.referral(cut, hop),
             Position::Below(node) => return self.substitute(node, asked),
-            Position::Exact(node) | Position::Wildcard(node) => {
+            Position::Exact(node) => (self.at_node(hosted, node, asked), node),
+            Position::Wildcard(node) => {
+                self.by_wildcard = true;
                 (self.at_node(hosted, node, asked), node)
             }
             Position::Missing(_) => return Step::Done(self.deny(zone, asked, None)),

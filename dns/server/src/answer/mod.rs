@@ -23,10 +23,12 @@ use halfmoon_geo::Geo;
 use halfmoon_healthcheck::{Health, Snapshot};
 use halfmoon_lua::{Answers, Client, Dialect, Machine, Network};
 use halfmoon_wire::{
-    NameBuf, OWN_UDP_SIZE, PLAIN_UDP_SIZE, Query, Question, Rcode, Reply, SuffixHashes,
+    Name, NameBuf, OWN_UDP_SIZE, PLAIN_UDP_SIZE, Query, Question, Rcode, Reply, Section,
+    SuffixHashes,
 };
 use halfmoon_zones::Zone;
 
+use crate::limit::{Fate, Kind};
 use crate::shared::{Policy, Zones};
 use crate::signing::Purse;
 use crate::transport::{Peer, Protocol, Verdict};
@@ -58,7 +60,7 @@ pub fn answer(
     #[rustfmt::skip]
     let Worker {
         zones, health, geo, requests, cookies, policy, machine, hashes, answers, chain, places, desk,
-        purses, ..
+        purses, limiter, ..
     } = worker;
     let Some(mut reply) = Reply::new(&query, limit, out, places) else {
         return Verdict::Drop;
@@ -111,11 +113,25 @@ pub fn answer(
         desk,
         purse: purses.of(peer.remote.ip(), now),
         signer: None,
+        apex: None,
+        by_wildcard: false,
         unsigned: None,
     };
     let mut rcode = turn.resolve();
     if let Some(error) = turn.unsigned {
         rcode = turn.give_up(error);
+    }
+    // Over TCP, and with a cookie of ours, the sender is known to be where its address says.
+    if peer.protocol == Protocol::Udp && cookie != CookieState::Valid {
+        match limiter.judge(peer.remote.ip(), turn.kind(rcode), now) {
+            Fate::Pass => {}
+            Fate::Drop => return Verdict::Drop,
+            Fate::Slip => {
+                turn.reply.reset();
+                turn.reply.truncated();
+                rcode = Rcode::NOERROR;
+            }
+        }
     }
     Verdict::Reply(turn.reply.finish(rcode))
 }
@@ -205,6 +221,10 @@ struct Turn<'a> {
     purse: Purse<'a>,
     /// Who signs: the zone that answers at the moment, if the client wants it signed and it is.
     signer: Option<(&'a Zone, &'a Signed)>,
+    /// The apex of the zone that answered last.
+    apex: Option<Name<'a>>,
+    /// Whether a wildcard made the name that was answered last.
+    by_wildcard: bool,
     /// Why something is not signed that has to be.
     unsigned: Option<SignError>,
 }
@@ -216,4 +236,16 @@ enum Asked<'a> {
     Question,
     /// The target of an alias.
     Target(&'a NameBuf),
+}
+
+impl Turn<'_> {
+    /// In what the reply is like others, for those who count them.
+    fn kind(&self, rcode: Rcode) -> Kind<'_> {
+        let is_answer = rcode == Rcode::NOERROR && self.reply.count(Section::Answer) > 0;
+        match self.apex {
+            None => Kind::Error,
+            Some(_) if is_answer && !self.by_wildcard => Kind::Name(self.question.name.as_wire()),
+            Some(apex) => Kind::Zone(apex.as_wire()),
+        }
+    }
 }

@@ -18,6 +18,8 @@ const BROKEN: ExtendedError = ExtendedError::other("the answer could not be sign
 impl<'a> Turn<'a> {
     /// From here on this zone answers.
     pub(super) fn enter(&mut self, hosted: &'a Hosted<Served>) {
+        self.apex = Some(hosted.zone.apex());
+        self.by_wildcard = false;
         let signed = hosted.beside.signed.as_deref().filter(|_| self.client.dnssec_ok);
         self.signer = signed.map(|signed| (&hosted.zone, signed));
     }

@@ -17,12 +17,14 @@ use crate::shared::AnyAnswers;
 mod cookies;
 mod dnssec;
 mod error;
+mod limits;
 mod transfer;
 mod value;
 
 pub use cookies::CookiesConfig;
 pub use dnssec::{DnssecConfig, ZonePattern};
 pub use error::ConfigError;
+pub use limits::LimitsConfig;
 pub use transfer::TransferConfig;
 pub use value::{address, duration, size};
 
@@ -50,6 +52,8 @@ pub struct Config {
     pub cookies: CookiesConfig,
     /// Signed zones.
     pub dnssec: DnssecConfig,
+    /// Response rate limiting.
+    pub limits: LimitsConfig,
     /// Zone transfers.
     pub transfer: TransferConfig,
 }

@@ -1,0 +1,122 @@
+//! Response rate limiting over real sockets: floods, and those who are not to suffer from them.
+
+use std::fs;
+use std::net::{SocketAddr, UdpSocket};
+use std::time::Duration;
+
+use hickory_proto::op::{Edns, Message, ResponseCode};
+use hickory_proto::rr::RecordType;
+use hickory_proto::rr::rdata::opt::{EdnsCode, EdnsOption};
+
+use support::{Running, question, tcp, udp};
+
+mod support;
+
+const ZONE: &str = "$TTL 60\n@ SOA ns host 1 2 3 4 5\n@ NS ns\nns A 127.0.0.1\nwww A 192.0.2.1\n\
+                    *.wild A 192.0.2.2\n";
+
+/// A server of one thread that exempts nobody.
+fn serve(folder: &std::path::Path, limits: &str) -> (Running, SocketAddr) {
+    fs::create_dir(folder.join("zones")).unwrap();
+    fs::write(folder.join("zones/example.org.zone"), ZONE).unwrap();
+    let config = folder.join("halfmoon.toml");
+    let text = format!(
+        "[server]\nworkers = 1\n[zones]\npath = \"zones\"\n[health]\ntargets.allow = [\"127.0.0.0/8\"]\n\
+         [limits]\n{limits}\n"
+    );
+    fs::write(&config, text).unwrap();
+    Running::serve(&[config.to_str().unwrap()])
+}
+
+/// Asks so often at once; how many answers came whole and how many truncated.
+fn flood(server: SocketAddr, count: usize, ask: impl Fn(usize) -> Message) -> (usize, usize) {
+    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    socket.connect(server).unwrap();
+    socket.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+    let (mut whole, mut truncated) = (0, 0);
+    let mut buffer = [0; 4096];
+    // In turns, so that no buffer overflows.
+    for first in (0..count).step_by(50) {
+        for at in first..(first + 50).min(count) {
+            socket.send(&ask(at).to_vec().unwrap()).unwrap();
+        }
+        while let Ok(length) = socket.recv(&mut buffer) {
+            let answer = Message::from_vec(&buffer[..length]).unwrap();
+            if answer.metadata.truncation {
+                assert!(answer.answers.is_empty());
+                truncated += 1;
+            } else {
+                whole += 1;
+            }
+            if whole + truncated >= first + 50 {
+                break;
+            }
+        }
+    }
+    (whole, truncated)
+}
+
+#[test]
+fn like_answers_are_limited_and_some_slip() {
+    let folder = tempfile::tempdir().unwrap();
+    let limits = "responses_per_second = 10\nslip = 2\nexempt = []";
+    let (running, server) = serve(folder.path(), limits);
+    let random = |at: usize, zone: &str| question(&format!("n{at}.{zone}"), RecordType::A);
+    type Ask = Box<dyn Fn(usize) -> Message>;
+    let asks: [(&str, Ask); 4] = [
+        ("one name", Box::new(|_| question("www.example.org.", RecordType::A))),
+        ("names that are not there", Box::new(move |at| random(at, "example.org."))),
+        ("names that a wildcard makes", Box::new(move |at| random(at, "wild.example.org."))),
+        ("zones that are not here", Box::new(move |at| random(at, "example.net."))),
+    ];
+    for (what, ask) in asks {
+        let (whole, truncated) = flood(server, 300, ask);
+        // It takes some seconds, in each of which ten are whole; half of the rest is truncated.
+        assert!((10..=100).contains(&whole), "{what}: {whole} whole");
+        let limited = 300 - whole;
+        assert!(
+            truncated.abs_diff(limited / 2) <= 10,
+            "{what}: {truncated} of {limited} truncated"
+        );
+    }
+    let line = running.logged("answers limited", 0);
+    assert!(line.contains("network=127.0.0.1"), "{line}");
+    // Whoever comes over TCP is who it says.
+    for _ in 0..100 {
+        let answer = tcp(server, &question("www.example.org.", RecordType::A)).unwrap();
+        assert_eq!(answer.answers.len(), 1);
+    }
+}
+
+#[test]
+fn a_cookie_of_ours_lifts_the_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_running, server) = serve(folder.path(), "responses_per_second = 10\nexempt = []");
+    let with_cookie = |cookie: &[u8]| {
+        let mut message = question("www.example.org.", RecordType::A);
+        let mut edns = Edns::new();
+        edns.options_mut().insert(EdnsOption::Unknown(10, cookie.to_vec()));
+        message.set_edns(edns);
+        message
+    };
+    let first = udp(server, &with_cookie(&[7; 8])).unwrap();
+    let edns = first.edns.unwrap();
+    let Some(EdnsOption::Unknown(_, cookie)) = edns.option(EdnsCode::from(10)) else {
+        panic!("no cookie in {edns:?}");
+    };
+    let (whole, truncated) = flood(server, 200, |_| with_cookie(cookie));
+    assert_eq!((whole, truncated), (200, 0));
+    let mut forged = cookie.clone();
+    forged[20] ^= 1;
+    assert!(flood(server, 200, |_| with_cookie(&forged)).0 < 100);
+}
+
+#[test]
+fn loopback_is_exempt_unless_it_is_said_otherwise() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_running, server) = serve(folder.path(), "responses_per_second = 10");
+    let www = |_| question("www.example.org.", RecordType::A);
+    assert_eq!(flood(server, 200, www), (200, 0));
+    let answer = udp(server, &question("www.example.org.", RecordType::A)).unwrap();
+    assert_eq!(answer.metadata.response_code, ResponseCode::NoError);
+}
