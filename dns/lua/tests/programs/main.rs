@@ -20,4 +20,5 @@ mod peer;
 mod plans;
 mod reverse;
 mod scope;
+mod tenants;
 mod world;
