@@ -294,3 +294,32 @@ fn the_header_of_the_query() {
         assert_eq!(world.answers.reads().to_string(), "transport");
     }
 }
+
+#[test]
+fn what_differs_is_not_equal_and_what_is_not_there_is_an_error() {
+    check_all(&[
+        ("newDN('b.example') < newDN('a.example')", "false"),
+        ("newDN('a.example') < newDN('A.example')", "false"),
+        ("newCA('192.0.2.1') == newCA('192.0.2.2')", "false"),
+        ("newCA('::1'):isIPv6()", "true"),
+        ("newCA('::1'):isIPv4()", "false"),
+        ("newNetmask('::/0'):getBits()", "0"),
+        ("newNetmask('192.0.2.0/24') == newNetmask('192.0.2.0/25')", "false"),
+        ("newNetmask('2001:db8::1/32'):getMaskedNetwork()", "2001:db8::"),
+        ("newQType('A') == newQType('AAAA')", "false"),
+        ("qname:nothing()", "Script"),
+        ("who:nothing()", "Script"),
+        ("dh:nothing()", "Script"),
+        ("newNetmask('::/0'):nothing()", "Script"),
+        ("newNMG():nothing()", "Script"),
+        ("newCAS():nothing()", "Script"),
+        ("newQType('A'):nothing()", "Script"),
+        ("who:toString(1)", "Script"),
+        ("newNetmask('::/0'):getBits(1)", "Script"),
+        ("dh:getID(1)", "Script"),
+        ("newCAS(1)", "Script"),
+        ("newCA(nil)", "Script"),
+        ("newNetmask(nil)", "Script"),
+        ("newCAFromRaw('')", "Script"),
+    ]);
+}

@@ -96,3 +96,52 @@ fn globals_last_where_they_are_shared() {
         }
     }
 }
+
+#[test]
+fn aliases_and_wildcards_are_followed_with_the_name_looked_up_now() {
+    let mut zones = Zones::new(&[
+        (
+            "example",
+            &example(
+                "*.w LUA TXT \"qname:toString()\"\n\
+                 *.c LUA CNAME \"'target.example'\"\n*.c LUA TXT \"'hidden'\"\n\
+                 *.f LUA A \";error('no')\"\n\
+                 to LUA CNAME \"'target.example'\"\nout LUA CNAME \"'far.other'\"\n\
+                 target LUA TXT \"qname:toString() .. zone:toString()\"\n\
+                 mx MX 10 one\none LUA A \"'192.0.2.1'\"\n",
+            ),
+        ),
+        (
+            "other",
+            "$TTL 60\n@ SOA ns.else. host. 1 2 3 4 5\n@ NS ns.else.\n\
+             far LUA TXT \"qname:toString() .. zone:toString()\"\n",
+        ),
+    ]);
+    for (question, answer) in [
+        // A wildcard's program sees the whole name in question.
+        ("x.y.w.example. TXT", "NOERROR aa | x.y.w.example. TXT x.y.w.example. | |"),
+        // Any program at the wildcard makes the name, whatever its type.
+        ("x.w.example. A", "NOERROR aa | | example. 5 SOA |"),
+        // A CNAME wins over all else at a wildcard.
+        (
+            "x.c.example. TXT",
+            "NOERROR aa | x.c.example. CNAME target.example., \
+             target.example. TXT target.example.example. | |",
+        ),
+        ("x.f.example. A", "SERVFAIL | | |"),
+        // What is followed runs with its own name and its own zone.
+        (
+            "to.example. TXT",
+            "NOERROR aa | to.example. CNAME target.example., \
+             target.example. TXT target.example.example. | |",
+        ),
+        (
+            "out.example. TXT",
+            "NOERROR aa | out.example. CNAME far.other., far.other. TXT far.other.other. | |",
+        ),
+        // Programs make no additional records.
+        ("mx.example. MX", "NOERROR aa | mx.example. MX 10 one.example. | |"),
+    ] {
+        zones.check(question, answer);
+    }
+}
