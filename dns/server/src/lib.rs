@@ -15,4 +15,5 @@ pub mod shared;
 pub mod signing;
 pub mod transfer;
 pub mod transport;
+pub mod tsig;
 pub mod worker;

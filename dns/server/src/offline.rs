@@ -15,6 +15,7 @@ use halfmoon_zones::{FileReport, Loader};
 use crate::cookies::Cookies;
 use crate::publish::Compile;
 use crate::shared::{Policy, Shared};
+use crate::tsig::Keys;
 use crate::worker::Worker;
 
 /// Zones that were loaded once.
@@ -40,6 +41,7 @@ impl Offline {
             health,
             geo: Source::new(Vec::new()),
             cookies: Cookies::random(),
+            keys: Keys::none(),
             policy: Policy::new(lua),
         };
         Ok(Self { shared, reports: loaded.reports })

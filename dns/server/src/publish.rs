@@ -183,6 +183,7 @@ impl Work {
             self.before.retain(|(until, _)| now < *until);
             self.look_at_geo();
             self.look_at_cookies();
+            self.look_at_keys();
         }
     }
 
@@ -224,6 +225,14 @@ impl Work {
             Ok(false) => {}
             Ok(true) => tracing::info!("secrets of cookies reloaded"),
             Err(error) => tracing::error!(%error, "secrets of cookies not reloaded"),
+        }
+    }
+
+    fn look_at_keys(&self) {
+        match self.shared.keys.reload() {
+            Ok(false) => {}
+            Ok(true) => tracing::info!("secrets of keys reloaded"),
+            Err(error) => tracing::error!(%error, "secrets of keys not reloaded"),
         }
     }
 

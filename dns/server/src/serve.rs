@@ -21,6 +21,7 @@ use crate::shared::{Policy, Presentation, Shared};
 use crate::signing::{Renewer, Signing, SigningError};
 use crate::transfer::Slots;
 use crate::transport::{self, BindError, Bound, Listeners, TcpLimits};
+use crate::tsig::Keys;
 use crate::worker::Worker;
 
 /// Why a server does not start.
@@ -66,9 +67,9 @@ pub enum StartError {
     /// A geo database is not usable.
     #[error(transparent)]
     Geo(#[from] GeoError),
-    /// A secret for cookies is not usable.
+    /// A secret for cookies or of a key is not usable.
     #[error(transparent)]
-    Cookies(#[from] SecretError),
+    Secret(#[from] SecretError),
     /// Zones cannot be signed.
     #[error(transparent)]
     Signing(#[from] SigningError),
@@ -97,6 +98,8 @@ impl Server {
     /// What is missing, in one line.
     pub fn start(config: &Config) -> Result<Self, StartError> {
         let mut loader = loader(config)?;
+        // What is quickly seen to be wrong is told before the work begins.
+        let (cookies, keys) = (cookies(config)?, Keys::open(config.transfer.keys.clone())?);
         let bound = Bound::bind(&transport::Settings {
             listen: config.server.listen.clone(),
             udp_threads: config.server.workers,
@@ -125,7 +128,8 @@ impl Server {
             zones: Arc::new(ArcSwap::from_pointee(zones)),
             health,
             geo,
-            cookies: cookies(config)?,
+            cookies,
+            keys,
             policy: policy(config, lua),
         });
         let publisher =

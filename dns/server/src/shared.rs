@@ -14,6 +14,7 @@ use ipnet::IpNet;
 use crate::cookies::Cookies;
 use crate::limit::Limits;
 use crate::transfer::Slots;
+use crate::tsig::Keys;
 
 /// The zones being served.
 pub type Zones = Catalog<Served>;
@@ -181,6 +182,8 @@ pub struct Shared {
     pub geo: Source,
     /// By what cookies are made.
     pub cookies: Cookies,
+    /// The keys of those who sign their queries.
+    pub keys: Keys,
     /// The configuration, as far as answers depend on it.
     pub policy: Policy,
 }

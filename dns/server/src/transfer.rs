@@ -9,6 +9,8 @@ use halfmoon_zones::{Hosted, Zone};
 
 use crate::shared::Served;
 use crate::transport::Stream;
+use crate::tsig::Session;
+use crate::worker::time;
 
 /// The largest message of a transfer, in octets: names compress only within the first 16 KiB.
 const MESSAGE: usize = 16 * 1024;
@@ -67,6 +69,8 @@ pub struct Transfer {
     only_soa: bool,
     at: At,
     places: Box<Places>,
+    /// What signs the messages.
+    session: Option<Session>,
     _slot: Slot,
 }
 
@@ -86,8 +90,16 @@ impl Transfer {
             only_soa,
             at: At::First,
             places: Box::default(),
+            session: None,
             _slot: slot,
         })
+    }
+}
+
+impl Transfer {
+    /// Signs the messages.
+    pub(crate) fn sign(&mut self, session: Session) {
+        self.session = Some(session);
     }
 }
 
@@ -105,7 +117,8 @@ impl Stream for Transfer {
             return None;
         }
         let query = Query::parse(&self.query)?;
-        let limit = MESSAGE.min(out.len());
+        let signature = self.session.as_ref().map_or(0, Session::room);
+        let limit = MESSAGE.min(out.len()).saturating_sub(signature);
         let mut reply = Reply::new(&query, limit, out, &mut self.places)?;
         reply.authoritative(true);
         let zone = &self.zone.zone;
@@ -150,7 +163,11 @@ impl Stream for Transfer {
             has_any = true;
             self.at = next;
         }
-        Some(reply.finish(Rcode::NOERROR))
+        let length = reply.finish(Rcode::NOERROR);
+        match &mut self.session {
+            Some(session) => session.sign(out, length, time()),
+            None => Some(length),
+        }
     }
 }
 

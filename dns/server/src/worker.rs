@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use arc_swap::{ArcSwap, Cache};
 use halfmoon_dnssec::Desk;
 use halfmoon_healthcheck::{Health, Reader};
 use halfmoon_lua::{Answers, Machine};
-use halfmoon_wire::{NameBuf, Places, Query, SuffixHashes};
+use halfmoon_wire::{NameBuf, Places, Query, Rcode, Reply, SuffixHashes};
 
 use crate::answer::{MOST_ALIASES, answer};
 use crate::cookies;
@@ -17,6 +17,7 @@ use crate::shared::{Policy, Shared, Zones};
 use crate::signing::{Purses, date};
 use crate::transfer::{Transfer, is_current};
 use crate::transport::{Peer, Service, Stream, Verdict};
+use crate::tsig::{KeyReader, Verified};
 
 /// Answers queries on one thread.
 pub struct Worker {
@@ -26,6 +27,9 @@ pub struct Worker {
     pub(crate) requests: Health,
     pub(crate) cookies: cookies::Reader,
     pub(crate) policy: Policy,
+    keys: KeyReader,
+    /// The key that signs the query at hand.
+    pub(crate) signer: Option<NameBuf>,
     pub(crate) machine: Machine,
     pub(crate) hashes: SuffixHashes,
     pub(crate) answers: Answers,
@@ -53,6 +57,8 @@ impl Worker {
             requests: shared.health.clone(),
             cookies: shared.cookies.reader(),
             policy: shared.policy.clone(),
+            keys: shared.keys.reader(),
+            signer: None,
             machine: Machine::new(shared.policy.lua.clone()),
             hashes: SuffixHashes::default(),
             answers: Answers::default(),
@@ -80,6 +86,13 @@ impl Service for Worker {
     }
 
     fn answer(&mut self, query: &[u8], peer: &Peer, limit: usize, out: &mut [u8]) -> Verdict {
+        // Only a query with additional records can be signed: most are not looked at twice.
+        if query.get(10..12).is_some_and(|count| count != [0, 0])
+            && !self.keys.is_empty()
+            && let Some(at) = Query::parse(query).and_then(|query| query.signature)
+        {
+            return self.answer_signed((query, at), peer, limit, out);
+        }
         answer(self, query, peer, limit, out)
     }
 
@@ -87,9 +100,65 @@ impl Service for Worker {
         let query = Query::parse(message)?;
         let zone = Arc::clone(self.zones.zone(query.question?.name)?);
         let is_current = is_current(message, &query, &zone.zone);
-        let transfer = Transfer::begin(zone, message, is_current, &self.policy.transfer_slots)?;
+        let mut transfer = Transfer::begin(zone, message, is_current, &self.policy.transfer_slots)?;
+        if let Some(at) = query.signature
+            && let Verified::Good(_, session) = self.keys.verify(message, at, time())
+        {
+            transfer.sign(session);
+        }
         Some(Box::new(transfer))
     }
+}
+
+impl Worker {
+    /// Answers a query that bears a signature (RFC 8945 section 5.2): if that is right the answer bears
+    /// one, too, and if not it says why.
+    fn answer_signed(
+        &mut self,
+        (query, at): (&[u8], usize),
+        peer: &Peer,
+        limit: usize,
+        out: &mut [u8],
+    ) -> Verdict {
+        let now = time();
+        let signed = |length: Option<usize>| length.map_or(Verdict::Drop, Verdict::Reply);
+        match self.keys.verify(query, at, now) {
+            Verified::Good(stripped, mut session) => {
+                self.signer = Some(*session.key());
+                let limit = limit.saturating_sub(session.room());
+                let verdict = answer(self, &stripped, peer, limit, out);
+                self.signer = None;
+                match verdict {
+                    Verdict::Reply(length) => signed(session.sign(out, length, now)),
+                    other => other,
+                }
+            }
+            Verified::Bad(refusal) => {
+                let refused = refuse(query, Rcode::NOTAUTH, limit, out, &mut self.places);
+                signed(refused.and_then(|length| refusal.sign(out, length, now)))
+            }
+            Verified::Malformed => {
+                signed(refuse(query, Rcode::FORMERR, limit, out, &mut self.places))
+            }
+        }
+    }
+}
+
+/// A reply that says nothing but its code.
+fn refuse(
+    query: &[u8],
+    rcode: Rcode,
+    limit: usize,
+    out: &mut [u8],
+    places: &mut Places,
+) -> Option<usize> {
+    let query = Query::parse(query)?;
+    Some(Reply::new(&query, limit, out, places)?.finish(rcode))
+}
+
+/// Seconds since 1970; 0 before.
+pub(crate) fn time() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 impl fmt::Debug for Worker {

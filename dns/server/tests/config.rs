@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use halfmoon::config::{self, Config, ConfigError, Dialect};
+use halfmoon::config::{self, Config, ConfigError, Dialect, KeyAlgorithm};
 use halfmoon::shared::AnyAnswers;
 
 const PATH: &str = "etc/halfmoon.toml";
@@ -53,6 +53,10 @@ fn every_key_is_understood() {
         [transfer]
         allow = ["::1/128"]
         max = 3
+        [[transfer.keys]]
+        name = "key.example"
+        algorithm = "hmac-sha512"
+        secret_file = "secret"
         [dnssec]
         zones = ["*", "*.example.net", "example.org"]
         keys = "keys"
@@ -107,6 +111,12 @@ fn every_key_is_understood() {
     assert_eq!(says.map(|text| text.as_deref().unwrap()), ["1", "ns1", "ns1.fsn"]);
     assert_eq!(config.transfer.allow, ["::1/128".parse().unwrap()]);
     assert_eq!(config.transfer.max.get(), 3);
+    let key = &config.transfer.keys[0];
+    assert_eq!(
+        (key.name.to_string(), key.algorithm),
+        ("key.example.".to_owned(), KeyAlgorithm::HmacSha512)
+    );
+    assert_eq!(key.secret_file, PathBuf::from("etc/secret"));
     assert_eq!((config.limits.responses_per_second, config.limits.slip), (7, 3));
     assert_eq!(config.limits.exempt, ["10.0.0.0/8".parse().unwrap()]);
     let dnssec = &config.dnssec;

@@ -42,6 +42,8 @@ pub struct Query<'a> {
     pub question: Option<Question<'a>>,
     /// The OPT record, if there is one.
     pub edns: Option<Edns<'a>>,
+    /// Where the TSIG record begins, if there is one (RFC 8945).
+    pub signature: Option<usize>,
     /// The RCODE that the form of the message alone calls for.
     pub fault: Option<Rcode>,
 }
@@ -61,6 +63,7 @@ impl<'a> Query<'a> {
             question_octets: &[],
             question: None,
             edns: None,
+            signature: None,
             fault: None,
         };
         let known = query.opcode() == Opcode::QUERY;
@@ -100,12 +103,16 @@ impl<'a> Query<'a> {
             misplaced |= matches!(record.rtype, Type::OPT | Type::TSIG);
         }
         for number in 1..=additionals {
+            let at = message.len() - rest.len();
             let (record, tail) = Record::read(rest)?;
             rest = tail;
             match record.rtype {
                 Type::OPT => self.read_opt(&record)?,
                 // RFC 8945 section 5.1: nothing comes behind a signature.
-                Type::TSIG => misplaced |= number != additionals,
+                Type::TSIG => {
+                    misplaced |= number != additionals;
+                    self.signature = Some(at);
+                }
                 _ => {}
             }
         }

@@ -60,7 +60,7 @@ pub fn answer(
     #[rustfmt::skip]
     let Worker {
         zones, health, geo, requests, cookies, policy, machine, hashes, answers, chain, places, desk,
-        purses, limiter, ..
+        purses, limiter, signer, ..
     } = worker;
     let Some(mut reply) = Reply::new(&query, limit, out, places) else {
         return Verdict::Drop;
@@ -74,7 +74,13 @@ pub fn answer(
             return Verdict::Reply(reply.finish(rcode));
         }
         Form::Transfer(question) => {
-            return transfer::answer(&question, peer, (zones, hashes), policy, reply);
+            return transfer::answer(
+                &question,
+                peer,
+                (zones, hashes),
+                (policy, signer.is_some()),
+                reply,
+            );
         }
         Form::OnlyCookie => {
             return Verdict::Reply(reply.finish(match cookie {

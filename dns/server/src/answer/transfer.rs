@@ -11,13 +11,13 @@ pub(super) fn answer(
     question: &Question<'_>,
     peer: &Peer,
     (zones, hashes): (&Zones, &mut SuffixHashes),
-    policy: &Policy,
+    (policy, has_key): (&Policy, bool),
     mut reply: Reply<'_>,
 ) -> Verdict {
-    // The client is who it says only where a connection shows it; who may not have a zone does
+    // Whoever has a key may have it from anywhere. Who may not have a zone does
     // not learn whether it is here.
     let source = peer.remote.ip();
-    if !policy.transfers.iter().any(|network| network.contains(&source)) {
+    if !has_key && !policy.transfers.iter().any(|network| network.contains(&source)) {
         reply.extended_error(ExtendedError::PROHIBITED);
         return Verdict::Reply(reply.finish(Rcode::REFUSED));
     }

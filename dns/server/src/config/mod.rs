@@ -25,7 +25,7 @@ pub use cookies::CookiesConfig;
 pub use dnssec::{DnssecConfig, ZonePattern};
 pub use error::ConfigError;
 pub use limits::LimitsConfig;
-pub use transfer::TransferConfig;
+pub use transfer::{KeyAlgorithm, KeyConfig, TransferConfig};
 pub use value::{address, duration, size};
 
 /// Where a server listens that was not told otherwise.
@@ -301,6 +301,7 @@ impl Config {
         config.geo.databases.iter_mut().for_each(anchored);
         config.cookies.secrets.iter_mut().for_each(anchored);
         config.dnssec.keys.iter_mut().for_each(anchored);
+        config.transfer.keys.iter_mut().map(|key| &mut key.secret_file).for_each(anchored);
         Ok(config)
     }
 

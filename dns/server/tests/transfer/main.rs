@@ -5,5 +5,6 @@ mod support;
 
 mod rfc1995;
 mod rfc5936;
+mod rfc8945;
 mod secondaries;
 mod site;

@@ -1,4 +1,4 @@
-//! NSD, Knot and BIND take the zone over and answer as we do.
+//! NSD, Knot and BIND take the zone over with a key and answer as we do.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -7,7 +7,7 @@ use std::path::Path;
 use hickory_proto::op::Message;
 use hickory_proto::rr::RecordType;
 
-use crate::site::{ALLOWED, ZONE, serve};
+use crate::rfc8945::{SECRET, serve_keyed};
 use crate::support::peer::{Peer, alone, free_port, is_alone};
 use crate::support::{question, udp};
 
@@ -37,7 +37,8 @@ fn inside_with_nsd() {
              xfrdfile: \"{at}/xfrd.state\"\n zonelistfile: \"{at}/nsd.list\"\n minimal-responses: yes\n\
              remote-control:\n control-enable: no\n\
              zone:\n name: example.org\n zonefile: \"there.zone\"\n \
-             request-xfr: AXFR {}@{} NOKEY\n allow-notify: 127.0.0.1 NOKEY\n",
+             request-xfr: AXFR {}@{} key.example\n allow-notify: 127.0.0.1 NOKEY\n\
+             key:\n name: key.example\n algorithm: hmac-sha256\n secret: \"{SECRET}\"\n",
             here.ip(),
             here.port()
         );
@@ -54,7 +55,8 @@ fn inside_with_knot() {
         let text = format!(
             "server:\n  rundir: {at}/knot\n  listen: 127.0.0.1@{port}\ndatabase:\n  storage: {at}/knot\n\
              log:\n  - target: stderr\n    any: info\n\
-             remote:\n  - id: here\n    address: {}@{}\n\
+             key:\n  - id: key.example\n    algorithm: hmac-sha256\n    secret: {SECRET}\n\
+             remote:\n  - id: here\n    address: {}@{}\n    key: key.example\n\
              zone:\n  - domain: example.org\n    master: here\n    storage: {at}/knot\n    file: there.zone\n",
             here.ip(),
             here.port()
@@ -74,8 +76,9 @@ fn inside_with_bind() {
             "options {{ directory \"{at}\"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};\n\
              pid-file none; session-keyfile \"{at}/session.key\"; recursion no; notify no;\n\
              minimal-responses yes; }};\ncontrols {{ }};\n\
+             key \"key.example\" {{ algorithm hmac-sha256; secret \"{SECRET}\"; }};\n\
              zone \"example.org\" {{ type secondary; file \"there.zone\"; \
-             primaries {{ {} port {}; }}; }};\n",
+             primaries {{ {} port {} key \"key.example\"; }}; }};\n",
             here.ip(),
             here.port()
         );
@@ -90,7 +93,7 @@ fn compare(start: impl Fn(&Path, SocketAddr, u16) -> Peer) {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let (_running, here) = serve(folder.path(), ZONE, ALLOWED);
+    let (_running, here) = serve_keyed(folder.path());
     let port = free_port();
     let mut peer = start(folder.path(), here, port);
     let there = SocketAddr::from(([127, 0, 0, 1], port));

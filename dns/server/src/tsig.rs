@@ -1,0 +1,392 @@
+//! Messages signed with a secret that both sides have (TSIG, RFC 8945).
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::{ArcSwap, Cache};
+use aws_lc_rs::hmac::{self, HMAC_SHA256, HMAC_SHA512};
+use data_encoding::BASE64;
+use halfmoon_wire::{Name, NameBuf};
+
+use crate::config::{KeyAlgorithm, KeyConfig};
+use crate::secret::{self, SecretError};
+
+/// How far clocks may differ, in seconds (RFC 8945 section 10).
+const FUDGE: u16 = 300;
+/// The shortest secret that is taken, in octets.
+const SHORTEST: usize = 16;
+
+/// `hmac-sha256.` and `hmac-sha512.` in wire form.
+const SHA256: &[u8] = b"\x0bhmac-sha256\0";
+const SHA512: &[u8] = b"\x0bhmac-sha512\0";
+
+/// The errors of section 3.
+const BADSIG: u16 = 16;
+const BADKEY: u16 = 17;
+const BADTIME: u16 = 18;
+
+/// A key.
+struct Key {
+    name: NameBuf,
+    algorithm: &'static [u8],
+    key: hmac::Key,
+    /// What [`Keys::reload`] compares.
+    secret: Vec<u8>,
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Key({})", self.name)
+    }
+}
+
+/// The keys in force, from files that are looked at again now and then.
+#[derive(Debug)]
+pub struct Keys {
+    config: Vec<KeyConfig>,
+    current: Published,
+    fault: Mutex<Option<String>>,
+}
+
+/// The keys, where they are published.
+type Published = Arc<ArcSwap<KeyList>>;
+/// All keys.
+type KeyList = Vec<Arc<Key>>;
+
+/// One thread's view of the keys in force.
+#[derive(Debug)]
+pub struct KeyReader(Cache<Published, Arc<KeyList>>);
+
+impl Keys {
+    /// Reads the files of the keys.
+    ///
+    /// # Errors
+    /// The first file that is not usable.
+    pub fn open(config: Vec<KeyConfig>) -> Result<Self, SecretError> {
+        let keys = load(&config)?;
+        Ok(Self { config, current: Arc::new(ArcSwap::from_pointee(keys)), fault: Mutex::default() })
+    }
+
+    /// No keys.
+    #[must_use]
+    pub fn none() -> Self {
+        let current = Arc::new(ArcSwap::from_pointee(Vec::new()));
+        Self { config: Vec::new(), current, fault: Mutex::default() }
+    }
+
+    /// Reads the files again, as [`crate::cookies::Cookies::reload`] does.
+    ///
+    /// # Errors
+    /// A file that is not usable; the keys in force stay. Said once for as long as the reason is the
+    /// same.
+    pub fn reload(&self) -> Result<bool, SecretError> {
+        if self.config.is_empty() {
+            return Ok(false);
+        }
+        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
+        match load(&self.config) {
+            Ok(keys) => {
+                *fault = None;
+                let same = |(new, old): (&Arc<Key>, &Arc<Key>)| new.secret == old.secret;
+                let are_others = !keys.iter().zip(self.current.load().iter()).all(same);
+                if are_others {
+                    self.current.store(Arc::new(keys));
+                }
+                Ok(are_others)
+            }
+            Err(error) => {
+                let text = error.to_string();
+                if fault.as_ref() == Some(&text) {
+                    return Ok(false);
+                }
+                *fault = Some(text);
+                Err(error)
+            }
+        }
+    }
+
+    /// A view of the keys in force for one thread.
+    #[must_use]
+    pub fn reader(&self) -> KeyReader {
+        KeyReader(Cache::new(Arc::clone(&self.current)))
+    }
+}
+
+fn load(config: &[KeyConfig]) -> Result<Vec<Arc<Key>>, SecretError> {
+    let load_one = |key: &KeyConfig| {
+        let wrong = |reason| SecretError::Wrong { path: key.secret_file.clone(), reason };
+        let text = secret::read(&key.secret_file)?;
+        let secret = BASE64.decode(text.as_bytes()).map_err(|_| {
+            wrong("not a secret for a key; write base64, as `openssl rand -base64 32` makes it")
+        })?;
+        if secret.len() < SHORTEST {
+            return Err(wrong("too short for the secret of a key; write 16 octets or more"));
+        }
+        let (algorithm, how) = match key.algorithm {
+            KeyAlgorithm::HmacSha256 => (SHA256, HMAC_SHA256),
+            KeyAlgorithm::HmacSha512 => (SHA512, HMAC_SHA512),
+        };
+        let mac = hmac::Key::new(how, &secret);
+        Ok(Arc::new(Key { name: key.name, algorithm, key: mac, secret }))
+    };
+    config.iter().map(load_one).collect()
+}
+
+/// What became of the signature of a query.
+#[derive(Debug)]
+pub(crate) enum Verified {
+    /// It is right: the query without it, and what signs the answer.
+    Good(Vec<u8>, Session),
+    /// It is wrong; the error of section 3 that says how, and what signs the answer, if anything
+    /// may.
+    Bad(Box<Refusal>),
+    /// It is no signature at all.
+    Malformed,
+}
+
+/// How a query is refused.
+#[derive(Debug)]
+pub(crate) struct Refusal {
+    error: u16,
+    name: NameBuf,
+    algorithm: Vec<u8>,
+    time: u64,
+    session: Option<Session>,
+}
+
+/// A signed exchange: what the next message of the answer is signed with.
+#[derive(Clone, Debug)]
+pub(crate) struct Session {
+    key: Arc<Key>,
+    /// The MAC before.
+    before: Vec<u8>,
+    id: u16,
+    /// Whether a message of the answer was signed already.
+    has_begun: bool,
+}
+
+impl KeyReader {
+    /// Verifies the signature that begins at octet `at` of a query, at `now` in seconds since 1970.
+    pub(crate) fn verify(&mut self, query: &[u8], at: usize, now: u64) -> Verified {
+        let Some(record) = Record::read(query, at) else {
+            return Verified::Malformed;
+        };
+        let refuse = |error, session| {
+            Verified::Bad(Box::new(Refusal {
+                error,
+                name: record.name,
+                algorithm: record.algorithm.to_ascii_lowercase(),
+                time: record.time,
+                session,
+            }))
+        };
+        let is_it = |key: &&Arc<Key>| {
+            key.name == record.name && key.algorithm.eq_ignore_ascii_case(record.algorithm)
+        };
+        let Some(key) = self.0.load().iter().find(is_it).cloned() else {
+            return refuse(BADKEY, None);
+        };
+        let Some(stripped) = strip(query, at, record.id) else {
+            return Verified::Malformed;
+        };
+        // Section 4.3.1: the message as it was before it was signed, then what the record says.
+        let mut signed = stripped.clone();
+        put_variables(&mut signed, &key, (record.time, record.fudge), record.error, record.other);
+        // Compared in constant time. A MAC that was cut short is none.
+        if hmac::verify(&key.key, &signed, record.mac).is_err() {
+            return refuse(BADSIG, None);
+        }
+        let session = Session { key, before: record.mac.to_vec(), id: record.id, has_begun: false };
+        if record.time.abs_diff(now) > u64::from(record.fudge) {
+            return refuse(BADTIME, Some(session));
+        }
+        // The answer has the identifier of the message as it came.
+        let mut stripped = stripped;
+        stripped[..2].copy_from_slice(&query[..2]);
+        Verified::Good(stripped, session)
+    }
+
+    /// Whether there are keys.
+    pub(crate) fn is_empty(&mut self) -> bool {
+        self.0.load().is_empty()
+    }
+}
+
+impl Session {
+    /// The name of the key.
+    pub(crate) fn key(&self) -> &NameBuf {
+        &self.key.name
+    }
+
+    /// How many octets a signature takes.
+    pub(crate) fn room(&self) -> usize {
+        let mac = self.key.key.algorithm().digest_algorithm().output_len();
+        self.key.name.as_name().as_wire().len() + 10 + self.key.algorithm.len() + 16 + mac + 6
+    }
+
+    /// Signs the message in the first `length` octets of `out`; its length then, unless there is no room.
+    pub(crate) fn sign(&mut self, out: &mut [u8], length: usize, now: u64) -> Option<usize> {
+        self.sign_with(out, length, now, 0, &[])
+    }
+
+    fn sign_with(
+        &mut self,
+        out: &mut [u8],
+        length: usize,
+        now: u64,
+        error: u16,
+        other: &[u8],
+    ) -> Option<usize> {
+        let message = out.get(..length)?;
+        let mut signed = (self.before.len() as u16).to_be_bytes().to_vec();
+        signed.extend(&self.before);
+        signed.extend(message);
+        if self.has_begun {
+            // Section 5.3.1: of further messages only the times.
+            put_times(&mut signed, (now, FUDGE));
+        } else {
+            put_variables(&mut signed, &self.key, (now, FUDGE), error, other);
+        }
+        let mac = hmac::sign(&self.key.key, &signed);
+        self.before = mac.as_ref().to_vec();
+        self.has_begun = true;
+        let head = (self.key.name.as_name(), self.key.algorithm);
+        append(out, length, head, (now, mac.as_ref(), self.id, error, other))
+    }
+}
+
+impl Refusal {
+    /// Makes the reply in the first `length` octets of `out` say what is wrong with the signature.
+    pub(crate) fn sign(self, out: &mut [u8], length: usize, now: u64) -> Option<usize> {
+        let id = u16::from_be_bytes(*out.first_chunk()?);
+        match self.session {
+            // Section 5.2.3: whoever has the key learns our time.
+            Some(mut session) => {
+                let [_, _, other @ ..] = now.to_be_bytes();
+                session.sign_with(out, length, self.time, self.error, &other)
+            }
+            // Section 5.3.2: nothing signs what no key fits.
+            None => {
+                let head = (self.name.as_name(), &*self.algorithm);
+                append(out, length, head, (self.time, &[], id, self.error, &[]))
+            }
+        }
+    }
+}
+
+/// A TSIG record.
+struct Record<'a> {
+    name: NameBuf,
+    algorithm: &'a [u8],
+    time: u64,
+    fudge: u16,
+    mac: &'a [u8],
+    id: u16,
+    error: u16,
+    other: &'a [u8],
+}
+
+impl<'a> Record<'a> {
+    /// Reads the record at octet `at`, which is the last. Names are whole (section 4.2).
+    fn read(message: &'a [u8], at: usize) -> Option<Self> {
+        let (name, rest) = name(message.get(at..)?)?;
+        let (head, rdata) = rest.split_first_chunk::<10>()?;
+        // Type and class ANY, TTL 0; and it takes all that is left.
+        if head[..8] != [0, 250, 0, 255, 0, 0, 0, 0]
+            || rdata.len() != usize::from(u16::from_be_bytes([head[8], head[9]]))
+        {
+            return None;
+        }
+        let (algorithm, rest) = name_octets(rdata)?;
+        let (numbers, rest) = rest.split_first_chunk::<10>()?;
+        let [a, b, c, d, e, f, fudge_high, fudge_low, high, low] = *numbers;
+        let (mac, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes([high, low])))?;
+        let (numbers, other) = rest.split_first_chunk::<6>()?;
+        let [id_high, id_low, error_high, error_low, high, low] = *numbers;
+        if other.len() != usize::from(u16::from_be_bytes([high, low])) {
+            return None;
+        }
+        Some(Self {
+            name,
+            algorithm,
+            time: u64::from_be_bytes([0, 0, a, b, c, d, e, f]),
+            fudge: u16::from_be_bytes([fudge_high, fudge_low]),
+            mac,
+            id: u16::from_be_bytes([id_high, id_low]),
+            error: u16::from_be_bytes([error_high, error_low]),
+            other,
+        })
+    }
+}
+
+/// The octets of the name that begins here, and what follows.
+fn name_octets(octets: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut at = 0;
+    loop {
+        let length = usize::from(*octets.get(at)?);
+        if length > 63 {
+            return None;
+        }
+        at += 1 + length;
+        if length == 0 {
+            return octets.split_at_checked(at);
+        }
+    }
+}
+
+fn name(octets: &[u8]) -> Option<(NameBuf, &[u8])> {
+    let (name, rest) = name_octets(octets)?;
+    Some((Name::from_wire(name).ok()?.to_buf(), rest))
+}
+
+/// The message without what begins at octet `at`, its last record, and with its first identifier.
+fn strip(message: &[u8], at: usize, id: u16) -> Option<Vec<u8>> {
+    let mut stripped = message.get(..at)?.to_vec();
+    stripped.get_mut(..2)?.copy_from_slice(&id.to_be_bytes());
+    let count = u16::from_be_bytes(*stripped.get(10..)?.first_chunk()?).checked_sub(1)?;
+    stripped.get_mut(10..12)?.copy_from_slice(&count.to_be_bytes());
+    Some(stripped)
+}
+
+/// Appends what of the record is signed (section 4.3.3).
+fn put_variables(to: &mut Vec<u8>, key: &Key, times: (u64, u16), error: u16, other: &[u8]) {
+    to.extend(key.name.as_name().as_wire().iter().map(u8::to_ascii_lowercase));
+    to.extend([0, 255, 0, 0, 0, 0]);
+    to.extend(key.algorithm);
+    put_times(to, times);
+    to.extend(error.to_be_bytes());
+    to.extend((other.len() as u16).to_be_bytes());
+    to.extend(other);
+}
+
+/// Appends the time, in 48 bits, and how far it may be off.
+fn put_times(to: &mut Vec<u8>, (time, fudge): (u64, u16)) {
+    to.extend(&time.to_be_bytes()[2..]);
+    to.extend(fudge.to_be_bytes());
+}
+
+/// Appends the record to a message; its length then.
+fn append(
+    out: &mut [u8],
+    length: usize,
+    (name, algorithm): (Name<'_>, &[u8]),
+    (time, mac, id, error, other): (u64, &[u8], u16, u16, &[u8]),
+) -> Option<usize> {
+    let mut record = name.as_wire().to_vec();
+    record.extend([0, 250, 0, 255, 0, 0, 0, 0]);
+    let mut rdata = algorithm.to_vec();
+    put_times(&mut rdata, (time, FUDGE));
+    rdata.extend((mac.len() as u16).to_be_bytes());
+    rdata.extend(mac);
+    rdata.extend(id.to_be_bytes());
+    rdata.extend(error.to_be_bytes());
+    rdata.extend((other.len() as u16).to_be_bytes());
+    rdata.extend(other);
+    record.extend((rdata.len() as u16).to_be_bytes());
+    record.extend(rdata);
+    let end = length + record.len();
+    out.get_mut(length..end)?.copy_from_slice(&record);
+    let count = u16::from_be_bytes(*out.get(10..)?.first_chunk()?).checked_add(1)?;
+    out.get_mut(10..12)?.copy_from_slice(&count.to_be_bytes());
+    Some(end)
+}
