@@ -88,7 +88,9 @@ impl<'a> Turn<'a> {
             self.answers.add(rdata);
         }
         let (mut failed, mut denied) = (None, false);
-        for program in node.programs().filter(|program| program.inner == rtype) {
+        // What a zone says of itself is not for programs to make, as in PowerDNS.
+        let runs = |program: &ProgramRef| program.inner == rtype && rtype != Type::SOA;
+        for program in node.programs().filter(runs) {
             self.answers.begin();
             let before = self.answers.len();
             match self.run(hosted, node, program, asked) {

@@ -125,3 +125,29 @@ fn signed_zones_keep_their_programs_to_themselves() {
     let mut zones = Zones::example(signed);
     zones.check("one.example. TYPE65402", "NOERROR aa | | example. 5 SOA |");
 }
+
+#[test]
+fn aliases_without_end_end_and_names_of_servers_delegate_nothing() {
+    // 1.5: a LUA NS is answered when NS is asked, and is no delegation; SOA never comes from LUA.
+    let text = "loop LUA CNAME \"'pool.example'\"\npool LUA CNAME \"'loop.example'\"\n\
+                self LUA CNAME \"'self.example'\"\n*.grow LUA CNAME \"'x.' .. qname:toString()\"\n\
+                sub LUA NS \"'ns.other.'\"\n@ LUA SOA \"'a. b. 9 9 9 9 9'\"\n";
+    for dialect in [Dialect::PowerDns, Dialect::Halfmoon] {
+        let settings =
+            Settings { time: std::time::Duration::from_secs(10), ..Settings::of(dialect) };
+        let mut zones = Zones::with(&[("example", &example(text))], settings);
+        zones.check(
+            "loop.example. A",
+            "NOERROR aa | loop.example. CNAME pool.example., pool.example. CNAME loop.example. | |",
+        );
+        zones.check("self.example. A", "NOERROR aa | self.example. CNAME self.example. | |");
+        let grown = zones.ask("a.grow.example. A +tcp").message.answers.len();
+        assert_eq!(grown, 11, "no more are followed than of static aliases");
+        zones.check("sub.example. NS", "NOERROR aa | sub.example. NS ns.other. | |");
+        zones.check("sub.example. A", "NOERROR aa | | example. 5 SOA |");
+        zones.check("a.sub.example. A", "NXDOMAIN aa | | example. 5 SOA |");
+        let soa = zones.ask("example. SOA").message;
+        assert_eq!(soa.answers.len(), 1);
+        assert!(soa.answers[0].data.to_string().contains("ns.else."), "{soa}");
+    }
+}
