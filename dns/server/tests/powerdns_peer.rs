@@ -104,6 +104,7 @@ look3     LUA TXT "geoiplookup(bestwho:toString(), 3)"
 look6     LUA TXT "geoiplookup('198.51.100.7', 6)"
 look7     LUA TXT "geoiplookup('198.51.100.7', 7)"
 lookno    LUA TXT "geoiplookup('10.9.9.9', 3)"
+nearup    LUA A "ifportup(PORT, {'127.0.0.1','127.0.0.3'}, {selector='pickclosest'})"
 nearest   LUA A "pickclosest({'192.0.2.7','198.51.100.7','203.0.113.7'})"
 
 up        LUA A "ifportup(PORT, {'127.0.0.1','127.0.0.2'})"
@@ -128,7 +129,7 @@ const CHANCE: [&str; 4] = ["random", "sample", "wrandom", "closest"];
 const INEXACT: [(&str, &[&str]); 1] = [("latlonloc", &["198.51.100.0/24", "2001:db8::/32"])];
 
 /// Names whose answers follow health.
-const PROBED: [&str; 7] = ["up", "upall", "uphash", "down", "web", "webtext", "webnot"];
+const PROBED: [&str; 8] = ["nearup", "up", "upall", "uphash", "down", "web", "webtext", "webnot"];
 
 /// Addresses with something that takes connections.
 const LISTENING: [&str; 3] = ["127.0.0.1", "127.0.0.3", "127.0.0.4"];
@@ -191,6 +192,14 @@ fn inside_a_network_of_its_own() {
                 continue;
             }
             compared += 1;
+            if theirs != ours && PROBED.contains(&owner.as_str()) {
+                // On a busy machine a probe of either may fail for once: then they agree soon.
+                wait_for(&format!("the same answers of {owner} for {client:?}"), || {
+                    let said = |server| answers(server, &owner, rtype, client);
+                    (said(there) == said(here)).then_some(())
+                });
+                continue;
+            }
             if theirs != ours {
                 differ.push(format!("{owner} {rtype} for {client:?}: {theirs:?}, here {ours:?}"));
             }
@@ -295,7 +304,8 @@ fn places() -> Vec<u8> {
         ("198.51.100.0/24", place("US", "NA", "NY", 40.75, -73.9967)),
         ("203.0.113.0/24", place("NL", "EU", "NH", 52.35, 4.9167)),
         ("2001:db8::/32", place("JP", "AS", "13", 35.685, 139.7514)),
-        ("127.0.0.0/8", place("NZ", "OC", "AUK", -36.8667, 174.7667)),
+        ("127.0.0.1/32", place("NZ", "OC", "AUK", -36.8667, 174.7667)),
+        ("127.0.0.3/32", place("GB", "EU", "ENG", 51.5, -0.12)),
     ]
     .into_iter()
     .fold(Writer::new("Test-City", 6), |writer, (network, place)| {
