@@ -204,8 +204,8 @@ fn what_is_not_carried_over_is_told_with_its_line() {
         ),
         (
             "disable-axfr=no",
-            &["3: disable-axfr: not carried over: zones are not transferred; copy the files, as \
-               from Git"],
+            &["3: disable-axfr: not carried over: zones are transferred to those in \
+               `transfer.allow` and `transfer.keys`, and come from files only"],
         ),
     ] {
         let told: Vec<String> = told.iter().map(|told| format!("pdns.conf:{told}")).collect();
@@ -282,7 +282,7 @@ fn named_conf_is_read_as_there() {
             &["a.test a", "b.test b"],
             &[
                 "named.conf:1: zone \"a.test\": the file is served as it is",
-                "named.conf:1: masters: not carried over (2 times): zones are not transferred",
+                "named.conf:1: masters: not carried over (2 times): zones are transferred to those in",
                 "named.conf:2: zone \"b.test\": the file is served as it is",
             ],
         ),

@@ -18,10 +18,10 @@ enum Told {
 }
 
 const API: &str = "there is no HTTP interface yet";
-const DNSSEC: &str = "DNSSEC is not available yet: zones are served unsigned; keep signed ones where they are, or \
-     remove their DS records first";
+const DNSSEC: &str = "its keys are not taken over: keep signed zones where they are, or remove their DS records and \
+     sign here with new keys, by `dnssec.zones`";
 const CACHE: &str = "answers are not cached; there is nothing to set";
-const TRANSFER: &str = "zones are not transferred; copy the files, as from Git";
+const TRANSFER: &str = "zones are transferred to those in `transfer.allow` and `transfer.keys`, and come from files only";
 const UPDATE: &str = "zones change by their files only; there is no DNS UPDATE";
 const LOG: &str = "see `--log` and `--log-format` of `halfmoon serve`";
 const PROCESS: &str =
