@@ -23,7 +23,7 @@ pub fn worker(name: &str, zone: &str) -> Worker {
     assert_eq!(zones, 1, "{:#?}", offline.reports);
     let health = &offline.shared.health;
     for report in health.checks() {
-        health.report(&report.check, Outcome::Success { weight: 0 });
+        health.report(&report.check, Outcome::success(0));
     }
     offline.worker()
 }

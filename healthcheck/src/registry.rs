@@ -249,7 +249,7 @@ impl Registry {
     pub(crate) fn record(&mut self, id: CheckId, last: Last) -> Option<Turn> {
         let occupant = self.occupant_mut(id)?;
         let finding = match &last.outcome {
-            Outcome::Success { weight } => Some(Finding::Success(*weight)),
+            Outcome::Success { weight, .. } => Some(Finding::Success(*weight)),
             Outcome::Failure(_) => Some(Finding::Failure),
             Outcome::Inconclusive(_) => None,
         };

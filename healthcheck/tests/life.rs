@@ -20,7 +20,7 @@ fn unprobed() -> Health {
     Health::unprobed(TargetPolicy::default())
 }
 
-const UP: Outcome = Outcome::Success { weight: 0 };
+const UP: Outcome = Outcome::success(0);
 
 fn down() -> Outcome {
     Outcome::Failure("it is a test".into())
@@ -116,9 +116,9 @@ fn a_report_counts_as_a_probe_does() {
     assert_eq!(reader.load().verdict(handle.id()).state, State::Unknown);
     for (outcome, state, generation) in [
         (down(), State::Unknown, 0),
-        (Outcome::Success { weight: 3 }, State::Up, 1),
-        (Outcome::Success { weight: 3 }, State::Up, 1),
-        (Outcome::Success { weight: 4 }, State::Up, 2),
+        (Outcome::success(3), State::Up, 1),
+        (Outcome::success(3), State::Up, 1),
+        (Outcome::success(4), State::Up, 2),
         (down(), State::Up, 2),
         (Outcome::Inconclusive("no socket".into()), State::Up, 2),
         (down(), State::Down, 3),

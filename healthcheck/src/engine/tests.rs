@@ -44,7 +44,7 @@ impl Prober for Script {
         if self.down.lock().expect("no panic before").contains(&target) {
             return Outcome::failure("scripted");
         }
-        Outcome::Success { weight: 0 }
+        Outcome::success(0)
     }
 }
 

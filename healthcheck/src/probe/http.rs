@@ -66,7 +66,7 @@ pub(super) async fn probe(
     {
         return Outcome::Failure(reason::no_match(wanted));
     }
-    Outcome::Success { weight: leading_number(&body) }
+    Outcome::success(leading_number(&body))
 }
 
 /// Sends one request.

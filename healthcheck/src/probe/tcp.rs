@@ -17,7 +17,7 @@ pub(super) async fn probe(target: SocketAddr, source: Option<IpAddr>) -> Outcome
         Err(error) => return Outcome::Inconclusive(reason::local(&error, source)),
     };
     match socket.connect(target).await {
-        Ok(_) => Outcome::Success { weight: 0 },
+        Ok(_) => Outcome::success(0),
         Err(error) => reason::connection(&error),
     }
 }

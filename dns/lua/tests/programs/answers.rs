@@ -172,7 +172,7 @@ fn external_urls_say_what_is_up() {
         let shown = format!("{:?}", report.check.probe);
         if shown.contains("c.example") {
             for _ in 0..3 {
-                let success = halfmoon_healthcheck::Outcome::Success { weight: 0 };
+                let success = halfmoon_healthcheck::Outcome::success(0);
                 world.health.report(&report.check, success);
             }
         }
@@ -189,7 +189,7 @@ fn a_weight_in_the_answer_of_a_check_counts() {
         let is_second = report.check.address() == Some("192.0.2.2".parse().unwrap());
         let weight = if is_second { 1000 } else { 1 };
         for _ in 0..3 {
-            let success = halfmoon_healthcheck::Outcome::Success { weight };
+            let success = halfmoon_healthcheck::Outcome::success(weight);
             world.health.report(&report.check, success);
         }
     }

@@ -53,7 +53,7 @@ fn ran(call: &str) -> String {
     let mut world = World::new(Dialect::PowerDns);
     let program = world.program(&format!("TXT ;local x = {call} return 'ran'"));
     for report in world.health.checks() {
-        assert!(world.health.report(&report.check, Outcome::Success { weight: 1 }));
+        assert!(world.health.report(&report.check, Outcome::success(1)));
     }
     world.run(&program)
 }

@@ -93,7 +93,7 @@ fn one_failure_is_enough_there() {
     let program = world.program("A ifportup(80, {'192.0.2.1', '192.0.2.2'}, {selector='all'})");
     for report in world.health.checks() {
         let outcome = if report.check.address() == Some("192.0.2.1".parse().unwrap()) {
-            halfmoon_healthcheck::Outcome::Success { weight: 0 }
+            halfmoon_healthcheck::Outcome::success(0)
         } else {
             halfmoon_healthcheck::Outcome::Failure("refused".into())
         };

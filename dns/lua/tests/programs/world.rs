@@ -135,7 +135,7 @@ impl World {
             let (sign, address) = word.split_at(1);
             let address: IpAddr = address.parse().unwrap();
             let outcome = match sign {
-                "+" => Outcome::Success { weight: 0 },
+                "+" => Outcome::success(0),
                 "-" => Outcome::Failure("connection refused".into()),
                 _ => panic!("{word}"),
             };

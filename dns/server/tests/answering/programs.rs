@@ -142,8 +142,7 @@ fn a_first_answer_waits_for_nobody() {
     zones.check("www.example. A", "NOERROR aa | www.example. A 127.0.0.1 | |");
     for report in zones.health.checks() {
         let up = report.check.to_string().contains("127.0.0.2");
-        let outcome =
-            if up { Outcome::Success { weight: 0 } } else { Outcome::Failure("refused".into()) };
+        let outcome = if up { Outcome::success(0) } else { Outcome::Failure("refused".into()) };
         for _ in 0..3 {
             zones.health.report(&report.check, outcome.clone());
         }
