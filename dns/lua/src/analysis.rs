@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use halfmoon_healthcheck::{Handle, Health};
 use halfmoon_wire::{NameBuf, Type};
-use halfmoon_zones::{Level, ProgramSource};
+use halfmoon_zones::Level;
 
 use crate::binder::{Binder, Checks, Held};
 use crate::eval::Bound;
@@ -31,13 +31,13 @@ pub(crate) const DEEPEST: usize = 200;
 pub(crate) fn compile(
     settings: &Settings,
     health: &Health,
-    source: &ProgramSource,
+    (inner, text): (Type, &str),
     library: &Library<'_>,
 ) -> (Option<Program>, Vec<Remark>) {
     let mut analysis = Analysis {
         settings,
         health,
-        inner: source.inner,
+        inner,
         remarks: Vec::new(),
         sites: Vec::new(),
         bound: Vec::new(),
@@ -48,11 +48,11 @@ pub(crate) fn compile(
         includes: Vec::new(),
         included: Vec::new(),
     };
-    let body = analysis.body(&source.text);
+    let body = analysis.body(text);
     let Analysis { remarks, bound, handles, held, includes, .. } = analysis;
     let program = body.map(|body| Program {
         id: next_id(),
-        inner: source.inner,
+        inner,
         body,
         sites: bound,
         held,
@@ -163,7 +163,8 @@ impl Analysis<'_> {
         is_expression: bool,
         script: &Script,
     ) -> Option<Body> {
-        let (code, variables) = rewrite(text, offset, is_expression, script, &self.sites);
+        let (code, variables) =
+            rewrite(text, offset, is_expression, script, &self.sites, self.settings.shared);
         match bytecode(&code) {
             Ok(bytecode) => Some(Body::Code {
                 bytecode: bytecode.into(),
@@ -257,6 +258,11 @@ impl Analysis<'_> {
             match args.iter().cloned().collect::<Option<Vec<_>>>() {
                 Some(args) => {
                     let bound = self.bind(function, call, &args, direct.contains(&number));
+                    if self.settings.shared && call.deferred {
+                        // Another program may call it when this one is gone: what it names is
+                        // checked from now on, but the call is bound when it runs.
+                        continue;
+                    }
                     sites.extend(bound.map(|bound| (number, bound)));
                 }
                 None => {

@@ -123,9 +123,15 @@ impl Compiler {
         source: &ProgramSource,
         library: &Library<'_>,
     ) -> (Option<Arc<Program>>, Vec<Remark>) {
-        let text = source.text.as_str();
-        let nesting = syntax::nesting(text);
-        let (program, mut remarks) = if text.len() > self.settings.source {
+        let text = match syntax::plain(&source.text) {
+            Ok(text) => text,
+            Err(at) => {
+                let remark = Remark::error("lua-syntax", at, "a program has no octet of zero");
+                return self.judge(source, None, vec![remark]);
+            }
+        };
+        let nesting = syntax::nesting(&text);
+        let (program, remarks) = if text.len() > self.settings.source {
             let message = format!(
                 "the program has {} octets, more than {}",
                 text.len(),
@@ -136,8 +142,18 @@ impl Compiler {
             let message = "brackets, blocks or operators nest too deep";
             (None, vec![Remark::error("lua-too-deep", 0, message)])
         } else {
-            self.compile_guarded(source, nesting, library)
+            self.compile_guarded((source.inner, &text), nesting, library)
         };
+        self.judge(source, program, remarks)
+    }
+
+    /// What is served of a program with these remarks.
+    fn judge(
+        &self,
+        source: &ProgramSource,
+        program: Option<Program>,
+        mut remarks: Vec<Remark>,
+    ) -> (Option<Arc<Program>>, Vec<Remark>) {
         if self.settings.dialect == Dialect::PowerDns {
             let why = remarks.iter().find(|remark| remark.level == Level::Error);
             let why = why.map_or_else(String::new, |remark| remark.message.clone());
@@ -153,19 +169,20 @@ impl Compiler {
     /// Compiles on a stack that is large enough, and survives a parser that gives up.
     fn compile_guarded(
         &self,
-        source: &ProgramSource,
+        (inner, text): (Type, &str),
         nesting: usize,
         library: &Library<'_>,
     ) -> (Option<Program>, Vec<Remark>) {
         let gave_up =
             || (None, vec![Remark::error("lua-syntax", 0, "the program cannot be parsed")]);
         let work = || {
-            let work = AssertUnwindSafe(|| compile(&self.settings, &self.health, source, library));
+            let work =
+                AssertUnwindSafe(|| compile(&self.settings, &self.health, (inner, text), library));
             catch_unwind(work).unwrap_or_else(|_| gave_up())
         };
         // What is included may be deeper than what includes it.
-        let is_alone = !may_include(&source.text);
-        if is_alone && nesting <= SHALLOW.0 && source.text.len() <= SHALLOW.1 {
+        let is_alone = !may_include(text);
+        if is_alone && nesting <= SHALLOW.0 && text.len() <= SHALLOW.1 {
             return work();
         }
         std::thread::scope(|scope| {

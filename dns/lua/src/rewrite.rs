@@ -12,18 +12,22 @@ pub(crate) type Site = usize;
 /// The text to compile, and what the program has to be called with.
 ///
 /// `text` is the program's without a leading `;`, `offset` where in the whole text it starts.
-/// Lines stay where they are, so that those in messages are right.
+/// Lines stay where they are, so that those in messages are right. Where globals are kept
+/// (`shared`), variables are globals as well: a function that was kept sees those of the query at
+/// hand, not those of the one that made it.
 pub(crate) fn rewrite(
     text: &str,
     offset: usize,
     is_expression: bool,
     script: &Script,
     sites: &[Site],
+    shared: bool,
 ) -> (String, Vec<Variable>) {
     let named: Vec<(&str, Variable)> = globals::VARIABLES
         .into_iter()
         .filter(|(name, _)| {
-            script.reads.iter().any(|(read, _)| **read == **name) || script.is_assigned(name)
+            let is_named = script.reads.iter().any(|(read, _)| **read == **name);
+            !shared && (is_named || script.is_assigned(name))
         })
         .collect();
     let mut code = String::with_capacity(text.len() + 64);

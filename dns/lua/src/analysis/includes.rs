@@ -87,7 +87,11 @@ impl Analysis<'_> {
         path: &mut Vec<NameBuf>,
         include: &mut Include,
     ) -> Option<()> {
-        let whole = source.text.as_str();
+        let Ok(plain) = syntax::plain(&source.text) else {
+            self.remarks.push(Remark::error("lua-syntax", 0, "it has an octet of zero"));
+            return None;
+        };
+        let whole = &*plain;
         if whole.len() > self.settings.source || syntax::nesting(whole) > super::DEEPEST {
             self.remarks.push(Remark::error("lua-too-long", 0, "it is too long or nests too deep"));
             return None;
@@ -118,7 +122,8 @@ impl Analysis<'_> {
         }
         include.assigned.extend(script.assigned.iter().cloned());
         self.prepare_checks(&script, include);
-        let (code, variables) = crate::rewrite::rewrite(text, offset, false, &script, &[]);
+        let (code, variables) =
+            crate::rewrite::rewrite(text, offset, false, &script, &[], self.settings.shared);
         match bytecode(&code) {
             Ok(bytecode) => {
                 include.chunks.push(Chunk { id: next_id(), bytecode: bytecode.into(), variables });

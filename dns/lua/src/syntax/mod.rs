@@ -7,12 +7,28 @@ mod literal;
 mod nesting;
 mod reader;
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 pub(crate) use nesting::nesting;
 pub(crate) use reader::read;
 
 use crate::value::{Arg, Table, Value};
+
+/// The text with every end of a line written alike, octet for octet. A carriage return alone is one
+/// in Lua, and our parser takes it for a blank: what is a comment to one would be code to the other.
+///
+/// # Errors
+/// Where a NUL stands: Luau ends there, our parser does not.
+pub(crate) fn plain(text: &str) -> Result<Cow<'_, str>, usize> {
+    if let Some(at) = text.find('\0') {
+        return Err(at);
+    }
+    if !text.contains('\r') {
+        return Ok(Cow::Borrowed(text));
+    }
+    Ok(Cow::Owned(text.replace("\r\n", " \n").replace('\r', "\n")))
+}
 
 /// A program: its statements, and every name in it.
 #[derive(Debug, Default)]
@@ -80,6 +96,9 @@ pub(crate) struct Call {
     pub(crate) args: Vec<Expr>,
     /// Whether what is called is a local variable.
     pub(crate) local: bool,
+    /// Whether it stands in a function, which may be called by another program where globals are
+    /// kept.
+    pub(crate) deferred: bool,
 }
 
 impl Expr {

@@ -26,7 +26,7 @@ pub(crate) fn read(chunk: &str, base: isize) -> Result<Script, (usize, String)> 
                 |error| complaint(error, chunk, base),
             )
         })?;
-    let mut reader = Reader { base, script: Script::default(), scope: Vec::new() };
+    let mut reader = Reader { base, script: Script::default(), scope: Vec::new(), functions: 0 };
     reader.script.body = reader.block(ast.nodes());
     Ok(reader.script)
 }
@@ -54,6 +54,8 @@ struct Reader {
     script: Script,
     /// Locals in scope, innermost last.
     scope: Vec<Box<str>>,
+    /// How many functions what is read now stands in.
+    functions: usize,
 }
 
 impl Reader {
@@ -236,7 +238,9 @@ impl Reader {
                 self.declare(name);
             }
         }
+        self.functions += 1;
         self.block(body.block());
+        self.functions -= 1;
         self.scope.truncate(outer);
     }
 
@@ -388,7 +392,8 @@ impl Reader {
         };
         // The place is taken first, so that outer calls stand before inner ones.
         let index = self.script.calls.len();
-        self.script.calls.push(Call { name, span: start..end, args: Vec::new(), local });
+        let deferred = self.functions > 0;
+        self.script.calls.push(Call { name, span: start..end, args: Vec::new(), local, deferred });
         let args = self.arguments(args);
         if let Some(call) = self.script.calls.get_mut(index) {
             call.args = args;

@@ -18,7 +18,7 @@ use crate::binder::{Binder, Checks};
 use crate::data::Data;
 use crate::eval::{Bound, Context, Eval, Outcome, Scratch};
 use crate::functions::Function;
-use crate::globals::Variable;
+use crate::globals::{VARIABLES, Variable};
 use crate::notes::Note;
 use crate::program::Program;
 use crate::vm::convert::{ENTRY, Reader};
@@ -344,6 +344,16 @@ impl Host {
         let running = self.running.try_borrow().map_err(mlua::Error::external)?;
         let running = running.as_ref().ok_or_else(idle)?;
         variables.iter().map(|variable| self.variable(lua, *variable, running)).collect()
+    }
+
+    /// The value of a variable, if `name` is one.
+    pub(super) fn named(&self, lua: &Lua, name: &[u8]) -> mlua::Result<Value> {
+        let running = self.running.try_borrow().map_err(mlua::Error::external)?;
+        let known = VARIABLES.iter().find(|(known, _)| known.as_bytes() == name);
+        match (known, running.as_ref()) {
+            (Some((_, variable)), Some(running)) => self.variable(lua, *variable, running),
+            _ => Ok(Value::Nil),
+        }
     }
 
     fn variable(&self, lua: &Lua, variable: Variable, running: &Running) -> mlua::Result<Value> {

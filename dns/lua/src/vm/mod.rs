@@ -23,13 +23,14 @@ use mlua::{Function, Lua, MultiValue, Table, Value};
 
 use crate::answers::{Answers, Reads};
 use crate::eval::Context;
-use crate::globals::Variable;
+use crate::globals::{VARIABLES, Variable};
 use crate::notes::Note;
 use crate::program::Program;
 use crate::value::number_text;
 use crate::{Failure, Settings, rdata};
 use host::Host;
 use objects::Denial;
+use sandbox::VALUES;
 
 /// What of a program runs here.
 #[derive(Debug)]
@@ -77,7 +78,7 @@ impl Vm {
     pub(crate) fn new(settings: &Settings) -> mlua::Result<Self> {
         let host = Rc::new(Host::new(settings.clone()));
         let lua = sandbox::build(&host)?;
-        let environment = sandbox::environment(&lua)?;
+        let environment = sandbox::environment(&lua, &host, settings.shared)?;
         let included = lua.create_table()?;
         lua.set_named_registry_value(INCLUDED, &included)?;
         let most = lua.used_memory().saturating_add(KEPT);
@@ -151,6 +152,11 @@ impl Vm {
 
     /// Keeps the globals, unless they have become too large: then they are forgotten.
     fn keep(&mut self) -> mlua::Result<()> {
+        // What was said of the query at hand goes in any case.
+        self.lua.named_registry_value::<Table>(VALUES)?.clear()?;
+        for (name, _) in VARIABLES {
+            self.environment.raw_set(name, Value::Nil)?;
+        }
         if self.lua.used_memory() <= self.most {
             return Ok(());
         }

@@ -7,7 +7,7 @@ use mlua::{Lua, LuaOptions, MultiValue, StdLib, Table, Value};
 
 use crate::answers::Reads;
 use crate::functions;
-use crate::globals::{BASE, LIBRARIES};
+use crate::globals::{self, BASE, LIBRARIES};
 use crate::rewrite::SITE;
 use crate::vm::free;
 use crate::vm::host::Host;
@@ -32,14 +32,59 @@ pub(super) fn build(host: &Rc<Host>) -> mlua::Result<Lua> {
 }
 
 /// A table that takes the globals a program assigns, and has all others.
-pub(super) fn environment(lua: &Lua) -> mlua::Result<Table> {
+pub(super) fn environment(lua: &Lua, host: &Rc<Host>, shared: bool) -> mlua::Result<Table> {
     let environment = lua.create_table()?;
+    let others = if shared { with_variables(lua, host)? } else { lua.globals() };
+    environment.set_metatable(Some(index(lua, others)?))?;
+    Ok(environment)
+}
+
+/// All globals, and the variables of the query at hand, each from when it is first looked at. A
+/// function that was kept from an earlier query sees those of the present one.
+fn with_variables(lua: &Lua, host: &Rc<Host>) -> mlua::Result<Table> {
+    let globals = lua.globals();
+    let others = lua.create_table()?;
+    for name in globals::all(host.dialect()).chain([SITE]) {
+        others.raw_set(name, globals.get::<Value>(name)?)?;
+    }
+    let shared = Rc::clone(host);
+    let variable = move |lua: &Lua, (_, name): (Value, Value)| match name {
+        Value::String(name) => shared.named(lua, &name.as_bytes()),
+        _ => Ok(Value::Nil),
+    };
+    let variable = lua.create_function(variable)?;
+    // Whoever changes one, as `qname:chopOff()` does, finds it changed: it is kept until the end of
+    // the run, outside of what programs can see.
+    let values = lua.create_table()?;
+    lua.set_named_registry_value(VALUES, &values)?;
+    let remember: mlua::Function = lua.load(REMEMBER).call((values, variable))?;
+    others.set_metatable(Some(index(lua, remember)?))?;
+    others.set_readonly(true);
+    Ok(others)
+}
+
+const REMEMBER: &str = r"
+local values, variable = ...
+return function(t, name)
+  local value = values[name]
+  if value == nil then
+    value = variable(t, name)
+    if value ~= nil then values[name] = value end
+  end
+  return value
+end
+";
+
+/// Where the variables are that the run at hand has looked at.
+pub(super) const VALUES: &str = "values";
+
+/// A metatable that says where to look for what is not there.
+fn index(lua: &Lua, others: impl mlua::IntoLua) -> mlua::Result<Table> {
     let metatable = lua.create_table()?;
-    metatable.raw_set("__index", lua.globals())?;
+    metatable.raw_set("__index", others)?;
     metatable.raw_set("__metatable", false)?;
     metatable.set_readonly(true);
-    environment.set_metatable(Some(metatable))?;
-    Ok(environment)
+    Ok(metatable)
 }
 
 /// Lua functions that behave otherwise than in the Lua programs are written for.

@@ -1,6 +1,6 @@
 //! The forms of programs, their results, and what is kept between runs.
 
-use halfmoon_lua::{Dialect, Settings};
+use halfmoon_lua::{Dialect, Reads, Settings};
 use halfmoon_wire::Type;
 
 use crate::world::{World, name};
@@ -171,4 +171,53 @@ fn what_is_kept_is_bounded() {
     assert_eq!(world.run(&get), "'round'");
     world.zone = name("z0.example.com.");
     assert_eq!(world.run(&get), "'nil'");
+}
+
+#[test]
+fn functions_that_are_kept_see_the_query_at_hand_and_call_what_they_name() {
+    for dialect in BOTH {
+        let mut world = World::with(Settings { shared: true, ..Settings::of(dialect) });
+        // A call with literal arguments in a function is that call whichever program calls it.
+        let made = "TXT ;function f() return pickhashed({'mine'}) end return f()";
+        for (record, expected) in [
+            (made, "'mine'"),
+            ("TXT ;local x = pickhashed({'yours'}) return f()", "'mine'"),
+            ("TXT ;return f()", "'mine'"),
+            (
+                "TXT ;function g() return qname:toString() .. ' ' .. bestwho:toString() end return g()",
+                "'www.example.com. 192.0.2.77'",
+            ),
+        ] {
+            assert_eq!(world.ask(record), expected, "{record} {dialect:?}");
+        }
+        world.qname = name("other.example.com.");
+        world.client = crate::world::client("198.51.100.7");
+        let get = world.program("TXT ;return g()");
+        assert_eq!(world.run(&get), "'other.example.com. 198.51.100.7'");
+        assert!(world.answers.reads().contains(Reads::CLIENT.and(Reads::NAME)));
+        // What a program makes of a variable is gone with the query, as on the peer.
+        for (record, expected) in [
+            ("TXT ;qname:chopOff() return qname:toString()", "'example.com.'"),
+            ("TXT ;qname = 'mine' return qname", "'mine'"),
+            ("TXT ;qname = nil return qname:toString()", "'other.example.com.'"),
+            ("TXT ;return qname:toString()", "'other.example.com.'"),
+            ("TXT ;return tostring(tcp) .. ednsPKTSize .. type(ecswho)", "'false-1nil'"),
+        ] {
+            assert_eq!(world.ask(record), expected, "{record} {dialect:?}");
+        }
+    }
+}
+
+#[test]
+fn checks_of_a_function_that_is_kept_begin_at_load() {
+    let mut world = World::with(Settings { shared: true, ..Settings::of(Dialect::Halfmoon) });
+    let made = world.program(
+        "A ;function f() return ifportup(80, {'192.0.2.1', '192.0.2.2'}, {selector='all'}) end return f()",
+    );
+    world.observe("+192.0.2.1 -192.0.2.2");
+    assert_eq!(world.run(&made), "192.0.2.1");
+    // Another program has to ask for them, as for any that it computes, and knows what they are.
+    let other = world.program("A ;return f()");
+    world.run(&other);
+    assert_eq!(world.run(&other), "192.0.2.1");
 }
