@@ -67,7 +67,10 @@ impl Analysis<'_> {
                 continue;
             };
             let check = match (&url, own.or(port)) {
-                (Some(url), _) => ifurlup::check(url, Some(address), &options),
+                (Some(url), _) => match ifurlup::check(url, Some(address), &options) {
+                    Some(check) => check,
+                    None => continue,
+                },
                 (None, Some(port)) => Check {
                     probe: Probe::Tcp((address, port).into()),
                     pace: options.pace,

@@ -33,6 +33,9 @@ pub(super) struct IfUp {
     ttl: Option<u32>,
 }
 
+/// Why nothing is answered by who wants to know.
+pub(super) const UNKNOWN: &str = "no address was checked yet, and failOnIncompleteCheck is set";
+
 /// Reads a flat list of addresses, or a list of groups.
 pub(super) fn groups<'v>(
     arg: &'v Arg,
@@ -250,7 +253,7 @@ impl Bound for IfUp {
             }
         }
         if self.fails_unknown && !is_known {
-            return Err("no address was checked yet, and failOnIncompleteCheck is set");
+            return Err(UNKNOWN);
         }
         // Nothing is up, or nothing is known: the first group stands for what it was before.
         eval.scratch.chosen.clear();

@@ -63,7 +63,7 @@ fn group<'v>(
         };
         let url = ifurlup::read_url(value, binder)?;
         if let Some((address, _)) = binder.address(key)? {
-            checks.push((key, url.map(|url| ifurlup::check(&url, None, options))));
+            checks.push((key, url.and_then(|url| ifurlup::check(&url, None, options))));
             members.push(Member::plain(key, address, port));
         }
     }

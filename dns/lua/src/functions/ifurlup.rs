@@ -38,7 +38,7 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused
     }
     ifup::bind(list, groups, &options, binder, |member| {
         let url = member.url.as_ref().or(url.as_ref());
-        url.map(|url| check(url, Some(member.probed()), &options))
+        url.and_then(|url| check(url, Some(member.probed()), &options))
     })
 }
 
@@ -61,9 +61,10 @@ pub(crate) fn read_url(arg: &Arg, binder: &mut Binder<'_>) -> Result<Option<Url>
     Ok(None)
 }
 
-/// The check that a GET of `url` succeeds, at `address` whatever its host resolves to.
-pub(crate) fn check(url: &Url, address: Option<IpAddr>, options: &Options) -> Check {
-    Check {
+/// The check that a GET of `url` succeeds, at `address` whatever its host resolves to. `None`: it
+/// never could.
+pub(crate) fn check(url: &Url, address: Option<IpAddr>, options: &Options) -> Option<Check> {
+    let check = Check {
         probe: Probe::Http(HttpProbe {
             url: url.clone(),
             address,
@@ -76,5 +77,6 @@ pub(crate) fn check(url: &Url, address: Option<IpAddr>, options: &Options) -> Ch
         }),
         pace: options.pace,
         source: options.source,
-    }
+    };
+    (!options.never).then_some(check)
 }

@@ -26,6 +26,9 @@ const COMMON: [&str; 10] = [
     "ttl",
 ];
 
+/// What the peer calls itself, unless it is told otherwise: endpoints may tell probes by it.
+const PEER: &str = "PowerDNS Authoritative Server";
+
 /// Options that only checks of URLs have.
 const OF_URLS: [&str; 6] = ["byteslimit", "headers", "httpcode", "stringmatch", "tls", "useragent"];
 
@@ -55,6 +58,8 @@ pub(crate) struct Options {
     pub(crate) certificate: Certificate,
     /// Of the answer, in seconds; `None`: the record's.
     pub(crate) ttl: Option<u32>,
+    /// Whether no check can succeed, for an option that the peer trips over whenever it probes.
+    pub(crate) never: bool,
 }
 
 impl Options {
@@ -71,7 +76,10 @@ impl Options {
             pace: binder.settings.pace,
             fails_unknown: false,
             string_match: None,
-            user_agent: None,
+            user_agent: match binder.dialect() {
+                Dialect::Halfmoon => None,
+                Dialect::PowerDns => Some(PEER.to_owned()),
+            },
             byte_limit: 0,
             http_code: 200,
             headers: Vec::new(),
@@ -80,6 +88,7 @@ impl Options {
                 Dialect::PowerDns => Certificate::Any,
             },
             ttl: None,
+            never: false,
         };
         let Some(arg) = arg else {
             return Ok(options);
@@ -97,6 +106,11 @@ impl Options {
             result = options.read_one(key, value, target, binder).and(result);
         }
         result.map(|()| options)
+    }
+
+    /// Whether it is said how one is chosen.
+    pub(crate) const fn chooses(&self) -> bool {
+        self.selector.is_some() || self.backup.is_some()
     }
 
     /// How one is chosen of those that are up.
@@ -125,6 +139,9 @@ impl Options {
         if value.value == Value::Nil {
             return Ok(());
         }
+        if !binder.is_halfmoon() {
+            takes(&name, value, binder)?;
+        }
         if target == Target::Port && OF_URLS.contains(&&*name) {
             return if binder.is_halfmoon() {
                 Err(binder.refuse(key, format!("{name} is an option of checks by URL")))
@@ -136,9 +153,15 @@ impl Options {
             "selector" => self.selector = Some(Selector::read(value, binder)?),
             "backupSelector" => self.backup = Some(Selector::read(value, binder)?),
             "source" => self.source = Some(source(value, binder)?),
-            "timeout" => self.pace.timeout = seconds(value, binder)?,
+            "timeout" => {
+                let default = self.pace.timeout;
+                let timeout = seconds_or(default, value, binder)?;
+                // The peer takes every port for open then, and waits for URLs without end.
+                let is_none = timeout.is_zero() && !binder.is_halfmoon();
+                self.pace.timeout = if is_none { default } else { timeout };
+            }
             "interval" => {
-                let interval = seconds(value, binder)?;
+                let interval = seconds_or(self.pace.interval, value, binder)?;
                 if !interval.is_zero() {
                     self.pace.interval = interval;
                 }
@@ -148,8 +171,14 @@ impl Options {
             "failOnIncompleteCheck" => self.fails_unknown = truth(value, binder)?,
             "stringmatch" => self.string_match = Some(binder.text(value, &name)?.into_owned()),
             "useragent" => self.user_agent = Some(binder.text(value, &name)?.into_owned()),
-            "byteslimit" => self.byte_limit = natural(value, binder)?,
-            "httpcode" => self.http_code = status(value, binder)?,
+            "byteslimit" => match natural(value, binder)? {
+                Some(limit) => self.byte_limit = limit,
+                None => self.never = true,
+            },
+            "httpcode" => match status(value, binder)? {
+                Some(code) => self.http_code = code,
+                None => self.never = true,
+            },
             "headers" => self.headers = headers(value, binder)?,
             "ttl" if binder.is_halfmoon() => self.ttl = Some(ttl(value, binder)?),
             "tls" if binder.is_halfmoon() => self.certificate = tls(value, binder)?,
@@ -182,8 +211,39 @@ fn source(arg: &Arg, binder: &mut Binder<'_>) -> Result<IpAddr, Refused> {
     }
 }
 
+/// Whether the peer takes the value for any option at all: text or a number, or a table of those.
+fn takes(name: &str, arg: &Arg, binder: &mut Binder<'_>) -> Result<(), Refused> {
+    let is_text = |arg: &Arg| matches!(arg.value, Value::Text(_) | Value::Number(_));
+    let fits = match &arg.value {
+        Value::Table(Table { items, fields }) => {
+            items.iter().chain(fields.iter().map(|(_, value)| value)).all(is_text)
+        }
+        _ => is_text(arg),
+    };
+    if fits {
+        return Ok(());
+    }
+    let message = format!("{name} has to be a string or a table of strings, not {}", shown(arg));
+    Err(binder.refuse(arg, message))
+}
+
 /// A day: longer than any interval that makes sense, and short enough to be added to a clock.
 const LONGEST: f64 = 86_400.0;
+
+/// The same, or the default where the peer goes on with something else.
+fn seconds_or(default: Duration, arg: &Arg, binder: &mut Binder<'_>) -> Result<Duration, Refused> {
+    let told = binder.remarks.len();
+    let read = seconds(arg, binder);
+    if binder.is_halfmoon() || matches!(arg.value, Value::Table(_)) {
+        return read;
+    }
+    Ok(read.unwrap_or_else(|_| {
+        binder.remarks.truncate(told);
+        let message = format!("{} is no number of seconds from 0 to a day", shown(arg));
+        binder.warn("lua-option", arg, message, "the default is in force");
+        default
+    }))
+}
 
 fn seconds(arg: &Arg, binder: &mut Binder<'_>) -> Result<Duration, Refused> {
     let number = match &arg.value {
@@ -203,28 +263,58 @@ fn seconds(arg: &Arg, binder: &mut Binder<'_>) -> Result<Duration, Refused> {
 }
 
 fn count(arg: &Arg, binder: &mut Binder<'_>) -> Result<u32, Refused> {
+    if !binder.is_halfmoon() {
+        // On the peer, no failure at all makes a target down, which one failure comes closest to.
+        let number = arg.value.as_integer().unwrap_or(0).clamp(1, i64::from(u32::MAX));
+        return Ok(u32::try_from(number).unwrap_or(1));
+    }
     let number = binder.integer(arg, "a count of results")?;
     match u32::try_from(number) {
         Ok(number) if number > 0 => Ok(number),
-        // On the peer, no failure at all makes a target down, which one failure comes closest to.
-        _ if !binder.is_halfmoon() => Ok(1),
         _ => Err(binder.refuse_with(arg, format!("{number} results in a row"), "write 1 or more")),
     }
 }
 
-fn natural(arg: &Arg, binder: &mut Binder<'_>) -> Result<u64, Refused> {
+/// `None`: no number, at which each check of the peer fails.
+fn natural(arg: &Arg, binder: &mut Binder<'_>) -> Result<Option<u64>, Refused> {
+    if !binder.is_halfmoon() {
+        let number = arg.value.as_integer().map(|number| u64::try_from(number).unwrap_or(0));
+        return Ok(never_without(number, arg, "a number of octets", binder));
+    }
     let number = binder.integer(arg, "a number of octets")?;
-    u64::try_from(number).map_err(|_| binder.refuse(arg, "a number of octets is not negative"))
+    match u64::try_from(number) {
+        Ok(number) => Ok(Some(number)),
+        Err(_) => Err(binder.refuse(arg, "a number of octets is not negative")),
+    }
 }
 
-fn status(arg: &Arg, binder: &mut Binder<'_>) -> Result<u16, Refused> {
+/// `None`: no status, which the peer waits for in vain.
+fn status(arg: &Arg, binder: &mut Binder<'_>) -> Result<Option<u16>, Refused> {
+    let status = |number| u16::try_from(number).ok().filter(|code| (100..=599).contains(code));
+    if !binder.is_halfmoon() {
+        let number = arg.value.as_integer().and_then(status);
+        return Ok(never_without(number, arg, "an HTTP status", binder));
+    }
     let number = binder.integer(arg, "a status")?;
-    match u16::try_from(number) {
-        Ok(number @ 100..=599) => Ok(number),
-        _ => {
+    match status(number) {
+        Some(code) => Ok(Some(code)),
+        None => {
             Err(binder.refuse_with(arg, format!("{number} is no HTTP status"), "write 100 to 599"))
         }
     }
+}
+
+fn never_without<T>(
+    number: Option<T>,
+    arg: &Arg,
+    what: &str,
+    binder: &mut Binder<'_>,
+) -> Option<T> {
+    if number.is_none() {
+        let message = format!("{} is not {what}", shown(arg));
+        binder.warn("lua-option", arg, message, "it is never probed and counts as not up");
+    }
+    number
 }
 
 fn truth(arg: &Arg, binder: &mut Binder<'_>) -> Result<bool, Refused> {

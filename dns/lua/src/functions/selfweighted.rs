@@ -7,6 +7,7 @@ use crate::answers::Reads;
 use crate::binder::{Binder, Refused};
 use crate::burtle;
 use crate::eval::{Bound, Eval, Item, Outcome};
+use crate::functions::member::Member;
 use crate::functions::options::{Options, Target};
 use crate::functions::selector::Selector;
 use crate::functions::{Function, Gives, Kind, ifup, ifurlup};
@@ -26,6 +27,7 @@ struct SelfWeighted {
     dialect: Dialect,
     items: Vec<Item>,
     checks: Vec<Option<CheckId>>,
+    fails_unknown: bool,
     ttl: Option<u32>,
 }
 
@@ -35,16 +37,24 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused
     };
     let url = ifurlup::read_url(url, binder)?;
     let mut options = Options::read(rest.first(), Target::Url, binder)?;
+    if options.chooses() && binder.is_halfmoon() {
+        let message = "pickselfweighted chooses by the weights that the checks find";
+        let at = rest.first().unwrap_or(list);
+        return Err(binder.refuse_with(at, message, "leave selector and backupSelector out"));
+    }
     // There is no choice but by weight.
     options.selector = Some(Selector::Random);
-    let groups = ifup::groups(list, &options, binder)?;
-    let [members] = groups.as_slice() else {
+    let entries = binder.full_list(list, "the list of addresses")?;
+    if entries.iter().any(|entry| !Member::is_one(entry, binder)) {
         return Err(binder.refuse(list, "pickselfweighted takes no groups"));
-    };
+    }
+    let groups = ifup::groups(list, &options, binder)?;
+    let members = groups.first().map_or(&[][..], Vec::as_slice);
     let mut bound = SelfWeighted {
         dialect: binder.dialect(),
         items: Vec::new(),
         checks: Vec::new(),
+        fails_unknown: options.fails_unknown,
         ttl: options.ttl,
     };
     for member in members {
@@ -52,7 +62,8 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused
             let message = "the weights of pickselfweighted come from the checks: write the address";
             return Err(binder.refuse(member.arg, message));
         }
-        let check = url.as_ref().map(|url| ifurlup::check(url, Some(member.address), &options));
+        let check =
+            url.as_ref().and_then(|url| ifurlup::check(url, Some(member.address), &options));
         let watched = match check {
             Some(check) => binder.watch(member.arg, check)?,
             None => None,
@@ -65,6 +76,11 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused
 }
 
 impl SelfWeighted {
+    /// Whether nothing is known of any of them.
+    fn is_unknown(&self, eval: &mut Eval<'_>) -> bool {
+        self.checks.iter().all(|check| eval.state(*check) == State::Unknown)
+    }
+
     fn weight(&self, place: usize, eval: &Eval<'_>) -> u64 {
         let Some(id) = self.checks.get(place).copied().flatten() else {
             return 0;
@@ -87,6 +103,9 @@ impl Bound for SelfWeighted {
         eval.trace.ttl(self.ttl);
         let total: u64 = (0..self.items.len()).map(|place| self.weight(place, eval)).sum();
         if total == 0 {
+            if self.fails_unknown && self.is_unknown(eval) {
+                return Err(ifup::UNKNOWN);
+            }
             return match self.dialect {
                 Dialect::Halfmoon => Ok(Outcome::One(eval.random(self.items.len()))),
                 Dialect::PowerDns => Err("no address is up, and the sum of weights is zero"),

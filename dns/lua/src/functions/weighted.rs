@@ -76,7 +76,10 @@ pub(super) fn entries(list: &Arg, binder: &mut Binder<'_>) -> Result<Vec<(u64, I
 }
 
 fn entry(arg: &Arg, binder: &mut Binder<'_>) -> Result<Option<(u64, Item)>, Refused> {
-    let [weight, value] = binder.list(arg, "a weight and its value")? else {
+    let pair = binder.list(arg, "a weight and its value")?;
+    // The peer looks at nothing else.
+    let pair = if binder.is_halfmoon() { pair } else { pair.get(..2).unwrap_or(pair) };
+    let [weight, value] = pair else {
         let message = "a weight and its value are two items";
         return Err(binder.refuse_with(arg, message, "write {80, '192.0.2.1'}"));
     };

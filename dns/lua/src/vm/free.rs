@@ -3,14 +3,14 @@
 use std::rc::Rc;
 
 use halfmoon_wire::{Name, NameBuf, Type};
-use mlua::Lua;
+use mlua::{FromLua, Lua, Value};
 
-use crate::rdata;
 use crate::vm::convert::ENTRY;
 use crate::vm::host::Host;
 use crate::vm::objects::{Address, DnsName, End, Netmask, Text};
 use crate::vm::records::{DnsRecord, QType, ResourceRecord};
 use crate::vm::sets::{AddressSet, Netmasks, Texts};
+use crate::{Dialect, rdata};
 
 /// Puts them there.
 pub(super) fn functions(lua: &Lua, host: &Rc<Host>) -> mlua::Result<()> {
@@ -32,8 +32,14 @@ pub(super) fn functions(lua: &Lua, host: &Rc<Host>) -> mlua::Result<()> {
     };
     globals.raw_set("pdnslog", lua.create_function(log)?)?;
     let shared = Rc::clone(host);
-    let find = move |_: &Lua, (name, rtype, End): (Text, QType, End)| {
-        resolve(&shared, &DnsName::read(&name.0)?.0, rtype.0)
+    let find = move |lua: &Lua, (name, rtype, End): (Text, Value, End)| {
+        // A number in text is a number; the peer takes nothing else.
+        let rtype = match lua.coerce_number(rtype.clone())? {
+            Some(number) => Type(u16::from_lua(Value::Number(number), lua)?),
+            None if shared.dialect() == Dialect::Halfmoon => QType::from_lua(rtype, lua)?.0,
+            None => return Err(mlua::Error::runtime("the type has to be a number")),
+        };
+        resolve(&shared, &DnsName::read(&name.0)?.0, rtype)
     };
     globals.raw_set("resolve", lua.create_function(find)?)
 }

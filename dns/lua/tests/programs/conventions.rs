@@ -93,9 +93,27 @@ fn numbers_are_strings_and_strings_are_numbers_where_those_are_wanted() {
         ("TXT asnum('64500') and 'yes' or 'no'", "'yes'"),
         ("TXT geoiplookup('192.0.2.1', '3')", "'de'"),
         ("TXT 7", "'7'"),
+        ("TXT ;return #resolve('www.example.com', '1')", "'0'"),
+        ("TXT ;return #dblookup('www.example.com', '1')", "'0'"),
+        ("TXT ;return createReverse(7)", "'unknown'"),
+        ("A ;return ifportup(80, {'192.0.2.1'}, {timeout='1', interval='2'})", "192.0.2.1"),
+        ("A pickchashed({{'1', '192.0.2.1'}})", "192.0.2.1"),
+        // What stands behind weight and value is not looked at.
+        ("A pickwhashed({{15, '192.0.2.1', 'more'}})", "192.0.2.1"),
     ] {
         assert_eq!(World::new(Dialect::PowerDns).ask(record), expected, "{record}");
     }
+}
+
+#[test]
+fn a_closest_name_and_a_weight_that_checks_find_are_strings() {
+    let mut world = World::new(Dialect::PowerDns);
+    world.qname = crate::world::name("192-0-2-1.example.com.");
+    assert_eq!(world.ask("TXT type(closestMagic())"), "'string'");
+    let program = world
+        .program("TXT type(pickselfweighted('http://a.example/', {'192.0.2.1', '192.0.2.2'}))");
+    world.observe("+192.0.2.1");
+    assert_eq!(world.run(&program), "'string'");
 }
 
 #[test]
@@ -110,6 +128,17 @@ fn booleans_are_never_anything_else() {
         "country(true)",
         "netmask({true})",
         "newDN(true)",
+        "ifportup(80, {'192.0.2.1'}, {colour=true})",
+        "resolve('www.example.com', 'A')",
+        "dblookup('www.example.com', 'A')",
+        "createReverse(true)",
+        "geoiplookup(true, 3)",
+        "all({true})",
+        "pickclosest({true})",
+        "view({{{'0.0.0.0/0'}, {true}}})",
+        "dblookup(true, 1)",
+        "ifurlextup({{['192.0.2.1']=true}})",
+        "filterForward('192.0.2.1', newNMG(), true)",
     ] {
         assert_eq!(ran(call), "Script", "{call}");
     }
@@ -143,7 +172,9 @@ fn what_functions_return_is_a_table_or_a_string() {
         (
             "pickrandom({'a'})|pickhashed({'a'})|pickwrandom({{1, 'a'}})|pickwhashed({{1, 'a'}})|\
              picknamehashed({{1, 'a'}})|pickchashed({{1, 'a'}})|pickclosest({'192.0.2.1'})|\
-             view({{{'0.0.0.0/0'}, {'a'}}})|countryCode()|latlon()|latlonloc()|createForward()",
+             view({{{'0.0.0.0/0'}, {'a'}}})|countryCode()|continentCode()|regionCode()|latlon()|\
+             latlonloc()|latlonMagic()|geoiplookup('192.0.2.1', 3)|createForward()|createForward6()|\
+             createReverse('%1%')|createReverse6('%1%')",
             "'string'",
         ),
         ("netmask({'192.0.2.0/24'})|country('DE')|asnum(1)", "'boolean'"),

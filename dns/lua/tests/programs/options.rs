@@ -151,8 +151,11 @@ fn stringmatch() {
 fn useragent() {
     for dialect in BOTH {
         assert_eq!(http(dialect, "{useragent='probe/1'}").user_agent.unwrap(), "probe/1");
-        assert_eq!(http(dialect, "{}").user_agent, None);
     }
+    // Endpoints may tell probes by it.
+    let theirs = http(Dialect::PowerDns, "{}").user_agent;
+    assert_eq!(theirs.as_deref(), Some("PowerDNS Authoritative Server"));
+    assert_eq!(http(Dialect::Halfmoon, "{}").user_agent, None);
 }
 
 #[test]
@@ -197,5 +200,102 @@ fn options_that_are_of_no_use_or_unknown_do_no_harm_on_the_peer() {
     for options in ["{stringmatch='x'}", "{colour='red'}", "{selector='all', colour={a='b'}}"] {
         let record = format!("A ifportup(80, {{'192.0.2.1'}}, {options})");
         assert_eq!(World::new(Dialect::PowerDns).ask(&record), "192.0.2.1", "{record}");
+    }
+}
+
+#[test]
+fn values_of_options_are_text_or_numbers_or_tables_of_them_there() {
+    for (options, expected) in [
+        ("{colour='red'}", "192.0.2.1"),
+        ("{colour=7}", "192.0.2.1"),
+        ("{colour={a='b', c=1}}", "192.0.2.1"),
+        ("{colour={'a', 'b'}}", "192.0.2.1"),
+        ("{colour=true}", "Script"),
+        ("{colour={a=true}}", "Script"),
+        ("{colour={a={b='c'}}}", "Script"),
+        ("{stringmatch=false}", "Script"),
+        ("{selector={a='b'}}", "Script"),
+        ("{source={a='b'}}", "Script"),
+        ("{interval={a='b'}}", "Script"),
+        ("{'all'}", "Script"),
+        ("{[7]='all'}", "Script"),
+    ] {
+        let record = format!("A ifportup(80, {{'192.0.2.1'}}, {options})");
+        assert_eq!(World::new(Dialect::PowerDns).ask(&record), expected, "{record}");
+    }
+}
+
+#[test]
+fn what_is_no_number_is_the_default_there() {
+    for (options, interval, timeout, fall) in [
+        ("timeout=0", 5000, 2000, 1),
+        ("timeout='soon'", 5000, 2000, 1),
+        ("timeout=-1", 5000, 2000, 1),
+        ("timeout=1e9", 5000, 2000, 1),
+        ("interval='often'", 5000, 2000, 1),
+        ("interval=-1", 5000, 2000, 1),
+        ("interval=1e9", 5000, 2000, 1),
+        ("minimumFailures='many'", 5000, 2000, 1),
+        ("minimumFailures=0", 5000, 2000, 1),
+        ("minimumFailures=-7", 5000, 2000, 1),
+    ] {
+        let record = format!("A ifportup(80, {{'192.0.2.1'}}, {{{options}}})");
+        let pace = check(Dialect::PowerDns, &record).pace;
+        let found = (pace.interval.as_millis(), pace.timeout.as_millis(), pace.fall);
+        assert_eq!(found, (interval, timeout, fall), "{options}");
+        let (program, faults) = World::new(Dialect::Halfmoon).compile(&record);
+        assert!(program.is_none(), "{options}: {faults:?}");
+    }
+}
+
+#[test]
+fn what_no_check_of_the_peer_succeeds_with_is_never_up_there() {
+    for options in ["httpcode='ok'", "httpcode=999", "httpcode=0", "byteslimit='some'"] {
+        for call in [
+            format!("ifurlup('http://a.example/', {{'192.0.2.1'}}, {{{options}}})"),
+            format!("ifurlextup({{{{['192.0.2.1']='http://a.example/'}}}}, {{{options}}})"),
+        ] {
+            let record = format!("A {call}");
+            let mut world = World::new(Dialect::PowerDns);
+            let (program, faults) = world.compile(&record);
+            assert!(faults[0].contains("never probed"), "{record}: {faults:?}");
+            assert_eq!(world.health.checks().len(), 0, "{record}");
+            // Nothing is up: the backup selector has the say.
+            assert_eq!(world.run(&program.unwrap()), "192.0.2.1", "{record}");
+            let (program, faults) = World::new(Dialect::Halfmoon).compile(&record);
+            assert!(program.is_none(), "{record}: {faults:?}");
+        }
+    }
+    assert_eq!(http(Dialect::PowerDns, "{byteslimit=-1}").byte_limit, 0);
+}
+
+#[test]
+fn options_hold_for_pickselfweighted_too() {
+    let call = "pickselfweighted('http://a.example/', {'192.0.2.1', '192.0.2.2'}";
+    for (dialect, options, states, expected) in [
+        (Dialect::Halfmoon, "failOnIncompleteCheck=true", "", "Script"),
+        (Dialect::Halfmoon, "failOnIncompleteCheck=true", "+192.0.2.1", "192.0.2.1"),
+        (Dialect::Halfmoon, "failOnIncompleteCheck=false", "-192.0.2.1 +192.0.2.2", "192.0.2.2"),
+        (Dialect::PowerDns, "failOnIncompleteCheck='true'", "", "Script"),
+        (Dialect::PowerDns, "selector='all', backupSelector='all'", "+192.0.2.1", "192.0.2.1"),
+        (Dialect::PowerDns, "selector='all', backupSelector='all'", "-192.0.2.1", "Script"),
+    ] {
+        let mut world = World::new(dialect);
+        let program = world.program(&format!("A {call}, {{{options}}})"));
+        world.observe(states);
+        assert_eq!(world.run(&program), expected, "{options} {states}");
+    }
+    // There it is accepted and ignored; here that would be an option without effect.
+    for options in ["selector='all'", "backupSelector='all'"] {
+        let (program, faults) =
+            World::new(Dialect::Halfmoon).compile(&format!("A {call}, {{{options}}})"));
+        assert!(program.is_none(), "{options}");
+        assert!(faults[0].contains("leave selector and backupSelector out"), "{faults:?}");
+    }
+    for dialect in BOTH {
+        let (program, faults) = World::new(dialect)
+            .compile("A pickselfweighted('http://a.example/', {{'192.0.2.1'}, {'192.0.2.2'}})");
+        assert!(program.is_none_or(|program| !program.is_plan()), "{faults:?}");
+        assert!(faults[0].contains("takes no groups"), "{faults:?}");
     }
 }
