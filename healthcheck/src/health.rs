@@ -332,17 +332,10 @@ impl Shared {
 
     /// Takes in what a probe found, and tells of it if the state changes.
     pub(crate) fn record(&self, id: CheckId, outcome: Outcome, latency: Duration) {
-        count(&self.counters.probes);
+        self.counters.probe(&outcome, latency);
         let reason = match &outcome {
             Outcome::Success { .. } => format!("answered in {} ms", latency.as_millis()),
-            Outcome::Failure(reason) => {
-                count(&self.counters.failures);
-                reason.clone().into_owned()
-            }
-            Outcome::Inconclusive(reason) => {
-                count(&self.counters.inconclusive);
-                reason.clone().into_owned()
-            }
+            Outcome::Failure(reason) | Outcome::Inconclusive(reason) => reason.clone().into_owned(),
         };
         let now = Clock::now();
         let at = self.clock.date(now);
@@ -361,6 +354,7 @@ impl Shared {
         let Some(Turn { check, from, to }) = turn else {
             return;
         };
+        self.counters.change(to);
         match to {
             State::Down => tracing::warn!(%from, "{check} is down: {reason}"),
             State::Up | State::Unknown => tracing::info!(%from, "{check} is {to}: {reason}"),

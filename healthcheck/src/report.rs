@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crate::check::Check;
+use crate::latency::{Histogram, Latencies};
 use crate::outcome::Outcome;
-use crate::verdict::{CheckId, Verdict};
+use crate::verdict::{CheckId, State, Verdict};
 
 /// All that is known of one check, for people.
 #[derive(Clone, Debug)]
@@ -53,6 +54,14 @@ pub struct Counts {
     pub refused: u64,
     /// Requests that were dropped because too many came at once, or too many are held.
     pub dropped: u64,
+    /// Changes of state to up.
+    pub to_up: u64,
+    /// Changes of state to down.
+    pub to_down: u64,
+    /// How long the probes took that found success.
+    pub successful: Latencies,
+    /// How long the probes took that failed.
+    pub failed: Latencies,
 }
 
 /// The counters behind [`Counts`].
@@ -64,6 +73,10 @@ pub(crate) struct Counters {
     pub(crate) skipped: AtomicU64,
     pub(crate) refused: AtomicU64,
     pub(crate) dropped: AtomicU64,
+    to_up: AtomicU64,
+    to_down: AtomicU64,
+    successful: Histogram,
+    failed: Histogram,
 }
 
 impl Counters {
@@ -76,6 +89,32 @@ impl Counters {
             skipped: read(&self.skipped),
             refused: read(&self.refused),
             dropped: read(&self.dropped),
+            to_up: read(&self.to_up),
+            to_down: read(&self.to_down),
+            successful: self.successful.read(),
+            failed: self.failed.read(),
+        }
+    }
+
+    /// Counts a probe that came to an end.
+    pub(crate) fn probe(&self, outcome: &Outcome, latency: Duration) {
+        count(&self.probes);
+        match outcome {
+            Outcome::Success { .. } => self.successful.add(latency),
+            Outcome::Failure(_) => {
+                count(&self.failures);
+                self.failed.add(latency);
+            }
+            Outcome::Inconclusive(_) => count(&self.inconclusive),
+        }
+    }
+
+    /// Counts a change of state.
+    pub(crate) fn change(&self, to: State) {
+        match to {
+            State::Up => count(&self.to_up),
+            State::Down => count(&self.to_down),
+            State::Unknown => {}
         }
     }
 }
