@@ -226,6 +226,15 @@ impl Health {
         registry.iter().map(report).collect()
     }
 
+    /// How long the probe has been due that waits longest; nearly nothing while probing goes on.
+    #[must_use]
+    pub fn overdue(&self) -> Duration {
+        let now = Clock::now();
+        let registry = self.inner.shared.lock();
+        let first = registry.iter().filter_map(|(_, occupant)| occupant.next).min();
+        first.map_or(Duration::ZERO, |first| now.saturating_duration_since(first))
+    }
+
     /// Changes of state from now on.
     #[must_use]
     pub fn subscribe(&self) -> Changes {

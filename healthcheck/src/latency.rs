@@ -8,7 +8,7 @@ use std::time::Duration;
 pub struct Latencies {
     /// How many took at most the bound of the same place in [`Latencies::BOUNDS`] and longer than
     /// the one before it.
-    pub counts: [u64; Latencies::BOUNDS.len()],
+    pub counts: [u64; Self::BOUNDS.len()],
     /// How many took longer than the last bound.
     pub beyond: u64,
     /// How long all of them took together.

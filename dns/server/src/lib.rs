@@ -1,11 +1,14 @@
 //! The Halfmoon nameserver: listeners, the query pipeline and the command line.
 
+pub mod admin;
 pub mod answer;
 pub mod cli;
 pub mod config;
 pub mod cookies;
+pub mod date;
 pub mod limit;
 pub mod logging;
+pub mod meter;
 pub mod migrate;
 pub mod offline;
 pub mod publish;

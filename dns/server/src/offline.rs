@@ -13,7 +13,8 @@ use halfmoon_lua::Settings;
 use halfmoon_zones::{FileReport, Loader};
 
 use crate::cookies::Cookies;
-use crate::publish::Compile;
+use crate::meter::Meters;
+use crate::publish::{Compile, Loads};
 use crate::shared::{Policy, Shared};
 use crate::tsig::Keys;
 use crate::worker::Worker;
@@ -43,6 +44,8 @@ impl Offline {
             cookies: Cookies::random(),
             keys: Keys::none(),
             policy: Policy::new(lua),
+            meters: Meters::default(),
+            loads: Loads::default(),
         };
         Ok(Self { shared, reports: loaded.reports })
     }

@@ -19,8 +19,10 @@ use halfmoon_zones::{
 use crate::shared::{Programs, Served, Shared, Zones};
 use crate::signing::Signing;
 
+mod loads;
 mod watch;
 
+pub use loads::{LoadCounts, Loads};
 use watch::Watch;
 
 /// After a change, the folder has to be quiet for so long before it is read: whoever writes a
@@ -93,7 +95,7 @@ impl Attach<Served> for Compile {
     ) -> Served {
         let programs = Programs::new(self.compiler.compile_zone(zone.apex(), programs, faults));
         let signed = self.signing.as_mut().and_then(|signing| signing.sign(zone, faults));
-        Served { programs, signed }
+        Served { programs, signed, ..Served::default() }
     }
 }
 
@@ -202,6 +204,7 @@ impl Work {
         let loaded = match load(&mut self.loader, &mut self.compile) {
             Ok(loaded) => loaded,
             Err(error) => {
+                self.shared.loads.fail();
                 let folder =
                     self.loader.sources().folder.as_deref().unwrap_or_else(|| Path::new(""));
                 tracing::error!(
@@ -215,6 +218,7 @@ impl Work {
             return;
         }
         report(&loaded, started.elapsed());
+        self.shared.loads.note(&loaded, started.elapsed());
         let new = Arc::new(loaded.catalog);
         let old = self.shared.zones.swap(new);
         self.before.push((Instant::now() + AFTERLIFE, old));

@@ -12,10 +12,12 @@ use halfmoon_healthcheck::{Health, Pace, TargetPolicy};
 use halfmoon_lua::Settings;
 use halfmoon_zones::{ListedZone, Loader, Sources};
 
+use crate::admin::{self, Admin, AdminError};
 use crate::config::{Config, Dialect};
 use crate::cookies::Cookies;
 use crate::limit::Limits;
-use crate::publish::{Compile, Publisher, load, report};
+use crate::meter::Meters;
+use crate::publish::{Compile, Loads, Publisher, load, report};
 use crate::secret::SecretError;
 use crate::shared::{Policy, Presentation, Shared};
 use crate::signing::{Renewer, Signing, SigningError};
@@ -31,6 +33,9 @@ pub enum StartError {
     /// An address cannot be had.
     #[error(transparent)]
     Bind(#[from] BindError),
+    /// The interface for operators is not to be had.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
     /// There is no zone to serve.
     #[error("{path}: no zone to serve; put zone files that end in `.zone` there")]
     NoZone {
@@ -84,6 +89,7 @@ pub enum StartError {
 /// A running server. It ends when dropped.
 #[derive(Debug)]
 pub struct Server {
+    admin: Option<Admin>,
     listeners: Listeners,
     publisher: Publisher,
     renewer: Option<Renewer>,
@@ -112,6 +118,7 @@ impl Server {
                 ..TcpLimits::default()
             },
         })?;
+        let admin = config.admin.as_ref().map(admin::Bound::bind).transpose()?;
         let geo = Source::open(config.geo.databases.clone())?;
         let health = Health::start(halfmoon_healthcheck::Settings {
             targets: targets(config),
@@ -123,7 +130,8 @@ impl Server {
         let signing = Signing::new(config)?;
         let signs = signing.is_some();
         let mut compile = Compile::new(lua.clone(), health.clone()).signing(signing);
-        let zones = first_load(&mut loader, &mut compile)?;
+        let loads = Loads::default();
+        let zones = first_load(&mut loader, &mut compile, &loads)?;
         let shared = Arc::new(Shared {
             zones: Arc::new(ArcSwap::from_pointee(zones)),
             health,
@@ -131,6 +139,8 @@ impl Server {
             cookies,
             keys,
             policy: policy(config, lua),
+            meters: Meters::default(),
+            loads,
         });
         let publisher =
             Publisher::start(loader, compile, Arc::clone(&shared)).map_err(StartError::Thread)?;
@@ -141,7 +151,15 @@ impl Server {
         };
         let workers = Arc::clone(&shared);
         let listeners = bound.start(move || Worker::new(&workers))?;
-        Ok(Self { listeners, publisher, renewer, shared })
+        let start = |admin: admin::Bound| admin.start(Arc::clone(&shared));
+        let admin = admin.map(start).transpose().map_err(StartError::Thread)?;
+        Ok(Self { admin, listeners, publisher, renewer, shared })
+    }
+
+    /// Where the interface for operators listens, if there is one.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(Admin::address)
     }
 
     /// The addresses that are served, ports as chosen.
@@ -169,8 +187,9 @@ impl Server {
 
     /// Answers what has arrived, then ends.
     pub fn shutdown(self) {
-        let Self { listeners, publisher, renewer, shared } = self;
+        let Self { admin, listeners, publisher, renewer, shared } = self;
         listeners.shutdown();
+        drop(admin);
         drop(publisher);
         drop(renewer);
         drop(shared);
@@ -180,6 +199,7 @@ impl Server {
 fn first_load(
     loader: &mut Loader<crate::shared::Served>,
     compile: &mut Compile,
+    loads: &Loads,
 ) -> Result<crate::shared::Zones, StartError> {
     let started = Instant::now();
     let folder = loader.sources().folder.clone();
@@ -189,6 +209,7 @@ fn first_load(
         source,
     })?;
     report(&loaded, started.elapsed());
+    loads.note(&loaded, started.elapsed());
     match (folder, loaded.catalog.zones().len(), loaded.reports.len()) {
         (Some(path), 0, 0) => Err(StartError::NoZone { path }),
         (Some(path), 0, count) if loader.sources().listed.is_empty() => {

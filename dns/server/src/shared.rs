@@ -13,6 +13,8 @@ use ipnet::IpNet;
 
 use crate::cookies::Cookies;
 use crate::limit::Limits;
+use crate::meter::{Meters, Striped};
+use crate::publish::Loads;
 use crate::transfer::Slots;
 use crate::tsig::Keys;
 
@@ -26,6 +28,8 @@ pub struct Served {
     pub programs: Programs,
     /// Its signatures, if it is signed here.
     pub signed: Option<Arc<Signed>>,
+    /// How many queries it was asked since it was read.
+    pub queries: Striped,
 }
 
 /// The compiled programs of a zone, in the order in which the zone numbers them.
@@ -41,6 +45,7 @@ impl Programs {
                 .into_iter()
                 .map(|program| ProgramEntry {
                     program,
+                    answers: Striped::default(),
                     failures: Failures::default(),
                     notes: Failures::default(),
                 })
@@ -65,6 +70,8 @@ impl Programs {
 pub struct ProgramEntry {
     /// The program; `None` if it has faults.
     pub program: Option<Arc<Program>>,
+    /// How often it ran to its end.
+    pub answers: Striped,
     /// How often it failed.
     pub failures: Failures,
     /// How often it said something for the log.
@@ -186,4 +193,8 @@ pub struct Shared {
     pub keys: Keys,
     /// The configuration, as far as answers depend on it.
     pub policy: Policy,
+    /// What the threads that answer have counted.
+    pub meters: Meters,
+    /// What became of the zones each time they were read.
+    pub loads: Loads,
 }

@@ -13,6 +13,7 @@ use halfmoon_wire::{NameBuf, Places, Query, Rcode, Reply, SuffixHashes};
 use crate::answer::{MOST_ALIASES, answer};
 use crate::cookies;
 use crate::limit::Limiter;
+use crate::meter::Meter;
 use crate::shared::{Policy, Shared, Zones};
 use crate::signing::{Purses, date};
 use crate::transfer::{Transfer, is_current};
@@ -38,6 +39,7 @@ pub struct Worker {
     pub(crate) desk: Desk,
     pub(crate) purses: Purses,
     pub(crate) limiter: Limiter,
+    pub(crate) meter: Arc<Meter>,
     /// Whole seconds since `started`, as of the last refresh.
     pub(crate) now: u64,
     /// Seconds since 1970, modulo 2^32, as of the last refresh.
@@ -66,6 +68,7 @@ impl Worker {
             places: Places::default(),
             desk: Desk::default(),
             limiter: Limiter::new(shared.policy.limits.clone()),
+            meter: shared.meters.take(),
             purses: Purses::new(shared.policy.signatures_per_source),
             now: 0,
             date: date(),
@@ -83,17 +86,15 @@ impl Service for Worker {
         }
         self.now = self.started.elapsed().as_secs();
         self.date = date();
+        self.meter.beat();
     }
 
     fn answer(&mut self, query: &[u8], peer: &Peer, limit: usize, out: &mut [u8]) -> Verdict {
-        // Only a query with additional records can be signed: most are not looked at twice.
-        if query.get(10..12).is_some_and(|count| count != [0, 0])
-            && !self.keys.is_empty()
-            && let Some(at) = Query::parse(query).and_then(|query| query.signature)
-        {
-            return self.answer_signed((query, at), peer, limit, out);
+        let verdict = self.judge(query, peer, limit, out);
+        if verdict == Verdict::Drop {
+            self.meter.silent();
         }
-        answer(self, query, peer, limit, out)
+        verdict
     }
 
     fn stream(&mut self, message: &[u8], _: &Peer) -> Option<Box<dyn Stream>> {
@@ -111,6 +112,17 @@ impl Service for Worker {
 }
 
 impl Worker {
+    fn judge(&mut self, query: &[u8], peer: &Peer, limit: usize, out: &mut [u8]) -> Verdict {
+        // Only a query with additional records can be signed: most are not looked at twice.
+        if query.get(10..12).is_some_and(|count| count != [0, 0])
+            && !self.keys.is_empty()
+            && let Some(at) = Query::parse(query).and_then(|query| query.signature)
+        {
+            return self.answer_signed((query, at), peer, limit, out);
+        }
+        answer(self, query, peer, limit, out)
+    }
+
     /// Answers a query that bears a signature (RFC 8945 section 5.2): if that is right the answer bears
     /// one, too, and if not it says why.
     fn answer_signed(
@@ -134,10 +146,12 @@ impl Worker {
                 }
             }
             Verified::Bad(refusal) => {
+                self.meter.reply(Rcode::NOTAUTH);
                 let refused = refuse(query, Rcode::NOTAUTH, limit, out, &mut self.places);
                 signed(refused.and_then(|length| refusal.sign(out, length, now)))
             }
             Verified::Malformed => {
+                self.meter.reply(Rcode::FORMERR);
                 signed(refuse(query, Rcode::FORMERR, limit, out, &mut self.places))
             }
         }
@@ -159,6 +173,12 @@ fn refuse(
 /// Seconds since 1970; 0 before.
 pub(crate) fn time() -> u64 {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.meter.end();
+    }
 }
 
 impl fmt::Debug for Worker {

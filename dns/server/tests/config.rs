@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use halfmoon::config::{self, Config, ConfigError, Dialect, KeyAlgorithm};
+use halfmoon::config::{self, Config, ConfigError, Dialect, KeyAlgorithm, Right};
 use halfmoon::shared::AnyAnswers;
 
 const PATH: &str = "etc/halfmoon.toml";
@@ -67,6 +67,18 @@ fn every_key_is_understood() {
         ds_in_parent = false
         cache = 9
         signatures_per_source = 8
+        [admin]
+        listen = "[::1]:8053"
+        allow = ["::1/128"]
+        hosts = ["NS1.example.org"]
+        ready_within = "5s"
+        [[admin.tokens]]
+        name = "ops"
+        secret_file = "ops"
+        may = "write"
+        [[admin.tokens]]
+        name = "eyes"
+        secret_file = "/eyes"
         [cookies]
         enabled = false
         secrets = ["cookie.secret", "/cookie.old"]
@@ -128,6 +140,19 @@ fn every_key_is_understood() {
     let name = |text: &str| text.parse::<halfmoon_wire::NameBuf>().unwrap();
     use halfmoon::config::ZonePattern::{All, Below, One};
     assert_eq!(dnssec.zones, [All, Below(name("example.net.")), One(name("example.org."))]);
+    let admin = config.admin.clone().unwrap();
+    assert_eq!(admin.listen, "[::1]:8053".parse().unwrap());
+    assert_eq!(admin.allow, ["::1/128".parse().unwrap()]);
+    assert_eq!(
+        (admin.hosts, admin.ready_within),
+        (vec!["ns1.example.org".to_owned()], Duration::from_secs(5))
+    );
+    let [ops, eyes] = &admin.tokens[..] else { panic!("{:?}", admin.tokens) };
+    assert_eq!(
+        (&*ops.name, ops.may, &*ops.secret_file),
+        ("ops", Right::Write, Path::new("etc/ops"))
+    );
+    assert_eq!((eyes.may, &*eyes.secret_file), (Right::Read, Path::new("/eyes")));
     assert!(!config.cookies.enabled);
     let secrets: [PathBuf; 2] = ["etc/cookie.secret".into(), "/cookie.old".into()];
     assert_eq!(config.cookies.secrets, secrets);
@@ -201,7 +226,36 @@ fn unknown_names_are_refused_with_the_nearest() {
 #[test]
 fn keys_that_nothing_obeys_yet_are_refused() {
     refused("[health]\nstate = 'x'\n", "2:1: `health.state` is not available yet; remove it");
-    refused("[admin]\nlisten = 'x'\n", "1:2: `admin` is not available yet; remove it");
+}
+
+#[test]
+fn the_section_of_the_admin_interface_is_what_turns_it_on() {
+    assert_eq!(read("").admin, None);
+    let admin = read("[admin]\n").admin.unwrap();
+    assert_eq!(admin.listen, "127.0.0.1:8053".parse().unwrap());
+    assert_eq!(admin.allow.len(), 2);
+    refused(
+        "[admin]\nlisten = '127.0.0.1'\n",
+        "2:10: \"127.0.0.1\" has no port; write \"127.0.0.1:53\"",
+    );
+    refused("[admin]\ntoken = []\n", "2:1: unknown key `token`; did you mean `tokens`?");
+    refused(
+        "[admin]\nhosts = ['a:80']\n",
+        "2:9: \"a:80\" is no host name; write \"ns1.example.org\", without a port",
+    );
+    let token = "[[admin.tokens]]\nname = 'a'\nsecret_file = 'b'\n";
+    refused(
+        &format!("{token}{token}"),
+        "1:1: token \"a\" is there twice; give each a name of its own",
+    );
+    refused(
+        "[[admin.tokens]]\nname = 'a b'\nsecret_file = 'b'\n",
+        "2:8: \"a b\" is no name for a token; write 1 to 64 letters, digits, `-`, `_` and `.`",
+    );
+    refused(
+        "[[admin.tokens]]\nname = 'a'\nsecret_file = 'b'\nmay = 'wrote'\n",
+        "4:7: unknown value `wrote`; did you mean `write`?",
+    );
 }
 
 #[test]

@@ -35,6 +35,7 @@ impl<'a> Turn<'a> {
             };
             if hop == 0 {
                 self.reply.authoritative(true);
+                hosted.beside.queries.add(self.lane);
             }
             let target = match self.in_zone(hosted, asked, hop) {
                 Step::Done(rcode) => return rcode,

@@ -29,6 +29,7 @@ use halfmoon_wire::{
 use halfmoon_zones::Zone;
 
 use crate::limit::{Fate, Kind};
+use crate::meter::Meter;
 use crate::shared::{Policy, Zones};
 use crate::signing::Purse;
 use crate::transport::{Peer, Protocol, Verdict};
@@ -60,7 +61,7 @@ pub fn answer(
     #[rustfmt::skip]
     let Worker {
         zones, health, geo, requests, cookies, policy, machine, hashes, answers, chain, places, desk,
-        purses, limiter, signer, ..
+        purses, limiter, signer, meter, ..
     } = worker;
     let Some(mut reply) = Reply::new(&query, limit, out, places) else {
         return Verdict::Drop;
@@ -71,30 +72,30 @@ pub fn answer(
         Form::Zones(question) => question,
         Form::Chaos(question) => {
             let rcode = chaos::answer(&question, &policy.presentation, &mut reply);
-            return Verdict::Reply(reply.finish(rcode));
+            return finish(reply, rcode, meter);
         }
         Form::Transfer(question) => {
-            return transfer::answer(
-                &question,
-                peer,
-                (zones, hashes),
-                (policy, signer.is_some()),
-                reply,
-            );
+            let (zones, rights) = ((&**zones, hashes), (&*policy, signer.is_some()));
+            let verdict = transfer::answer(&question, peer, zones, rights, reply);
+            if let (Verdict::Reply(_), Some(flags)) = (verdict, out.get(3)) {
+                meter.reply(Rcode(u16::from(flags & 0x0f)));
+            }
+            return verdict;
         }
         Form::OnlyCookie => {
-            return Verdict::Reply(reply.finish(match cookie {
+            let rcode = match cookie {
                 CookieState::ClientOnly | CookieState::Valid => Rcode::NOERROR,
                 CookieState::Invalid => Rcode::BADCOOKIE,
                 // Without cookies it is a query without a question (RFC 9619).
                 CookieState::None => Rcode::FORMERR,
-            }));
+            };
+            return finish(reply, rcode, meter);
         }
         Form::Refused(rcode, why) => {
             if let Some(why) = why {
                 reply.extended_error(why);
             }
-            return Verdict::Reply(reply.finish(rcode));
+            return finish(reply, rcode, meter);
         }
     };
     let header = message.first_chunk().copied().unwrap_or_default();
@@ -122,6 +123,7 @@ pub fn answer(
         apex: None,
         by_wildcard: false,
         unsigned: None,
+        lane: meter.lane(),
     };
     let mut rcode = turn.resolve();
     if let Some(error) = turn.unsigned {
@@ -139,7 +141,12 @@ pub fn answer(
             }
         }
     }
-    Verdict::Reply(turn.reply.finish(rcode))
+    finish(turn.reply, rcode, meter)
+}
+
+fn finish(reply: Reply<'_>, rcode: Rcode, meter: &Meter) -> Verdict {
+    meter.reply(rcode);
+    Verdict::Reply(reply.finish(rcode))
 }
 
 /// What this client takes over UDP, at most our own payload size (RFC 6891 section 6.2.5).
@@ -233,6 +240,8 @@ struct Turn<'a> {
     by_wildcard: bool,
     /// Why something is not signed that has to be.
     unsigned: Option<SignError>,
+    /// Where this thread counts.
+    lane: usize,
 }
 
 /// The name in question at this point of the chain.

@@ -155,6 +155,9 @@ impl<'a> Turn<'a> {
         };
         self.programs_left = left;
         let result = self.machine.run(code, &context, self.answers);
+        if result.is_ok() {
+            entry.answers.add(self.lane);
+        }
         if self.client.ecs.is_some() {
             self.reply.widen_scope(self.answers.scope());
         }

@@ -12,6 +12,7 @@ use halfmoon_zones::{Fault, FileReport, Files, Level};
 use serde::Serialize;
 
 use super::fail;
+use crate::admin;
 use crate::config::{Config, Dialect};
 use crate::publish::Compile;
 use crate::serve::{cookies, loader, lua_settings, targets};
@@ -124,6 +125,9 @@ fn load(path: &Path, dialect: Option<Dialect>) -> Result<Vec<FileReport>, String
     let geo = Source::open(config.geo.databases.clone()).map_err(|error| error.to_string())?;
     cookies(&config).map_err(|error| error.to_string())?;
     Keys::open(config.transfer.keys.clone()).map_err(|error| error.to_string())?;
+    if let Some(config) = &config.admin {
+        admin::check(config).map_err(|error| error.to_string())?;
+    }
     let health = Health::unprobed(targets(&config));
     let mut compile = Compile::new(lua_settings(&config, &geo), health);
     let mut loader = loader(&config).map_err(|error| format!("{}: {error}", path.display()))?;

@@ -17,6 +17,7 @@ const EXAMPLES: &str = "\
 Examples:
   halfmoon serve zones/                            on 127.0.0.1:5300
   halfmoon serve zones/ --listen 0.0.0.0:53 --listen '[::]:53'
+  halfmoon serve zones/ --admin 127.0.0.1:8053     with metrics, state and overrides over HTTP
   halfmoon serve /etc/halfmoon.toml
 
 A change in the zone folder is loaded at once; SIGHUP makes it look. A zone that cannot be right
@@ -33,6 +34,10 @@ pub(super) struct Args {
     /// Port 0 takes a free port
     #[arg(long, value_name = "ADDRESS:PORT", value_parser = config::address)]
     listen: Vec<SocketAddr>,
+    /// Offer metrics, state and overrides over HTTP here, instead of where the configuration says.
+    /// Port 0 takes a free port
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = config::address)]
+    admin: Option<SocketAddr>,
 }
 
 pub(super) fn run(args: Args) -> ExitCode {
@@ -40,6 +45,9 @@ pub(super) fn run(args: Args) -> ExitCode {
         Ok(mut config) => {
             if !args.listen.is_empty() {
                 config.server.listen = args.listen;
+            }
+            if let Some(listen) = args.admin {
+                config.admin.get_or_insert_default().listen = listen;
             }
             serve(&config)
         }
@@ -87,6 +95,9 @@ fn serve(config: &Config) -> ExitCode {
     };
     for address in server.addresses() {
         say(format_args!("listening on {address}"));
+    }
+    if let Some(address) = server.admin_address() {
+        say(format_args!("admin on http://{address}/"));
     }
     runtime.block_on(async {
         while signals.next().await == Wish::Reload {

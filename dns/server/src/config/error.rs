@@ -31,8 +31,7 @@ pub enum ConfigError {
 
 /// Keys that are part of the design and that nothing obeys yet: the key, one that is known beside
 /// it, and its full name.
-const NOT_YET: [(&str, &str, &str); 2] =
-    [("state", "interval", "health.state"), ("admin", "server", "admin")];
+const NOT_YET: [(&str, &str, &str); 1] = [("state", "interval", "health.state")];
 
 /// Turns the parser's error into one line with position and remedy.
 pub(super) fn locate(fault: &toml::de::Error, text: &str, path: &Path) -> ConfigError {

@@ -14,6 +14,7 @@ use serde::Deserialize;
 
 use crate::shared::AnyAnswers;
 
+mod admin;
 mod cookies;
 mod dnssec;
 mod error;
@@ -21,6 +22,7 @@ mod limits;
 mod transfer;
 mod value;
 
+pub use admin::{AdminConfig, Right, TokenConfig};
 pub use cookies::CookiesConfig;
 pub use dnssec::{DnssecConfig, ZonePattern};
 pub use error::ConfigError;
@@ -56,6 +58,8 @@ pub struct Config {
     pub limits: LimitsConfig,
     /// Zone transfers.
     pub transfer: TransferConfig,
+    /// The interface for operators; there is none without the section.
+    pub admin: Option<AdminConfig>,
 }
 
 /// `[server]`: sockets and threads.
@@ -302,6 +306,8 @@ impl Config {
         config.cookies.secrets.iter_mut().for_each(anchored);
         config.dnssec.keys.iter_mut().for_each(anchored);
         config.transfer.keys.iter_mut().map(|key| &mut key.secret_file).for_each(anchored);
+        let tokens = config.admin.iter_mut().flat_map(|admin| &mut admin.tokens);
+        tokens.map(|token| &mut token.secret_file).for_each(anchored);
         Ok(config)
     }
 

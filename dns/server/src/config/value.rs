@@ -143,6 +143,10 @@ impl<'de> Deserialize<'de> for Address {
     }
 }
 
+pub(super) fn socket_address<'de, D: Deserializer<'de>>(from: D) -> Result<SocketAddr, D::Error> {
+    Address::deserialize(from).map(|Address(address)| address)
+}
+
 pub(super) fn addresses<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<SocketAddr>, D::Error> {
     let addresses = Vec::<Address>::deserialize(from)?;
     if addresses.is_empty() {

@@ -14,6 +14,7 @@ use hickory_proto::rr::rdata::opt::{ClientSubnet, EdnsOption};
 use hickory_proto::rr::{Name, RData, RecordType};
 
 pub mod endpoint;
+pub mod http;
 pub mod peer;
 pub mod site;
 

@@ -1,0 +1,232 @@
+//! `/api/v1/checks`: what is known of endpoints.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State as Extract};
+use halfmoon_healthcheck::{Last, Outcome, Probe, Report, State as Verdict};
+use serde::{Deserialize, Serialize};
+
+use super::State;
+use super::error::Refusal;
+use super::usage::{User, Users};
+use crate::date::date;
+use crate::shared::Zones;
+
+/// Entries of one answer, unless the request says how many.
+pub(super) const SOME: usize = 100;
+/// Entries of one answer at most.
+pub(super) const MOST: usize = 1000;
+/// Users of one check that are named; the rest are counted.
+const MOST_USERS: usize = 20;
+
+/// Which checks are wanted.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Wanted {
+    /// A part of the check's name, in any case.
+    name: String,
+    /// Its state.
+    state: Option<WantedState>,
+    /// The zone of a record that uses it, with or without the dot at the end.
+    zone: String,
+    /// How many are left out at the beginning.
+    offset: usize,
+    /// How many are shown.
+    limit: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum WantedState {
+    Unknown,
+    Up,
+    Down,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self { name: String::new(), state: None, zone: String::new(), offset: 0, limit: SOME }
+    }
+}
+
+/// Checks, and how many there are.
+#[derive(Debug, Serialize)]
+pub(super) struct Listing {
+    /// Of all, by state.
+    counts: ByState,
+    /// Those that were asked for.
+    matching: usize,
+    checks: Vec<CheckView>,
+}
+
+/// How many checks are in which state.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct ByState {
+    pub(super) up: usize,
+    pub(super) down: usize,
+    pub(super) unknown: usize,
+}
+
+/// One check, for machines.
+#[derive(Debug, Serialize)]
+struct CheckView {
+    name: String,
+    kind: &'static str,
+    address: Option<IpAddr>,
+    state: String,
+    since: Option<String>,
+    weight: u32,
+    last: Option<LastView>,
+    next: Option<String>,
+    interval_ms: u64,
+    timeout_ms: u64,
+    fall: u32,
+    rise: u32,
+    computed: bool,
+    used_by: usize,
+    users: Vec<UserView>,
+}
+
+#[derive(Debug, Serialize)]
+struct LastView {
+    result: &'static str,
+    reason: Option<String>,
+    latency_ms: f64,
+    at: String,
+}
+
+#[derive(Debug, Serialize)]
+struct UserView {
+    zone: String,
+    owner: String,
+    #[serde(rename = "type")]
+    makes: String,
+}
+
+/// Lists checks: those that are down first, then those of which nothing is known, by name.
+pub(super) async fn list(
+    Extract(state): Extract<Arc<State>>,
+    wanted: Result<Query<Wanted>, QueryRejection>,
+) -> Result<Json<Listing>, Refusal> {
+    let Query(wanted) = wanted.map_err(|why| Refusal::Malformed(why.body_text()))?;
+    let zones = state.shared.zones.load_full();
+    let users = state.usage.of(&zones);
+    let reports = state.shared.health.checks();
+    let counts = ByState::of(&reports);
+    let mut matching: Vec<(String, Report)> = reports
+        .into_iter()
+        .filter(|report| wanted.is_state(report.verdict.state))
+        .filter(|report| wanted.is_of_zone(users.get(&report.id), &zones))
+        .map(|report| (report.check.to_string(), report))
+        .filter(|(name, _)| wanted.is_name(name))
+        .collect();
+    matching.sort_by(|(a, one), (b, other)| {
+        (rank(one.verdict.state), a, one.id).cmp(&(rank(other.verdict.state), b, other.id))
+    });
+    let count = matching.len();
+    let shown = matching.into_iter().skip(wanted.offset).take(wanted.limit.min(MOST));
+    let checks = shown.map(|(name, report)| view(name, &report, &users, &zones)).collect();
+    Ok(Json(Listing { counts, matching: count, checks }))
+}
+
+fn rank(state: Verdict) -> u8 {
+    match state {
+        Verdict::Down => 0,
+        Verdict::Unknown => 1,
+        Verdict::Up => 2,
+    }
+}
+
+impl Wanted {
+    fn is_state(&self, state: Verdict) -> bool {
+        self.state.is_none_or(|wanted| match wanted {
+            WantedState::Unknown => state == Verdict::Unknown,
+            WantedState::Up => state == Verdict::Up,
+            WantedState::Down => state == Verdict::Down,
+        })
+    }
+
+    fn is_name(&self, name: &str) -> bool {
+        name.to_ascii_lowercase().contains(&self.name.to_ascii_lowercase())
+    }
+
+    fn is_of_zone(&self, users: Option<&Vec<User>>, zones: &Zones) -> bool {
+        if self.zone.is_empty() {
+            return true;
+        }
+        let wanted = self.zone.trim_end_matches('.');
+        users.into_iter().flatten().any(|user| {
+            let zone = zones.zones().get(user.zone as usize);
+            let name = zone.map(|hosted| hosted.zone.apex().to_string()).unwrap_or_default();
+            name.trim_end_matches('.').eq_ignore_ascii_case(wanted)
+        })
+    }
+}
+
+impl ByState {
+    pub(super) fn of(reports: &[Report]) -> Self {
+        let mut counts = Self::default();
+        for report in reports {
+            match report.verdict.state {
+                Verdict::Up => counts.up += 1,
+                Verdict::Down => counts.down += 1,
+                Verdict::Unknown => counts.unknown += 1,
+            }
+        }
+        counts
+    }
+}
+
+fn view(name: String, report: &Report, users: &Users, zones: &Zones) -> CheckView {
+    let check = &report.check;
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let of_check = users.get(&report.id).map(Vec::as_slice).unwrap_or_default();
+    CheckView {
+        name,
+        kind: match &check.probe {
+            Probe::Tcp(_) => "tcp",
+            Probe::Http(http) if http.url.scheme() == "https" => "https",
+            Probe::Http(_) => "http",
+        },
+        address: check.address(),
+        state: report.verdict.state.to_string(),
+        since: report.verdict.since.map(date),
+        weight: report.verdict.weight,
+        last: report.last.as_ref().map(LastView::of),
+        next: report.next.map(date),
+        interval_ms: millis(check.pace.interval),
+        timeout_ms: millis(check.pace.timeout),
+        fall: check.pace.fall,
+        rise: check.pace.rise,
+        computed: report.is_leased,
+        used_by: of_check.len(),
+        users: of_check.iter().take(MOST_USERS).filter_map(|u| UserView::of(u, zones)).collect(),
+    }
+}
+
+impl LastView {
+    fn of(last: &Last) -> Self {
+        let (result, reason) = match &last.outcome {
+            Outcome::Success { .. } => ("success", None),
+            Outcome::Failure(reason) => ("failure", Some(reason.clone().into_owned())),
+            Outcome::Inconclusive(reason) => ("inconclusive", Some(reason.clone().into_owned())),
+        };
+        let latency_ms = last.latency.as_micros() as f64 / 1000.0;
+        Self { result, reason, latency_ms, at: date(last.at) }
+    }
+}
+
+impl UserView {
+    fn of(user: &User, zones: &Zones) -> Option<Self> {
+        let hosted = zones.zones().get(user.zone as usize)?;
+        Some(Self {
+            zone: hosted.zone.apex().to_string(),
+            owner: hosted.zone.node(user.node)?.owner().to_string(),
+            makes: user.makes.to_string(),
+        })
+    }
+}

@@ -1,0 +1,53 @@
+//! What is said to somebody whose request is not met.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::http::header::WWW_AUTHENTICATE;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+
+/// Why a request is not met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// It calls the server by a name that is not its own.
+    Host,
+    /// A page of another site makes it.
+    Foreign,
+    /// The token that was shown is none.
+    BadToken,
+    /// Whoever makes it may not.
+    NotAllowed,
+    /// There is nothing at this path.
+    NoSuchPath,
+    /// What it asks for cannot be understood.
+    Malformed(String),
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    error: &'a str,
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let (status, why): (StatusCode, &str) = match &self {
+            Self::Host => (
+                StatusCode::FORBIDDEN,
+                "this server is not known by the name in `Host`; use its address, or add the name to `admin.hosts`",
+            ),
+            Self::Foreign => (StatusCode::FORBIDDEN, "pages of other sites may not use this"),
+            Self::BadToken => (StatusCode::UNAUTHORIZED, "no such token"),
+            Self::NotAllowed => {
+                (StatusCode::UNAUTHORIZED, "show a token: `Authorization: Bearer TOKEN`")
+            }
+            Self::NoSuchPath => (StatusCode::NOT_FOUND, "there is nothing at this path"),
+            Self::Malformed(why) => (StatusCode::BAD_REQUEST, why),
+        };
+        let mut response = (status, Json(Body { error: why })).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            let challenge = axum::http::HeaderValue::from_static("Bearer realm=\"halfmoon\"");
+            response.headers_mut().insert(WWW_AUTHENTICATE, challenge);
+        }
+        response
+    }
+}

@@ -1,0 +1,96 @@
+//! Whether the server is alive, and whether it is ready: for those who start and stop it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use axum::Extension;
+use axum::extract::State as Extract;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+
+use halfmoon_healthcheck::State as Verdict;
+
+use super::State;
+use super::access::Caller;
+
+/// A thread that answers and did not stir for so long is stuck; they stir a few times a second.
+const STUCK: Duration = Duration::from_secs(10);
+/// A check that is due for so long is not going to be probed.
+const OVERDUE: Duration = Duration::from_secs(60);
+
+/// Whether the server was ready once. What comes later, a new zone with new checks, does not undo it.
+#[derive(Debug)]
+pub(super) struct Readiness {
+    within: Duration,
+    is_reached: AtomicBool,
+}
+
+impl Readiness {
+    pub(super) fn new(within: Duration) -> Self {
+        Self { within, is_reached: AtomicBool::new(false) }
+    }
+}
+
+/// `/healthz`: 200 while the server is alive, else 503.
+pub(super) async fn alive(
+    Extract(state): Extract<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+) -> Response {
+    say(trouble(&state), "alive", &caller)
+}
+
+/// `/readyz`: 200 once the server may be asked, before that 503.
+pub(super) async fn ready(
+    Extract(state): Extract<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+) -> Response {
+    say(unreadiness(&state), "ready", &caller)
+}
+
+fn say(trouble: Option<String>, well: &str, caller: &Caller) -> Response {
+    match trouble {
+        None => format!("{well}\n").into_response(),
+        // What is wrong is for those who may see the rest, too.
+        Some(why) if caller.may.is_some() => {
+            (StatusCode::SERVICE_UNAVAILABLE, format!("not {well}: {why}\n")).into_response()
+        }
+        Some(_) => (StatusCode::SERVICE_UNAVAILABLE, format!("not {well}\n")).into_response(),
+    }
+}
+
+/// What a new start would mend.
+fn trouble(state: &State) -> Option<String> {
+    let readings = state.shared.meters.read();
+    let silence = Duration::from_millis(readings.longest_silence);
+    if silence > STUCK {
+        return Some(format!("a thread that answers has been stuck for {} s", silence.as_secs()));
+    }
+    let overdue = state.shared.health.overdue();
+    if overdue > OVERDUE {
+        return Some(format!("a probe has been due for {} s", overdue.as_secs()));
+    }
+    None
+}
+
+/// Why the server had better not be asked yet.
+pub(super) fn unreadiness(state: &State) -> Option<String> {
+    if state.shared.zones.load().zones().is_empty() {
+        return Some("no zone is served".to_owned());
+    }
+    let readiness = &state.readiness;
+    if readiness.is_reached.load(Ordering::Relaxed) {
+        return None;
+    }
+    if state.started.elapsed() < readiness.within {
+        let checks = state.shared.health.checks();
+        // Those that programs compute come with the queries.
+        let of_zones = checks.iter().filter(|report| !report.is_leased);
+        let unknown = of_zones.filter(|report| report.verdict.state == Verdict::Unknown).count();
+        if unknown > 0 {
+            return Some(format!("{unknown} of {} checks have no verdict yet", checks.len()));
+        }
+    }
+    readiness.is_reached.store(true, Ordering::Relaxed);
+    None
+}

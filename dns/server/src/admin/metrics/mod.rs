@@ -1,0 +1,255 @@
+//! `/metrics`: what is counted, in the text format of Prometheus.
+//!
+//! How many series there are is bounded: of zones, programs and checks each the first
+//! [`MOST_SERIES`] have their own, and `halfmoon_series_left_out` says how many do not.
+
+mod process;
+mod text;
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use axum::extract::State as Extract;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use halfmoon_healthcheck::{Counts, Latencies, Report, State as Verdict};
+
+use super::checks::ByState;
+use super::{State, health};
+use crate::meter::Readings;
+use crate::shared::Zones;
+
+use text::{Kind, Text};
+
+/// Series of one metric that stand for things whose number an operator does not choose by hand.
+const MOST_SERIES: usize = 2000;
+
+/// The mnemonics of RCODEs (RFC 6895 section 2.3) in their order.
+const RCODES: [&str; 24] = [
+    "NOERROR",
+    "FORMERR",
+    "SERVFAIL",
+    "NXDOMAIN",
+    "NOTIMP",
+    "REFUSED",
+    "YXDOMAIN",
+    "YXRRSET",
+    "NXRRSET",
+    "NOTAUTH",
+    "NOTZONE",
+    "DSOTYPENI",
+    "RCODE12",
+    "RCODE13",
+    "RCODE14",
+    "RCODE15",
+    "BADVERS",
+    "BADKEY",
+    "BADTIME",
+    "BADMODE",
+    "BADNAME",
+    "BADALG",
+    "BADTRUNC",
+    "BADCOOKIE",
+];
+
+/// Writes all metrics.
+pub(super) async fn show(Extract(state): Extract<Arc<State>>) -> Response {
+    let mut text = Text::default();
+    about(&state, &mut text);
+    let readings = state.shared.meters.read();
+    replies(&readings, &mut text);
+    limits(&state, &mut text);
+    let zones = state.shared.zones.load_full();
+    of_zones(&zones, &mut text);
+    loads(&state, &mut text);
+    let reports = state.shared.health.checks();
+    probes(&state.shared.health.counts(), &mut text);
+    of_checks(&reports, &mut text);
+    process::show(&mut text);
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text.end()).into_response()
+}
+
+fn about(state: &State, text: &mut Text) {
+    let version = env!("CARGO_PKG_VERSION");
+    text.family("halfmoon_build_info", Kind::Gauge, "What this is; always 1.")
+        .sample(&[("version", version)], 1);
+    text.family("halfmoon_uptime_seconds", Kind::Gauge, "Time since the server began to answer.")
+        .sample(&[], state.started.elapsed().as_secs_f64());
+    let is_ready = health::unreadiness(state).is_none();
+    text.family("halfmoon_ready", Kind::Gauge, "Whether /readyz says yes.")
+        .sample(&[], u8::from(is_ready));
+}
+
+fn replies(readings: &Readings, text: &mut Text) {
+    let mut family = text.family("halfmoon_replies", Kind::Counter, "Replies, by RCODE.");
+    for (name, count) in RCODES.iter().zip(readings.rcodes) {
+        // Those that never occur would be noise, those that everybody graphs must not be missing.
+        if count > 0 || matches!(*name, "NOERROR" | "SERVFAIL" | "NXDOMAIN" | "REFUSED") {
+            family.sample(&[("rcode", name)], count);
+        }
+    }
+    text.family("halfmoon_unanswered", Kind::Counter, "Messages that got no reply.")
+        .sample(&[], readings.silent);
+    text.family("halfmoon_threads", Kind::Gauge, "Threads that answer.")
+        .sample(&[], readings.threads);
+}
+
+fn limits(state: &State, text: &mut Text) {
+    let counts = &state.shared.policy.limits.counts;
+    text.family(
+        "halfmoon_rate_limited",
+        Kind::Counter,
+        "Answers beyond the limit of their network, by what became of them.",
+    )
+    .sample(&[("action", "dropped")], counts.dropped.load(Ordering::Relaxed))
+    .sample(&[("action", "truncated")], counts.slipped.load(Ordering::Relaxed));
+}
+
+fn of_zones(zones: &Zones, text: &mut Text) {
+    let zones = zones.zones();
+    let records: u64 = zones.iter().map(|hosted| u64::from(hosted.zone.record_count())).sum();
+    let signed = zones.iter().filter(|hosted| hosted.beside.signed.is_some()).count();
+    text.family("halfmoon_zones", Kind::Gauge, "Zones that are served.").sample(&[], zones.len());
+    text.family("halfmoon_signed_zones", Kind::Gauge, "Zones that are signed here.")
+        .sample(&[], signed);
+    text.family("halfmoon_records", Kind::Gauge, "Records in these zones.").sample(&[], records);
+    let name = |at: usize| zones.get(at).map(|hosted| hosted.zone.apex().to_string());
+    let mut queries = text.family(
+        "halfmoon_zone_queries",
+        Kind::Counter,
+        "Queries for names in a zone, since this version of it was read.",
+    );
+    for (at, hosted) in zones.iter().enumerate().take(MOST_SERIES) {
+        let zone = name(at).unwrap_or_default();
+        queries.sample(&[("zone", &zone)], hosted.beside.queries.read());
+    }
+    let with_programs: Vec<_> =
+        zones.iter().filter(|hosted| hosted.beside.programs.iter().next().is_some()).collect();
+    let mut errors = text.family(
+        "halfmoon_program_errors",
+        Kind::Counter,
+        "Programs that failed, by zone, since this version of it was read.",
+    );
+    for hosted in with_programs.iter().take(MOST_SERIES) {
+        let zone = hosted.zone.apex().to_string();
+        let count: u64 = hosted.beside.programs.iter().map(|entry| entry.failures.count()).sum();
+        errors.sample(&[("zone", &zone)], count);
+    }
+    let mut answers = text.family(
+        "halfmoon_program_answers",
+        Kind::Counter,
+        "Answers of record programs, by record, since this version of its zone was read.",
+    );
+    let mut series = 0;
+    'all: for hosted in &with_programs {
+        let zone = hosted.zone.apex().to_string();
+        for node in hosted.zone.nodes().filter(|node| node.has_programs()) {
+            let owner = node.owner().to_string();
+            let mut makes: Vec<(String, u64)> = Vec::new();
+            for program in node.programs() {
+                let entry = hosted.beside.programs.entry(program.number);
+                let count = entry.map_or(0, |entry| entry.answers.read());
+                let name = program.inner.to_string();
+                // Several programs of one type are one record set.
+                match makes.iter_mut().find(|(known, _)| *known == name) {
+                    Some((_, sum)) => *sum += count,
+                    None => makes.push((name, count)),
+                }
+            }
+            for (makes, count) in makes {
+                if series == MOST_SERIES {
+                    break 'all;
+                }
+                series += 1;
+                answers.sample(&[("zone", &zone), ("owner", &owner), ("type", &makes)], count);
+            }
+        }
+    }
+    let programs: usize = with_programs.iter().map(|h| h.beside.programs.iter().count()).sum();
+    text.family(
+        "halfmoon_series_left_out",
+        Kind::Gauge,
+        "Things that have no series of their own because there are too many of them.",
+    )
+    .sample(&[("of", "zones")], zones.len().saturating_sub(MOST_SERIES))
+    .sample(&[("of", "programs")], programs.saturating_sub(MOST_SERIES));
+}
+
+fn loads(state: &State, text: &mut Text) {
+    let loads = state.shared.loads.read();
+    text.family("halfmoon_loads", Kind::Counter, "Times that zones were read, by outcome.")
+        .sample(&[("outcome", "loaded")], loads.done)
+        .sample(&[("outcome", "unreadable")], loads.failed);
+    text.family("halfmoon_refused_versions", Kind::Counter, "Versions of zones that were refused.")
+        .sample(&[], loads.refused);
+    text.family("halfmoon_last_load_timestamp_seconds", Kind::Gauge, "When zones were last read.")
+        .sample(&[], loads.at);
+    text.family("halfmoon_last_load_duration_seconds", Kind::Gauge, "How long that took.")
+        .sample(&[], loads.took.as_secs_f64());
+}
+
+fn probes(counts: &Counts, text: &mut Text) {
+    text.family("halfmoon_probes", Kind::Counter, "Probes, by result.")
+        .sample(&[("result", "success")], counts.successful.count())
+        .sample(&[("result", "failure")], counts.failures)
+        .sample(&[("result", "inconclusive")], counts.inconclusive);
+    text.family(
+        "halfmoon_probes_skipped",
+        Kind::Counter,
+        "Probes left out because the one before was still under way.",
+    )
+    .sample(&[], counts.skipped);
+    let mut family = text.family(
+        "halfmoon_probe_duration_seconds",
+        Kind::Histogram,
+        "How long probes took, by result.",
+    );
+    for (result, latencies) in [("success", &counts.successful), ("failure", &counts.failed)] {
+        let mut sum = 0;
+        let steps: Vec<(f64, u64)> = Latencies::BOUNDS
+            .iter()
+            .zip(latencies.counts)
+            .map(|(bound, count)| {
+                sum += count;
+                (bound.as_secs_f64(), sum)
+            })
+            .collect();
+        let total = (latencies.count(), latencies.sum.as_secs_f64());
+        family.histogram(&[("result", result)], &steps, total);
+    }
+    text.family("halfmoon_check_changes", Kind::Counter, "Changes of state, by the new state.")
+        .sample(&[("to", "up")], counts.to_up)
+        .sample(&[("to", "down")], counts.to_down);
+    text.family(
+        "halfmoon_computed_checks_rejected",
+        Kind::Counter,
+        "Checks that programs computed and that were not taken on, by reason.",
+    )
+    .sample(&[("reason", "refused")], counts.refused)
+    .sample(&[("reason", "too_many")], counts.dropped);
+}
+
+fn of_checks(reports: &[Report], text: &mut Text) {
+    let counts = ByState::of(reports);
+    text.family("halfmoon_checks", Kind::Gauge, "Checks, by state.")
+        .sample(&[("state", "up")], counts.up)
+        .sample(&[("state", "down")], counts.down)
+        .sample(&[("state", "unknown")], counts.unknown);
+    let mut family = text.family(
+        "halfmoon_check_up",
+        Kind::Gauge,
+        "Whether a check is up (1) or down (0), those that are down first; none for one without a verdict.",
+    );
+    // Checks that differ in their pace alone have one name: the worst of them counts.
+    let mut states: Vec<(String, bool)> = reports
+        .iter()
+        .filter(|report| report.verdict.state != Verdict::Unknown)
+        .map(|report| (report.check.to_string(), report.verdict.state == Verdict::Up))
+        .collect();
+    states.sort();
+    states.dedup_by(|next, first| next.0 == first.0);
+    states.sort_by_key(|(_, is_up)| *is_up);
+    for (name, is_up) in states.iter().take(MOST_SERIES) {
+        family.sample(&[("check", name)], u8::from(*is_up));
+    }
+}

@@ -1,0 +1,155 @@
+//! The interface for operators over HTTP: whether the server is well, metrics, and what is known of
+//! endpoints and zones.
+//!
+//! It runs on a thread of its own and takes what it shows from the same snapshots as everybody:
+//! nothing here is on the way of a query. `listen` takes connections and bounds what they may cost,
+//! `access` says who may do what, and each other module is what stands at some of the paths.
+
+mod access;
+mod checks;
+mod error;
+mod health;
+mod listen;
+mod metrics;
+mod routes;
+mod tokens;
+mod usage;
+mod zones;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Builder;
+use tokio::sync::watch;
+
+use crate::config::AdminConfig;
+use crate::secret::SecretError;
+use crate::shared::Shared;
+
+use access::Access;
+use health::Readiness;
+use usage::Usage;
+
+/// Why the interface is not to be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AdminError {
+    /// The address cannot be had.
+    #[error("admin.listen {address}: {source}")]
+    Bind {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// A secret is not usable.
+    #[error(transparent)]
+    Secret(#[from] SecretError),
+    /// Others could reach it, and nobody could show who they are.
+    #[error(
+        "admin.listen {address} can be reached from other machines; \
+         list `admin.tokens`, or listen on 127.0.0.1 or ::1"
+    )]
+    Open {
+        /// The address.
+        address: SocketAddr,
+    },
+}
+
+/// The interface with its socket, before there is anything to show. What arrives waits.
+#[derive(Debug)]
+pub struct Bound {
+    socket: TcpListener,
+    address: SocketAddr,
+    access: Access,
+    ready_within: Duration,
+}
+
+/// The running interface. It ends when dropped.
+#[derive(Debug)]
+pub struct Admin {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the handlers work with.
+#[derive(Debug)]
+struct State {
+    shared: Arc<Shared>,
+    access: Access,
+    readiness: Readiness,
+    usage: Usage,
+    started: Instant,
+}
+
+/// Says what is wrong with the section and the files it names.
+///
+/// # Errors
+/// What is wrong.
+pub fn check(config: &AdminConfig) -> Result<(), AdminError> {
+    access(config).map(drop)
+}
+
+fn access(config: &AdminConfig) -> Result<Access, AdminError> {
+    if !config.listen.ip().to_canonical().is_loopback() && config.tokens.is_empty() {
+        return Err(AdminError::Open { address: config.listen });
+    }
+    Ok(Access::open(config)?)
+}
+
+impl Bound {
+    /// Binds the socket and reads the secrets.
+    ///
+    /// # Errors
+    /// The address cannot be had, or a secret is not usable.
+    pub fn bind(config: &AdminConfig) -> Result<Self, AdminError> {
+        let access = access(config)?;
+        let failed = |source| AdminError::Bind { address: config.listen, source };
+        let socket = listen::bind(config.listen).map_err(failed)?;
+        let address = socket.local_addr().map_err(failed)?;
+        Ok(Self { socket, address, access, ready_within: config.ready_within })
+    }
+
+    /// Starts to answer.
+    ///
+    /// # Errors
+    /// No thread is to be had.
+    pub fn start(self, shared: Arc<Shared>) -> io::Result<Admin> {
+        let (stop, stopped) = watch::channel(false);
+        let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
+        let state = Arc::new(State {
+            shared,
+            access: self.access,
+            readiness: Readiness::new(self.ready_within),
+            usage: Usage::default(),
+            started: Instant::now(),
+        });
+        let (socket, address) = (self.socket, self.address);
+        let thread = thread::Builder::new().name("admin".to_owned()).spawn(move || {
+            runtime.block_on(listen::serve(socket, &state, stopped));
+        })?;
+        Ok(Admin { address, stop, thread: Some(thread) })
+    }
+}
+
+impl Admin {
+    /// Where it listens, the port as chosen.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+impl Drop for Admin {
+    fn drop(&mut self) {
+        // Whoever is gone has nothing to stop.
+        let _ = self.stop.send(true);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

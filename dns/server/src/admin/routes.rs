@@ -1,0 +1,65 @@
+//! What stands at which path, and what holds for all of them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    X_FRAME_OPTIONS,
+};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+
+use super::error::Refusal;
+use super::{State, access, checks, health, metrics, zones};
+
+/// The largest body of a request, in octets.
+const BODY: usize = 16 * 1024;
+/// How long a request may take in all.
+const PATIENCE: Duration = Duration::from_secs(40);
+
+/// Whatever is answered: nobody may embed it, guess its type, or keep it.
+const HEADERS: [(HeaderName, &str); 6] = [
+    (CACHE_CONTROL, "no-store"),
+    (
+        CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+         form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+    (REFERRER_POLICY, "no-referrer"),
+    (X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (X_FRAME_OPTIONS, "DENY"),
+];
+
+pub(super) fn router(state: &Arc<State>) -> Router {
+    let for_readers = Router::new()
+        .route("/metrics", get(metrics::show))
+        .route("/api/v1/checks", get(checks::list))
+        .route("/api/v1/zones", get(zones::list))
+        .route("/api/v1/status", get(zones::status))
+        .route_layer(middleware::from_fn(access::readers));
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .merge(for_readers)
+        .fallback(|| async { Refusal::NoSuchPath })
+        .layer(DefaultBodyLimit::max(BODY))
+        .layer(middleware::from_fn_with_state(Arc::clone(state), access::admit))
+        .layer(middleware::from_fn(dress))
+        .with_state(Arc::clone(state))
+}
+
+/// Bounds the time of a request and says what holds for every answer.
+async fn dress(request: Request, next: Next) -> Response {
+    let answered = tokio::time::timeout(PATIENCE, next.run(request)).await;
+    let mut response = answered.unwrap_or_else(|_| StatusCode::REQUEST_TIMEOUT.into_response());
+    for (name, value) in HEADERS {
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+    }
+    response
+}
