@@ -11,6 +11,7 @@ use aws_lc_rs::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256,
 };
 use halfmoon_wire::Name;
+use serde::{Deserialize, Serialize};
 
 /// The protocol of every DNSKEY (RFC 4034 section 2.1.2).
 const PROTOCOL: u8 = 3;
@@ -89,7 +90,8 @@ impl FromStr for Algorithm {
 pub struct UnknownAlgorithm;
 
 /// What a key signs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Everything: one key does it all.
     Csk,
@@ -166,9 +168,10 @@ pub struct Key {
     algorithm: Algorithm,
     dnskey: Box<[u8]>,
     tag: u16,
+    made: Option<u64>,
 }
 
-enum Secret {
+pub(crate) enum Secret {
     Rsa(Box<rsa::KeyPair>),
     Ecdsa(Box<EcdsaKeyPair>),
     Ed25519(Box<Ed25519KeyPair>),
@@ -217,7 +220,7 @@ impl Key {
         Ok(Self::of(secret, algorithm, role))
     }
 
-    fn of(secret: Secret, algorithm: Algorithm, role: Role) -> Self {
+    pub(crate) fn of(secret: Secret, algorithm: Algorithm, role: Role) -> Self {
         let flags = if role.is_entry_point() { ENTRY_POINT } else { ZONE_KEY };
         let mut dnskey = flags.to_be_bytes().to_vec();
         dnskey.extend([PROTOCOL, algorithm.number()]);
@@ -236,7 +239,7 @@ impl Key {
             Secret::Ed25519(pair) => dnskey.extend(pair.public_key().as_ref()),
         }
         let tag = tag_of(&dnskey);
-        Self { secret, role, algorithm, dnskey: dnskey.into(), tag }
+        Self { secret, role, algorithm, dnskey: dnskey.into(), tag, made: None }
     }
 
     /// The private key as PKCS #8, to be kept where nobody else reads it.
@@ -250,6 +253,22 @@ impl Key {
             Secret::Ecdsa(pair) => pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec(),
             Secret::Ed25519(pair) => pair.to_pkcs8v1().map_err(failed)?.as_ref().to_vec(),
         })
+    }
+
+    pub(crate) const fn secret(&self) -> &Secret {
+        &self.secret
+    }
+
+    /// The same key, made at this time, in seconds since 1970.
+    #[must_use]
+    pub fn made_at(self, made: u64) -> Self {
+        Self { made: Some(made), ..self }
+    }
+
+    /// When it was made, if that is known, in seconds since 1970.
+    #[must_use]
+    pub const fn made(&self) -> Option<u64> {
+        self.made
     }
 
     /// How it signs.

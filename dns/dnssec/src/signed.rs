@@ -204,7 +204,7 @@ impl Signed {
         let now = means.now;
         scratch.set.fill(rtype, rdatas);
         key.clear();
-        key.extend(self.keys.stamp().to_be_bytes());
+        key.extend(self.keys.stamp_of(rtype).to_be_bytes());
         key.extend(rtype.0.to_be_bytes());
         key.extend(ttl.to_be_bytes());
         put_name(owner, key);
