@@ -36,11 +36,13 @@ pub trait Attach<P> {
         Vec::new()
     }
 
-    /// `programs` are in the order in which `zone` numbers them, each with its owner.
+    /// `programs` are in the order in which `zone` numbers them, each with its owner; `before` is the
+    /// version of the zone that this one takes the place of.
     fn attach(
         &mut self,
         zone: &Zone,
         programs: &[(NameBuf, ProgramSource)],
+        before: Option<&Hosted<P>>,
         faults: &mut Vec<Fault>,
     ) -> P;
 }
@@ -350,7 +352,7 @@ fn host<P>(
 ) -> (Option<Arc<Hosted<P>>>, FileReport) {
     let Built { zone, apex, programs, mut faults, files, .. } = built;
     let new = zone.and_then(|zone| {
-        let beside = attach.attach(&zone, &programs, &mut faults);
+        let beside = attach.attach(&zone, &programs, old.as_deref(), &mut faults);
         let refused = faults.iter().any(|fault| fault.level == Level::Error);
         (!refused).then(|| Arc::new(Hosted { zone, beside }))
     });

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use halfmoon_wire::NameBuf;
 use halfmoon_zones::{
-    Attach, Fault, ListedZone, Loaded, Loader, Outcome, ProgramSource, Sources, Zone,
+    Attach, Fault, Hosted, ListedZone, Loaded, Loader, Outcome, ProgramSource, Sources, Zone,
 };
 
 const SOA: &str = "$TTL 60\n@ SOA ns. host. 1 2 3 4 5\n@ NS ns.else.\n";
@@ -14,7 +14,14 @@ const SOA: &str = "$TTL 60\n@ SOA ns. host. 1 2 3 4 5\n@ NS ns.else.\n";
 struct Nothing;
 
 impl Attach<()> for Nothing {
-    fn attach(&mut self, _: &Zone, _: &[(NameBuf, ProgramSource)], _: &mut Vec<Fault>) {}
+    fn attach(
+        &mut self,
+        _: &Zone,
+        _: &[(NameBuf, ProgramSource)],
+        _: Option<&Hosted<()>>,
+        _: &mut Vec<Fault>,
+    ) {
+    }
 }
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {

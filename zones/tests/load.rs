@@ -4,12 +4,14 @@ use std::fs;
 use std::path::Path;
 
 use halfmoon_wire::NameBuf;
-use halfmoon_zones::{Attach, Fault, Loaded, Loader, Outcome, Place, ProgramSource, Zone};
+use halfmoon_zones::{Attach, Fault, Hosted, Loaded, Loader, Outcome, Place, ProgramSource, Zone};
 
 /// Counts how often programs are compiled, and refuses the text `refuse`.
 #[derive(Default)]
 struct Compiler {
     runs: usize,
+    /// How often there was a version before.
+    replaced: usize,
 }
 
 impl Attach<usize> for Compiler {
@@ -17,9 +19,11 @@ impl Attach<usize> for Compiler {
         &mut self,
         _: &Zone,
         programs: &[(NameBuf, ProgramSource)],
+        before: Option<&Hosted<usize>>,
         faults: &mut Vec<Fault>,
     ) -> usize {
         self.runs += 1;
+        self.replaced += usize::from(before.is_some());
         if programs.iter().any(|(_, source)| source.text == "refuse") {
             faults.push(Fault::error("refused", Place::default(), "refused"));
         }

@@ -14,6 +14,7 @@ mod portable;
 mod roll;
 mod rrsig;
 mod signed;
+mod watch;
 mod zone_keys;
 
 pub use bitmap::TypeSet;
@@ -24,4 +25,5 @@ pub use portable::{PortableError, read_private, write_private};
 pub use roll::{Await, Lifetimes, Look, Method, Roll, Sight, TooLate, Turn, Uses};
 pub use rrsig::{SignatureSet, Window};
 pub use signed::{Budget, Desk, Means, Progress, SignError, Signed, Unlimited, Validity};
+pub use watch::FolderWatch;
 pub use zone_keys::ZoneKeys;

@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use arc_swap::{ArcSwapOption, Guard};
 use halfmoon_wire::{Name, Type};
@@ -115,6 +116,8 @@ pub struct Signed {
     keys: Arc<ZoneKeys>,
     validity: Validity,
     cache: Arc<SignatureCache>,
+    /// The longest TTL of what was made for queries.
+    longest: AtomicU32,
     /// By [`RrSet::id`].
     slots: Box<[ArcSwapOption<SignatureSet>]>,
 }
@@ -138,13 +141,45 @@ impl Signed {
         cache: Arc<SignatureCache>,
     ) -> Self {
         let slots = (0..zone.set_count()).map(|_| ArcSwapOption::empty()).collect();
-        Self { keys, validity, cache, slots }
+        Self { keys, validity, cache, longest: AtomicU32::new(0), slots }
     }
 
     /// The keys that sign.
     #[must_use]
     pub const fn keys(&self) -> &Arc<ZoneKeys> {
         &self.keys
+    }
+
+    /// Takes over what holds of the version of the zone before: the signatures of RRsets that are the
+    /// same and signed by the same keys.
+    pub fn inherit(&self, zone: &Zone, old_zone: &Zone, old: &Self) {
+        self.longest.fetch_max(old.longest.load(Ordering::Relaxed), Ordering::Relaxed);
+        for node in zone.nodes() {
+            let Some(before) = old_zone.named(node.owner()).filter(|_| !node.is_empty()) else {
+                continue;
+            };
+            for set in node.sets() {
+                let rtype = set.rtype();
+                let same = before.set(rtype).filter(|before| {
+                    // The TTL is part of what is compared.
+                    before.ready() == set.ready()
+                        && self.keys.stamp_of(rtype) == old.keys.stamp_of(rtype)
+                });
+                let known =
+                    same.and_then(|before| old.slots.get(before.id() as usize)?.load_full());
+                if let (Some(known), Some(slot)) = (known, self.slots.get(set.id() as usize)) {
+                    slot.store(Some(known));
+                }
+            }
+        }
+    }
+
+    /// The longest TTL, in seconds, of what of the zone may be in caches: of its records, its denials, and
+    /// what programs made of it since the zone was loaded.
+    #[must_use]
+    pub fn longest_ttl(&self, zone: &Zone) -> u32 {
+        let fixed = zone.nodes().flat_map(|node| node.sets()).map(|set| set.ttl()).max();
+        fixed.unwrap_or(0).max(self.longest.load(Ordering::Relaxed))
     }
 
     /// The signatures of an RRset of the zone, with its own owner. Made on the spot if they are not
@@ -202,6 +237,10 @@ impl Signed {
     ) -> Result<Arc<SignatureSet>, SignError> {
         let Desk { scratch, key, .. } = &mut *means.desk;
         let now = means.now;
+        // Written to once for each zone, as a rule: threads do not take it from each other.
+        if ttl > self.longest.load(Ordering::Relaxed) {
+            self.longest.fetch_max(ttl, Ordering::Relaxed);
+        }
         scratch.set.fill(rtype, rdatas);
         key.clear();
         key.extend(self.keys.stamp_of(rtype).to_be_bytes());

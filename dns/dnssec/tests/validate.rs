@@ -244,3 +244,31 @@ fn the_parents_digest_is_that_of_the_key() {
 fn dnskey_owner() -> hickory_proto::rr::Name {
     "example.".parse().unwrap()
 }
+
+#[test]
+fn what_a_new_version_of_a_zone_has_in_common_with_the_old_is_not_signed_again() {
+    let text = |ttl: u32| format!("$TTL 60\n{ZONE}extra {ttl} A 192.0.2.9\n");
+    let version = |text: &str| {
+        let apex: NameBuf = "example.".parse().unwrap();
+        let (options, path) = (ReadOptions::new(apex), Path::new("test.zone"));
+        let (mut files, mut builder) = (Files::default(), Builder::new());
+        read_text(text.as_bytes(), path, &options, &mut files, &mut builder);
+        builder.build(apex.as_name(), path, files).zone.unwrap()
+    };
+    let old_zone = version(&text(60));
+    let old = signed(&old_zone, Algorithm::EcdsaP256Sha256, true);
+    old.refresh(&old_zone, NOW, usize::MAX).unwrap();
+    let under = |zone: &Zone, keys: &ZoneKeys| {
+        let cache = Arc::new(SignatureCache::new(16));
+        let new = Signed::new(zone, Arc::new(keys.clone()), Validity::default(), cache);
+        new.inherit(zone, &old_zone, &old);
+        let progress = new.refresh(zone, NOW, usize::MAX).unwrap();
+        (progress.signed, progress.good)
+    };
+    assert_eq!(under(&version(&text(60)), old.keys()), (0, 8));
+    assert_eq!(under(&version(&text(61)), old.keys()), (1, 7), "the TTL is signed, too");
+    assert_eq!(under(&version(&text(60).replace("ns A", "NS A")), old.keys()), (0, 8));
+    assert_eq!(under(&version(&text(60).replace("192.0.2.1", "192.0.2.8")), old.keys()), (1, 7));
+    let others = ZoneKeys::make(*old.keys().apex(), Algorithm::EcdsaP256Sha256, true).unwrap();
+    assert_eq!(under(&old_zone, &others), (8, 0));
+}

@@ -13,7 +13,8 @@ use halfmoon_healthcheck::Health;
 use halfmoon_lua::{Compiler, Settings};
 use halfmoon_wire::{Name, NameBuf};
 use halfmoon_zones::{
-    Addition, Attach, Draft, Fault, FileReport, Level, Loaded, Loader, Outcome, ProgramSource, Zone,
+    Addition, Attach, Draft, Fault, FileReport, Hosted, Level, Loaded, Loader, Outcome,
+    ProgramSource, Zone,
 };
 
 use crate::shared::{Programs, Served, Shared, Zones};
@@ -91,10 +92,13 @@ impl Attach<Served> for Compile {
         &mut self,
         zone: &Zone,
         programs: &[(NameBuf, ProgramSource)],
+        before: Option<&Hosted<Served>>,
         faults: &mut Vec<Fault>,
     ) -> Served {
         let programs = Programs::new(self.compiler.compile_zone(zone.apex(), programs, faults));
-        let signed = self.signing.as_mut().and_then(|signing| signing.sign(zone, faults));
+        let before =
+            before.and_then(|hosted| Some((&hosted.zone, &**hosted.beside.signed.as_ref()?)));
+        let signed = self.signing.as_mut().and_then(|signing| signing.sign(zone, before, faults));
         Served { programs, signed, ..Served::default() }
     }
 }
@@ -134,8 +138,14 @@ impl Publisher {
 
     /// Looks at the folder again, as SIGHUP asks for.
     pub fn reload(&self) {
+        self.reloader()();
+    }
+
+    /// What does so from another thread.
+    pub fn reloader(&self) -> impl Fn() + Send + 'static {
+        let orders = self.orders.clone();
         // A publisher that is gone has nothing to load; the server is ending.
-        let _ = self.orders.send(Order::Load);
+        move || drop(orders.send(Order::Load))
     }
 }
 
@@ -183,6 +193,9 @@ impl Work {
             }
             let now = Instant::now();
             self.before.retain(|(until, _)| now < *until);
+            if self.compile.signing.as_mut().is_some_and(Signing::look) {
+                self.load();
+            }
             self.look_at_geo();
             self.look_at_cookies();
             self.look_at_keys();

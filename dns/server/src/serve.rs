@@ -20,7 +20,7 @@ use crate::meter::Meters;
 use crate::publish::{Compile, Loads, Publisher, load, report};
 use crate::secret::SecretError;
 use crate::shared::{Policy, Presentation, Shared};
-use crate::signing::{Renewer, Signing, SigningError};
+use crate::signing::{Renewer, Roller, Signing, SigningError};
 use crate::transfer::Slots;
 use crate::transport::{self, BindError, Bound, Listeners, TcpLimits};
 use crate::tsig::Keys;
@@ -92,7 +92,7 @@ pub struct Server {
     admin: Option<Admin>,
     listeners: Listeners,
     publisher: Publisher,
-    renewer: Option<Renewer>,
+    signers: Option<(Renewer, Roller)>,
     shared: Arc<Shared>,
 }
 
@@ -128,7 +128,7 @@ impl Server {
         })?;
         let lua = lua_settings(config, &geo);
         let signing = Signing::new(config)?;
-        let signs = signing.is_some();
+        let keys_folder = signing.as_ref().map(|signing| signing.folder().clone());
         let mut compile = Compile::new(lua.clone(), health.clone()).signing(signing);
         let loads = Loads::default();
         let zones = first_load(&mut loader, &mut compile, &loads)?;
@@ -144,16 +144,20 @@ impl Server {
         });
         let publisher =
             Publisher::start(loader, compile, Arc::clone(&shared)).map_err(StartError::Thread)?;
-        let renewer = if signs {
-            Some(Renewer::start(Arc::clone(&shared)).map_err(StartError::Thread)?)
-        } else {
-            None
+        let signers = match keys_folder {
+            Some(folder) => {
+                let renewer = Renewer::start(Arc::clone(&shared)).map_err(StartError::Thread)?;
+                let (shared, reload) = (Arc::clone(&shared), publisher.reloader());
+                let roller = Roller::start(shared, folder, &config.dnssec, reload);
+                Some((renewer, roller.map_err(StartError::Thread)?))
+            }
+            None => None,
         };
         let workers = Arc::clone(&shared);
         let listeners = bound.start(move || Worker::new(&workers))?;
         let start = |admin: admin::Bound| admin.start(Arc::clone(&shared));
         let admin = admin.map(start).transpose().map_err(StartError::Thread)?;
-        Ok(Self { admin, listeners, publisher, renewer, shared })
+        Ok(Self { admin, listeners, publisher, signers, shared })
     }
 
     /// Where the interface for operators listens, if there is one.
@@ -187,11 +191,11 @@ impl Server {
 
     /// Answers what has arrived, then ends.
     pub fn shutdown(self) {
-        let Self { admin, listeners, publisher, renewer, shared } = self;
+        let Self { admin, listeners, publisher, signers, shared } = self;
         listeners.shutdown();
         drop(admin);
         drop(publisher);
-        drop(renewer);
+        drop(signers);
         drop(shared);
     }
 }

@@ -546,6 +546,7 @@ impl halfmoon_zones::Attach<()> for Nothing {
         &mut self,
         _: &halfmoon_zones::Zone,
         _: &[(NameBuf, halfmoon_zones::ProgramSource)],
+        _: Option<&halfmoon_zones::Hosted<()>>,
         _: &mut Vec<halfmoon_zones::Fault>,
     ) {
     }

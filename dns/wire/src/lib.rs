@@ -10,6 +10,7 @@ mod name;
 mod query;
 mod rcode;
 mod reply;
+mod response;
 mod rtype;
 
 pub use edns::{ClientSubnet, Cookie, Edns, ExtendedError};
@@ -20,4 +21,5 @@ pub use rcode::Rcode;
 pub use reply::{
     Full, LONGEST_NSID, Mark, OWN_UDP_SIZE, Owner, PLAIN_UDP_SIZE, Places, Reply, Section,
 };
+pub use response::{Record, Response, question};
 pub use rtype::{Class, Type};

@@ -1,6 +1,6 @@
 //! Where a name falls in a zone (RFC 1034 section 4.3.2 step 3, RFC 4592 section 3.3.1).
 
-use halfmoon_wire::{Name, SuffixHashes};
+use halfmoon_wire::{Name, SuffixHashes, hash_name};
 
 use super::{CUT, DNAME, NONE, Node, OCCLUDED, WILDCARD_CHILD, Zone};
 
@@ -37,6 +37,13 @@ impl Zone {
             }
         }
         self.position(self.apex_node(), name, hashes, self.apex_labels())
+    }
+
+    /// The node with this very name, hidden by a cut or not; not a matter of answering.
+    #[must_use]
+    pub fn named(&self, name: Name<'_>) -> Option<Node<'_>> {
+        let id = self.table.find(hash_name(name), |id| self.is_named(id, name.as_wire()))?;
+        Some(Node { zone: self, id })
     }
 
     /// The node of the ancestor of `name` with `labels` labels.

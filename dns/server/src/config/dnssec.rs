@@ -1,5 +1,7 @@
 //! `[dnssec]`: which zones are signed, and how.
 
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -35,6 +37,21 @@ pub struct DnssecConfig {
     pub cache: u32,
     /// How many signatures a second one source may cause.
     pub signatures_per_source: u32,
+    /// The TTL of the DNSKEY, CDS and CDNSKEY records that are added, from a second to a week.
+    #[serde(deserialize_with = "value::positive_duration")]
+    pub key_ttl: Duration,
+    /// Until all servers of a zone have what one of them has: rolls wait so much longer than TTLs ask for.
+    #[serde(deserialize_with = "value::any_duration")]
+    pub propagation: Duration,
+    /// How often the servers of a parent are asked for a DS that a roll waits for, at least a second.
+    #[serde(deserialize_with = "value::positive_duration")]
+    pub parent_check: Duration,
+    /// Who is asked for the DS of the zones below a name; of others the NS records of the parent tell.
+    #[serde(deserialize_with = "parents")]
+    pub parents: Vec<(NameBuf, Vec<SocketAddr>)>,
+    /// Who is asked for the NS records of parents, and for addresses; the system's if not set.
+    #[serde(deserialize_with = "resolver")]
+    pub resolver: Option<SocketAddr>,
 }
 
 const HOUR: u64 = 3600;
@@ -51,6 +68,11 @@ impl Default for DnssecConfig {
             ds_in_parent: true,
             cache: 65_536,
             signatures_per_source: 100,
+            key_ttl: Duration::from_secs(HOUR),
+            propagation: Duration::from_secs(HOUR),
+            parent_check: Duration::from_secs(300),
+            parents: Vec::new(),
+            resolver: None,
         }
     }
 }
@@ -60,6 +82,25 @@ impl DnssecConfig {
     #[must_use]
     pub fn signs(&self, apex: Name<'_>) -> bool {
         self.zones.iter().any(|pattern| pattern.is_for(apex))
+    }
+
+    /// The TTL of the keys and the time until all servers have a change, in seconds; or what is wrong
+    /// with one of the settings of rolls.
+    ///
+    /// # Errors
+    /// A setting is out of range.
+    pub fn roll_times(&self) -> Result<(u32, u32), String> {
+        const WEEK: u64 = 7 * 24 * HOUR;
+        if !(1..=WEEK).contains(&self.key_ttl.as_secs()) {
+            return Err(format!("dnssec.key_ttl must be \"1s\" to \"{}h\" long", WEEK / HOUR));
+        }
+        if self.propagation.as_secs() > WEEK {
+            return Err(format!("dnssec.propagation must be at most \"{}h\" long", WEEK / HOUR));
+        }
+        if self.parent_check.as_secs() < 1 {
+            return Err("dnssec.parent_check must be at least \"1s\" long".to_owned());
+        }
+        Ok((self.key_ttl.as_secs() as u32, self.propagation.as_secs() as u32))
     }
 
     /// How long signatures hold, in seconds; or what is wrong with it.
@@ -134,4 +175,28 @@ fn algorithm<'de, D: Deserializer<'de>>(from: D) -> Result<Algorithm, D::Error> 
         Written::Name(name) => name,
     };
     text.parse().map_err(|error| D::Error::custom(format_args!("{text:?}: {error}")))
+}
+
+fn resolver<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(from)?;
+    value::address(&text).map(Some).map_err(D::Error::custom)
+}
+
+fn parents<'de, D: Deserializer<'de>>(
+    from: D,
+) -> Result<Vec<(NameBuf, Vec<SocketAddr>)>, D::Error> {
+    let written: BTreeMap<String, Vec<String>> = BTreeMap::deserialize(from)?;
+    let mut parents = Vec::with_capacity(written.len());
+    for (name, servers) in written {
+        let parent = value::zone_name(&name)
+            .map_err(|_| D::Error::custom(format_args!("{name:?} is no name of a zone")))?;
+        if servers.is_empty() {
+            return Err(D::Error::custom(format_args!(
+                "{name:?} has no servers; name one, or leave it out"
+            )));
+        }
+        let servers = servers.iter().map(|server| value::address(server).map_err(D::Error::custom));
+        parents.push((parent, servers.collect::<Result<_, _>>()?));
+    }
+    Ok(parents)
 }

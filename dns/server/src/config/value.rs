@@ -126,6 +126,10 @@ pub(super) fn positive_duration<'de, D: Deserializer<'de>>(from: D) -> Result<Du
     from.deserialize_str(Text { parse, ..DURATION })
 }
 
+pub(super) fn any_duration<'de, D: Deserializer<'de>>(from: D) -> Result<Duration, D::Error> {
+    from.deserialize_str(DURATION)
+}
+
 pub(super) fn positive_size<'de, D: Deserializer<'de>>(from: D) -> Result<usize, D::Error> {
     let parse = |text: &str| match size(text)? {
         0 => Err("must be more than 0".into()),

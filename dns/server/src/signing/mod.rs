@@ -1,26 +1,26 @@
 //! Signing: whose zones, with which keys; ahead of queries, and within what a source may cause.
 
 mod budget;
+mod parent;
 mod renew;
-
-use std::collections::HashMap;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::SystemTime;
+mod roller;
 
 use halfmoon_dnssec::{
-    FolderError, KeyFolder, SignatureCache, Signed, TypeSet, Validity, ZoneKeys,
+    FolderError, FolderWatch, KeyFolder, SignatureCache, Signed, TypeSet, Validity, ZoneKeys,
 };
 use halfmoon_wire::{Name, NameBuf, Type};
 use halfmoon_zones::{Addition, Draft, Fault, FileId, Node, Place, Zone};
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::config::{Config, DnssecConfig};
 
 pub use budget::{Purse, Purses};
 pub use renew::Renewer;
+pub use roller::Roller;
+pub(crate) use roller::seconds;
 
-/// The TTL of the keys of a zone, in seconds.
-const KEY_TTL: u32 = 3600;
 /// How many RRsets of a zone are signed before it is first served. More take their time, while
 /// queries have those signed that they need.
 const AHEAD: usize = 2000;
@@ -31,8 +31,13 @@ pub struct Signing {
     config: DnssecConfig,
     validity: Validity,
     folder: KeyFolder,
+    watch: FolderWatch,
+    /// The TTL of the keys of a zone, in seconds.
+    key_ttl: u32,
     cache: Arc<SignatureCache>,
     keys: HashMap<NameBuf, Arc<ZoneKeys>>,
+    /// How often the keys of a zone were found to be others than before.
+    changes: HashMap<NameBuf, u64>,
     /// Whether keys came up that were not known before.
     made: bool,
     /// The names that signed zones delegate.
@@ -51,9 +56,9 @@ pub enum SigningError {
     /// There is no place for keys.
     #[error("dnssec.keys is missing; name a folder for the keys, outside the zone folder")]
     NoFolder,
-    /// Signatures would hold too long or not long enough.
+    /// A time is out of range.
     #[error("{0}")]
-    Validity(String),
+    Times(String),
     /// The keys would lie among the zones, which others may read and Git may hold.
     #[error("dnssec.keys: {} lies in the zone folder; name a folder elsewhere", .0.display())]
     AmongZones(PathBuf),
@@ -69,7 +74,8 @@ impl Signing {
         if dnssec.zones.is_empty() {
             return Ok(None);
         }
-        let validity = dnssec.validity().map_err(SigningError::Validity)?;
+        let validity = dnssec.validity().map_err(SigningError::Times)?;
+        let (key_ttl, _) = dnssec.roll_times().map_err(SigningError::Times)?;
         let Some(keys) = &dnssec.keys else {
             return Err(SigningError::NoFolder);
         };
@@ -85,9 +91,12 @@ impl Signing {
         Ok(Some(Self {
             config: dnssec.clone(),
             validity,
+            watch: FolderWatch::new(folder.clone()),
             folder,
+            key_ttl,
             cache: Arc::new(SignatureCache::new(dnssec.cache as usize)),
             keys: HashMap::new(),
+            changes: HashMap::new(),
             made: false,
             delegations: HashMap::new(),
             failed: HashMap::new(),
@@ -102,14 +111,13 @@ impl Signing {
         if !self.config.signs(apex) || draft.is_signed() {
             return Vec::new();
         }
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let now = now.map_or(0, |since| since.as_secs());
         let DnssecConfig { algorithm, split, .. } = self.config;
-        match self.folder.load_or_make(apex, algorithm, split, now) {
+        let key_ttl = self.key_ttl;
+        match self.folder.load_or_make(apex, algorithm, split, seconds()) {
             Ok(keys) => {
                 let records = keys.apex_records().into_iter();
                 let add =
-                    |owner: NameBuf, (rtype, rdata)| Addition { owner, rtype, ttl: KEY_TTL, rdata };
+                    |owner: NameBuf, (rtype, rdata)| Addition { owner, rtype, ttl: key_ttl, rdata };
                 let mut additions: Vec<Addition> =
                     records.map(|record| add(apex.to_buf(), record)).collect();
                 self.made |= before.is_none_or(|before| before.stamp() != keys.stamp());
@@ -138,17 +146,57 @@ impl Signing {
         std::mem::replace(&mut self.made, false)
     }
 
-    /// What the records that are added to a zone depend on: the keys of the zones below it.
+    /// Where keys are kept.
+    #[must_use]
+    pub const fn folder(&self) -> &KeyFolder {
+        &self.folder
+    }
+
+    /// Looks whether somebody changed keys; if so, the zones are to be loaded again. A file that cannot
+    /// be read leaves the keys before in force.
+    pub fn look(&mut self) -> bool {
+        let mut is_changed = false;
+        for apex in self.watch.look(self.keys.keys()) {
+            let Some(before) = self.keys.get(&apex) else {
+                continue;
+            };
+            match self.folder.load(apex.as_name()) {
+                Ok(Some(keys)) if keys.stamp() == before.stamp() => {}
+                Ok(Some(keys)) => {
+                    self.keys.insert(apex, Arc::new(keys));
+                    *self.changes.entry(apex).or_default() += 1;
+                    is_changed = true;
+                }
+                Ok(None) => tracing::error!(
+                    zone = %apex, file = %self.folder.file_of(apex.as_name()).display(),
+                    "the keys are gone; the zone is served with those it had"
+                ),
+                Err(error) => tracing::error!(
+                    zone = %apex, %error, "keys not reloaded; the zone is served with those it had"
+                ),
+            }
+        }
+        is_changed
+    }
+
+    /// What the records that are added to a zone depend on: its keys, and those of the zones below it.
     #[must_use]
     pub fn stamp(&self, apex: Name<'_>) -> u64 {
+        let own = self.changes.get(&apex.to_buf()).copied().unwrap_or(0);
         let below = self.delegations.get(&apex.to_buf()).into_iter().flatten();
         below
             .filter_map(|child| self.keys.get(child))
-            .fold(0, |stamp, keys| stamp.rotate_left(1) ^ keys.stamp())
+            .fold(own, |stamp, keys| stamp.rotate_left(1) ^ keys.stamp())
     }
 
-    /// The signatures of a zone, as many as are made before it is served.
-    pub fn sign(&mut self, zone: &Zone, faults: &mut Vec<Fault>) -> Option<Arc<Signed>> {
+    /// The signatures of a zone, as many as are made before it is served. Those of the version `before`
+    /// are taken over where they still hold.
+    pub fn sign(
+        &mut self,
+        zone: &Zone,
+        before: Option<(&Zone, &Signed)>,
+        faults: &mut Vec<Fault>,
+    ) -> Option<Arc<Signed>> {
         let apex = zone.apex().to_buf();
         // A fault of the whole zone: its beginning.
         let place = Place { file: FileId(0), line: 1, column: 1 };
@@ -159,6 +207,9 @@ impl Signing {
         }
         let keys = Arc::clone(self.keys.get(&apex)?);
         let signed = Signed::new(zone, keys, self.validity, Arc::clone(&self.cache));
+        if let Some((old_zone, old)) = before {
+            signed.inherit(zone, old_zone, old);
+        }
         if let Err(error) = signed.refresh(zone, date(), AHEAD) {
             let message = format!("the zone cannot be signed: {error}");
             faults.push(Fault::error("dnssec-keys", place, message));
@@ -170,9 +221,7 @@ impl Signing {
 
 /// Seconds since 1970, modulo 2^32; 0 before.
 pub(crate) fn date() -> u32 {
-    SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .map_or(0, |since| since.as_secs() as u32)
+    seconds() as u32
 }
 
 /// The types by which a proof says what stands at a name of the zone, those of its programs
