@@ -69,6 +69,9 @@ ns A 127.0.0.1
 www A 192.0.2.30
 ";
 
+/// The zones.
+pub(crate) const ZONES: [&str; 4] = [".", "test.", "child.test.", "insecure.test."];
+
 /// Questions, and how many records answer: 0 for a denial.
 pub(crate) const SECURE: [(&str, RecordType, usize); 33] = [
     ("test.", RecordType::SOA, 1),

@@ -8,5 +8,8 @@
 mod support;
 
 mod hierarchy;
+mod portable;
+mod resolvers;
+mod rolls;
 mod settings;
 mod validators;

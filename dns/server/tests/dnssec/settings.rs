@@ -135,7 +135,7 @@ fn keys_are_listed_and_made_and_their_digests_told() {
         lines[1].starts_with("Example.org.  ksk   ")
             || lines[1].starts_with("example.org.  ksk   ")
     );
-    assert!(lines[2].contains("zsk") && lines[2].ends_with("ECDSAP256SHA256 (13)"));
+    assert!(lines[2].contains("zsk") && lines[2].ends_with("ECDSAP256SHA256 (13)  in use"));
     assert_eq!(keys(&["make", "example.org"]).out.lines().count(), 3, "there are some already");
     let listed: serde_json::Value =
         serde_json::from_str(&keys(&["list", "--format", "json"]).out).unwrap();

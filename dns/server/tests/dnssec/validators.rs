@@ -9,7 +9,8 @@ use std::thread;
 use hickory_proto::op::{Edns, Message, ResponseCode};
 use hickory_proto::rr::RecordType;
 
-use crate::hierarchy::{INSECURE_ONES, SECURE, anchors, serve};
+use crate::hierarchy::{INSECURE_ONES, SECURE, ZONES, anchors, serve};
+use crate::resolvers::{bind, unbound};
 use crate::support::peer::{Peer, alone, free_port, installed, is_alone};
 use crate::support::{question, tcp, udp, wait_for};
 
@@ -53,7 +54,7 @@ fn inside_with_bind() {
 fn resolver(
     settings: &str,
     port: u16,
-    start: fn(&Path, SocketAddr, &[String]) -> (Peer, SocketAddr),
+    start: fn(&Path, SocketAddr, &[String], &[&str]) -> (Peer, SocketAddr),
 ) {
     let folder = tempfile::tempdir().unwrap();
     let probed = free_port();
@@ -61,7 +62,7 @@ fn resolver(
     // One stays, one goes.
     let (_stays, goes) = (accept(endpoint("127.0.0.1")), endpoint("127.0.0.2"));
     let (_running, here) = serve(folder.path(), port, probed, settings);
-    let (mut peer, there) = start(folder.path(), here, &anchors(here));
+    let (mut peer, there) = start(folder.path(), here, &anchors(here), &ZONES);
     let ask = |name: &str, rtype| {
         let mut message = question(name, rtype);
         let mut edns = Edns::new();
@@ -114,55 +115,6 @@ fn resolver(
 /// Takes connections for as long as the test runs.
 fn accept(listener: TcpListener) {
     thread::spawn(move || listener.incoming().for_each(drop));
-}
-
-fn unbound(folder: &Path, here: SocketAddr, anchors: &[String]) -> (Peer, SocketAddr) {
-    let port = free_port();
-    let anchors: String =
-        anchors.iter().map(|key| format!(" trust-anchor: \". 3600 IN DNSKEY {key}\"\n")).collect();
-    let (here, at) = (here.port(), folder.display());
-    let text = format!(
-        "server:\n interface: 127.0.0.1\n port: {port}\n do-not-query-localhost: no\n do-ip6: no\n \
-         username: \"\"\n chroot: \"\"\n directory: \"{at}\"\n pidfile: \"\"\n use-syslog: no\n \
-         verbosity: 1\n val-log-level: 2\n qname-minimisation: yes\n local-zone: test. nodefault\n \
-         module-config: \"validator iterator\"\n{anchors}\
-         remote-control:\n control-enable: no\n\
-         stub-zone:\n name: \".\"\n stub-addr: 127.0.0.1@{here}\n stub-prime: no\n\
-         stub-zone:\n name: \"test.\"\n stub-addr: 127.0.0.1@{here}\n\
-         stub-zone:\n name: \"child.test.\"\n stub-addr: 127.0.0.1@{here}\n\
-         stub-zone:\n name: \"insecure.test.\"\n stub-addr: 127.0.0.1@{here}\n"
-    );
-    let path = folder.join("unbound.conf");
-    fs::write(&path, text).unwrap();
-    let peer = Peer::start("unbound", &["-d", "-c", path.to_str().unwrap()], folder);
-    (peer, SocketAddr::from(([127, 0, 0, 1], port)))
-}
-
-fn bind(folder: &Path, _: SocketAddr, anchors: &[String]) -> (Peer, SocketAddr) {
-    let port = free_port();
-    let anchors: String = anchors
-        .iter()
-        .map(|key| {
-            let mut words = key.splitn(4, ' ');
-            let numbers: Vec<&str> = words.by_ref().take(3).collect();
-            format!(" . static-key {} \"{}\";\n", numbers.join(" "), words.next().unwrap())
-        })
-        .collect();
-    let at = folder.display();
-    let zone = |name: &str| {
-        format!("zone \"{name}\" {{ type static-stub; server-addresses {{ 127.0.0.1; }}; }};\n")
-    };
-    let zones: String = [".", "test", "child.test", "insecure.test"].map(zone).concat();
-    let text = format!(
-        "options {{ directory \"{at}\"; listen-on port {port} {{ 127.0.0.1; }}; listen-on-v6 {{ none; }};\n\
-         pid-file none; session-keyfile \"{at}/session.key\"; recursion yes; dnssec-validation yes;\n\
-         empty-zones-enable no; }};\n\
-         controls {{ }};\ntrust-anchors {{\n{anchors}}};\n{zones}"
-    );
-    let path = folder.join("named.conf");
-    fs::write(&path, text).unwrap();
-    let peer = Peer::start("named", &["-g", "-c", path.to_str().unwrap()], folder);
-    (peer, SocketAddr::from(([127, 0, 0, 1], port)))
 }
 
 #[test]
