@@ -1,6 +1,7 @@
 //! Keys that come from BIND's tools, and go back to them.
 
 use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -32,7 +33,8 @@ fn private(folder: &Path) -> Vec<PathBuf> {
 #[test]
 fn keys_of_bind_are_taken_over_and_come_back() {
     let Some(keygen) = installed("dnssec-keygen") else {
-        eprintln!("SKIPPED: dnssec-keygen is not installed; keys of BIND were not read");
+        let why = "SKIPPED: dnssec-keygen is not installed; keys of BIND were not read";
+        let _ = writeln!(io::stderr(), "{why}");
         return;
     };
     for algorithm in ["ECDSAP256SHA256", "ED25519", "RSASHA256"] {

@@ -50,12 +50,11 @@ fn inside_with_bind() {
     }
 }
 
+/// How a validating resolver is started.
+type Start = fn(&Path, SocketAddr, &[String], &[&str]) -> (Peer, SocketAddr);
+
 /// Asks a validating resolver all questions, while an endpoint fails and comes back.
-fn resolver(
-    settings: &str,
-    port: u16,
-    start: fn(&Path, SocketAddr, &[String], &[&str]) -> (Peer, SocketAddr),
-) {
+fn resolver(settings: &str, port: u16, start: Start) {
     let folder = tempfile::tempdir().unwrap();
     let probed = free_port();
     let endpoint = |address: &str| TcpListener::bind((address, probed)).unwrap();
