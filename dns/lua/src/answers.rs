@@ -26,6 +26,9 @@ impl Reads {
     /// How the query arrived: transport, local address, EDNS, the sender behind a client subnet.
     pub const TRANSPORT: Self = Self(1 << 6);
 
+    /// What is another with whoever asks next.
+    pub(crate) const ASKER: Self = Self::CLIENT.and(Self::NAME).and(Self::TRANSPORT);
+
     const NAMES: [(Self, &'static str); 7] = [
         (Self::HEALTH, "health"),
         (Self::PLACE, "place"),
@@ -40,6 +43,11 @@ impl Reads {
     #[must_use]
     pub const fn contains(self, other: Self) -> bool {
         self.0 & other.0 == other.0
+    }
+
+    /// Whether any of `other` was read.
+    pub(crate) const fn overlaps(self, other: Self) -> bool {
+        self.0 & other.0 != 0
     }
 
     /// Whether nothing was read: the answer is the same for everyone until the next load.
@@ -117,14 +125,59 @@ pub struct Answers {
     ranges: Vec<Range<u32>>,
     denies: bool,
     pub(crate) trace: Trace,
+    /// What programs before the present one read.
+    before: Reads,
+    /// How many records there were when the present one began.
+    start: usize,
+    /// Whether it made a record that was there already.
+    repeats: bool,
+}
+
+/// What one program said, to be said again when it fails.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    records: Box<[Box<[u8]>]>,
+    denies: bool,
+    ttl: Option<u32>,
 }
 
 impl Answers {
     /// Lets another program add to the records there are: what the one before said of its TTL and
     /// the name is forgotten.
-    pub const fn begin(&mut self) {
+    pub fn begin(&mut self) {
         self.denies = false;
         self.trace.forget_ttl();
+        self.before = self.reads();
+        self.trace.reads = Reads::default();
+        self.start = self.len();
+        self.repeats = false;
+    }
+
+    /// What the last program said, if it may be said to whoever asks next: nothing of who asked
+    /// now, how, or for which name was read for it, and it is not long.
+    #[must_use]
+    pub fn said(&self) -> Option<Said> {
+        /// Octets of record data that are kept of one program.
+        const MOST: usize = 4096;
+        let kept = self.ranges.get(self.start..)?;
+        let octets: usize = kept.iter().map(ExactSizeIterator::len).sum();
+        let is_for_all = !self.trace.reads.overlaps(Reads::ASKER);
+        (is_for_all && !self.repeats && octets <= MOST).then(|| Said {
+            records: kept.iter().map(|range| self.slice(range).into()).collect(),
+            denies: self.denies,
+            ttl: self.trace.ttl,
+        })
+    }
+
+    /// Says again what a program said before it failed. It lives at most `most` seconds, if its
+    /// records live for `ttl` unless it said otherwise.
+    pub fn say(&mut self, said: &Said, ttl: u32, most: u32) {
+        for record in &said.records {
+            self.push(record);
+        }
+        self.denies = said.denies;
+        self.trace.forget_ttl();
+        self.trace.ttl(Some(said.ttl.unwrap_or(ttl).min(most)));
     }
 
     /// Puts a record there that no program made, unless it is there already.
@@ -138,6 +191,9 @@ impl Answers {
         self.ranges.clear();
         self.denies = false;
         self.trace = Trace::default();
+        self.before = Reads::default();
+        self.start = 0;
+        self.repeats = false;
     }
 
     /// The record data in wire form, each once, in the order the program gave it.
@@ -172,7 +228,7 @@ impl Answers {
     /// What was read to come to the answer.
     #[must_use]
     pub const fn reads(&self) -> Reads {
-        self.trace.reads
+        self.before.and(self.trace.reads)
     }
 
     /// The shortest prefix of the client's address whose every other address would have had the
@@ -190,7 +246,8 @@ impl Answers {
 
     /// Puts a record there unless it is there already.
     pub(crate) fn push(&mut self, rdata: &[u8]) {
-        if self.ranges.iter().any(|range| self.slice(range) == rdata) {
+        if let Some(known) = self.ranges.iter().position(|range| self.slice(range) == rdata) {
+            self.repeats |= known < self.start;
             return;
         }
         let start = self.octets.len() as u32;

@@ -46,7 +46,7 @@ mod syntax;
 mod value;
 mod vm;
 
-pub use answers::{Answers, Reads};
+pub use answers::{Answers, Reads, Said};
 pub use client::{Client, Network};
 pub use compiler::Compiler;
 pub use data::{Data, Share};

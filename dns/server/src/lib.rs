@@ -6,6 +6,7 @@ pub mod cli;
 pub mod config;
 pub mod cookies;
 pub mod date;
+pub mod last_good;
 pub mod limit;
 pub mod logging;
 pub mod meter;

@@ -10,13 +10,14 @@ use std::time::{Duration, Instant};
 
 use halfmoon_geo::Attribute;
 use halfmoon_healthcheck::Health;
-use halfmoon_lua::{Compiler, Settings};
+use halfmoon_lua::{Compiler, Dialect, Settings};
 use halfmoon_wire::{Name, NameBuf};
 use halfmoon_zones::{
     Addition, Attach, Draft, Fault, FileReport, Hosted, Level, Loaded, Loader, Outcome,
     ProgramSource, Zone,
 };
 
+use crate::last_good;
 use crate::shared::{Programs, Served, Shared, Zones};
 use crate::signing::Signing;
 
@@ -45,13 +46,17 @@ const MOST_LOGGED: usize = 100;
 pub struct Compile {
     compiler: Compiler,
     signing: Option<Signing>,
+    /// Whether a program that fails has nothing said in its place (as in PowerDNS).
+    is_final: bool,
 }
 
 impl Compile {
     /// Compiles with these settings; checks are acquired from `health`.
     #[must_use]
     pub fn new(settings: Settings, health: Health) -> Self {
-        Self { compiler: Compiler::new(settings, health), signing: None }
+        let is_final = settings.dialect == Dialect::PowerDns;
+        let compiler = Compiler::new(settings, health);
+        Self { compiler, signing: None, is_final }
     }
 
     /// Signs zones, too.
@@ -95,7 +100,14 @@ impl Attach<Served> for Compile {
         before: Option<&Hosted<Served>>,
         faults: &mut Vec<Fault>,
     ) -> Served {
-        let programs = Programs::new(self.compiler.compile_zone(zone.apex(), programs, faults));
+        let compiled = self.compiler.compile_zone(zone.apex(), programs, faults);
+        let with_last_good = programs.iter().zip(compiled).map(|((owner, _), program)| {
+            let runs = program.as_ref().filter(|program| !program.is_plan() && !self.is_final);
+            let last_good =
+                runs.map(|program| last_good::inherited(before, owner.as_name(), program));
+            (program, last_good)
+        });
+        let programs = Programs::new(with_last_good);
         let before =
             before.and_then(|hosted| Some((&hosted.zone, &**hosted.beside.signed.as_ref()?)));
         let signed = self.signing.as_mut().and_then(|signing| signing.sign(zone, before, faults));

@@ -12,6 +12,7 @@ use halfmoon_zones::Catalog;
 use ipnet::IpNet;
 
 use crate::cookies::Cookies;
+use crate::last_good::LastGood;
 use crate::limit::Limits;
 use crate::meter::{Meters, Striped};
 use crate::publish::Loads;
@@ -37,20 +38,20 @@ pub struct Served {
 pub struct Programs(Box<[ProgramEntry]>);
 
 impl Programs {
-    /// Programs as the compiler made them; `None` for one that has faults.
+    /// Programs as the compiler made them, `None` for one that has faults, and where their last
+    /// good answers are.
     #[must_use]
-    pub fn new(programs: impl IntoIterator<Item = Option<Arc<Program>>>) -> Self {
-        Self(
-            programs
-                .into_iter()
-                .map(|program| ProgramEntry {
-                    program,
-                    answers: Striped::default(),
-                    failures: Failures::default(),
-                    notes: Failures::default(),
-                })
-                .collect(),
-        )
+    pub fn new(
+        programs: impl IntoIterator<Item = (Option<Arc<Program>>, Option<Arc<LastGood>>)>,
+    ) -> Self {
+        let entry = |(program, last_good)| ProgramEntry {
+            program,
+            last_good,
+            answers: Striped::default(),
+            failures: Failures::default(),
+            notes: Failures::default(),
+        };
+        Self(programs.into_iter().map(entry).collect())
     }
 
     /// The program with this number in its zone.
@@ -70,6 +71,8 @@ impl Programs {
 pub struct ProgramEntry {
     /// The program; `None` if it has faults.
     pub program: Option<Arc<Program>>,
+    /// What it last said, to be said when it fails; `None` if that is not wanted of it.
+    pub last_good: Option<Arc<LastGood>>,
     /// How often it ran to its end.
     pub answers: Striped,
     /// How often it failed.

@@ -180,6 +180,8 @@ impl ExtendedError {
         Self { code: 0, text }
     }
 
+    /// Stale Answer: what is answered was right a while ago, and now cannot be found out.
+    pub const STALE_ANSWER: Self = Self { code: 3, text: "record program failed" };
     /// Not Authoritative: the name is in none of our zones.
     pub const NOT_AUTHORITATIVE: Self = Self { code: 20, text: "" };
     /// 18: this client may not have it.

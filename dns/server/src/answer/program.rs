@@ -150,37 +150,54 @@ impl<'a> Turn<'a> {
             health: self.health,
             requests: self.requests,
         };
-        let Some(left) = self.programs_left.checked_sub(1) else {
-            return Err(Failure::Fuel);
+        let runs = self.programs_left > 0;
+        let result = if runs {
+            self.programs_left -= 1;
+            self.machine.run(code, &context, self.answers)
+        } else {
+            Err(Failure::Fuel)
         };
-        self.programs_left = left;
-        let result = self.machine.run(code, &context, self.answers);
         if result.is_ok() {
             entry.answers.add(self.lane);
         }
         if self.client.ecs.is_some() {
             self.reply.widen_scope(self.answers.scope());
         }
-        let notes = self.machine.notes();
+        // What the machine says is of a run before, if this program did not run.
+        let (notes, detail) = match runs {
+            true => (self.machine.notes(), self.machine.detail()),
+            false => (&[][..], "too many programs ran for the query before"),
+        };
         if !notes.is_empty() && entry.notes.add(self.now).is_some() {
             for note in notes {
                 log(note, hosted, node);
             }
         }
-        if let Err(failure) = result
-            && let Some(count) = entry.failures.add(self.now)
-        {
+        let last_good = entry.last_good.as_deref();
+        let Err(failure) = result else {
+            if let Some(last_good) = last_good {
+                last_good.keep(self.answers, self.date);
+            }
+            return result;
+        };
+        let is_said = last_good.is_some_and(|last| last.say(self.answers, program.ttl));
+        if let Some(count) = entry.failures.add(self.now) {
             tracing::warn!(
                 zone = %hosted.zone.apex(),
                 owner = %node.owner(),
                 rtype = %program.inner,
                 failures = count,
                 reason = %failure,
-                detail = self.machine.detail(),
+                detail,
+                last_good = is_said,
                 "record program failed"
             );
         }
-        result
+        if !is_said {
+            return result;
+        }
+        self.reply.extended_error(ExtendedError::STALE_ANSWER);
+        Ok(())
     }
 }
 

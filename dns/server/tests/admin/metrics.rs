@@ -81,6 +81,7 @@ fn what_happens_is_counted() {
         ("halfmoon_replies_total{rcode=\"REFUSED\"}", 1.0),
         ("halfmoon_zone_queries_total{zone=\"example.test.\"}", 7.0),
         ("halfmoon_program_errors_total{zone=\"example.test.\"}", 1.0),
+        ("halfmoon_program_last_good_total{zone=\"example.test.\"}", 0.0),
         (
             "halfmoon_program_answers_total{zone=\"example.test.\",owner=\"www.example.test.\",type=\"A\"}",
             5.0,

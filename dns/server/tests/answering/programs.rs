@@ -3,6 +3,7 @@
 use super::support::{Zones, example};
 use halfmoon_healthcheck::Outcome;
 use halfmoon_lua::{Dialect, Settings};
+use hickory_proto::op::ResponseCode;
 
 #[test]
 fn programs_add_to_records_of_their_type() {
@@ -125,6 +126,133 @@ fn an_alias_that_fails_leaves_the_records_beside_it() {
     zones.check("www.example. AAAA", "NOERROR aa | www.example. AAAA 2001:db8::1 | |");
     zones.check("www.example. TXT", "SERVFAIL | | |");
     zones.check("www.example. CNAME", "SERVFAIL | | |");
+}
+
+/// Says what is up, and fails if nothing is.
+const WAVERS: &str = "local t = ifportup(80, {'127.0.0.1'}, {backupSelector='empty'}) \
+                      if #t == 0 then error('nothing is up') end";
+
+/// Reports so often that a check is what it is then.
+fn observe(zones: &Zones, outcome: &Outcome) {
+    for report in zones.health.checks() {
+        for _ in 0..3 {
+            zones.health.report(&report.check, outcome.clone());
+        }
+    }
+}
+
+#[test]
+fn a_program_that_fails_says_what_it_said_last() {
+    let text = format!(
+        "one LUA A \";{WAVERS} return t\"\n\
+         mixed LUA A \";{WAVERS} return t\"\nmixed A 192.0.2.1\nmixed LUA A \"'192.0.2.2'\"\n\
+         alias LUA CNAME \";{WAVERS} return 'host.example'\"\nhost A 192.0.2.1\n\
+         none LUA A \";{WAVERS} return {{}}\"\n\
+         denied LUA A \";{WAVERS} return nxdomain()\"\n\
+         text LUA TXT \";{WAVERS} return ('x'):rep(200)\"\n\
+         long LUA TXT \";{WAVERS} return ('x'):rep(5000)\"\n\
+         client LUA A \";{WAVERS} if netmask({{'192.0.2.0/24'}}) then return t end return t\"\n\
+         who LUA TXT \";{WAVERS} return bestwho:toString()\"\n\
+         place LUA TXT \";{WAVERS} return countryCode()\"\n\
+         tcp LUA TXT \";{WAVERS} return tostring(tcp)\"\n\
+         *.name LUA TXT \";{WAVERS} return qname:toString()\"\n\
+         *.any LUA A \";{WAVERS} return t\"\n\
+         same LUA A \";{WAVERS} return t\"\nsame A 127.0.0.1\n"
+    );
+    let x = "x".repeat(200);
+    // Each row: the question, what is said while the program works, what when it fails.
+    let rows = [
+        ("one", "A", "NOERROR aa | one.example. A 127.0.0.1 | |".to_owned(), None),
+        (
+            "mixed",
+            "A",
+            "NOERROR aa | mixed.example. A 127.0.0.1, mixed.example. A 192.0.2.1, \
+             mixed.example. A 192.0.2.2 | |"
+                .to_owned(),
+            None,
+        ),
+        (
+            "alias",
+            "A",
+            "NOERROR aa | alias.example. CNAME host.example., host.example. A 192.0.2.1 | |"
+                .to_owned(),
+            None,
+        ),
+        ("none", "A", "NOERROR aa | | example. 5 SOA |".to_owned(), None),
+        ("denied", "A", "NXDOMAIN aa | | example. 5 SOA |".to_owned(), None),
+        ("text", "TXT +tcp", format!("NOERROR aa | text.example. TXT {x} | |"), None),
+        // What was said to somebody is not said to others.
+        (
+            "client",
+            "A",
+            "NOERROR aa | client.example. A 127.0.0.1 | |".to_owned(),
+            Some("SERVFAIL | | |"),
+        ),
+        (
+            "who",
+            "TXT",
+            "NOERROR aa | who.example. TXT 192.0.2.7 | |".to_owned(),
+            Some("SERVFAIL | | |"),
+        ),
+        (
+            "place",
+            "TXT",
+            "NOERROR aa | place.example. TXT -- | |".to_owned(),
+            Some("SERVFAIL | | |"),
+        ),
+        (
+            "tcp",
+            "TXT",
+            "NOERROR aa | tcp.example. TXT false | |".to_owned(),
+            Some("SERVFAIL | | |"),
+        ),
+        (
+            "a.name",
+            "TXT",
+            "NOERROR aa | a.name.example. TXT a.name.example. | |".to_owned(),
+            Some("SERVFAIL | | |"),
+        ),
+        // Whatever the name, it is one record.
+        ("a.any", "A", "NOERROR aa | a.any.example. A 127.0.0.1 | |".to_owned(), None),
+        ("same", "A", "NOERROR aa | same.example. A 127.0.0.1 | |".to_owned(), None),
+    ];
+    let mut zones = Zones::example(&text);
+    for (owner, rtype, _, _) in &rows {
+        let before = zones.ask(&format!("{owner}.example. {rtype}")).message;
+        let fails = before.metadata.response_code == ResponseCode::ServFail;
+        assert_eq!(fails, !["mixed", "same"].contains(owner), "{owner}");
+    }
+    observe(&zones, &Outcome::success(0));
+    for (owner, rtype, works, _) in &rows {
+        zones.check(&format!("{owner}.example. {rtype}"), works);
+    }
+    let long = zones.ask("long.example. TXT +tcp").message;
+    assert_eq!(long.answers.len(), 1);
+    observe(&zones, &Outcome::Failure("refused".into()));
+    for (owner, rtype, works, fails) in &rows {
+        zones.check(&format!("{owner}.example. {rtype}"), fails.unwrap_or(works));
+    }
+    zones.check("b.any.example. A", "NOERROR aa | b.any.example. A 127.0.0.1 | |");
+    // Too much to be kept for each record.
+    zones.check("long.example. TXT +tcp", "SERVFAIL | | |");
+    // It is told, and does not live long.
+    let stale = zones.ask("one.example. A +edns");
+    assert_eq!(stale.option(15).unwrap(), b"\0\x03record program failed");
+    assert_eq!(stale.message.answers[0].ttl, 30);
+    // The program works again.
+    observe(&zones, &Outcome::success(0));
+    let fresh = zones.ask("one.example. A +edns");
+    assert_eq!((fresh.option(15), fresh.message.answers[0].ttl), (None, 60));
+}
+
+#[test]
+fn in_powerdns_nothing_is_said_for_a_program_that_fails() {
+    let text = example(&format!("one LUA A \";{WAVERS} return t\"\n"));
+    let mut zones = Zones::with(&[("example", &text)], Settings::of(Dialect::PowerDns));
+    observe(&zones, &Outcome::success(0));
+    zones.check("one.example. A", "NOERROR aa | one.example. A 127.0.0.1 | |");
+    observe(&zones, &Outcome::Failure("refused".into()));
+    zones.check("one.example. A", "SERVFAIL | | |");
 }
 
 #[test]

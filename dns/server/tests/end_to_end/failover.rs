@@ -194,3 +194,37 @@ fn endpoints_of_both_families_are_answered_each_in_its_own() {
     wait_for("no ::1", || six_answer().is_empty().then_some(()));
     assert_eq!(ask(server, "www.example.test."), ["127.0.0.1"]);
 }
+
+#[test]
+fn a_program_that_fails_says_what_it_said_last_also_when_its_zone_is_loaded_again() {
+    let [region, ..] = regions();
+    let (ip, port) = (region.address.ip().to_string(), region.address.port());
+    // Fails when nothing is up.
+    let program = format!(
+        "www LUA A \";local t = ifportup({port}, {{'{ip}'}}, {{backupSelector='empty'}}) \
+         return t[1] .. ''\"\n"
+    );
+    let folder = Folder::new(&format!("{QUICK}[lua]\ntime = \"1s\"\n"), &program);
+    let (running, server) = folder.serve();
+    wait_for_both(server, "www.example.test.", &[&ip]);
+    let before = running.err().len();
+    region.close();
+    let line = wait_for("a failure", || {
+        ask(server, "www.example.test.");
+        let log = running.err();
+        log[before..].lines().find(|line| line.contains("program failed")).map(str::to_owned)
+    });
+    assert!(line.contains("last_good=true"), "{line}");
+    wait_for_both(server, "www.example.test.", &[&ip]);
+    // Something else changes in the zone.
+    folder.zone("example.test", &format!("{program}new A 127.0.0.2\n"));
+    wait_for_answer(server, "new.example.test.", &["127.0.0.2"]);
+    wait_for_both(server, "www.example.test.", &[&ip]);
+    // Another program has said nothing yet.
+    folder.zone("example.test", &program.replace(".. ''", ".. '' .. ''"));
+    let failed = || {
+        let answer = udp(server, &question("www.example.test.", RecordType::A)).unwrap();
+        (answer.metadata.response_code == ResponseCode::ServFail).then_some(())
+    };
+    wait_for("SERVFAIL", failed);
+}

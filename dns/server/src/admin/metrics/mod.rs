@@ -135,6 +135,17 @@ fn of_zones(zones: &Zones, text: &mut Text) {
         let count: u64 = hosted.beside.programs.iter().map(|entry| entry.failures.count()).sum();
         errors.sample(&[("zone", &zone)], count);
     }
+    let mut said = text.family(
+        "halfmoon_program_last_good",
+        Kind::Counter,
+        "Last good answers said for programs that failed, by zone.",
+    );
+    for hosted in with_programs.iter().take(MOST_SERIES) {
+        let zone = hosted.zone.apex().to_string();
+        let entries = hosted.beside.programs.iter();
+        let used = entries.filter_map(|entry| Some(entry.last_good.as_ref()?.used()));
+        said.sample(&[("zone", &zone)], used.sum::<u64>());
+    }
     let mut answers = text.family(
         "halfmoon_program_answers",
         Kind::Counter,
