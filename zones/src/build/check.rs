@@ -8,6 +8,7 @@ use std::collections::HashSet;
 use halfmoon_wire::{Name, SuffixHashes, Type};
 
 use super::{Builder, Record};
+use crate::rdata::{has_canonical_form, put_canonical};
 use crate::tree::{CUT, NONE, target};
 use crate::{Fault, Place, Zone};
 
@@ -69,6 +70,16 @@ impl Builder {
         let mut kept: Vec<Record> = Vec::with_capacity(records.len());
         for set in records.chunk_by(same_set) {
             let start = kept.len();
+            if set.len() > 1 && has_canonical_form(set[0].rtype) {
+                // Names are the same in either case, and so are data with names in them.
+                let mut seen: HashSet<Vec<u8>> = HashSet::new();
+                kept.extend(set.iter().filter(|record| {
+                    let mut canonical = Vec::new();
+                    put_canonical(record.rtype, self.rdata(record), &mut canonical);
+                    seen.insert(canonical)
+                }));
+                continue;
+            }
             // Beyond a few, the data seen are kept in a hash set: an RRset may have thousands.
             let mut seen: HashSet<&[u8]> = HashSet::new();
             for record in set {

@@ -8,6 +8,7 @@
 
 mod apl;
 mod bitmap;
+mod canonical;
 mod encoding;
 mod fault;
 mod field;
@@ -25,6 +26,8 @@ mod words;
 
 use halfmoon_wire::{Name, Type};
 
+pub(crate) use canonical::has_canonical_form;
+pub use canonical::put_canonical;
 pub use fault::RdataFault;
 pub(crate) use fault::quoted;
 pub(crate) use mnemonic::rtype as type_word;
