@@ -2,9 +2,11 @@
 
 pub mod admin;
 pub mod answer;
+pub mod budget;
 pub mod cli;
 pub mod config;
 pub mod cookies;
+pub mod counters;
 pub mod date;
 pub mod last_good;
 pub mod limit;

@@ -6,6 +6,8 @@ use std::time::Instant;
 
 use halfmoon_wire::Rcode;
 
+use crate::counters::Event;
+
 /// RCODEs that are told apart: those of RFC 6895 section 2.3 that fit, up to BADCOOKIE (23).
 const RCODES: usize = 24;
 /// Places of a [`Striped`] count.
@@ -30,6 +32,8 @@ pub struct Meter {
     rcodes: [AtomicU64; RCODES],
     /// Messages that got no answer: not even a header, or more than their network may have.
     silent: AtomicU64,
+    /// By [`Event`].
+    events: [AtomicU64; Event::COUNT],
 }
 
 /// What all threads have counted.
@@ -39,6 +43,8 @@ pub struct Readings {
     pub rcodes: [u64; RCODES],
     /// Messages that got no reply.
     pub silent: u64,
+    /// What [`crate::counters::Counters`] tells by name.
+    pub(crate) events: [u64; Event::COUNT],
     /// Threads that answer.
     pub threads: usize,
     /// How long the thread that was silent longest has not shown a sign of life, in milliseconds.
@@ -56,6 +62,7 @@ impl Meters {
             has_ended: AtomicBool::new(false),
             rcodes: Default::default(),
             silent: AtomicU64::new(0),
+            events: Default::default(),
         });
         let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
         // A thread that panics at each query must not make the list grow without end.
@@ -81,6 +88,9 @@ impl Meters {
                 *sum += count.load(Ordering::Relaxed);
             }
             sum.silent += meter.silent.load(Ordering::Relaxed);
+            for (sum, count) in sum.events.iter_mut().zip(&meter.events) {
+                *sum += count.load(Ordering::Relaxed);
+            }
             if !meter.has_ended() {
                 sum.threads += 1;
                 sum.longest_silence = sum.longest_silence.max(meter.silence());
@@ -109,6 +119,11 @@ impl Meter {
         bump(&self.silent);
     }
 
+    /// Counts something that happened.
+    pub(crate) fn count(&self, event: Event) {
+        bump(&self.events[event as usize]);
+    }
+
     /// Shows that the thread is alive.
     pub fn beat(&self) {
         let millis = self.started.elapsed().as_millis() as u64;
@@ -132,7 +147,8 @@ impl Meter {
 
     /// Adds what a meter has counted that is given up. Both have ended.
     fn take_over(&self, other: &Self) {
-        for (own, other) in self.rcodes.iter().zip(&other.rcodes) {
+        let own = self.rcodes.iter().chain(&self.events);
+        for (own, other) in own.zip(other.rcodes.iter().chain(&other.events)) {
             own.fetch_add(other.load(Ordering::Relaxed), Ordering::Relaxed);
         }
         self.silent.fetch_add(other.silent.load(Ordering::Relaxed), Ordering::Relaxed);
@@ -177,11 +193,13 @@ mod tests {
             meter.reply(Rcode::SERVFAIL);
             meter.reply(Rcode::BADCOOKIE);
             meter.silent();
+            meter.count(Event::TransferTooMany);
             meter.end();
         }
         let _alive = meters.take();
         let read = meters.read();
         assert_eq!((read.rcodes[2], read.rcodes[23], read.silent), (100, 100, 100));
+        assert_eq!(read.events[Event::TransferTooMany as usize], 100);
         assert_eq!(read.threads, 1);
         assert!(meters.meters.lock().unwrap().len() <= 3);
     }

@@ -12,10 +12,13 @@ use halfmoon_healthcheck::{Health, TargetPolicy};
 use halfmoon_lua::Settings;
 use halfmoon_zones::{FileReport, Loader};
 
+use crate::config::Config;
 use crate::cookies::Cookies;
 use crate::meter::Meters;
-use crate::publish::{Compile, Loads};
-use crate::shared::{Policy, Shared};
+use crate::publish::{self, Compile, Loads};
+use crate::serve::{self, StartError};
+use crate::shared::{Policy, Served, Shared, Zones};
+use crate::signing::Signing;
 use crate::tsig::Keys;
 use crate::worker::Worker;
 
@@ -35,10 +38,10 @@ impl Offline {
     /// The folder cannot be read. What is wrong with its files is in [`Offline::reports`].
     pub fn load(folder: PathBuf, lua: Settings) -> io::Result<Self> {
         let health = Health::unprobed(TargetPolicy::default());
-        let mut compile = Compile::new(lua.clone(), health.clone());
-        let loaded = Loader::new(folder, false).load(&mut compile)?;
+        let compile = Compile::new(lua.clone(), health.clone());
+        let (zones, reports) = read(Loader::new(folder, false), compile)?;
         let shared = Shared {
-            zones: Arc::new(ArcSwap::from_pointee(loaded.catalog)),
+            zones,
             health,
             geo: Source::new(Vec::new()),
             cookies: Cookies::random(),
@@ -47,7 +50,34 @@ impl Offline {
             meters: Meters::default(),
             loads: Loads::default(),
         };
-        Ok(Self { shared, reports: loaded.reports })
+        Ok(Self { shared, reports })
+    }
+
+    /// Does as a configuration says, but for sockets and probes: its zones, signed where it wants
+    /// that, its limits, its secrets.
+    ///
+    /// # Errors
+    /// What keeps a server from starting, too.
+    pub fn configured(config: &Config) -> Result<Self, StartError> {
+        let health = Health::unprobed(serve::targets(config));
+        let geo = Source::open(config.geo.databases.clone())?;
+        let lua = serve::lua_settings(config, &geo);
+        let compile = Compile::new(lua.clone(), health.clone()).signing(Signing::new(config)?);
+        let loader = serve::loader(config)?;
+        let path = loader.sources().folder.clone().unwrap_or_default();
+        let read = read(loader, compile);
+        let (zones, reports) = read.map_err(|source| StartError::Unreadable { path, source })?;
+        let shared = Shared {
+            zones,
+            health,
+            geo,
+            cookies: serve::cookies(config)?,
+            keys: Keys::open(config.transfer.keys.clone())?,
+            policy: serve::policy(config, lua),
+            meters: Meters::default(),
+            loads: Loads::default(),
+        };
+        Ok(Self { shared, reports })
     }
 
     /// Someone to answer.
@@ -55,4 +85,13 @@ impl Offline {
     pub fn worker(&self) -> Worker {
         Worker::new(&self.shared)
     }
+}
+
+/// The zones as a server has them after its first load, and what became of each file.
+fn read(
+    mut loader: Loader<Served>,
+    mut compile: Compile,
+) -> io::Result<(Arc<ArcSwap<Zones>>, Vec<FileReport>)> {
+    let loaded = publish::load(&mut loader, &mut compile)?;
+    Ok((Arc::new(ArcSwap::from_pointee(loaded.catalog)), loaded.reports))
 }

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use halfmoon_geo::{Attribute, GeoError, Source};
@@ -15,6 +15,7 @@ use halfmoon_zones::{ListedZone, Loader, Sources};
 use crate::admin::{self, Admin, AdminError};
 use crate::config::{Config, Dialect};
 use crate::cookies::Cookies;
+use crate::counters::Counters;
 use crate::limit::Limits;
 use crate::meter::Meters;
 use crate::publish::{Compile, Loads, Publisher, load, report};
@@ -155,7 +156,7 @@ impl Server {
         };
         let workers = Arc::clone(&shared);
         let listeners = bound.start(move || Worker::new(&workers))?;
-        let start = |admin: admin::Bound| admin.start(Arc::clone(&shared));
+        let start = |admin: admin::Bound| admin.start(Arc::clone(&shared), listeners.tallies());
         let admin = admin.map(start).transpose().map_err(StartError::Thread)?;
         Ok(Self { admin, listeners, publisher, signers, shared })
     }
@@ -176,6 +177,13 @@ impl Server {
     #[must_use]
     pub fn health(&self) -> &Health {
         &self.shared.health
+    }
+
+    /// What was answered, limited and refused since the start: all counts there are, in one place.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let (udp, tcp) = (self.listeners.udp(), self.listeners.tcp());
+        Counters::new(udp, tcp, &self.shared.meters.read())
     }
 
     /// How many zones are served.
@@ -265,7 +273,8 @@ pub fn cookies(config: &Config) -> Result<Cookies, SecretError> {
 }
 
 /// What workers need to know.
-fn policy(config: &Config, lua: Settings) -> Policy {
+#[must_use]
+pub fn policy(config: &Config, lua: Settings) -> Policy {
     let server = &config.server;
     Policy {
         client_subnet: config.edns.client_subnet,
@@ -273,8 +282,11 @@ fn policy(config: &Config, lua: Settings) -> Policy {
         limits: Limits {
             rate: config.limits.responses_per_second,
             slip: config.limits.slip,
+            program_time: match config.limits.program_time {
+                Duration::ZERO => None,
+                time => Some(u32::try_from(time.as_micros()).unwrap_or(u32::MAX).max(1)),
+            },
             exempt: config.limits.exempt.as_slice().into(),
-            counts: Arc::default(),
         },
         transfers: config.transfer.allow.as_slice().into(),
         transfer_slots: Slots::new(config.transfer.max.get()),

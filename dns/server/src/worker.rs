@@ -11,13 +11,15 @@ use halfmoon_lua::{Answers, Machine};
 use halfmoon_wire::{NameBuf, Places, Query, Rcode, Reply, SuffixHashes};
 
 use crate::answer::{MOST_ALIASES, answer};
+use crate::budget::Purses;
 use crate::cookies;
-use crate::limit::Limiter;
+use crate::counters::Event;
+use crate::limit::{Fate, Kind, Limiter};
 use crate::meter::Meter;
 use crate::shared::{Policy, Shared, Zones};
-use crate::signing::{Purses, date};
+use crate::signing::date;
 use crate::transfer::{Transfer, is_current};
-use crate::transport::{Peer, Service, Stream, Verdict};
+use crate::transport::{Peer, Protocol, Service, Stream, Verdict};
 use crate::tsig::{KeyReader, Verified};
 
 /// Answers queries on one thread.
@@ -37,7 +39,10 @@ pub struct Worker {
     pub(crate) chain: Vec<NameBuf>,
     pub(crate) places: Places,
     pub(crate) desk: Desk,
+    /// What sources may spend in signatures.
     pub(crate) purses: Purses,
+    /// What they may spend in microseconds of programs, if that is limited.
+    pub(crate) program_purses: Option<Purses>,
     pub(crate) limiter: Limiter,
     pub(crate) meter: Arc<Meter>,
     /// Whole seconds since `started`, as of the last refresh.
@@ -70,6 +75,7 @@ impl Worker {
             limiter: Limiter::new(shared.policy.limits.clone()),
             meter: shared.meters.take(),
             purses: Purses::new(shared.policy.signatures_per_source),
+            program_purses: shared.policy.limits.program_time.map(Purses::new),
             now: 0,
             date: date(),
             published: Cache::new(Arc::clone(&shared.zones)),
@@ -101,7 +107,12 @@ impl Service for Worker {
         let query = Query::parse(message)?;
         let zone = Arc::clone(self.zones.zone(query.question?.name)?);
         let is_current = is_current(message, &query, &zone.zone);
-        let mut transfer = Transfer::begin(zone, message, is_current, &self.policy.transfer_slots)?;
+        let begun = Transfer::begin(zone, message, is_current, &self.policy.transfer_slots);
+        self.meter.count(match begun {
+            Some(_) => Event::TransferBegun,
+            None => Event::TransferTooMany,
+        });
+        let mut transfer = begun?;
         if let Some(at) = query.signature
             && let Verified::Good(_, session) = self.keys.verify(message, at, time())
         {
@@ -133,9 +144,21 @@ impl Worker {
         out: &mut [u8],
     ) -> Verdict {
         let now = time();
+        // Who signs wrongly may be anybody: what it is told is limited as any error is.
+        let is_limited = |worker: &mut Self| {
+            let fate = match peer.protocol {
+                Protocol::Udp => worker.limiter.judge(peer.remote.ip(), Kind::Error, worker.now),
+                Protocol::Tcp => Fate::Pass,
+            };
+            if fate == Fate::Drop {
+                worker.meter.count(Event::AnswerDropped);
+            }
+            fate == Fate::Drop
+        };
         let signed = |length: Option<usize>| length.map_or(Verdict::Drop, Verdict::Reply);
         match self.keys.verify(query, at, now) {
             Verified::Good(stripped, mut session) => {
+                self.meter.count(Event::SignatureGood);
                 self.signer = Some(*session.key());
                 let limit = limit.saturating_sub(session.room());
                 let verdict = answer(self, &stripped, peer, limit, out);
@@ -146,11 +169,18 @@ impl Worker {
                 }
             }
             Verified::Bad(refusal) => {
+                self.meter.count(Event::SignatureBad);
+                if is_limited(self) {
+                    return Verdict::Drop;
+                }
                 self.meter.reply(Rcode::NOTAUTH);
                 let refused = refuse(query, Rcode::NOTAUTH, limit, out, &mut self.places);
                 signed(refused.and_then(|length| refusal.sign(out, length, now)))
             }
             Verified::Malformed => {
+                if is_limited(self) {
+                    return Verdict::Drop;
+                }
                 self.meter.reply(Rcode::FORMERR);
                 signed(refuse(query, Rcode::FORMERR, limit, out, &mut self.places))
             }

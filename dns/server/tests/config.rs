@@ -49,6 +49,7 @@ fn every_key_is_understood() {
         [limits]
         responses_per_second = 7
         slip = 3
+        program_time = "5ms"
         exempt = ["10.0.0.0/8"]
         [transfer]
         allow = ["::1/128"]
@@ -130,6 +131,7 @@ fn every_key_is_understood() {
     );
     assert_eq!(key.secret_file, PathBuf::from("etc/secret"));
     assert_eq!((config.limits.responses_per_second, config.limits.slip), (7, 3));
+    assert_eq!(config.limits.program_time, Duration::from_millis(5));
     assert_eq!(config.limits.exempt, ["10.0.0.0/8".parse().unwrap()]);
     let dnssec = &config.dnssec;
     assert_eq!(dnssec.keys, Some(PathBuf::from("etc/keys")));

@@ -28,6 +28,7 @@ use tokio::sync::watch;
 use crate::config::AdminConfig;
 use crate::secret::SecretError;
 use crate::shared::Shared;
+use crate::transport::Tallies;
 
 use access::Access;
 use health::Readiness;
@@ -80,6 +81,7 @@ pub struct Admin {
 #[derive(Debug)]
 struct State {
     shared: Arc<Shared>,
+    transports: Tallies,
     access: Access,
     readiness: Readiness,
     usage: Usage,
@@ -118,11 +120,12 @@ impl Bound {
     ///
     /// # Errors
     /// No thread is to be had.
-    pub fn start(self, shared: Arc<Shared>) -> io::Result<Admin> {
+    pub fn start(self, shared: Arc<Shared>, transports: Tallies) -> io::Result<Admin> {
         let (stop, stopped) = watch::channel(false);
         let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
         let state = Arc::new(State {
             shared,
+            transports,
             access: self.access,
             readiness: Readiness::new(self.ready_within),
             usage: Usage::default(),

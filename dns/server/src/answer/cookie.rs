@@ -7,6 +7,8 @@ use std::net::IpAddr;
 use halfmoon_wire::Cookie;
 use siphasher::sip::SipHasher24;
 
+use crate::counters::Event;
+
 /// Octets of a server's cookie of version 1: version, three reserved, time, hash.
 pub(crate) const SERVER_COOKIE: usize = 16;
 /// How old a cookie may be, in seconds (RFC 9018 section 4.3).
@@ -27,6 +29,18 @@ pub enum CookieState {
     /// The server's part was made by us for this client and this address not long ago: who sends
     /// this receives what is sent to the address.
     Valid,
+}
+
+impl CookieState {
+    /// What is counted of it.
+    pub(crate) const fn event(self) -> Option<Event> {
+        match self {
+            Self::None => None,
+            Self::ClientOnly => Some(Event::CookieNew),
+            Self::Valid => Some(Event::CookieValid),
+            Self::Invalid => Some(Event::CookieInvalid),
+        }
+    }
 }
 
 /// By what cookies are made and verified. Without a secret cookies are not used.

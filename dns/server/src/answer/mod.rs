@@ -28,10 +28,11 @@ use halfmoon_wire::{
 };
 use halfmoon_zones::Zone;
 
-use crate::limit::{Fate, Kind};
+use crate::budget::{Purse, Purses, Source};
+use crate::counters::Event;
+use crate::limit::{Fate, Kind, Limiter};
 use crate::meter::Meter;
 use crate::shared::{Policy, Zones};
-use crate::signing::Purse;
 use crate::transport::{Peer, Protocol, Verdict};
 use crate::worker::Worker;
 
@@ -61,26 +62,32 @@ pub fn answer(
     #[rustfmt::skip]
     let Worker {
         zones, health, geo, requests, cookies, policy, machine, hashes, answers, chain, places, desk,
-        purses, limiter, signer, meter, ..
+        purses, program_purses, limiter, signer, meter, ..
     } = worker;
     let Some(mut reply) = Reply::new(&query, limit, out, places) else {
         return Verdict::Drop;
     };
     let cookies = cookies.load();
     let cookie = say_options(&query, peer, policy, cookies, date, &mut reply);
+    if let Some(event) = cookie.event() {
+        meter.count(event);
+    }
+    // Over TCP, and with a cookie of ours, the sender is known to be where its address says.
+    let is_known = peer.protocol == Protocol::Tcp || cookie == CookieState::Valid;
+    let source = Source { address: peer.remote.ip(), is_known };
+    let mut gate = Gate { limiter, meter, source, now };
     let question = match Form::of(&query) {
         Form::Zones(question) => question,
         Form::Chaos(question) => {
             let rcode = chaos::answer(&question, &policy.presentation, &mut reply);
-            return finish(reply, rcode, meter);
+            return gate.pass(reply, Kind::Error, rcode);
         }
         Form::Transfer(question) => {
-            let (zones, rights) = ((&**zones, hashes), (&*policy, signer.is_some()));
-            let verdict = transfer::answer(&question, peer, zones, rights, reply);
-            if let (Verdict::Reply(_), Some(flags)) = (verdict, out.get(3)) {
-                meter.reply(Rcode(u16::from(flags & 0x0f)));
-            }
-            return verdict;
+            let (zones, policy) = ((&**zones, hashes), (&*policy, signer.is_some(), gate.meter));
+            return match transfer::answer(&question, peer, zones, policy, &mut reply) {
+                Some(rcode) => gate.pass(reply, Kind::Error, rcode),
+                None => Verdict::Stream,
+            };
         }
         Form::OnlyCookie => {
             let rcode = match cookie {
@@ -89,13 +96,13 @@ pub fn answer(
                 // Without cookies it is a query without a question (RFC 9619).
                 CookieState::None => Rcode::FORMERR,
             };
-            return finish(reply, rcode, meter);
+            return gate.pass(reply, Kind::Error, rcode);
         }
         Form::Refused(rcode, why) => {
             if let Some(why) = why {
                 reply.extended_error(why);
             }
-            return finish(reply, rcode, meter);
+            return gate.pass(reply, Kind::Error, rcode);
         }
     };
     let header = message.first_chunk().copied().unwrap_or_default();
@@ -114,39 +121,62 @@ pub fn answer(
         chain,
         now,
         programs_left: program::MOST_PROGRAMS,
-        protocol: peer.protocol,
+        source,
+        program_purses: program_purses.as_mut(),
+        has_spent: false,
         compact_ok: query.edns.is_some_and(|edns| edns.compact_ok),
         date,
         desk,
-        purse: purses.of(peer.remote.ip(), now),
+        purse: purses.of(source, now),
         signer: None,
         apex: None,
         by_wildcard: false,
         unsigned: None,
-        lane: meter.lane(),
+        lane: gate.meter.lane(),
     };
     let mut rcode = turn.resolve();
     if let Some(error) = turn.unsigned {
-        rcode = turn.give_up(error);
-    }
-    // Over TCP, and with a cookie of ours, the sender is known to be where its address says.
-    if peer.protocol == Protocol::Udp && cookie != CookieState::Valid {
-        match limiter.judge(peer.remote.ip(), turn.kind(rcode), now) {
-            Fate::Pass => {}
-            Fate::Drop => return Verdict::Drop,
-            Fate::Slip => {
-                turn.reply.reset();
-                turn.reply.truncated();
-                rcode = Rcode::NOERROR;
-            }
+        if error == SignError::Budget {
+            gate.meter.count(Event::SignaturesSpent);
         }
+        rcode = turn.give_up(error);
+    } else if turn.has_spent {
+        gate.meter.count(Event::ProgramsSpent);
+        rcode = turn.give_up_programs(rcode);
     }
-    finish(turn.reply, rcode, meter)
+    let kind = turn.kind(rcode);
+    gate.pass(turn.reply, kind, rcode)
 }
 
-fn finish(reply: Reply<'_>, rcode: Rcode, meter: &Meter) -> Verdict {
-    meter.reply(rcode);
-    Verdict::Reply(reply.finish(rcode))
+/// What a reply passes on its way out.
+struct Gate<'a> {
+    limiter: &'a mut Limiter,
+    meter: &'a Meter,
+    source: Source,
+    now: u64,
+}
+
+impl Gate<'_> {
+    /// Finishes a reply, if it may leave: those to senders who may be forged are counted.
+    fn pass(&mut self, mut reply: Reply<'_>, kind: Kind<'_>, mut rcode: Rcode) -> Verdict {
+        if !self.source.is_known {
+            match self.limiter.judge(self.source.address, kind, self.now) {
+                Fate::Pass => {}
+                Fate::Drop => {
+                    self.meter.count(Event::AnswerDropped);
+                    return Verdict::Drop;
+                }
+                Fate::Slip => {
+                    self.meter.count(Event::AnswerSlipped);
+                    reply.reset();
+                    reply.truncated();
+                    rcode = Rcode::NOERROR;
+                }
+            }
+        }
+        self.meter.reply(rcode);
+        Verdict::Reply(reply.finish(rcode))
+    }
 }
 
 /// What this client takes over UDP, at most our own payload size (RFC 6891 section 6.2.5).
@@ -223,7 +253,12 @@ struct Turn<'a> {
     now: u64,
     /// How many more programs may run.
     programs_left: u32,
-    protocol: Protocol,
+    /// Who asks, for those who count what it costs.
+    source: Source,
+    /// What sources may spend in microseconds of programs.
+    program_purses: Option<&'a mut Purses>,
+    /// Whether a program was not run because of that.
+    has_spent: bool,
     /// Whether a compact denial may bear NXDOMAIN.
     compact_ok: bool,
     /// Seconds since 1970, modulo 2^32.
@@ -253,9 +288,9 @@ enum Asked<'a> {
     Target(&'a NameBuf),
 }
 
-impl Turn<'_> {
+impl<'a> Turn<'a> {
     /// In what the reply is like others, for those who count them.
-    fn kind(&self, rcode: Rcode) -> Kind<'_> {
+    fn kind(&self, rcode: Rcode) -> Kind<'a> {
         let is_answer = rcode == Rcode::NOERROR && self.reply.count(Section::Answer) > 0;
         match self.apex {
             None => Kind::Error,

@@ -1,7 +1,9 @@
 //! Runs the programs of a node and writes what they return.
 
+use std::time::Instant;
+
 use halfmoon_lua::{Context, Failure, Note};
-use halfmoon_wire::{ExtendedError, Name, NameBuf, Section, Type};
+use halfmoon_wire::{ExtendedError, Name, NameBuf, Rcode, Section, Type};
 use halfmoon_zones::{Hosted, Node, ProgramRef};
 
 use super::{Asked, Turn};
@@ -64,7 +66,7 @@ impl<'a> Turn<'a> {
             };
         }
         match failed {
-            Some(failure) => Computed::Failed(explain(failure)),
+            Some(failure) => Computed::Failed(self.explain(failure)),
             None if denied => Computed::Denied,
             None => Computed::Nothing,
         }
@@ -105,7 +107,7 @@ impl<'a> Turn<'a> {
         }
         match failed {
             Some(failure) if self.answers.is_empty() || self.policy.failure_is_final() => {
-                Computed::Failed(explain(failure))
+                Computed::Failed(self.explain(failure))
             }
             _ if !self.answers.is_empty() => self.write_computed(asked, rtype, ttl),
             _ if denied => Computed::Denied,
@@ -150,10 +152,28 @@ impl<'a> Turn<'a> {
             health: self.health,
             requests: self.requests,
         };
+        // A plan costs hardly more than a record of the zone: only what enters Lua is paid for.
+        let is_paid = !code.is_plan() && !self.policy.limits.exempts(self.source.address);
+        let mut purses = self.program_purses.as_deref_mut().filter(|_| is_paid);
+        if purses.as_mut().is_some_and(|purses| purses.of(self.source, self.now).is_empty()) {
+            self.has_spent = true;
+            let last_good = entry.last_good.as_deref();
+            if !last_good.is_some_and(|last| last.say(self.answers, program.ttl)) {
+                return Err(Failure::Time);
+            }
+            self.reply.extended_error(ExtendedError::STALE_ANSWER);
+            return Ok(());
+        }
         let runs = self.programs_left > 0;
         let result = if runs {
             self.programs_left -= 1;
-            self.machine.run(code, &context, self.answers)
+            let started = purses.is_some().then(Instant::now);
+            let result = self.machine.run(code, &context, self.answers);
+            if let (Some(purses), Some(started)) = (purses, started) {
+                let time = u32::try_from(started.elapsed().as_micros()).unwrap_or(u32::MAX);
+                purses.of(self.source, self.now).spend(time.max(1));
+            }
+            result
         } else {
             Err(Failure::Fuel)
         };
@@ -199,6 +219,27 @@ impl<'a> Turn<'a> {
         self.reply.extended_error(ExtendedError::STALE_ANSWER);
         Ok(())
     }
+
+    /// What the one who asked may know of a failure.
+    const fn explain(&self, failure: Failure) -> ExtendedError {
+        ExtendedError::other(match failure {
+            _ if self.has_spent => "too much work for your network",
+            Failure::Fuel | Failure::Memory | Failure::Time => "record program spent its budget",
+            _ => "record program failed",
+        })
+    }
+
+    /// What becomes of an answer for which programs were not run because of what its source has
+    /// spent. Who may be forged is asked to come over TCP, where it cannot be somebody else; who
+    /// does gets what they said last, or what there is without them, as when they fail.
+    pub(super) fn give_up_programs(&mut self, rcode: Rcode) -> Rcode {
+        if self.source.is_known {
+            return rcode;
+        }
+        self.reply.reset();
+        self.reply.truncated();
+        Rcode::NOERROR
+    }
 }
 
 /// Logs what a program said.
@@ -210,12 +251,4 @@ fn log(note: &Note, hosted: &Hosted<Served>, node: Node<'_>) {
         5 | 6 => tracing::info!(%zone, %owner, text, "record program says"),
         _ => tracing::debug!(%zone, %owner, text, "record program says"),
     }
-}
-
-/// What the one who asked may know of a failure.
-const fn explain(failure: Failure) -> ExtendedError {
-    ExtendedError::other(match failure {
-        Failure::Fuel | Failure::Memory | Failure::Time => "record program spent its budget",
-        _ => "record program failed",
-    })
 }

@@ -8,7 +8,6 @@ use halfmoon_zones::{Hosted, Node, RrSet, Zone};
 use super::{Asked, Turn};
 use crate::shared::Served;
 use crate::signing::{same_name, types_at};
-use crate::transport::Protocol;
 
 /// What is said of a question that would cost its source more signatures than it may cause.
 const SPENT: ExtendedError = ExtendedError::other("too many signatures for your network");
@@ -161,11 +160,11 @@ impl<'a> Turn<'a> {
             && put(&mut self.reply, section, (owner, ttl), &made)
     }
 
-    /// What becomes of an answer that could not be signed: nothing of it is told. Over UDP the
-    /// client is asked to come over TCP, where it cannot be somebody else.
+    /// What becomes of an answer that could not be signed: nothing of it is told. Who may be forged
+    /// is asked to come over TCP, where it cannot be somebody else.
     pub(super) fn give_up(&mut self, error: SignError) -> Rcode {
         self.reply.reset();
-        if self.protocol == Protocol::Udp && error == SignError::Budget {
+        if !self.source.is_known && error == SignError::Budget {
             self.reply.truncated();
             return Rcode::NOERROR;
         }

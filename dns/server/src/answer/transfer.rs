@@ -3,29 +3,32 @@
 use halfmoon_wire::{ExtendedError, Question, Rcode, Reply, Section, SuffixHashes, Type};
 use halfmoon_zones::Hosted;
 
+use crate::counters::Event;
+use crate::meter::Meter;
 use crate::shared::{Policy, Served, Zones};
-use crate::transport::{Peer, Protocol, Verdict};
+use crate::transport::{Peer, Protocol};
 
-/// The answer to AXFR and IXFR, or the word that it has many messages.
+/// The answer to AXFR and IXFR, of which the code is told; `None`: it has many messages.
 pub(super) fn answer(
     question: &Question<'_>,
     peer: &Peer,
     (zones, hashes): (&Zones, &mut SuffixHashes),
-    (policy, has_key): (&Policy, bool),
-    mut reply: Reply<'_>,
-) -> Verdict {
+    (policy, has_key, meter): (&Policy, bool, &Meter),
+    reply: &mut Reply<'_>,
+) -> Option<Rcode> {
     // Whoever has a key may have it from anywhere. Who may not have a zone does
     // not learn whether it is here.
     let source = peer.remote.ip();
     if !has_key && !policy.transfers.iter().any(|network| network.contains(&source)) {
+        meter.count(Event::TransferRefused);
         reply.extended_error(ExtendedError::PROHIBITED);
-        return Verdict::Reply(reply.finish(Rcode::REFUSED));
+        return Some(Rcode::REFUSED);
     }
     let Some(hosted) = zone(question, zones, hashes) else {
-        return Verdict::Reply(reply.finish(Rcode::NOTAUTH));
+        return Some(Rcode::NOTAUTH);
     };
     match (peer.protocol, question.qtype) {
-        (Protocol::Tcp, _) => Verdict::Stream,
+        (Protocol::Tcp, _) => None,
         // RFC 1995 section 2: over UDP the SOA alone says that there is more over TCP.
         (Protocol::Udp, Type::IXFR) => {
             reply.authoritative(true);
@@ -38,12 +41,12 @@ pub(super) fn answer(
             if written.is_none() {
                 reply.truncated();
             }
-            Verdict::Reply(reply.finish(Rcode::NOERROR))
+            Some(Rcode::NOERROR)
         }
         // RFC 5936 section 4.2: a zone does not come in one datagram.
         (Protocol::Udp, _) => {
             reply.extended_error(ExtendedError::NOT_SUPPORTED);
-            Verdict::Reply(reply.finish(Rcode::FORMERR))
+            Some(Rcode::FORMERR)
         }
     }
 }

@@ -21,7 +21,8 @@ Examples:
   halfmoon serve /etc/halfmoon.toml
 
 A change in the zone folder is loaded at once; SIGHUP makes it look. A zone that cannot be right
-leaves its old version in force. SIGINT and SIGTERM end the server, with status 0.";
+leaves its old version in force. SIGUSR1 logs what was counted. SIGINT and SIGTERM end the server,
+with status 0.";
 
 /// Serve a folder of zone files, or what a configuration file says
 #[derive(Debug, clap::Args)]
@@ -100,9 +101,15 @@ fn serve(config: &Config) -> ExitCode {
         say(format_args!("admin on http://{address}/"));
     }
     runtime.block_on(async {
-        while signals.next().await == Wish::Reload {
-            tracing::info!("SIGHUP: looking at the zones again");
-            server.reload();
+        loop {
+            match signals.next().await {
+                Wish::End => break,
+                Wish::Reload => {
+                    tracing::info!("SIGHUP: looking at the zones again");
+                    server.reload();
+                }
+                Wish::Count => tracing::info!("counted since the start: {}", server.counters()),
+            }
         }
     });
     tracing::info!("ending");

@@ -1,4 +1,4 @@
-//! Signals: when to end, when to look at the zones again.
+//! Signals: when to end, when to look at the zones again, when to say what was counted.
 
 use std::io;
 
@@ -11,6 +11,8 @@ pub(super) enum Wish {
     End,
     /// SIGHUP.
     Reload,
+    /// SIGUSR1.
+    Count,
 }
 
 /// The signals a server obeys. They are caught from the time this is made.
@@ -19,6 +21,7 @@ pub(super) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hang_up: Signal,
+    user: Signal,
 }
 
 impl Signals {
@@ -28,6 +31,7 @@ impl Signals {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
             hang_up: signal(SignalKind::hangup())?,
+            user: signal(SignalKind::user_defined1())?,
         })
     }
 
@@ -37,6 +41,7 @@ impl Signals {
             _ = self.interrupt.recv() => Wish::End,
             _ = self.terminate.recv() => Wish::End,
             _ = self.hang_up.recv() => Wish::Reload,
+            _ = self.user.recv() => Wish::Count,
         }
     }
 }

@@ -1,6 +1,5 @@
-//! Signing: whose zones, with which keys; ahead of queries, and within what a source may cause.
+//! Signing: whose zones, with which keys; ahead of queries, and in the background.
 
-mod budget;
 mod parent;
 mod renew;
 mod roller;
@@ -16,7 +15,6 @@ use std::sync::Arc;
 
 use crate::config::{Config, DnssecConfig};
 
-pub use budget::{Purse, Purses};
 pub use renew::Renewer;
 pub use roller::Roller;
 pub(crate) use roller::seconds;

@@ -1,5 +1,6 @@
 //! What the transports have seen since they started.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counts of one transport. Threads add to them once a batch; reading never disturbs them.
@@ -11,7 +12,34 @@ pub(super) struct Tally {
     pub(super) refused: AtomicU64,
     pub(super) panics: AtomicU64,
     pub(super) connections: AtomicU64,
-    pub(super) turned_away: AtomicU64,
+    pub(super) full: AtomicU64,
+    pub(super) full_for_address: AtomicU64,
+    pub(super) gave_way: AtomicU64,
+    pub(super) idle: AtomicU64,
+    pub(super) slow_queries: AtomicU64,
+    pub(super) slow_readers: AtomicU64,
+    pub(super) pipelined: AtomicU64,
+}
+
+/// Where both transports of a server count: to be read from wherever they are wanted.
+#[derive(Clone, Debug)]
+pub struct Tallies {
+    pub(super) udp: Arc<Tally>,
+    pub(super) tcp: Arc<Tally>,
+}
+
+impl Tallies {
+    /// What UDP has seen.
+    #[must_use]
+    pub fn udp(&self) -> Counters {
+        self.udp.read()
+    }
+
+    /// What TCP has seen.
+    #[must_use]
+    pub fn tcp(&self) -> Counters {
+        self.tcp.read()
+    }
 }
 
 /// Counts since the start, of UDP or of TCP.
@@ -30,8 +58,24 @@ pub struct Counters {
     pub panics: u64,
     /// Connections accepted (TCP).
     pub connections: u64,
-    /// Connections closed to keep to the limits (TCP).
-    pub turned_away: u64,
+    /// Connections closed at once because there were as many as there may be, each of them in use
+    /// (TCP).
+    pub full: u64,
+    /// Connections closed at once because their address had as many as it may have, each of them in
+    /// use (TCP).
+    pub full_for_address: u64,
+    /// Connections closed for a new one at one of these limits (TCP).
+    pub gave_way: u64,
+    /// Connections closed because no query came for too long (TCP).
+    pub idle: u64,
+    /// Connections closed because a query, or the header of a proxy, had begun and took too long to
+    /// come (TCP).
+    pub slow_queries: u64,
+    /// Connections closed because answers were not taken in time (TCP).
+    pub slow_readers: u64,
+    /// How often a client had more queries waiting than are answered at a time, and its answers were
+    /// written before more of them were looked at (TCP).
+    pub pipelined: u64,
 }
 
 impl Tally {
@@ -44,7 +88,13 @@ impl Tally {
             refused: of(&self.refused),
             panics: of(&self.panics),
             connections: of(&self.connections),
-            turned_away: of(&self.turned_away),
+            full: of(&self.full),
+            full_for_address: of(&self.full_for_address),
+            gave_way: of(&self.gave_way),
+            idle: of(&self.idle),
+            slow_queries: of(&self.slow_queries),
+            slow_readers: of(&self.slow_readers),
+            pipelined: of(&self.pipelined),
         }
     }
 

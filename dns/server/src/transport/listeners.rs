@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
-use super::counters::{Counters, Tally};
+use super::counters::{Counters, Tallies, Tally};
 use super::proxy::Proxies;
 use super::sockets::{self, BindError, Endpoint};
 use super::{ServiceFactory, TcpLimits, sys, tcp, udp};
@@ -191,6 +191,12 @@ impl Listeners {
     #[must_use]
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses
+    }
+
+    /// Where both transports count.
+    #[must_use]
+    pub fn tallies(&self) -> Tallies {
+        Tallies { udp: Arc::clone(&self.udp), tcp: Arc::clone(&self.tcp) }
     }
 
     /// What UDP has seen.

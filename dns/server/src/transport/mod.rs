@@ -14,7 +14,7 @@ mod sys;
 mod tcp;
 mod udp;
 
-pub use counters::Counters;
+pub use counters::{Counters, Tallies};
 pub use listeners::{Bound, Listeners, Settings, raise_open_files};
 pub use sockets::BindError;
 pub use tcp::TcpLimits;

@@ -140,6 +140,7 @@ fn a_client_that_takes_no_answers_is_asked_for_no_queries_and_cut() {
         }
     }
     wait_for("the cut", || listeners.tcp().unsent > 0);
+    assert_eq!(listeners.tcp().slow_readers, 1);
     // Far fewer queries were answered than were asked.
     assert!(listeners.tcp().queries < 2000, "{:?}", listeners.tcp());
     assert_eq!(Client::connect(server).ask("another client"), "another client");
@@ -159,8 +160,7 @@ fn a_slow_client_gets_everything_if_it_keeps_taking() {
 
 #[test]
 fn an_idle_connection_is_closed() {
-    let (_listeners, server) =
-        start_with(|settings| settings.tcp.idle = Duration::from_millis(100));
+    let (listeners, server) = start_with(|settings| settings.tcp.idle = Duration::from_millis(100));
     let begun = Instant::now();
     let mut silent = Client::connect(server);
     silent.closed();
@@ -169,11 +169,12 @@ fn an_idle_connection_is_closed() {
     let mut asking = Client::connect(server);
     assert_eq!(asking.ask("one question"), "one question");
     asking.closed();
+    assert_eq!((listeners.tcp().idle, listeners.tcp().slow_queries), (2, 0));
 }
 
 #[test]
 fn a_message_has_its_time_however_it_trickles() {
-    let (_listeners, server) = start_with(|settings| {
+    let (listeners, server) = start_with(|settings| {
         settings.tcp.message = Duration::from_millis(300);
     });
     let mut client = Client::connect(server);
@@ -194,6 +195,7 @@ fn a_message_has_its_time_however_it_trickles() {
         }
     }
     assert!(begun.elapsed() >= Duration::from_millis(300));
+    assert_eq!((listeners.tcp().slow_queries, listeners.tcp().idle), (1, 0));
 }
 
 #[test]
@@ -225,7 +227,8 @@ fn an_address_has_its_share_of_connections() {
     assert_eq!(first.ask("first client"), "first client");
     assert_eq!(second.ask("second client"), "second client");
     Client::connect(server).closed();
-    assert_eq!(listeners.tcp().turned_away, 1);
+    let tcp = listeners.tcp();
+    assert_eq!((tcp.full_for_address, tcp.full, tcp.gave_way), (1, 0, 0));
     assert_eq!(first.ask("still served"), "still served");
     drop(second);
     // Its place is free as soon as the server has seen the end.
@@ -247,7 +250,8 @@ fn all_together_have_the_total() {
         assert_eq!(client.ask("a good query"), "a good query");
     }
     Client::connect(server).closed();
-    assert_eq!((listeners.tcp().connections, listeners.tcp().turned_away), (3, 1));
+    let tcp = listeners.tcp();
+    assert_eq!((tcp.connections, tcp.full, tcp.full_for_address), (3, 1, 0));
 }
 
 #[test]
@@ -267,6 +271,7 @@ fn the_quietest_connection_gives_way() {
     assert_eq!(third.ask("third client"), "third client");
     second.closed();
     assert_eq!(first.ask("still served"), "still served");
+    assert_eq!((listeners.tcp().gave_way, listeners.tcp().full), (1, 0));
 }
 
 #[test]

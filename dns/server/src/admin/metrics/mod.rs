@@ -7,7 +7,6 @@ mod process;
 mod text;
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use axum::extract::State as Extract;
 use axum::http::header::CONTENT_TYPE;
@@ -16,6 +15,7 @@ use halfmoon_healthcheck::{Counts, Latencies, Report, State as Verdict};
 
 use super::checks::ByState;
 use super::{State, health};
+use crate::counters::Counters;
 use crate::meter::Readings;
 use crate::shared::Zones;
 
@@ -58,7 +58,7 @@ pub(super) async fn show(Extract(state): Extract<Arc<State>>) -> Response {
     about(&state, &mut text);
     let readings = state.shared.meters.read();
     replies(&readings, &mut text);
-    limits(&state, &mut text);
+    limits(&state, &readings, &mut text);
     let zones = state.shared.zones.load_full();
     of_zones(&zones, &mut text);
     loads(&state, &mut text);
@@ -94,15 +94,24 @@ fn replies(readings: &Readings, text: &mut Text) {
         .sample(&[], readings.threads);
 }
 
-fn limits(state: &State, text: &mut Text) {
-    let counts = &state.shared.policy.limits.counts;
+fn limits(state: &State, readings: &Readings, text: &mut Text) {
+    let transports = &state.transports;
+    let counters = Counters::new(transports.udp(), transports.tcp(), readings);
     text.family(
         "halfmoon_rate_limited",
         Kind::Counter,
         "Answers beyond the limit of their network, by what became of them.",
     )
-    .sample(&[("action", "dropped")], counts.dropped.load(Ordering::Relaxed))
-    .sample(&[("action", "truncated")], counts.slipped.load(Ordering::Relaxed));
+    .sample(&[("action", "dropped")], counters.answers_dropped)
+    .sample(&[("action", "truncated")], counters.answers_slipped);
+    let mut family = text.family(
+        "halfmoon_counted",
+        Kind::Counter,
+        "What the transports, cookies, signatures, budgets and transfers have seen.",
+    );
+    for (name, count) in counters.iter().filter(|(name, _)| !name.starts_with("answers.")) {
+        family.sample(&[("what", name)], count);
+    }
 }
 
 fn of_zones(zones: &Zones, text: &mut Text) {

@@ -95,6 +95,10 @@ async fn demonstrate(args: Args) -> Result<(), String> {
                     server.reload();
                     continue;
                 }
+                Wish::Count => {
+                    say(server.counters());
+                    continue;
+                }
             },
             line = commands.next() => Command::parse(&line, &regions),
             () = time::sleep(LOOK) => {

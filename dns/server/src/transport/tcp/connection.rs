@@ -168,7 +168,12 @@ impl Connection {
                 ready = time::timeout_at(deadline, self.stream.readable()) => match ready {
                     Ok(Ok(())) => {}
                     Ok(Err(_)) => return Err(End::Cut),
-                    Err(_) => return Err(End::Done),
+                    Err(_) => {
+                        let tally = &self.shared.tally;
+                        let has_begun = !self.queries.is_empty();
+                        Tally::add(if has_begun { &tally.slow_queries } else { &tally.idle }, 1);
+                        return Err(End::Done);
+                    }
                 },
             }
             match self.stream.try_read_buf(self.queries.room()) {
@@ -186,6 +191,7 @@ impl Connection {
         desk.service.refresh();
         for taken in 0..PIPELINED {
             if self.answers.len() >= ENOUGH {
+                Tally::add(&tally.pipelined, 1);
                 return (taken, Next::Answer);
             }
             let query = match self.queries.next() {
@@ -215,6 +221,7 @@ impl Connection {
                 Err(Panicked) => Tally::add(&tally.panics, 1),
             }
         }
+        Tally::add(&tally.pipelined, 1);
         (PIPELINED, Next::Answer)
     }
 
@@ -247,11 +254,12 @@ impl Connection {
         if self.answers.is_empty() {
             return Ok(());
         }
-        let patience = self.shared.limits.write;
+        let (patience, tally) = (self.shared.limits.write, &self.shared.tally);
         let written = tokio::select! {
             biased;
             () = self.place.taken() => false,
             written = time::timeout(patience, self.stream.write_all(&self.answers)) => {
+                Tally::add(&tally.slow_readers, usize::from(written.is_err()));
                 matches!(written, Ok(Ok(())))
             }
         };

@@ -27,6 +27,7 @@ mod messages;
 mod registry;
 
 use connection::Connection;
+use registry::Admission;
 pub(super) use registry::Registry;
 
 /// How often an idle thread takes new snapshots.
@@ -180,12 +181,23 @@ fn admit(stream: TcpStream, remote: SocketAddr, shared: &Arc<Shared>) -> Option<
         limits.per_address = limits.connections;
     }
     let admission = shared.registry.admit(remote.ip(), &limits, time::Instant::now().into());
-    Tally::add(&shared.tally.turned_away, usize::from(admission.made_room));
-    let Some(place) = admission.place else {
-        Tally::add(&shared.tally.turned_away, 1);
-        return None;
+    let tally = &shared.tally;
+    let place = match admission {
+        Admission::Place(place) => place,
+        Admission::GivenUp(place) => {
+            Tally::add(&tally.gave_way, 1);
+            place
+        }
+        Admission::Full => {
+            Tally::add(&tally.full, 1);
+            return None;
+        }
+        Admission::FullForAddress => {
+            Tally::add(&tally.full_for_address, 1);
+            return None;
+        }
     };
-    Tally::add(&shared.tally.connections, 1);
+    Tally::add(&tally.connections, 1);
     let local = stream.local_addr().ok()?;
     // Answers are written in one piece; waiting for more would only delay them.
     stream.set_nodelay(true).ok()?;

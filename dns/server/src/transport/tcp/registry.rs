@@ -34,11 +34,15 @@ struct Source(IpAddr);
 
 /// The answer to a new connection.
 #[derive(Debug)]
-pub(super) struct Admission {
-    /// Its place; `None` if there is none.
-    pub(super) place: Option<Place>,
-    /// An older connection was told to leave for it.
-    pub(super) made_room: bool,
+pub(super) enum Admission {
+    /// Its place.
+    Place(Place),
+    /// Its place, for which an older connection was told to leave.
+    GivenUp(Place),
+    /// There is none: all that there may be are in use.
+    Full,
+    /// There is none for this client: all that it may have are in use.
+    FullForAddress,
 }
 
 /// The place of one connection; given back when dropped.
@@ -55,19 +59,18 @@ impl Registry {
     pub(super) fn admit(&self, client: IpAddr, limits: &TcpLimits, now: Instant) -> Admission {
         let source = Source::of(client);
         let mut connections = self.lock();
-        let mut made_room = false;
         let own = connections.per_source.get(&source).copied().unwrap_or(0);
-        let is_full = if own >= limits.per_address as usize {
+        let mut made_room = false;
+        if own >= limits.per_address as usize {
             made_room = connections.evict(|open| open.source == source, limits.quiet, now);
-            !made_room
+            if !made_room {
+                return Admission::FullForAddress;
+            }
         } else if connections.open.len() >= limits.connections as usize {
             made_room = connections.evict(|_| true, limits.quiet, now);
-            !made_room
-        } else {
-            false
-        };
-        if is_full {
-            return Admission { place: None, made_room };
+            if !made_room {
+                return Admission::Full;
+            }
         }
         let number = connections.next;
         connections.next += 1;
@@ -75,7 +78,8 @@ impl Registry {
         let open = Open { source, last_answer: now, leave: Arc::clone(&leave) };
         connections.open.insert(number, open);
         *connections.per_source.entry(source).or_insert(0) += 1;
-        Admission { place: Some(Place { registry: self.clone(), number, leave }), made_room }
+        let place = Place { registry: self.clone(), number, leave };
+        if made_room { Admission::GivenUp(place) } else { Admission::Place(place) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Connections> {
@@ -155,7 +159,8 @@ mod tests {
     };
 
     /// Plays a script: `+address` connects, `=n` answers the n-th, `-n` closes it, `.` lets a second
-    /// pass. Returns for each connection `y` (admitted), `n` (not) or `r` (another made room).
+    /// pass. Returns for each connection `y` (admitted), `n` (not), `a` (not for this address) or `r`
+    /// (another made room).
     #[track_caller]
     fn check(script: &str, expected: &str) {
         let registry = Registry::default();
@@ -167,12 +172,14 @@ mod tests {
             match act {
                 "+" => {
                     let admission = registry.admit(rest.parse().unwrap(), &LIMITS, now);
-                    seen.push(match (&admission.place, admission.made_room) {
-                        (None, _) => 'n',
-                        (Some(_), true) => 'r',
-                        (Some(_), false) => 'y',
-                    });
-                    places.push(admission.place);
+                    let (mark, place) = match admission {
+                        Admission::Place(place) => ('y', Some(place)),
+                        Admission::GivenUp(place) => ('r', Some(place)),
+                        Admission::Full => ('n', None),
+                        Admission::FullForAddress => ('a', None),
+                    };
+                    seen.push(mark);
+                    places.push(place);
                 }
                 "=" => places[rest.parse::<usize>().unwrap()].as_ref().unwrap().answered(now),
                 "-" => places[rest.parse::<usize>().unwrap()] = None,
@@ -187,7 +194,7 @@ mod tests {
 
     #[test]
     fn an_address_has_its_share() {
-        check("+127.0.0.1 +127.0.0.1 +127.0.0.1 +127.0.0.2", "yyny");
+        check("+127.0.0.1 +127.0.0.1 +127.0.0.1 +127.0.0.2", "yyay");
     }
 
     #[test]
@@ -198,7 +205,7 @@ mod tests {
 
     #[test]
     fn a_network_of_ipv6_is_one_client() {
-        check("+2001:db8::1 +2001:db8::2 +2001:db8::3 +2001:db8:0:1::1", "yyny");
+        check("+2001:db8::1 +2001:db8::2 +2001:db8::3 +2001:db8:0:1::1", "yyay");
     }
 
     #[test]
@@ -210,18 +217,20 @@ mod tests {
 
     #[test]
     fn who_gave_way_is_counted_once() {
-        check("+127.0.0.1 +127.0.0.1 . +127.0.0.1 =1 -0 +127.0.0.1", "yyrn");
+        check("+127.0.0.1 +127.0.0.1 . +127.0.0.1 =1 -0 +127.0.0.1", "yyra");
     }
 
     #[tokio::test]
     async fn who_gives_way_is_told() {
         let registry = Registry::default();
         let now = Instant::now();
-        let first = registry.admit([127, 0, 0, 1].into(), &LIMITS, now).place.unwrap();
-        let second = registry.admit([127, 0, 0, 1].into(), &LIMITS, now).place.unwrap();
+        let admit = |now| registry.admit([127, 0, 0, 1].into(), &LIMITS, now);
+        let (Admission::Place(first), Admission::Place(second)) = (admit(now), admit(now)) else {
+            panic!("no place");
+        };
         second.answered(now + Duration::from_millis(1));
         let later = now + Duration::from_secs(2);
-        assert!(registry.admit([127, 0, 0, 1].into(), &LIMITS, later).made_room);
+        assert!(matches!(admit(later), Admission::GivenUp(_)));
         first.taken().await;
     }
 }
