@@ -59,9 +59,36 @@ fn s5_4_a_query_for_a_cookie_alone() {
 }
 
 #[test]
-fn s5_2_5_cookies_that_are_not_used_are_not_there() {
+fn s5_2_1_cookies_that_are_not_used_are_not_there() {
     let mut zones = Zones::configured("", |shared| shared.cookies = Cookies::unused());
     let reply = zones.ask(&format!("example. SOA +option=10:{CLIENT}"));
     assert_eq!(reply.option(10), None);
     assert_eq!(reply.message.answers.len(), 1);
+}
+
+#[test]
+fn s5_2_1_without_a_cookie_there_is_none_in_the_reply() {
+    let mut zones = Zones::example("");
+    assert_eq!(zones.ask("example. SOA +edns").option(10), None);
+}
+
+#[test]
+fn s5_2_5_a_good_cookie_is_answered_and_renewed_whatever_the_answer_is() {
+    let mut zones = Zones::example("");
+    let first = zones.ask(&format!("example. SOA +option=10:{CLIENT}"));
+    let cookie = hex(&first.option(10).unwrap());
+    for question in
+        ["example. SOA", "x.example. A", "elsewhere. A", "example. AXFR", "example. SOA +tcp"]
+    {
+        let reply = zones.ask(&format!("{question} +option=10:{cookie}"));
+        let fresh = hex(&reply.option(10).unwrap());
+        assert!(fresh.starts_with(CLIENT) && fresh.len() == 48, "{question}: {fresh}");
+    }
+}
+
+#[test]
+fn s5_2_of_several_cookies_the_first_counts() {
+    let mut zones = Zones::example("");
+    let reply = zones.ask(&format!("example. SOA +option=10:{CLIENT} +option=10:ffffffffffffffff"));
+    assert!(hex(&reply.option(10).unwrap()).starts_with(CLIENT));
 }

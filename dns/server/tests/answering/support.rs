@@ -10,10 +10,10 @@ use halfmoon::transport::{Peer, Protocol, Service, Verdict};
 use halfmoon::worker::Worker;
 use halfmoon_healthcheck::Health;
 use halfmoon_lua::{Dialect, Settings};
-use halfmoon_wire::Type;
+use halfmoon_wire::{NameBuf, Type};
 use hickory_proto::op::Message;
 use hickory_proto::rr::rdata::opt::EdnsCode;
-use hickory_proto::rr::{Name, RData, Record, RecordType};
+use hickory_proto::rr::{RData, Record, RecordType};
 
 /// Zones that answer questions.
 pub(crate) struct Zones {
@@ -173,7 +173,7 @@ fn normal(line: &str) -> String {
 /// The octets of a query in words.
 pub(crate) fn query(question: &str) -> (Vec<u8>, Protocol) {
     let mut words = question.split_whitespace();
-    let name = Name::from_ascii(words.next().unwrap()).unwrap();
+    let name: NameBuf = words.next().unwrap().parse().unwrap();
     let rtype: Type = words.next().unwrap().parse().unwrap();
     let (mut protocol, mut size, mut dnssec_ok) = (Protocol::Udp, None, false);
     let mut class = 1;
@@ -201,11 +201,7 @@ pub(crate) fn query(question: &str) -> (Vec<u8>, Protocol) {
         }
     }
     let mut octets = vec![0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 0, 0, u8::from(size.is_some())];
-    for label in name.iter() {
-        octets.push(label.len() as u8);
-        octets.extend(label);
-    }
-    octets.push(0);
+    octets.extend(name.as_name().as_wire());
     octets.extend(rtype.0.to_be_bytes());
     octets.extend([0, class]);
     if let Some(size) = size {

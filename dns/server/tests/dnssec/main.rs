@@ -12,4 +12,5 @@ mod portable;
 mod resolvers;
 mod rolls;
 mod settings;
+mod several;
 mod validators;
