@@ -97,6 +97,10 @@ impl Trace {
         };
     }
 
+    pub(crate) const fn own_ttl(&self) -> Option<u32> {
+        self.ttl
+    }
+
     const fn forget_ttl(&mut self) {
         self.ttl = None;
     }

@@ -85,6 +85,10 @@ pub(crate) struct Scratch {
     pub(crate) data: Vec<u8>,
     pub(crate) random: Rng,
     pub(crate) places: Places,
+    /// Nobody asks: what is asked for is what anybody could be answered now.
+    pub(crate) is_ahead: bool,
+    /// Then, whether one of [`Scratch::chosen`] is the answer, instead of all of them.
+    pub(crate) is_each: bool,
 }
 
 /// Strings one behind the other.

@@ -54,5 +54,6 @@ pub use eval::Context;
 pub use failure::Failure;
 pub use machine::Machine;
 pub use notes::Note;
+pub use plan::Candidate;
 pub use program::Program;
 pub use settings::{Dialect, Settings};

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use halfmoon_wire::{Name, NameBuf};
 
-use crate::answers::Answers;
-use crate::eval::{Context, Scratch};
+use crate::answers::{Answers, Trace};
+use crate::eval::{Context, Eval, Scratch};
 use crate::notes::Note;
+use crate::plan::Candidate;
 use crate::program::{Body, Program};
 use crate::vm::Vm;
 use crate::{Failure, Settings, plan};
@@ -62,6 +63,27 @@ impl Machine {
             answers.truncate(kept);
         }
         result
+    }
+
+    /// What a plan could answer to anybody with health as it is in `cx`, at most `most` answers: for
+    /// those who want to have them ready. Nothing of programs that run in Lua, and nothing of choices that
+    /// do not depend on health.
+    #[must_use]
+    pub fn candidates(
+        &mut self,
+        program: &Program,
+        cx: &Context<'_>,
+        most: usize,
+    ) -> Vec<Candidate> {
+        let mut found = Vec::new();
+        if let Body::Plan(plan) = &program.body {
+            let mut trace = Trace::default();
+            self.scratch.is_ahead = true;
+            let eval = &mut Eval::new(cx, &mut trace, &mut self.scratch);
+            plan::candidates(plan, program, eval, most, &mut found);
+            self.scratch.is_ahead = false;
+        }
+        found
     }
 
     /// What exactly went wrong in the last run that failed, for the log; may be empty.

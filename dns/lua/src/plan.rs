@@ -1,6 +1,6 @@
 //! Programs that need no Lua: what is returned, and conditions on the way to it.
 
-use crate::answers::Answers;
+use crate::answers::{Answers, Trace};
 use crate::eval::{Context, Eval, Item, Outcome, Scratch};
 use crate::program::Program;
 use crate::{Failure, rdata};
@@ -74,6 +74,64 @@ pub(crate) fn run(
             }
         }
         Answer::Nothing => Err((Failure::NoResult, "")),
+    }
+}
+
+/// An answer that a program could give.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Candidate {
+    /// The data of its records.
+    pub rdatas: Vec<Box<[u8]>>,
+    /// Its TTL in seconds; `None`: that of the record.
+    pub ttl: Option<u32>,
+}
+
+/// What the plan could answer to anybody as things are: what its constants say, and what its calls
+/// choose from. Calls that choose by something else than health are left out, and no more than `most`
+/// are given.
+pub(crate) fn candidates(
+    plan: &Plan,
+    program: &Program,
+    eval: &mut Eval<'_>,
+    most: usize,
+    found: &mut Vec<Candidate>,
+) {
+    let data = |items: &[Item], which: &mut dyn Iterator<Item = usize>| {
+        which.map(|place| items.get(place)?.rdata.clone()).collect::<Option<Vec<_>>>()
+    };
+    let mut add = |rdatas: Option<Vec<Box<[u8]>>>, ttl| match rdatas {
+        Some(rdatas) if !rdatas.is_empty() && found.len() < most => {
+            found.push(Candidate { rdatas, ttl });
+        }
+        _ => {}
+    };
+    match plan {
+        Plan::Constant(items) => add(data(items, &mut (0..items.len())), None),
+        Plan::Call(site) => {
+            let Some(bound) = program.sites.get(*site) else {
+                return;
+            };
+            eval.scratch.is_each = false;
+            *eval.trace = Trace::default();
+            if bound.eval(eval) != Ok(Outcome::Many) {
+                return;
+            }
+            let (items, ttl) = (bound.items(), eval.trace.own_ttl());
+            let mut chosen = eval.scratch.chosen.iter().map(|place| *place as usize);
+            if eval.scratch.is_each {
+                chosen.for_each(|place| add(data(items, &mut [place].into_iter()), ttl));
+            } else {
+                add(data(items, &mut chosen), ttl);
+            }
+        }
+        Plan::If { test: Test::Constant(truth), then, otherwise } => {
+            candidates(if *truth { then } else { otherwise }, program, eval, most, found);
+        }
+        Plan::If { then, otherwise, .. } => {
+            candidates(then, program, eval, most, found);
+            candidates(otherwise, program, eval, most, found);
+        }
+        Plan::Nothing => {}
     }
 }
 

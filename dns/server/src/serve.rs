@@ -21,7 +21,7 @@ use crate::meter::Meters;
 use crate::publish::{Compile, Loads, Publisher, load, report};
 use crate::secret::SecretError;
 use crate::shared::{Policy, Presentation, Shared};
-use crate::signing::{Renewer, Roller, Signing, SigningError};
+use crate::signing::{Ahead, Renewer, Roller, Signing, SigningError};
 use crate::transfer::Slots;
 use crate::transport::{self, BindError, Bound, Listeners, TcpLimits};
 use crate::tsig::Keys;
@@ -93,7 +93,7 @@ pub struct Server {
     admin: Option<Admin>,
     listeners: Listeners,
     publisher: Publisher,
-    signers: Option<(Renewer, Roller)>,
+    signers: Option<(Renewer, Ahead, Roller)>,
     shared: Arc<Shared>,
 }
 
@@ -148,9 +148,10 @@ impl Server {
         let signers = match keys_folder {
             Some(folder) => {
                 let renewer = Renewer::start(Arc::clone(&shared)).map_err(StartError::Thread)?;
+                let ahead = Ahead::start(Arc::clone(&shared)).map_err(StartError::Thread)?;
                 let (shared, reload) = (Arc::clone(&shared), publisher.reloader());
                 let roller = Roller::start(shared, folder, &config.dnssec, reload);
-                Some((renewer, roller.map_err(StartError::Thread)?))
+                Some((renewer, ahead, roller.map_err(StartError::Thread)?))
             }
             None => None,
         };

@@ -152,6 +152,10 @@ impl IfUp {
 
     fn select(&self, selector: Selector, eval: &mut Eval<'_>) -> Outcome {
         let count = eval.scratch.chosen.len();
+        if eval.scratch.is_ahead && selector.is_one_of() {
+            eval.scratch.is_each = true;
+            return Outcome::Many;
+        }
         let place = match selector {
             Selector::All => return Outcome::Many,
             Selector::Empty => {
@@ -163,6 +167,11 @@ impl IfUp {
             Selector::Hashed => hashed::of_client(eval, count),
             Selector::Closest => eval.closest(&self.addresses, self.dialect),
             Selector::Consistent => self.consistent(eval),
+            // Too many to tell ahead.
+            Selector::Sample(size) if eval.scratch.is_ahead && (size as usize) < count => {
+                eval.scratch.chosen.clear();
+                return Outcome::Many;
+            }
             Selector::Sample(size) => {
                 sample::shuffle(size as usize, eval);
                 return Outcome::Many;

@@ -60,6 +60,19 @@ impl Selector {
         )
     }
 
+    /// Whether any one of several may be what it chooses: by chance or by client.
+    pub(crate) const fn is_one_of(self) -> bool {
+        matches!(
+            self,
+            Self::Closest
+                | Self::Consistent
+                | Self::Hashed
+                | Self::Random
+                | Self::Weighted
+                | Self::WeightedHashed
+        )
+    }
+
     /// Whether weights count.
     pub(crate) const fn weighs(self) -> bool {
         matches!(self, Self::Consistent | Self::Weighted | Self::WeightedHashed)

@@ -124,6 +124,32 @@ impl World {
         }
     }
 
+    /// The answers that a program could give, in order of text: addresses joined by `+`, then the TTL.
+    pub(crate) fn candidates(&mut self, program: &Program) -> String {
+        let mut reader = self.health.reader();
+        let cx = Context {
+            qname: self.qname.as_name(),
+            zone: self.zone.as_name(),
+            owner: self.owner.as_name(),
+            data: &self.data,
+            client: &self.client,
+            geo: &self.geo,
+            health: reader.load(),
+            requests: &self.health,
+        };
+        let candidates = self.machine.candidates(program, &cx, 64);
+        let show = |candidate: &halfmoon_lua::Candidate| {
+            let rdatas = candidate.rdatas.iter();
+            let mut shown: Vec<String> = rdatas.map(|rdata| show(program.inner(), rdata)).collect();
+            shown.sort();
+            let ttl = candidate.ttl.map_or_else(String::new, |ttl| format!("/{ttl}"));
+            shown.join("+") + &ttl
+        };
+        let mut shown: Vec<String> = candidates.iter().map(show).collect();
+        shown.sort();
+        shown.join(" ")
+    }
+
     pub(crate) fn ask(&mut self, record: &str) -> String {
         let program = self.program(record);
         self.run(&program)

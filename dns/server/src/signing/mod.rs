@@ -1,5 +1,6 @@
 //! Signing: whose zones, with which keys; ahead of queries, and in the background.
 
+mod ahead;
 mod parent;
 mod renew;
 mod roller;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 use crate::config::{Config, DnssecConfig};
 
+pub use ahead::Ahead;
 pub use renew::Renewer;
 pub use roller::Roller;
 pub(crate) use roller::seconds;

@@ -1,14 +1,14 @@
 //! What `halfmoon keys` prints.
 
 use std::fmt;
+use std::time::{Duration, SystemTime};
 
 use data_encoding::{BASE64, HEXUPPER};
 use halfmoon_dnssec::{Key, Roll, Uses, ZoneKeys};
 use serde::Serialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::{Format, say};
+use crate::date::date;
 use crate::signing::seconds;
 
 /// A key, as JSON.
@@ -146,7 +146,7 @@ fn state(zone: &ZoneKeys, key: &Key) -> String {
 fn describe(roll: &Roll) -> impl fmt::Display {
     let (step, number, of) = roll.step();
     let since = match roll.served() {
-        Some((since, _)) => format!(", since {}", date(since)),
+        Some((since, _)) => format!(", since {}", when(since)),
         None => String::new(),
     };
     let waits = waits_for(roll);
@@ -162,7 +162,7 @@ fn waits_for(roll: &Roll) -> String {
     let Some((_, until)) = roll.served() else {
         return "waits for a server that serves the zone with these keys".to_owned();
     };
-    let caches = format!("waits until {}, when caches have forgotten what was before", date(until));
+    let caches = format!("waits until {}, when caches have forgotten what was before", when(until));
     if !roll.awaits_parent() {
         return caches;
     }
@@ -171,7 +171,7 @@ fn waits_for(roll: &Roll) -> String {
         (Some(_), _) => match roll.ends() {
             Some(ends) => format!(
                 "all servers of the parent have DS {tag}; waits until {}, when caches have forgotten the DS before",
-                date(ends)
+                when(ends)
             ),
             None => caches,
         },
@@ -182,24 +182,20 @@ fn waits_for(roll: &Roll) -> String {
             let lacking = parent.lacking.join("; ");
             format!(
                 "waits for DS {tag} at all servers of the parent; at {}: {lacking}",
-                date(looked)
+                when(looked)
             )
         }
     }
 }
 
-/// A time in seconds since 1970, in UTC.
-fn date(at: u64) -> String {
-    let now = seconds();
-    let date = i64::try_from(at).ok().and_then(|at| OffsetDateTime::from_unix_timestamp(at).ok());
-    let Some(text) = date.and_then(|date| date.format(&Rfc3339).ok()) else {
-        return format!("second {at}");
-    };
-    match at.checked_sub(now) {
-        Some(left) if left >= 3600 => format!("{text} (in {} h)", left / 3600),
-        Some(left) if left >= 60 => format!("{text} (in {} min)", left / 60),
-        Some(left) if left > 0 => format!("{text} (in {left} s)"),
-        _ => text,
+/// A time in seconds since 1970, and how far off it is.
+fn when(at: u64) -> String {
+    let text = date(SystemTime::UNIX_EPOCH + Duration::from_secs(at));
+    match at.saturating_sub(seconds()) {
+        0 => text,
+        left @ ..60 => format!("{text} (in {left} s)"),
+        left @ ..3600 => format!("{text} (in {} min)", left / 60),
+        left => format!("{text} (in {} h)", left / 3600),
     }
 }
 
