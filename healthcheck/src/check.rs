@@ -4,10 +4,25 @@ use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use reqwest::header::{HeaderName, HeaderValue};
-use url::{Host, Url};
+use url::Url;
 
 use crate::refused::Refused;
+
+mod dns;
+mod group;
+mod grpc;
+mod http;
+mod options;
+mod push;
+mod tls;
+
+pub use dns::{DnsCode, DnsOptions, DnsProbe, DnsType, UnknownCode, UnknownType};
+pub use group::Group;
+pub use grpc::{GrpcOptions, GrpcProbe};
+pub use http::{HttpOptions, HttpProbe, Method, Statuses, StatusesError, UnknownMethod};
+pub use options::Options;
+pub use push::{BeatProbe, FileProbe, PushOptions, Stale};
+pub use tls::{Certificate, TlsOptions, TlsProbe};
 
 /// One check. Two records that ask for equal checks share one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -25,44 +40,22 @@ pub struct Check {
 pub enum Probe {
     /// A TCP connection can be made. Nothing is sent.
     Tcp(SocketAddr),
-    /// A GET request is answered as expected.
-    Http(HttpProbe),
-}
-
-/// A GET request and what its answer has to be.
-///
-/// A few redirects are followed, at the same address, host and port or from http to https on their
-/// own ports. Others are not: the endpoint would choose what this server connects to next. A
-/// redirect whose status is the one expected is an answer like any other.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct HttpProbe {
-    /// `http` or `https`; its host is the Host header and the TLS server name.
-    pub url: Url,
-    /// The address under test, whatever the URL's host resolves to. `None`: resolve the host.
-    pub address: Option<IpAddr>,
-    /// What an `https` endpoint has to prove.
-    pub certificate: Certificate,
-    /// The status that means success.
-    pub status: u16,
-    /// Text that the body has to contain, case included.
-    pub body_match: Option<String>,
-    /// How many octets of the body are read and matched at most; `0`, or more than
-    /// [`HttpProbe::BODY_CAP`]: that cap.
-    pub byte_limit: u64,
-    /// The User-Agent header; `None`: `halfmoon/` and the version.
-    pub user_agent: Option<String>,
-    /// Further headers, in order of name. A `Host` among them replaces the URL's.
-    pub headers: Vec<(String, String)>,
-}
-
-/// What the certificate of an `https` endpoint has to be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Certificate {
-    /// In date, for the URL's host, and from an issuer that this machine or the settings trust.
-    #[default]
-    Verified,
-    /// Anything, as on PowerDNS, which cannot verify certificates.
-    Any,
+    /// A request is answered as expected.
+    Http(Box<HttpProbe>),
+    /// A TLS handshake is made. Nothing is sent after it.
+    Tls(TlsProbe),
+    /// A DNS query is answered as expected.
+    Dns(Box<DnsProbe>),
+    /// The gRPC health service says that it serves.
+    Grpc(Box<GrpcProbe>),
+    /// An ICMP echo is replied to (RFC 792, RFC 4443 section 4).
+    Ping(IpAddr),
+    /// Whoever is meant has called in.
+    Beat(BeatProbe),
+    /// A file says so.
+    File(FileProbe),
+    /// Enough of some other checks are up.
+    Group(Group),
 }
 
 /// When a check runs and how many results in a row change its verdict.
@@ -86,79 +79,32 @@ impl Check {
         match &self.probe {
             Probe::Tcp(address) => Some(address.ip()),
             Probe::Http(http) => http.address.or_else(|| http.literal_host()),
+            Probe::Tls(tls) => Some(tls.address.ip()),
+            Probe::Dns(dns) => Some(dns.address.ip()),
+            Probe::Grpc(grpc) => Some(grpc.address.ip()),
+            Probe::Ping(address) => Some(*address),
+            Probe::Beat(_) | Probe::File(_) | Probe::Group(_) => None,
         }
     }
 
     /// Whether it can be probed at all, whatever its target says.
     pub(crate) fn validate(&self) -> Result<(), Refused> {
         self.pace.validate()?;
-        if let Probe::Http(http) = &self.probe {
-            http.validate()?;
+        match &self.probe {
+            Probe::Tcp(_) | Probe::Ping(_) => {}
+            Probe::Http(http) => http.validate()?,
+            Probe::Tls(tls) => tls.validate()?,
+            Probe::Dns(dns) => dns.validate()?,
+            Probe::Grpc(grpc) => grpc.validate()?,
+            Probe::Beat(beat) => beat.validate()?,
+            Probe::File(file) => file.validate()?,
+            Probe::Group(group) => group.validate()?,
         }
         if let (Some(source), Some(target)) = (self.source, self.address()) {
             let target = target.to_canonical();
             if source.is_ipv4() != target.is_ipv4() {
                 return Err(Refused::Source { local: source, target });
             }
-        }
-        Ok(())
-    }
-}
-
-impl HttpProbe {
-    /// How many octets of a body are read at most, whatever a check asks for.
-    pub const BODY_CAP: u64 = 64 * 1024;
-
-    /// A GET of the URL from this address that expects status 200, and nothing else but what is
-    /// customary.
-    #[must_use]
-    pub fn new(url: Url, address: Option<IpAddr>) -> Self {
-        Self {
-            url,
-            address,
-            certificate: Certificate::Verified,
-            status: 200,
-            body_match: None,
-            byte_limit: 0,
-            user_agent: None,
-            headers: Vec::new(),
-        }
-    }
-
-    /// The URL's host where it is an address.
-    pub(crate) fn literal_host(&self) -> Option<IpAddr> {
-        match self.url.host()? {
-            Host::Ipv4(address) => Some(address.into()),
-            Host::Ipv6(address) => Some(address.into()),
-            Host::Domain(_) => None,
-        }
-    }
-
-    fn validate(&self) -> Result<(), Refused> {
-        let scheme = self.url.scheme();
-        if !matches!(scheme, "http" | "https") {
-            return Err(Refused::Scheme { scheme: scheme.to_owned() });
-        }
-        // A certificate is checked against the host that is connected to, and a literal host is
-        // always the one that is connected to.
-        if let (Some(host), Some(address)) = (self.literal_host(), self.address)
-            && scheme == "https"
-            && self.certificate == Certificate::Verified
-            && host.to_canonical() != address.to_canonical()
-        {
-            return Err(Refused::Literal { host, address });
-        }
-        for (name, value) in &self.headers {
-            if HeaderName::from_bytes(name.as_bytes()).is_err()
-                || HeaderValue::from_bytes(value.as_bytes()).is_err()
-            {
-                return Err(Refused::Header { name: name.clone() });
-            }
-        }
-        if let Some(agent) = &self.user_agent
-            && HeaderValue::from_bytes(agent.as_bytes()).is_err()
-        {
-            return Err(Refused::Header { name: "User-Agent".to_owned() });
         }
         Ok(())
     }
@@ -194,18 +140,72 @@ impl Default for Pace {
 /// The target, as in `tcp 192.0.2.1:80` or `https://www.example/ at 192.0.2.1`.
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.probe {
-            Probe::Tcp(address) => write!(f, "tcp {address}")?,
-            Probe::Http(http) => {
-                write!(f, "{}", http.url)?;
-                if let Some(address) = http.address {
-                    write!(f, " at {address}")?;
-                }
-            }
-        }
+        fmt::Display::fmt(&self.probe, f)?;
         match self.source {
             Some(source) => write!(f, " from {source}"),
             None => Ok(()),
         }
+    }
+}
+
+impl fmt::Display for Probe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => write!(f, "tcp {address}"),
+            Self::Http(http) => {
+                if http.http.method != Method::Get {
+                    write!(f, "{} ", http.http.method)?;
+                }
+                write!(f, "{}", Shown(&http.url))?;
+                match http.address {
+                    Some(address) => write!(f, " at {address}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Tls(tls) => {
+                write!(f, "tls {}", tls.address)?;
+                match &tls.server_name {
+                    Some(name) => write!(f, " as {name}"),
+                    None => Ok(()),
+                }
+            }
+            Self::Dns(dns) => {
+                let name = dns.dns.name.as_deref().unwrap_or(".");
+                write!(f, "dns {} {name} {}", dns.address, dns.dns.rtype)
+            }
+            Self::Grpc(grpc) => {
+                write!(f, "grpc {}", grpc.address)?;
+                match grpc.service.as_str() {
+                    "" => Ok(()),
+                    service => write!(f, " {}", service.escape_debug()),
+                }
+            }
+            Self::Ping(address) => write!(f, "ping {address}"),
+            Self::Beat(beat) => write!(f, "beat {}", beat.name),
+            Self::File(file) => write!(f, "file {}", file.path.display()),
+            Self::Group(group) => {
+                write!(f, "{} of (", group.at_least)?;
+                for (number, part) in group.parts.iter().enumerate() {
+                    let separator = if number == 0 { "" } else { ", " };
+                    write!(f, "{separator}{part}")?;
+                }
+                f.write_str(")")
+            }
+        }
+    }
+}
+
+/// A URL without its password, for people and logs.
+struct Shown<'a>(&'a Url);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.password().is_none() {
+            return fmt::Display::fmt(self.0, f);
+        }
+        let mut url = self.0.clone();
+        // Only URLs without hosts refuse, and those have no password.
+        let _ = url.set_password(Some("-"));
+        fmt::Display::fmt(&url, f)
     }
 }

@@ -151,6 +151,7 @@ impl<P: Prober> Engine<P> {
         let every = (self.lease / 16).clamp(TICK, Duration::from_secs(60));
         if now >= self.swept + every {
             registry.sweep(now, self.lease);
+            self.prober.tidy(now);
             self.swept = now;
         }
         self.swept + every

@@ -9,9 +9,10 @@ use rustls::pki_types::CertificateDer;
 use tokio::runtime::Runtime;
 use tokio::sync::{Notify, broadcast, mpsc};
 
+use crate::beats::{Beats, NoBeat};
 use crate::board::{Board, Reader, Snapshot};
 use crate::change::{Change, Changes};
-use crate::check::Check;
+use crate::check::{Check, Probe};
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::outcome::Outcome;
@@ -19,6 +20,7 @@ use crate::probe::Net;
 use crate::refused::Refused;
 use crate::registry::{Registry, Turn};
 use crate::report::{Counters, Counts, Last, Report, count};
+use crate::said::Said;
 use crate::target::TargetPolicy;
 use crate::verdict::{CheckId, State};
 
@@ -43,6 +45,9 @@ pub struct Settings {
     pub computed_per_zone: usize,
     /// Requests for computed checks that may wait to be taken on.
     pub max_requests: usize,
+    /// Connections that are kept for the next probe of checks that say so; each takes a file
+    /// descriptor.
+    pub max_kept: usize,
     /// Threads that probe.
     pub threads: usize,
     /// Certificates of issuers that are trusted besides those that the machine trusts.
@@ -58,6 +63,7 @@ impl Default for Settings {
             max_computed: 100_000,
             computed_per_zone: 1000,
             max_requests: 4096,
+            max_kept: 65_536,
             threads: 1,
             roots: Vec::new(),
         }
@@ -121,6 +127,7 @@ pub(crate) struct Shared {
     published: Arc<ArcSwap<Snapshot>>,
     changes: broadcast::Sender<Change>,
     pub(crate) targets: TargetPolicy,
+    beats: Arc<Beats>,
     pub(crate) counters: Counters,
     pub(crate) clock: Clock,
     /// Wakes the engine: there are fresh checks, or changes that wait for publication.
@@ -140,7 +147,8 @@ impl Health {
             Board::new(SPACING),
             (settings.max_computed, settings.computed_per_zone),
         ));
-        let net = Net::new(&settings.targets, &settings.roots)?;
+        let beats = Arc::clone(&shared.beats);
+        let net = Net::new(&settings.targets, &settings.roots, beats, settings.max_kept)?;
         let (requests, requested) = mpsc::channel(settings.max_requests.max(1));
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .thread_name("health")
@@ -183,6 +191,7 @@ impl Health {
         shared.judge(&check)?;
         let (id, check) = shared.lock().hold(check);
         shared.wake.notify_one();
+        shared.calculate();
         Ok(Handle { hold: Arc::new(Hold { id, check, shared: Arc::clone(shared) }) })
     }
 
@@ -247,6 +256,34 @@ impl Health {
         self.inner.shared.counters.read()
     }
 
+    /// Takes in what an endpoint calls in by the name of a heartbeat. What is new takes effect at once,
+    /// and counts as one result of every check of that name; from then on they look at each of their
+    /// intervals whether it still holds.
+    ///
+    /// # Errors
+    /// There is no heartbeat of this name.
+    pub fn beat(&self, name: &str, said: Said) -> Result<(), NoBeat> {
+        let shared = &self.inner.shared;
+        let now = Clock::now();
+        if !shared.beats.hear(name, said, now)? {
+            return Ok(());
+        }
+        let of_name = |(id, occupant): (CheckId, &crate::registry::Occupant)| {
+            let Probe::Beat(beat) = &occupant.check.probe else {
+                return None;
+            };
+            (beat.name == name).then(|| (id, Arc::clone(&occupant.check)))
+        };
+        let checks: Vec<_> = shared.lock().iter().filter_map(of_name).collect();
+        for (id, check) in checks {
+            if let Probe::Beat(beat) = &check.probe {
+                let outcome = shared.beats.look(beat, now, shared.clock.date(now));
+                shared.take_in(id, outcome, Duration::ZERO);
+            }
+        }
+        Ok(())
+    }
+
     /// Takes in a result as if a probe had found it. Returns whether somebody holds the check.
     pub fn report(&self, check: &Check, outcome: Outcome) -> bool {
         let shared = &self.inner.shared;
@@ -308,7 +345,9 @@ impl Drop for Hold {
 impl Shared {
     /// `computed`: how many computed checks are held, in all and of one zone.
     pub(crate) fn new(targets: TargetPolicy, board: Board, computed: (usize, usize)) -> Self {
+        let beats = Beats::new(targets.beats().map(Box::from), Clock::now());
         Self {
+            beats: Arc::new(beats),
             published: Arc::new(ArcSwap::from_pointee(board.snapshot())),
             registry: Mutex::new(Registry::new(board, computed.0, computed.1)),
             changes: broadcast::channel(CHANGES).0,
@@ -337,11 +376,28 @@ impl Shared {
             }
         }
         self.settle(&mut registry, now);
+        drop(registry);
+        self.calculate();
+    }
+
+    /// Takes in what the parts of calculated checks come to, where they changed.
+    fn calculate(&self) {
+        loop {
+            let Some((id, outcome)) = self.lock().calculate() else {
+                return;
+            };
+            self.take_in(id, outcome, Duration::ZERO);
+        }
     }
 
     /// Takes in what a probe found, and tells of it if the state changes.
     pub(crate) fn record(&self, id: CheckId, outcome: Outcome, latency: Duration) {
         self.counters.probe(&outcome, latency);
+        self.take_in(id, outcome, latency);
+    }
+
+    /// The same for what was found without a probe.
+    fn take_in(&self, id: CheckId, outcome: Outcome, latency: Duration) {
         let reason = match &outcome {
             Outcome::Success { .. } => format!("answered in {} ms", latency.as_millis()),
             Outcome::Failure(reason) | Outcome::Inconclusive(reason) => reason.clone().into_owned(),
@@ -350,10 +406,14 @@ impl Shared {
         let at = self.clock.date(now);
         let mut registry = self.lock();
         let complaint = match &outcome {
-            Outcome::Inconclusive(_) if registry.may_complain(now) => registry.occupant(id),
+            Outcome::Inconclusive(_) => {
+                let occupant = registry.occupant(id);
+                occupant.filter(|occupant| occupant.is_worth_a_complaint(&outcome))
+            }
             _ => None,
         };
         let complaint = complaint.map(|occupant| Arc::clone(&occupant.check));
+        let complaint = complaint.filter(|_| registry.may_complain(now));
         let turn = registry.record(id, Last { outcome, latency, at });
         self.settle(&mut registry, now);
         drop(registry);
@@ -370,6 +430,7 @@ impl Shared {
         }
         // Nobody has to listen.
         let _ = self.changes.send(Change { check, from, to, reason, at });
+        self.calculate();
     }
 
     /// Publishes what changed, or sees to it that the engine will.
@@ -390,9 +451,6 @@ impl Shared {
 
     fn judge(&self, check: &Check) -> Result<(), Refused> {
         check.validate()?;
-        if let Some(address) = check.address() {
-            self.targets.judge(address)?;
-        }
-        Ok(())
+        self.targets.admit(check)
     }
 }

@@ -6,6 +6,7 @@
 //! [`Handle`]: equal checks are one, and it is probed while somebody holds it. A thread that
 //! answers queries keeps a [`Reader`] and looks verdicts up in its [`Snapshot`], without a lock.
 
+mod beats;
 mod board;
 mod change;
 mod check;
@@ -19,17 +20,24 @@ mod probe;
 mod refused;
 mod registry;
 mod report;
+mod said;
 mod schedule;
 mod target;
 mod verdict;
 
+pub use beats::NoBeat;
 pub use board::{Reader, Snapshot};
 pub use change::{Change, Changes};
-pub use check::{Certificate, Check, HttpProbe, Pace, Probe};
+pub use check::{
+    BeatProbe, Certificate, Check, DnsCode, DnsOptions, DnsProbe, DnsType, FileProbe, Group,
+    GrpcOptions, GrpcProbe, HttpOptions, HttpProbe, Method, Options, Pace, Probe, PushOptions,
+    Stale, Statuses, StatusesError, TlsOptions, TlsProbe, UnknownCode, UnknownMethod, UnknownType,
+};
 pub use health::{Handle, Health, Settings, StartError};
 pub use latency::Latencies;
 pub use outcome::Outcome;
 pub use refused::Refused;
 pub use report::{Counts, Last, Report};
+pub use said::{Holds, Said, SaidError};
 pub use target::{Denial, TargetPolicy};
 pub use verdict::{CheckId, State, Verdict};

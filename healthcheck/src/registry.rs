@@ -8,7 +8,7 @@ use foldhash::fast::RandomState;
 use tokio::task::AbortHandle;
 
 use crate::board::{Board, Computed};
-use crate::check::Check;
+use crate::check::{Check, Probe};
 use crate::judge::{Finding, Judge};
 use crate::outcome::Outcome;
 use crate::refused::Refused;
@@ -35,6 +35,8 @@ pub(crate) struct Registry {
     max_per_zone: usize,
     /// When it was last said that the prober itself has trouble.
     complained: Option<Instant>,
+    /// Calculated checks whose parts changed, or that are new.
+    stirred: Vec<CheckId>,
     pub(crate) board: Board,
 }
 
@@ -57,6 +59,10 @@ pub(crate) struct Occupant {
     pub(crate) last: Option<Last>,
     pub(crate) next: Option<Instant>,
     probing: Option<AbortHandle>,
+    /// What it is calculated from. It holds each of them.
+    parts: Vec<CheckId>,
+    /// What is calculated from it.
+    followers: Vec<CheckId>,
 }
 
 /// What keeps a check that was computed at run time.
@@ -89,6 +95,7 @@ impl Registry {
             zones: HashMap::default(),
             max_per_zone: max_per_zone.max(1),
             complained: None,
+            stirred: Vec::new(),
             board,
         }
     }
@@ -263,8 +270,30 @@ impl Registry {
         }
         let verdict = occupant.verdict();
         let turn = (from != to).then(|| Turn { check: Arc::clone(&occupant.check), from, to });
+        let followers = turn.is_some().then(|| occupant.followers.clone());
+        self.stirred.extend(followers.into_iter().flatten());
         self.board.set(id, verdict);
         turn
+    }
+
+    /// What a calculated check comes to whose parts changed, or that is new, one after the other.
+    pub(crate) fn calculate(&mut self) -> Option<(CheckId, Outcome)> {
+        while let Some(id) = self.stirred.pop() {
+            if let Some(outcome) = self.tally(id) {
+                return Some((id, outcome));
+            }
+        }
+        None
+    }
+
+    /// What a calculated check comes to.
+    fn tally(&self, id: CheckId) -> Option<Outcome> {
+        let occupant = self.occupant(id)?;
+        let Probe::Group(group) = &occupant.check.probe else {
+            return None;
+        };
+        let parts = occupant.parts.iter().filter_map(|part| self.occupant(*part));
+        Some(group.tally(parts.map(|part| part.judge.state())))
     }
 
     /// Whether it may be said again that the prober itself has trouble; it tends to have it with all
@@ -314,16 +343,30 @@ impl Registry {
         if let Some(id) = self.find(&check) {
             return id;
         }
+        let mut parts = Vec::new();
+        if let Probe::Group(group) = &check.probe {
+            for part in &group.parts {
+                parts.push(self.hold(Check::clone(part)).0);
+            }
+        }
         let number = self.free.pop().unwrap_or_else(|| {
             self.slots.push(Slot::default());
             u32::try_from(self.slots.len() - 1).expect("fewer checks than 2^32")
         });
-        let slot = &mut self.slots[number as usize];
         let check = Arc::new(check);
-        slot.occupant = Some(Occupant::new(Arc::clone(&check)));
-        let id = CheckId::new(number, slot.epoch);
+        let id = CheckId::new(number, self.slots[number as usize].epoch);
+        let is_calculated = !parts.is_empty();
+        for part in &parts {
+            if let Some(part) = self.occupant_mut(*part) {
+                part.followers.push(id);
+            }
+        }
+        self.slots[number as usize].occupant =
+            Some(Occupant { parts, ..Occupant::new(Arc::clone(&check)) });
         self.by_check.insert(check, id);
-        if let Some(fresh) = &mut self.fresh {
+        if is_calculated {
+            self.stirred.push(id);
+        } else if let Some(fresh) = &mut self.fresh {
             fresh.push(id);
         }
         id
@@ -342,6 +385,12 @@ impl Registry {
         self.by_check.remove(&occupant.check);
         self.free.push(id.slot() as u32);
         self.board.clear(id);
+        for part in occupant.parts {
+            if let Some(part) = self.occupant_mut(part) {
+                part.followers.retain(|follower| *follower != id);
+            }
+            self.release(part);
+        }
     }
 }
 
@@ -356,11 +405,22 @@ impl Occupant {
             last: None,
             next: None,
             probing: None,
+            parts: Vec::new(),
+            followers: Vec::new(),
         }
     }
 
     pub(crate) fn verdict(&self) -> Verdict {
         Verdict { state: self.judge.state(), weight: self.judge.weight(), since: self.since }
+    }
+
+    /// Whether it has to be said that the prober has this trouble with it: once, not at each probe. Who
+    /// has not called in yet, and what is calculated, is not the prober's trouble.
+    pub(crate) fn is_worth_a_complaint(&self, outcome: &Outcome) -> bool {
+        let is_passive =
+            matches!(self.check.probe, Probe::Beat(_) | Probe::File(_) | Probe::Group(_));
+        let is_known = self.last.as_ref().is_some_and(|last| last.outcome == *outcome);
+        !is_passive && !is_known
     }
 
     pub(crate) fn is_leased(&self) -> bool {

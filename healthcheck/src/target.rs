@@ -1,10 +1,16 @@
 //! What may be probed, and why a check is refused.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::{Path, PathBuf};
 
 use ipnet::{IpNet, Ipv4Net};
 
-/// The networks whose addresses may be probed.
+use crate::check::{Check, Probe};
+use crate::refused::Refused;
+
+/// The networks whose addresses may be probed, the heartbeats that there are, and the folder whose
+/// files may be read.
 ///
 /// An address may be probed if some allowed network holds it and no denied one does: deny wins,
 /// however narrow the allowed network is. An IPv4-mapped IPv6 address is judged as the IPv4 address
@@ -14,6 +20,8 @@ use ipnet::{IpNet, Ipv4Net};
 pub struct TargetPolicy {
     allow: Vec<IpNet>,
     deny: Vec<IpNet>,
+    beats: BTreeSet<Box<str>>,
+    files: Option<PathBuf>,
 }
 
 /// Why an address may not be probed.
@@ -36,11 +44,55 @@ pub enum Denial {
 }
 
 impl TargetPolicy {
-    /// A policy of these networks; IPv4-mapped ones are taken as IPv4.
+    /// A policy of these networks; IPv4-mapped ones are taken as IPv4. There are no heartbeats, and no
+    /// files are read.
     #[must_use]
     pub fn new(allow: Vec<IpNet>, deny: Vec<IpNet>) -> Self {
         let unmapped = |nets: Vec<IpNet>| nets.into_iter().map(unmapped).collect();
-        Self { allow: unmapped(allow), deny: unmapped(deny) }
+        Self { allow: unmapped(allow), deny: unmapped(deny), ..Self::nothing() }
+    }
+
+    /// The same with heartbeats of these names.
+    #[must_use]
+    pub fn with_beats(mut self, names: impl IntoIterator<Item = Box<str>>) -> Self {
+        self.beats.extend(names);
+        self
+    }
+
+    /// The same with files that may be read, all below this folder.
+    #[must_use]
+    pub fn with_files(mut self, folder: PathBuf) -> Self {
+        self.files = Some(folder);
+        self
+    }
+
+    /// The names of the heartbeats.
+    pub(crate) fn beats(&self) -> impl Iterator<Item = &str> {
+        self.beats.iter().map(|name| &**name)
+    }
+
+    /// The folder whose files may be read.
+    pub(crate) fn files(&self) -> Option<&Path> {
+        self.files.as_deref()
+    }
+
+    /// Whether a check may be carried out, with all that it is made of.
+    pub(crate) fn admit(&self, check: &Check) -> Result<(), Refused> {
+        match &check.probe {
+            Probe::Beat(beat) if !self.beats.contains(&*beat.name) => {
+                Err(Refused::NoBeat { name: beat.name.clone() })
+            }
+            Probe::File(_) if self.files.is_none() => Err(Refused::NoFiles),
+            Probe::Group(group) => group.parts.iter().try_for_each(|part| self.admit(part)),
+            _ => match check.address() {
+                Some(address) => Ok(self.judge(address)?),
+                None => Ok(()),
+            },
+        }
+    }
+
+    fn nothing() -> Self {
+        Self { allow: Vec::new(), deny: Vec::new(), beats: BTreeSet::new(), files: None }
     }
 
     /// Whether the address may be probed.
@@ -78,6 +130,7 @@ impl Default for TargetPolicy {
                 net(Ipv4Addr::new(169, 254, 0, 0).into(), 16),
                 net(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 0).into(), 10),
             ],
+            ..Self::nothing()
         }
     }
 }

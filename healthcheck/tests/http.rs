@@ -3,7 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 
-use halfmoon_healthcheck::{Check, HttpProbe, State, TargetPolicy};
+use halfmoon_healthcheck::{Check, HttpProbe, Method, State, Statuses, TargetPolicy};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use url::Url;
 
 mod common;
@@ -23,8 +24,13 @@ async fn check(answer: &str, expect: impl FnOnce(&mut HttpProbe), expected: (Sta
 async fn the_status_has_to_be_the_one_expected() {
     check(&status(200, "ok"), |_| (), (State::Up, 0, "")).await;
     check(&status(503, "ok"), |_| (), (State::Down, 0, "status 503, expected 200")).await;
-    check(&status(503, "ok"), |probe| probe.status = 503, (State::Up, 0, "")).await;
-    check(&status(200, "ok"), |probe| probe.status = 204, {
+    check(
+        &status(503, "ok"),
+        |probe| probe.http.statuses = Statuses::only(503),
+        (State::Up, 0, ""),
+    )
+    .await;
+    check(&status(200, "ok"), |probe| probe.http.statuses = Statuses::only(204), {
         (State::Down, 0, "status 200, expected 204")
     })
     .await;
@@ -39,7 +45,7 @@ async fn a_redirect_to_another_place_is_not_followed() {
     );
     let reason = "status 302, expected 200: it leads to another place";
     check(&moved, |_| (), (State::Down, 0, reason)).await;
-    check(&moved, |probe| probe.status = 302, (State::Up, 0, "")).await;
+    check(&moved, |probe| probe.http.statuses = Statuses::only(302), (State::Up, 0, "")).await;
     assert!(other.seen().is_empty());
 }
 
@@ -76,8 +82,8 @@ async fn a_redirect_within_the_host_is_followed_a_few_times() {
 async fn the_body_has_to_contain_what_is_expected() {
     let matching = |text: &'static str, limit: u64| {
         move |probe: &mut HttpProbe| {
-            probe.body_match = Some(text.to_owned());
-            probe.byte_limit = limit;
+            probe.http.body_match = Some(text.to_owned());
+            probe.http.byte_limit = limit;
         }
     };
     let body = status(200, "12 all is well");
@@ -144,8 +150,8 @@ async fn the_request_names_the_urls_host_and_carries_the_headers() {
         endpoint.url("http", "www.example", "/health?full=1"),
         Some(endpoint.address.ip()),
     );
-    probe.headers = vec![("X-One".to_owned(), "1".to_owned())];
-    probe.user_agent = Some("Checker/7".to_owned());
+    probe.http.headers = vec![("X-One".to_owned(), "1".to_owned())];
+    probe.http.user_agent = Some("Checker/7".to_owned());
     let source = IpAddr::from(Ipv4Addr::new(127, 0, 9, 8));
     let check = Check { source: Some(source), ..get(probe.clone()) };
     assert_eq!(verdict(&start(), check).await.0, State::Up);
@@ -159,8 +165,8 @@ async fn the_request_names_the_urls_host_and_carries_the_headers() {
         assert_eq!(found, 1, "{header} in {request}");
     }
 
-    probe.headers = vec![("Host".to_owned(), "other.example".to_owned())];
-    probe.user_agent = None;
+    probe.http.headers = vec![("Host".to_owned(), "other.example".to_owned())];
+    probe.http.user_agent = None;
     assert_eq!(verdict(&start(), get(probe)).await.0, State::Up);
     let request = endpoint.seen().last().expect("a request").request.to_lowercase();
     assert!(request.contains("\r\nhost: other.example\r\n"), "{request}");
@@ -217,4 +223,130 @@ async fn a_host_that_is_not_a_name_does_not_resolve() {
     let (state, _, reason) = verdict(&start(), get(HttpProbe::new(url, None))).await;
     assert_eq!(state, State::Down);
     assert!(reason.contains(" does not resolve: "), "{reason}");
+}
+
+#[tokio::test]
+async fn statuses_may_be_many() {
+    let of = |text: &'static str| {
+        move |probe: &mut HttpProbe| probe.http.statuses = text.parse().expect("statuses")
+    };
+    check(&status(204, ""), of("200-299,401"), (State::Up, 0, "")).await;
+    check(&status(401, ""), of("200-299,401"), (State::Up, 0, "")).await;
+    check(&status(403, ""), of("200-299,401"), {
+        (State::Down, 0, "status 403, expected 200-299,401")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn each_method_sends_what_it_may() {
+    for (method, body, line, end) in [
+        (Method::Get, "", "GET / HTTP/1.1", "\r\n\r\n"),
+        (Method::Head, "", "HEAD / HTTP/1.1", "\r\n\r\n"),
+        (Method::Options, "", "OPTIONS / HTTP/1.1", "\r\n\r\n"),
+        (Method::Options, "who?", "OPTIONS / HTTP/1.1", "\r\n\r\nwho?"),
+        (Method::Post, "{\"a\": 1}", "POST / HTTP/1.1", "\r\n\r\n{\"a\": 1}"),
+        (Method::Post, "", "POST / HTTP/1.1", "\r\n\r\n"),
+    ] {
+        // An answer to HEAD says how long the body would be, and has none.
+        let answer = match method {
+            Method::Head => "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n".to_owned(),
+            _ => status(200, "7"),
+        };
+        let endpoint = Endpoint::http(Ipv4Addr::new(127, 0, 2, 9), &answer).await;
+        let url = endpoint.url("http", "www.example", "/");
+        let mut probe = HttpProbe::new(url, Some(endpoint.address.ip()));
+        probe.http.method = method;
+        probe.http.body = body.to_owned();
+        let (state, weight, reason) = verdict(&start(), get(probe)).await;
+        let expected = if method == Method::Head { 0 } else { 7 };
+        assert_eq!((state, weight), (State::Up, expected), "{method}: {reason}");
+        let request = &endpoint.seen()[0].request;
+        assert!(request.starts_with(line), "{request}");
+        assert!(request.ends_with(end), "{request}");
+        let has_length = method == Method::Post || !body.is_empty();
+        assert_eq!(request.to_lowercase().contains("content-length: "), has_length, "{request}");
+    }
+}
+
+#[tokio::test]
+async fn a_redirect_of_post_is_an_answer() {
+    let to = "HTTP/1.1 302 Found\r\nLocation: /b\r\nContent-Length: 0\r\n\r\n";
+    let post = |probe: &mut HttpProbe| probe.http.method = Method::Post;
+    check(to, post, (State::Down, 0, "status 302, expected 200")).await;
+}
+
+#[test]
+fn what_cannot_be_asked_is_refused() {
+    let health = halfmoon_healthcheck::Health::unprobed(TargetPolicy::default());
+    let refused = |change: fn(&mut HttpProbe)| {
+        let url = Url::parse("http://www.example/").expect("a URL");
+        let mut probe = HttpProbe::new(url, None);
+        change(&mut probe);
+        health.acquire(get(probe)).map(|_| ()).expect_err("it must be refused").to_string()
+    };
+    let said = refused(|probe| {
+        probe.http.method = Method::Head;
+        probe.http.body_match = Some("ok".to_owned());
+    });
+    assert!(said.starts_with("an answer to HEAD has no body"), "{said}");
+    let said = refused(|probe| probe.http.body = "x".to_owned());
+    assert!(said.starts_with("GET sends no body"), "{said}");
+    let said = refused(|probe| {
+        probe.http.method = Method::Post;
+        probe.http.body = "x".repeat(16 * 1024 + 1);
+    });
+    assert!(said.starts_with("a body of 16385 octets is too long"), "{said}");
+    let said = refused(|probe| probe.http.weight_header = Some("a b".to_owned()));
+    assert!(said.starts_with("header \"a b\""), "{said}");
+}
+
+#[tokio::test]
+async fn the_weight_may_stand_in_a_header() {
+    let answer =
+        |value: &str| format!("HTTP/1.1 200 OK\r\nX-Weight: {value}\r\nContent-Length: 1\r\n\r\n9");
+    let header = |probe: &mut HttpProbe| probe.http.weight_header = Some("x-weight".to_owned());
+    check(&answer("42"), header, (State::Up, 42, "")).await;
+    check(&answer("much"), header, (State::Up, 0, "")).await;
+    check(&answer("42"), |_| (), (State::Up, 9, "")).await;
+    check(&status(200, "9"), header, (State::Up, 0, "")).await;
+}
+
+#[tokio::test]
+async fn an_answer_without_end_is_read_no_further_than_the_limit() {
+    // As many octets as a probe may read, and a connection that stays open.
+    let mut endless = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n".to_owned();
+    for _ in 0..32 {
+        endless.push_str(&format!("1000\r\n{}\r\n", "5".repeat(4096)));
+    }
+    check(&endless, |probe| probe.http.byte_limit = 2, (State::Up, 55, "")).await;
+    let head = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "x".repeat(300_000));
+    check(&head, |_| (), (State::Down, 0, "message head is too large")).await;
+}
+
+#[tokio::test]
+async fn a_server_that_drips_is_down_after_the_timeout() {
+    let listener =
+        tokio::net::TcpListener::bind((Ipv4Addr::new(127, 0, 2, 11), 0)).await.expect("a port");
+    let address = listener.local_addr().expect("a bound socket");
+    let drip = tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let _ = stream.read(&mut [0; 1024]).await;
+                let answer = b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n".iter();
+                for octet in answer.chain(std::iter::repeat_n(&b'x', 2000)) {
+                    if stream.write_all(&[*octet]).await.is_err() {
+                        return;
+                    }
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            });
+        }
+    });
+    let url = Url::parse(&format!("http://www.example:{}/", address.port())).expect("a URL");
+    let mut check = http(url, address.ip());
+    check.pace.timeout = Duration::from_millis(300);
+    let (state, _, reason) = verdict(&start(), check).await;
+    assert_eq!((state, reason.as_str()), (State::Down, "no answer within 300 ms"));
+    drip.abort();
 }

@@ -27,7 +27,7 @@ async fn check(
     let endpoint = Endpoint::https(Ipv4Addr::new(127, 0, 3, 1), &status(200, "4"), config).await;
     let url = endpoint.url("https", names.1, "/");
     let mut probe = HttpProbe::new(url, Some(endpoint.address.ip()));
-    probe.certificate = certificate;
+    probe.tls.certificate = certificate;
     let (state, weight, reason) = verdict(&health, get(probe)).await;
     assert_eq!((state, weight, reason.as_str()), expected);
     if state == State::Up {

@@ -83,7 +83,7 @@ fn checks_that_cannot_be_carried_out_are_refused() {
     let paced = |pace| Check { pace, ..tcp(target(1)) };
     let header = |name: &str, value: &str| {
         let mut probe = HttpProbe::new(url("http://www.example/"), Some(target(1).ip()));
-        probe.headers = vec![(name.to_owned(), value.to_owned())];
+        probe.http.headers = vec![(name.to_owned(), value.to_owned())];
         get(probe)
     };
     let pace = Pace::default();

@@ -310,7 +310,7 @@ impl Analysis<'_> {
             self.remarks.push(remark);
             return;
         }
-        let target = if function.name == "ifportup" { Target::Port } else { Target::Url };
+        let target = Target::of_function(function.name);
         for (kind, arg) in function.parameters.iter().zip(args) {
             if *kind != Kind::Options || arg.is_none() {
                 continue;

@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
-use halfmoon_healthcheck::Pace;
+use halfmoon_healthcheck::{Certificate, HttpOptions, Options, Pace, TlsOptions};
+
+/// What the peer calls itself, unless it is told otherwise: endpoints may tell probes by it.
+const PEER: &str = "PowerDNS Authoritative Server";
 
 /// Whose defaults and quirks are in force.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -33,7 +36,7 @@ pub struct Settings {
     /// How many loaded programs one thread keeps.
     pub loaded: usize,
     /// How endpoints are probed where a program does not say.
-    pub pace: Pace,
+    pub checks: Options,
     /// Whether a database with coordinates is loaded: without one all endpoints are equally far,
     /// and programs that choose by distance get a warning.
     pub coordinates: bool,
@@ -49,13 +52,13 @@ impl Settings {
     /// The defaults of a dialect.
     #[must_use]
     pub fn of(dialect: Dialect) -> Self {
-        let pace = match dialect {
-            Dialect::Halfmoon => Pace::default(),
-            Dialect::PowerDns => Pace {
-                interval: Duration::from_secs(5),
-                timeout: Duration::from_secs(2),
-                fall: 1,
-                rise: 1,
+        let checks = match dialect {
+            Dialect::Halfmoon => Options::default(),
+            Dialect::PowerDns => Options {
+                pace: Pace { fall: 1, rise: 1, ..Pace::default() },
+                tls: TlsOptions { certificate: Certificate::Any, ..TlsOptions::default() },
+                http: HttpOptions { user_agent: Some(PEER.to_owned()), ..HttpOptions::default() },
+                ..Options::default()
             },
         };
         Self {
@@ -66,7 +69,7 @@ impl Settings {
             answers: 64,
             source: 64 * 1024,
             loaded: 4096,
-            pace,
+            checks,
             coordinates: true,
             shared: false,
             plans: true,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use halfmoon_geo::{Attribute, GeoError, Source};
-use halfmoon_healthcheck::{Health, Pace, TargetPolicy};
+use halfmoon_healthcheck::{Health, TargetPolicy};
 use halfmoon_lua::Settings;
 use halfmoon_zones::{ListedZone, Loader, Sources};
 
@@ -305,8 +305,15 @@ pub fn policy(config: &Config, lua: Settings) -> Policy {
 /// What may be probed.
 #[must_use]
 pub fn targets(config: &Config) -> TargetPolicy {
-    let targets = &config.health.targets;
-    TargetPolicy::new(targets.allow.clone(), targets.deny.clone())
+    let health = &config.health;
+    let tokens = config.admin.iter().flat_map(|admin| &admin.tokens);
+    let beats = tokens.flat_map(|token| &token.beats).map(|name| name.as_str().into());
+    let policy = TargetPolicy::new(health.targets.allow.clone(), health.targets.deny.clone())
+        .with_beats(beats);
+    match &health.files {
+        Some(folder) => policy.with_files(folder.clone()),
+        None => policy,
+    }
 }
 
 /// How programs are compiled and run.
@@ -316,18 +323,14 @@ pub fn lua_settings(config: &Config, geo: &Source) -> Settings {
         Dialect::Halfmoon => halfmoon_lua::Dialect::Halfmoon,
         Dialect::Powerdns => halfmoon_lua::Dialect::PowerDns,
     };
+    let settings = Settings::of(dialect);
     Settings {
+        checks: config.checks(settings.checks.clone()),
         fuel: u64::from(config.lua.fuel.get()),
         memory: config.lua.memory,
         shared: config.lua.shared,
         time: config.lua.time,
-        pace: Pace {
-            interval: config.health.interval,
-            timeout: config.health.timeout,
-            fall: config.fall(),
-            rise: config.rise(),
-        },
         coordinates: geo.current().has(Attribute::Location),
-        ..Settings::of(dialect)
+        ..settings
     }
 }

@@ -20,6 +20,18 @@ fn refused(text: &str, line: &str) {
     }
 }
 
+/// The same for the beginning of what is said.
+#[track_caller]
+fn refused_with(text: &str, line: &str) {
+    match Config::parse(text, Path::new(PATH)) {
+        Ok(config) => panic!("{text:?} was read as {config:?}"),
+        Err(fault) => {
+            let said = fault.to_string();
+            assert!(said.starts_with(&format!("{PATH}:{line}")), "{text:?}: {said}");
+        }
+    }
+}
+
 #[test]
 fn nothing_set_is_the_default() {
     let config = read("");
@@ -191,6 +203,93 @@ fn what_the_server_says_of_itself_has_a_length() {
         &format!("[server]\nversion = '{}'\n", "v".repeat(256)),
         "2:11: has 256 octets; at most 255 can be said",
     );
+}
+
+/// How endpoints are probed where a program does not say.
+fn checks(text: &str) -> halfmoon_healthcheck::Options {
+    let config = read(text);
+    config.checks(halfmoon_healthcheck::Options::default())
+}
+
+#[test]
+fn every_option_of_checks_has_a_default_that_can_be_set() {
+    assert_eq!(checks(""), halfmoon_healthcheck::Options::default());
+    let options = checks(
+        r#"
+        [health]
+        source = "127.0.0.9"
+        files = "state"
+        [health.http]
+        method = "POST"
+        body = "x"
+        httpcode = "200-299,401"
+        stringmatch = "ok"
+        byteslimit = 7
+        useragent = "probe/1"
+        headers = { X-B = "2", X-A = "1" }
+        weightheader = "X-Weight"
+        reuse = "1m"
+        [health.tls]
+        tls = "insecure"
+        servername = "a.example"
+        certwarn = 30
+        certfail = 3
+        [health.dns]
+        name = "a.example"
+        type = "SOA"
+        rcode = "REFUSED"
+        answer = "x"
+        recursion = true
+        [health.grpc]
+        service = "a.B"
+        tls = true
+        [health.push]
+        within = "30s"
+        stale = "unknown"
+        "#,
+    );
+    assert_eq!(options.source, Some("127.0.0.9".parse().unwrap()));
+    let (http, dns) = (&options.http, &options.dns);
+    assert_eq!((http.method.name(), http.body.as_str()), ("POST", "x"));
+    assert_eq!((http.statuses.to_string().as_str(), http.byte_limit), ("200-299,401", 7));
+    let texts = [&http.body_match, &http.user_agent, &http.weight_header];
+    assert_eq!(texts.map(|text| text.as_deref()), [Some("ok"), Some("probe/1"), Some("X-Weight")]);
+    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    assert_eq!(http.headers, [pair("X-A", "1"), pair("X-B", "2")]);
+    assert_eq!(http.reuse, Duration::from_secs(60));
+    assert_eq!(options.tls.certificate, halfmoon_healthcheck::Certificate::Any);
+    assert_eq!((options.tls.warn_days, options.tls.fail_days), (30, 3));
+    assert_eq!(options.server_name.as_deref(), Some("a.example"));
+    assert_eq!((dns.name.as_deref(), dns.answer.as_deref()), (Some("a.example"), Some("x")));
+    assert_eq!((dns.rtype.to_string(), dns.rcode.to_string()), ("SOA".into(), "REFUSED".into()));
+    assert!(dns.recursion && options.grpc.is_tls);
+    assert_eq!(options.grpc.service, "a.B");
+    assert_eq!(options.push.within, Duration::from_secs(30));
+    assert_eq!(options.push.stale, halfmoon_healthcheck::Stale::Unknown);
+    assert_eq!(read("[health]\nfiles = 'state'\n").health.files, Some("etc/state".into()));
+}
+
+#[test]
+fn defaults_of_checks_that_cannot_be_are_refused() {
+    refused_with(
+        "[health.http]\nmethod = 'get'\n",
+        "2:10: \"get\" is no method that is probed with: write GET",
+    );
+    refused_with("[health.http]\nhttpcode = '2xx'\n", "2:12: \"2xx\" is no list of HTTP statuses");
+    refused_with(
+        "[health.http]\nhtpcode = '200'\n",
+        "2:1: unknown key `htpcode`; did you mean `httpcode`?",
+    );
+    refused_with("[health.tls]\ntls = 'off'\n", "2:7: unknown value `off`");
+    refused_with("[health.dns]\ntype = 'AXFR'\n", "2:8: \"AXFR\" is no record type");
+    refused_with(
+        "[health.push]\nwithin = '169h'\n",
+        "2:10: \"169h\" is too long: at most \"168h\"",
+    );
+    refused_with("[health.push]\nstale = 'up'\n", "2:9: unknown value `up`");
+    let token = "[[admin.tokens]]\nname = 'a'\nsecret_file = 'a'\n";
+    refused_with(&format!("{token}beats = ['a/b']\n"), "4:9: \"a/b\" is no name for a heartbeat");
+    refused_with(&format!("{token}may = 'beat'\n"), "1:1: token \"a\" may do nothing");
 }
 
 #[test]

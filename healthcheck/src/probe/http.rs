@@ -1,22 +1,29 @@
-//! Is a GET request answered as expected?
+//! Is an HTTP request answered as expected?
 //!
-//! Every probe makes its own client and its own connection. A client costs three microseconds with
-//! the shared TLS configuration, and nothing is left to be kept apart by address and source, or to
-//! be thrown away when checks go. A kept connection would hide what a check is to find: that the
-//! endpoint takes no new ones, or that its certificate ran out.
+//! A probe makes a connection of its own unless the check says for how long one may be used again:
+//! a kept connection hides what a check is to find, that the endpoint takes no new ones, or that its
+//! certificate was changed for a bad one.
 
-use std::net::IpAddr;
-use std::sync::Arc;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant, SystemTime};
 
-use reqwest::header::{HOST, HeaderMap, HeaderName, HeaderValue, LOCATION, USER_AGENT};
-use reqwest::redirect::Policy;
-use reqwest::{Client, Response, Url};
-use rustls::ClientConfig;
+use data_encoding::BASE64;
+use http::header::{AUTHORIZATION, CONNECTION, CONTENT_LENGTH, HOST, LOCATION, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use rustls::pki_types::ServerName;
+use url::{Host, Position, Url};
 
+use super::connect::{self, Secure};
+use super::exchange::{Answer, Cut, exchange};
+use super::handshake::server_name;
+use super::pool::{Kept, Place, Pool};
 use super::reason;
-use super::resolve::{Judged, Pinned};
-use super::tls::Tls;
-use crate::check::HttpProbe;
+use super::resolve::resolve;
+use super::tls::{Protocol, Tls, judged};
+use crate::check::{HttpOptions, HttpProbe, Method};
+use crate::clock::Clock;
 use crate::outcome::Outcome;
 use crate::target::TargetPolicy;
 
@@ -25,72 +32,174 @@ const MOST_REDIRECTS: usize = 5;
 
 const AGENT: &str = concat!("halfmoon/", env!("CARGO_PKG_VERSION"));
 
-/// Sends the request and judges the answer.
-pub(super) async fn probe(
-    http: &HttpProbe,
-    source: Option<IpAddr>,
-    tls: &Tls,
-    targets: &TargetPolicy,
-) -> Outcome {
-    let mut url = http.url.clone();
-    let mut followed = 0;
-    let mut response = loop {
-        let response = match get(http, &url, source, tls, targets).await {
-            Ok(response) => response,
-            Err(outcome) => return outcome,
-        };
-        let status = response.status().as_u16();
-        if status == http.status {
-            break response;
+/// What all probes of URLs share.
+#[derive(Debug)]
+pub(super) struct Http {
+    pub(super) pool: Pool,
+    pub(super) targets: TargetPolicy,
+    pub(super) clock: Clock,
+}
+
+/// From where a check is probed, and how long it may take.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Means<'a> {
+    pub(super) source: Option<IpAddr>,
+    pub(super) timeout: Duration,
+    pub(super) tls: &'a Tls,
+}
+
+impl Http {
+    /// Sends the request and judges the answer.
+    pub(super) async fn probe(&self, probe: &HttpProbe, means: Means<'_>) -> Outcome {
+        match self.ask(probe, means).await {
+            Ok((answer, expiry)) => {
+                let outcome = verdict(&answer, &probe.http);
+                judged(outcome, expiry, &probe.tls, self.clock.date(Clock::now()))
+            }
+            Err(outcome) => outcome,
         }
-        let unexpected = format!("status {status}, expected {}", http.status);
-        url = match redirect(&response, &url) {
-            None => return Outcome::failure(unexpected),
-            Some(Err(Elsewhere)) => {
-                return Outcome::failure(format!("{unexpected}: it leads to another place"));
+    }
+
+    /// The answer that counts, redirects followed, and when the certificate runs out.
+    async fn ask(
+        &self,
+        probe: &HttpProbe,
+        means: Means<'_>,
+    ) -> Result<(Answer, Option<SystemTime>), Outcome> {
+        let options = &probe.http;
+        let mut url = probe.url.clone();
+        let mut followed = 0;
+        loop {
+            let (answer, expiry) = self.send(probe, &url, means).await?;
+            let status = answer.status;
+            if options.statuses.contains(status) {
+                return Ok((answer, expiry));
             }
-            Some(Ok(_)) if followed == MOST_REDIRECTS => {
-                return Outcome::failure(format!("{unexpected}, after {followed} redirects"));
+            let unexpected = format!("status {status}, expected {}", options.statuses);
+            url = match redirect(&answer, &url).filter(|_| options.method.follows()) {
+                None => return Err(Outcome::failure(unexpected)),
+                Some(Err(Elsewhere)) => {
+                    let reason = format!("{unexpected}: it leads to another place");
+                    return Err(Outcome::failure(reason));
+                }
+                Some(Ok(_)) if followed == MOST_REDIRECTS => {
+                    let reason = format!("{unexpected}, after {followed} redirects");
+                    return Err(Outcome::failure(reason));
+                }
+                Some(Ok(next)) => next,
+            };
+            followed += 1;
+        }
+    }
+
+    /// Sends one request, over a connection that was kept if there is one.
+    async fn send(
+        &self,
+        probe: &HttpProbe,
+        url: &Url,
+        means: Means<'_>,
+    ) -> Result<(Answer, Option<SystemTime>), Outcome> {
+        let options = &probe.http;
+        let route = Route::of(url, probe)?;
+        let reuse = if options.method == Method::Post { Duration::ZERO } else { options.reuse };
+        let is_last = reuse.is_zero();
+        let limit = options.body_limit();
+        let addresses = match route.address {
+            Some(address) => vec![address],
+            None => {
+                let host = url.host_str().unwrap_or_default();
+                let found = resolve(host, &self.targets, means.source).await;
+                let found = found.map_err(|nowhere| Outcome::failure(nowhere.to_string()))?;
+                found.into_iter().map(|found| SocketAddr::new(found.ip(), route.port)).collect()
             }
-            Some(Ok(next)) => next,
         };
-        followed += 1;
-    };
-    let body = match body(&mut response, http.byte_limit).await {
-        Ok(body) => body,
-        Err(error) => return reason::request(&error, source),
-    };
-    if let Some(wanted) = &http.body_match
+        for address in addresses.iter().filter(|_| !is_last) {
+            let place = Place::new(*address, means.source, route.secure.as_ref());
+            let Some(kept) = self.pool.take(&place, Clock::now()) else {
+                continue;
+            };
+            let Kept { stream, expiry, until } = kept;
+            match exchange(stream, request(url, options, is_last)?, limit).await {
+                Ok((answer, stream)) => {
+                    self.keep(place, stream, expiry, until);
+                    return Ok((answer, expiry));
+                }
+                // The endpoint had closed it, which it may: that says nothing of new ones.
+                Err(Cut { was_answered: false, .. }) => {}
+                Err(cut) => return Err(reason::of(&cut.error)),
+            }
+        }
+        let made = Clock::now();
+        let (address, stream, expiry) = self.connect(&addresses, &route, means).await?;
+        match exchange(stream, request(url, options, is_last)?, limit).await {
+            Ok((answer, stream)) => {
+                if !is_last {
+                    let place = Place::new(address, means.source, route.secure.as_ref());
+                    self.keep(place, stream, expiry, made + reuse);
+                }
+                Ok((answer, expiry))
+            }
+            Err(cut) => Err(reason::of(&cut.error)),
+        }
+    }
+
+    /// Connects to the first that takes a connection; each of several gets its share of the time.
+    async fn connect(
+        &self,
+        addresses: &[SocketAddr],
+        route: &Route,
+        means: Means<'_>,
+    ) -> Result<(SocketAddr, connect::Stream, Option<SystemTime>), Outcome> {
+        let secure = route.secure.as_ref();
+        let share = means.timeout / u32::try_from(addresses.len().max(1)).unwrap_or(u32::MAX);
+        let mut failed = Outcome::failure("the host has no address");
+        for (number, address) in addresses.iter().enumerate() {
+            let connecting = connect::connect(*address, means.source, secure, means.tls);
+            let is_last = number + 1 == addresses.len();
+            let result = if is_last {
+                connecting.await
+            } else {
+                let waited = tokio::time::timeout(share, connecting).await;
+                waited.unwrap_or_else(|_| Err(Outcome::Failure(reason::no_answer(share))))
+            };
+            match result {
+                Ok((stream, expiry)) => return Ok((*address, stream, expiry)),
+                Err(outcome) => failed = outcome,
+            }
+        }
+        if let Outcome::Inconclusive(_) = &failed {
+            // Connections that are kept may be what there is too many of.
+            self.pool.clear();
+        }
+        Err(failed)
+    }
+
+    fn keep(
+        &self,
+        place: Place,
+        stream: Option<connect::Stream>,
+        expiry: Option<SystemTime>,
+        until: Instant,
+    ) {
+        if let Some(stream) = stream {
+            self.pool.put(place, Kept { stream, expiry, until }, Clock::now());
+        }
+    }
+}
+
+/// What an answer with an expected status says of the endpoint.
+fn verdict(answer: &Answer, options: &HttpOptions) -> Outcome {
+    if let Some(wanted) = &options.body_match
         // Searching text takes time in proportion to its length, searching octets may not.
-        && !String::from_utf8_lossy(&body).contains(wanted)
+        && !String::from_utf8_lossy(&answer.body).contains(wanted)
     {
         return Outcome::Failure(reason::no_match(wanted));
     }
-    Outcome::success(leading_number(&body))
-}
-
-/// Sends one request.
-async fn get(
-    http: &HttpProbe,
-    url: &Url,
-    source: Option<IpAddr>,
-    tls: &Tls,
-    targets: &TargetPolicy,
-) -> Result<Response, Outcome> {
-    let is_tls = url.scheme() == "https";
-    let config = match is_tls.then(|| tls.config(http.certificate)) {
-        None => tls.unused(),
-        Some(Ok(config)) => config,
-        Some(Err(reason)) => return Err(Outcome::failure(reason.to_owned())),
+    let weight = match &options.weight_header {
+        None => leading_number(&answer.body),
+        Some(name) => answer.headers.get(name).map_or(0, |value| leading_number(value.as_bytes())),
     };
-    let route = Route::of(url, http.address, is_tls);
-    let client = client(&route, source, config, targets);
-    let request = client.map(|client| client.get(route.url).headers(headers(http, route.host)));
-    let result = match request {
-        Ok(request) => request.send().await,
-        Err(error) => Err(error),
-    };
-    result.map_err(|error| reason::request(&error, source))
+    Outcome::success(weight)
 }
 
 /// A redirect that is not followed.
@@ -98,12 +207,12 @@ async fn get(
 struct Elsewhere;
 
 /// Where an answer sends who asked for `url`, if it sends him anywhere.
-fn redirect(response: &Response, url: &Url) -> Option<Result<Url, Elsewhere>> {
+fn redirect(answer: &Answer, url: &Url) -> Option<Result<Url, Elsewhere>> {
     // RFC 9110 section 15.4: these have a Location that a client may go to by itself.
-    if !matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308) {
+    if !matches!(answer.status, 301 | 302 | 303 | 307 | 308) {
         return None;
     }
-    let location = response.headers().get(LOCATION)?.to_str().ok()?;
+    let location = answer.headers.get(LOCATION)?.to_str().ok()?;
     Some(within(url, location))
 }
 
@@ -121,92 +230,116 @@ fn within(url: &Url, location: &str) -> Result<Url, Elsewhere> {
 }
 
 /// What is connected to.
+#[derive(Debug)]
 struct Route {
-    url: Url,
-    /// The address that the URL's host is taken to have.
-    pin: Option<IpAddr>,
-    /// The Host header, where it is not the URL's host.
-    host: Option<HeaderValue>,
+    /// `None`: the URL's host is to be resolved.
+    address: Option<SocketAddr>,
+    port: u16,
+    secure: Option<Secure>,
 }
 
 impl Route {
-    fn of(whole: &Url, address: Option<IpAddr>, is_tls: bool) -> Self {
-        let mut url = whole.clone();
-        let Some(address) = address else {
-            return Self { url, pin: None, host: None };
+    fn of(url: &Url, probe: &HttpProbe) -> Result<Self, Outcome> {
+        let nowhere = || Outcome::failure("the URL names no host and port");
+        let port = url.port_or_known_default().ok_or_else(nowhere)?;
+        let literal = match url.host().ok_or_else(nowhere)? {
+            Host::Ipv4(address) => Some(IpAddr::from(address)),
+            Host::Ipv6(address) => Some(IpAddr::from(address)),
+            Host::Domain(_) => None,
         };
-        let address = address.to_canonical();
-        // The resolver is not asked about a host that is an address, and for TLS the host has to
-        // stay, as the name that the certificate must have.
-        if is_tls && matches!(whole.host(), Some(url::Host::Domain(_))) {
-            return Self { url, pin: Some(address), host: None };
-        }
-        let host =
-            HeaderValue::from_str(&whole[url::Position::BeforeHost..url::Position::AfterPort]).ok();
-        match url.set_ip_host(address) {
-            Ok(()) => Self { url, pin: None, host },
-            // Only URLs without hosts take none, and they are refused with the check.
-            Err(()) => Self { url, pin: Some(address), host: None },
-        }
+        let address = probe.address.or(literal).map(|address| address.to_canonical());
+        let secure = (url.scheme() == "https").then(|| Secure {
+            name: name_of(url, literal),
+            certificate: probe.tls.certificate,
+            protocol: Protocol::Http1,
+        });
+        let address = address.map(|address| SocketAddr::new(address, port));
+        Ok(Self { address, port, secure })
     }
 }
 
-fn client(
-    route: &Route,
-    source: Option<IpAddr>,
-    config: &ClientConfig,
-    targets: &TargetPolicy,
-) -> reqwest::Result<Client> {
-    let builder = Client::builder()
-        .tls_backend_preconfigured(config.clone())
-        .no_proxy()
-        .redirect(Policy::none())
-        .http1_only()
-        .retry(reqwest::retry::never())
-        .referer(false)
-        .pool_max_idle_per_host(0)
-        .local_address(source);
-    match route.pin {
-        Some(address) => builder.dns_resolver(Arc::new(Pinned(address))),
-        None => builder.dns_resolver(Arc::new(Judged { targets: targets.clone(), source })),
+fn name_of(url: &Url, literal: Option<IpAddr>) -> ServerName<'static> {
+    match literal {
+        Some(address) => ServerName::from(address),
+        None => server_name(url.host_str(), IpAddr::from([0, 0, 0, 0])),
     }
-    .build()
 }
 
-fn headers(http: &HttpProbe, host: Option<HeaderValue>) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(http.headers.len() + 2);
-    if let Some(host) = host {
-        headers.insert(HOST, host);
-    }
-    let agent = http.user_agent.as_deref().unwrap_or(AGENT);
-    if let Ok(agent) = HeaderValue::from_bytes(agent.as_bytes()) {
-        headers.insert(USER_AGENT, agent);
-    }
-    for (name, value) in &http.headers {
-        let name = HeaderName::from_bytes(name.as_bytes());
-        // Both were tried when the check was taken on.
-        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(value.as_bytes())) {
+/// The request for what a URL names. Every part was tried when the check was taken on.
+fn request(
+    url: &Url,
+    options: &HttpOptions,
+    is_last: bool,
+) -> Result<Request<Full<Bytes>>, Outcome> {
+    let target = &url[Position::BeforePath..Position::AfterQuery];
+    let uri: Uri =
+        target.parse().map_err(|_| Outcome::failure("the path of the URL cannot be asked for"))?;
+    let body = Full::new(Bytes::copy_from_slice(options.body.as_bytes()));
+    let mut request = Request::new(body);
+    *request.method_mut() = match options.method {
+        Method::Get => http::Method::GET,
+        Method::Head => http::Method::HEAD,
+        Method::Options => http::Method::OPTIONS,
+        Method::Post => http::Method::POST,
+    };
+    *request.uri_mut() = uri;
+    *request.headers_mut() = headers(url, options, is_last);
+    Ok(request)
+}
+
+fn headers(url: &Url, options: &HttpOptions, is_last: bool) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(options.headers.len() + 4);
+    let mut set = |name: HeaderName, value: &str| {
+        if let Ok(value) = HeaderValue::from_bytes(value.as_bytes()) {
             headers.insert(name, value);
+        }
+    };
+    set(HOST, &url[Position::BeforeHost..Position::AfterPort]);
+    set(USER_AGENT, options.user_agent.as_deref().unwrap_or(AGENT));
+    if is_last {
+        set(CONNECTION, "close");
+    }
+    // RFC 9110 section 8.6: a POST says that it brings nothing.
+    if options.method == Method::Post && options.body.is_empty() {
+        set(CONTENT_LENGTH, "0");
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        set(AUTHORIZATION, &credentials(url));
+    }
+    for (name, value) in &options.headers {
+        if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
+            set(name, value);
         }
     }
     headers
 }
 
-/// The beginning of the body, as far as it is to be read.
-async fn body(response: &mut Response, byte_limit: u64) -> reqwest::Result<Vec<u8>> {
-    let limit = match byte_limit {
-        0 => HttpProbe::BODY_CAP,
-        limit => limit.min(HttpProbe::BODY_CAP),
-    } as usize;
-    let mut body = Vec::new();
-    while body.len() < limit {
-        let Some(chunk) = response.chunk().await? else {
-            break;
-        };
-        let rest = limit - body.len();
-        body.extend_from_slice(&chunk[..chunk.len().min(rest)]);
+/// Who a URL says to be (RFC 7617 section 2). What stands there is percent-encoded.
+fn credentials(url: &Url) -> String {
+    let mut pair = decoded(url.username());
+    pair.push(b':');
+    pair.extend(decoded(url.password().unwrap_or_default()));
+    format!("Basic {}", BASE64.encode(&pair))
+}
+
+fn decoded(text: &str) -> Vec<u8> {
+    let mut rest = text.as_bytes();
+    let mut octets = Vec::with_capacity(rest.len());
+    while let Some((first, tail)) = rest.split_first() {
+        let digits = tail.first_chunk::<2>().filter(|_| *first == b'%');
+        let digits = digits.and_then(|pair| std::str::from_utf8(pair).ok());
+        match digits.and_then(|pair| u8::from_str_radix(pair, 16).ok()) {
+            Some(octet) => {
+                octets.push(octet);
+                rest = &tail[2..];
+            }
+            None => {
+                octets.push(*first);
+                rest = tail;
+            }
+        }
     }
-    Ok(body)
+    octets
 }
 
 /// The number at the start, as C's `stoi` reads it: blanks, a sign, digits, anything. 0 if there is
@@ -253,26 +386,49 @@ mod tests {
     }
 
     #[test]
-    fn the_host_stays_the_urls_and_the_address_is_pinned() {
-        let check = |url: &str, address: &str, expected: (&str, &str, &str)| {
-            let address = address.parse().ok();
-            let whole = Url::parse(url).expect("a URL");
-            let route = Route::of(&whole, address, whole.scheme() == "https");
-            let pin = route.pin.map(|pin| pin.to_string()).unwrap_or_default();
-            let host = route.host.as_ref().and_then(|host| host.to_str().ok()).unwrap_or_default();
-            assert_eq!((route.url.as_str(), pin.as_str(), host), expected, "{url}");
+    fn the_host_stays_the_urls_and_the_address_is_the_one_under_test() {
+        let check = |url: &str, address: &str, expected: (&str, &str, &str, &str)| {
+            let url = Url::parse(url).expect("a URL");
+            let probe = HttpProbe::new(url.clone(), address.parse().ok());
+            let route = Route::of(&url, &probe).expect("a route");
+            let place = route.address.map(|address| address.to_string()).unwrap_or_default();
+            let name = route.secure.map(|secure| secure.name.to_str().into_owned());
+            let request = request(&url, &probe.http, false).expect("a request");
+            let host = request.headers()[HOST].to_str().expect("text");
+            let found = (place.as_str(), request.uri().path(), host, &*name.unwrap_or_default());
+            assert_eq!(found, expected, "{url}");
         };
-        check("http://w.example/a?b", "192.0.2.1", ("http://192.0.2.1/a?b", "", "w.example"));
+        check("http://w.example/a?b", "192.0.2.1", ("192.0.2.1:80", "/a", "w.example", ""));
         check(
-            "http://w.example:8080/",
+            "http://w.example:8080",
             "2001:db8::1",
-            ("http://[2001:db8::1]:8080/", "", "w.example:8080"),
+            ("[2001:db8::1]:8080", "/", "w.example:8080", ""),
         );
-        check("http://192.0.2.9/", "192.0.2.1", ("http://192.0.2.1/", "", "192.0.2.9"));
-        check("https://w.example/", "192.0.2.1", ("https://w.example/", "192.0.2.1", ""));
-        check("https://w.example/", "::ffff:192.0.2.1", ("https://w.example/", "192.0.2.1", ""));
-        check("https://w.example/", "none", ("https://w.example/", "", ""));
-        check("http://u:p@w.example/", "192.0.2.1", ("http://u:p@192.0.2.1/", "", "w.example"));
+        check("http://192.0.2.9/", "192.0.2.1", ("192.0.2.1:80", "/", "192.0.2.9", ""));
+        check("https://w.example/", "192.0.2.1", ("192.0.2.1:443", "/", "w.example", "w.example"));
+        check(
+            "https://w.example/",
+            "::ffff:192.0.2.1",
+            ("192.0.2.1:443", "/", "w.example", "w.example"),
+        );
+        check("https://w.example/", "none", ("", "/", "w.example", "w.example"));
+        check("https://[2001:db8::1]/", "none", {
+            ("[2001:db8::1]:443", "/", "[2001:db8::1]", "2001:db8::1")
+        });
+        check("http://u:p@w.example/", "192.0.2.1", ("192.0.2.1:80", "/", "w.example", ""));
+    }
+
+    #[test]
+    fn a_url_may_say_who_asks() {
+        for (url, expected) in [
+            ("http://user:pass@w.example/", "Basic dXNlcjpwYXNz"),
+            ("http://user@w.example/", "Basic dXNlcjo="),
+            ("http://a%3Ab:%C3%A4%zz@w.example/", "Basic YTpiOsOkJXp6"),
+        ] {
+            let url = Url::parse(url).expect("a URL");
+            let request = request(&url, &HttpOptions::default(), true).expect("a request");
+            assert_eq!(request.headers()[AUTHORIZATION], expected, "{url}");
+        }
     }
 
     #[test]

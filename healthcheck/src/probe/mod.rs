@@ -1,17 +1,27 @@
 //! The act of probing: from a check to an outcome.
 
 use std::future::Future;
-use std::time::Duration;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rustls::pki_types::CertificateDer;
 
+use crate::beats::Beats;
 use crate::check::{Check, Probe};
 use crate::clock::Clock;
 use crate::health::StartError;
 use crate::outcome::Outcome;
 use crate::target::TargetPolicy;
 
+mod connect;
+mod dns;
+mod exchange;
+mod file;
+mod grpc;
+mod handshake;
 mod http;
+mod ping;
+mod pool;
 mod reason;
 mod resolve;
 mod tcp;
@@ -23,32 +33,60 @@ const LATE: Duration = Duration::from_millis(50);
 /// Carries out one probe. It keeps to the check's timeout.
 pub(crate) trait Prober: Send + Sync + 'static {
     fn probe(&self, check: &Check) -> impl Future<Output = Outcome> + Send;
+
+    /// Gives up what nobody needs any more. Called now and then.
+    fn tidy(&self, _now: Instant) {}
 }
 
 /// Probes over the network.
 #[derive(Debug)]
 pub(crate) struct Net {
-    targets: TargetPolicy,
     tls: tls::Tls,
+    http: http::Http,
+    beats: Arc<Beats>,
 }
 
 impl Net {
+    /// Keeps so many connections for the next probe at most.
     pub(crate) fn new(
         targets: &TargetPolicy,
         roots: &[CertificateDer<'static>],
+        beats: Arc<Beats>,
+        most_kept: usize,
     ) -> Result<Self, StartError> {
-        Ok(Self { targets: targets.clone(), tls: tls::Tls::new(roots)? })
+        let http = http::Http {
+            pool: pool::Pool::new(most_kept),
+            targets: targets.clone(),
+            clock: Clock::new(),
+        };
+        Ok(Self { tls: tls::Tls::new(roots)?, http, beats })
     }
 
-    async fn connect(&self, check: &Check) -> Outcome {
-        // The last look at the address before a packet leaves, whoever let the check in.
-        if let Some(denial) = check.address().and_then(|address| self.targets.judge(address).err())
-        {
-            return Outcome::failure(format!("target {denial}"));
+    async fn ask(&self, check: &Check) -> Outcome {
+        // The last look at the target before a packet leaves, whoever let the check in.
+        if let Err(refused) = self.http.targets.admit(check) {
+            return Outcome::failure(refused.to_string());
         }
+        let source = check.source;
+        let now = Clock::now();
+        let date = self.http.clock.date(now);
         match &check.probe {
-            Probe::Tcp(address) => tcp::probe(*address, check.source).await,
-            Probe::Http(http) => http::probe(http, check.source, &self.tls, &self.targets).await,
+            Probe::Tcp(address) => tcp::probe(*address, source).await,
+            Probe::Http(probe) => {
+                let timeout = check.pace.timeout;
+                self.http.probe(probe, http::Means { source, timeout, tls: &self.tls }).await
+            }
+            Probe::Tls(probe) => handshake::probe(probe, source, &self.tls, date).await,
+            Probe::Dns(probe) => dns::probe(probe, source).await,
+            Probe::Grpc(probe) => grpc::probe(probe, source, &self.tls, date).await,
+            Probe::Ping(address) => ping::probe(*address, source).await,
+            Probe::Beat(probe) => self.beats.look(probe, now, date),
+            Probe::File(probe) => match self.http.targets.files() {
+                Some(folder) => file::probe(probe, folder, date).await,
+                None => Outcome::failure("no files are read"),
+            },
+            // Its parts are probed, and the registry tells it what they come to.
+            Probe::Group(_) => Outcome::Inconclusive("a calculated check is not probed".into()),
         }
     }
 }
@@ -57,10 +95,14 @@ impl Prober for Net {
     async fn probe(&self, check: &Check) -> Outcome {
         let timeout = check.pace.timeout;
         let begin = Clock::now();
-        match tokio::time::timeout(timeout, self.connect(check)).await {
+        match tokio::time::timeout(timeout, self.ask(check)).await {
             Ok(outcome) => outcome,
             Err(_) => unanswered(timeout, Clock::now().saturating_duration_since(begin)),
         }
+    }
+
+    fn tidy(&self, now: Instant) {
+        self.http.pool.tidy(now);
     }
 }
 
@@ -78,7 +120,58 @@ fn unanswered(timeout: Duration, elapsed: Duration) -> Outcome {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+    use url::Url;
+
     use super::*;
+    use crate::check::{DnsOptions, DnsProbe, GrpcProbe, HttpProbe, Pace, TlsOptions, TlsProbe};
+
+    #[tokio::test]
+    async fn a_target_is_judged_before_each_probe_whoever_let_it_in() {
+        // Whoever connects or sends would find somebody there.
+        let listener =
+            tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+        let address = listener.local_addr().expect("bound");
+        let ip = address.ip();
+        let networks = |text: &str| vec![text.parse().expect("a network")];
+        let targets = TargetPolicy::new(networks("0.0.0.0/0"), networks("127.0.0.0/8"));
+        let beats = Arc::new(Beats::new([], Clock::now()));
+        let net = Net::new(&targets, &[], beats, 0).expect("TLS");
+        let http = |text: String, address: Option<IpAddr>| {
+            let url = Url::parse(&text).expect("a URL");
+            Probe::Http(Box::new(HttpProbe::new(url, address)))
+        };
+        let tls = TlsOptions::default();
+        let dns = DnsOptions { name: Some("example".to_owned()), ..DnsOptions::default() };
+        for probe in [
+            Probe::Tcp(address),
+            Probe::Tcp(SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), address.port())),
+            Probe::Ping(ip),
+            http(format!("http://www.example:{}/", address.port()), Some(ip)),
+            http(format!("https://www.example:{}/", address.port()), Some(ip)),
+            http(format!("http://{address}/"), None),
+            http(format!("http://localhost:{}/", address.port()), None),
+            Probe::Tls(TlsProbe { address, server_name: None, tls }),
+            Probe::Dns(Box::new(DnsProbe { address, dns })),
+            Probe::Grpc(Box::new(GrpcProbe {
+                address,
+                service: String::new(),
+                tls: None,
+                server_name: None,
+            })),
+        ] {
+            let check = Check { probe, pace: Pace::default(), source: None };
+            match net.probe(&check).await {
+                Outcome::Failure(reason) => {
+                    assert!(reason.contains("target"), "{check}: {reason}");
+                }
+                other => panic!("{check}: {other:?}"),
+            }
+        }
+        let accepted = tokio::time::timeout(Duration::from_millis(50), listener.accept()).await;
+        assert!(accepted.is_err(), "nobody connected");
+    }
 
     #[test]
     fn a_timer_that_goes_off_late_says_nothing_of_the_target() {

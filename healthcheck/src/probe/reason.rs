@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use rustls::CertificateError;
 
-use super::resolve::Nowhere;
 use crate::outcome::Outcome;
 
 /// How much of a text is quoted.
@@ -53,26 +52,17 @@ pub(super) fn connection(error: &io::Error) -> Outcome {
     Outcome::Failure(io(error))
 }
 
-/// A request was not answered.
-pub(super) fn request(error: &reqwest::Error, source: Option<IpAddr>) -> Outcome {
-    let mut next: Option<&(dyn Error + 'static)> = Some(error);
-    let mut last: &dyn Error = error;
-    let mut is_local = false;
+/// A request was not answered: the most telling of what led to what.
+pub(super) fn of(error: &(dyn Error + 'static)) -> Outcome {
+    let mut next = Some(error);
+    let mut last = error;
     while let Some(error) = next {
-        if let Some(nowhere) = error.downcast_ref::<Nowhere>() {
-            return Outcome::failure(nowhere.to_string());
-        }
         if let Some(tls) = error.downcast_ref::<rustls::Error>() {
             return Outcome::Failure(self::tls(tls));
         }
-        // hyper-util's connector says so of a socket that it could not make or bind.
-        is_local |= matches!(error.to_string().as_str(), "tcp open error" | "tcp bind local error");
         let io = error.downcast_ref::<io::Error>();
         if let Some(error) = io.filter(|error| error.raw_os_error().is_some()) {
-            return match is_local {
-                true => Outcome::Inconclusive(local(error, source)),
-                false => connection(error),
-            };
+            return connection(error);
         }
         last = error;
         // The source of an I/O error that wraps another error is not that error, but its source.
@@ -84,7 +74,8 @@ pub(super) fn request(error: &reqwest::Error, source: Option<IpAddr>) -> Outcome
     Outcome::failure(last.to_string())
 }
 
-fn is_exhausted(error: &io::Error) -> bool {
+/// Whether this side is out of something.
+pub(super) fn is_exhausted(error: &io::Error) -> bool {
     matches!(
         error.raw_os_error(),
         Some(

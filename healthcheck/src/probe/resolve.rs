@@ -1,22 +1,11 @@
-//! Where a request goes: to the address under test, or to where its host resolves.
+//! Where a request goes that names no address: to where its host resolves.
 
 use std::net::{IpAddr, SocketAddr};
-
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 use crate::target::{Denial, TargetPolicy};
 
 /// Addresses of one host that are tried, at most.
 const ADDRESSES: usize = 16;
-
-/// Resolves every name to the address under test.
-pub(super) struct Pinned(pub(super) IpAddr);
-
-/// Resolves as the machine does, and leaves out what may not be probed.
-pub(super) struct Judged {
-    pub(super) targets: TargetPolicy,
-    pub(super) source: Option<IpAddr>,
-}
 
 /// Why a host leads nowhere.
 #[derive(Debug, thiserror::Error)]
@@ -29,27 +18,15 @@ pub(super) enum Nowhere {
     Denied { host: String, denial: Denial },
 }
 
-impl Resolve for Pinned {
-    fn resolve(&self, _: Name) -> Resolving {
-        // The port 0 stands for the URL's.
-        let address: Addrs = Box::new(std::iter::once(SocketAddr::new(self.0, 0)));
-        Box::pin(std::future::ready(Ok(address)))
-    }
-}
-
-impl Resolve for Judged {
-    fn resolve(&self, name: Name) -> Resolving {
-        let host = name.as_str().to_owned();
-        let (targets, source) = (self.targets.clone(), self.source);
-        Box::pin(async move {
-            let found = tokio::net::lookup_host((host.as_str(), 0)).await.map(Iterator::collect);
-            let found = match found {
-                Ok(found) => found,
-                Err(error) => return Err(Nowhere::Unresolved { host, error }.into()),
-            };
-            let allowed = allowed(host, found, &targets, source)?;
-            Ok(Box::new(allowed.into_iter()) as Addrs)
-        })
+/// Resolves as the machine does, and leaves out what may not be probed.
+pub(super) async fn resolve(
+    host: &str,
+    targets: &TargetPolicy,
+    source: Option<IpAddr>,
+) -> Result<Vec<SocketAddr>, Nowhere> {
+    match tokio::net::lookup_host((host, 0)).await.map(Iterator::collect) {
+        Ok(found) => allowed(host.to_owned(), found, targets, source),
+        Err(error) => Err(Nowhere::Unresolved { host: host.to_owned(), error }),
     }
 }
 

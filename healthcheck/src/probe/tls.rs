@@ -1,10 +1,13 @@
-//! What an `https` endpoint has to prove: one configuration, shared by all probes.
+//! What an endpoint has to prove by TLS: configurations that all probes share, and what is made of
+//! the certificate's end.
 //!
 //! Building one takes milliseconds and reads the machine's certificates; copying one is nearly
 //! free. Sessions are never resumed, because a resumed session is not verified again: an expired
 //! certificate would go unnoticed.
 
+use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -12,16 +15,39 @@ use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_t
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use rustls_platform_verifier::Verifier;
+use tokio_rustls::TlsConnector;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
-use crate::check::Certificate;
+use super::connect::Secure;
+use crate::check::{Certificate, TlsOptions};
 use crate::health::StartError;
+use crate::outcome::Outcome;
 
-/// The configurations of TLS, one for each [`Certificate`].
+const DAY: u64 = 24 * 3600;
+
+/// What will be spoken over a connection (ALPN, RFC 7301).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Protocol {
+    /// Nothing is said of it.
+    Any,
+    Http1,
+    Http2,
+}
+
+/// The configurations of TLS.
 #[derive(Debug)]
 pub(super) struct Tls {
     /// Or why no certificate can be verified on this machine.
-    verified: Result<ClientConfig, String>,
-    any: ClientConfig,
+    verified: Result<Configs, String>,
+    any: Configs,
+}
+
+/// One for each [`Protocol`].
+#[derive(Debug)]
+struct Configs {
+    any: Arc<ClientConfig>,
+    http1: Arc<ClientConfig>,
+    http2: Arc<ClientConfig>,
 }
 
 impl Tls {
@@ -36,25 +62,75 @@ impl Tls {
             .map_err(StartError::Tls)?;
         let verified = Verifier::new_with_extra_roots(roots.iter().cloned(), Arc::clone(&provider))
             .and_then(|verifier| config(&provider, Arc::new(verifier)))
+            .map(Configs::new)
             .map_err(|error| format!("certificates cannot be verified on this machine: {error}"));
         if let Err(reason) = &verified {
-            tracing::warn!("https endpoints will be down: {reason}");
+            tracing::warn!("endpoints that are probed by TLS will be down: {reason}");
         }
-        Ok(Self { verified, any })
+        Ok(Self { verified, any: Configs::new(any) })
     }
 
-    /// The configuration for endpoints that have to prove this much, or why there is none.
-    pub(super) fn config(&self, certificate: Certificate) -> Result<&ClientConfig, &str> {
-        match certificate {
-            Certificate::Verified => self.verified.as_ref().map_err(String::as_str),
-            Certificate::Any => Ok(&self.any),
-        }
+    /// What makes handshakes like this one, or why there is none.
+    pub(super) fn connector(&self, secure: &Secure) -> Result<TlsConnector, &str> {
+        let configs = match secure.certificate {
+            Certificate::Verified => self.verified.as_ref().map_err(String::as_str)?,
+            Certificate::Any => &self.any,
+        };
+        let config = match secure.protocol {
+            Protocol::Any => &configs.any,
+            Protocol::Http1 => &configs.http1,
+            Protocol::Http2 => &configs.http2,
+        };
+        Ok(TlsConnector::from(Arc::clone(config)))
     }
+}
 
-    /// A configuration for requests that do not use TLS, which a client has to be given all the
-    /// same, or it builds its own at great cost.
-    pub(super) fn unused(&self) -> &ClientConfig {
-        &self.any
+impl Configs {
+    fn new(config: ClientConfig) -> Self {
+        let speaking = |protocol: &[u8]| {
+            let mut config = config.clone();
+            config.alpn_protocols = vec![protocol.to_vec()];
+            Arc::new(config)
+        };
+        Self { http1: speaking(b"http/1.1"), http2: speaking(b"h2"), any: Arc::new(config) }
+    }
+}
+
+/// When a certificate runs out, if it says so.
+pub(super) fn expiry(certificate: &CertificateDer<'_>) -> Option<SystemTime> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    let seconds = certificate.validity().not_after.timestamp();
+    let seconds = Duration::from_secs(u64::try_from(seconds).ok()?);
+    SystemTime::UNIX_EPOCH.checked_add(seconds)
+}
+
+/// An outcome, judged by when the certificate runs out.
+pub(super) fn judged(
+    outcome: Outcome,
+    expiry: Option<SystemTime>,
+    options: &TlsOptions,
+    now: SystemTime,
+) -> Outcome {
+    let (Outcome::Success { .. }, Some(expiry)) = (&outcome, expiry) else {
+        return outcome;
+    };
+    let left = expiry.duration_since(now).unwrap_or_default();
+    let is_within = |days: u16| days > 0 && left < Duration::from_secs(u64::from(days) * DAY);
+    if is_within(options.fail_days) {
+        return Outcome::Failure(runs_out(left));
+    }
+    if is_within(options.warn_days) {
+        return outcome.warn(runs_out(left));
+    }
+    outcome
+}
+
+fn runs_out(left: Duration) -> Cow<'static, str> {
+    match left.as_secs() / DAY {
+        _ if left.is_zero() => "the certificate is expired".into(),
+        0 => "the certificate expires within a day".into(),
+        1 => "the certificate expires in 1 day".into(),
+        days => format!("the certificate expires in {days} days").into(),
     }
 }
 
@@ -68,7 +144,6 @@ fn config(
         .with_custom_certificate_verifier(verifier)
         .with_no_client_auth();
     config.resumption = Resumption::disabled();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }
 
@@ -109,5 +184,40 @@ impl ServerCertVerifier for AnyCertificate {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_certificate_is_a_warning_and_a_failure_only_where_that_is_asked() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(2_000_000_000);
+        for (warn_days, fail_days, left, failure, warning) in [
+            (14, 0, 14 * DAY, "", ""),
+            (14, 0, 14 * DAY - 1, "", "the certificate expires in 13 days"),
+            (14, 0, DAY, "", "the certificate expires in 1 day"),
+            (14, 0, DAY - 1, "", "the certificate expires within a day"),
+            (14, 0, 0, "", "the certificate is expired"),
+            (0, 0, 0, "", ""),
+            (14, 3, 3 * DAY, "", "the certificate expires in 3 days"),
+            (14, 3, 3 * DAY - 1, "the certificate expires in 2 days", ""),
+            (0, 3, 3 * DAY - 1, "the certificate expires in 2 days", ""),
+        ] {
+            let options = TlsOptions { warn_days, fail_days, ..TlsOptions::default() };
+            let expiry = Some(now + Duration::from_secs(left));
+            let outcome = judged(Outcome::success(7), expiry, &options, now);
+            let expected = match (failure, warning) {
+                ("", "") => Outcome::success(7),
+                ("", warning) => Outcome::success(7).warn(warning),
+                (failure, _) => Outcome::failure(failure),
+            };
+            assert_eq!(outcome, expected, "{options:?}, {left} seconds left");
+        }
+        let past = Some(SystemTime::UNIX_EPOCH);
+        let failed = Outcome::failure("status 503");
+        assert_eq!(judged(failed.clone(), past, &TlsOptions::default(), now), failed);
+        assert_eq!(judged(Outcome::success(0), None, &TlsOptions::default(), now).warning(), None);
     }
 }

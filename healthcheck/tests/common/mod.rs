@@ -3,13 +3,15 @@
 #![allow(dead_code, reason = "each test file uses some of it")]
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use halfmoon_healthcheck::{
-    Check, Health, HttpProbe, Outcome, Pace, Probe, Report, Settings, State,
+    Check, Health, HttpProbe, Outcome, Pace, Probe, Report, Settings, State, TargetPolicy,
 };
 use rcgen::{CertificateParams, Issuer, KeyPair};
+use time::OffsetDateTime;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
@@ -101,14 +103,9 @@ async fn reply<S: AsyncRead + AsyncWrite + Unpin>(
     seen: &Mutex<Vec<Seen>>,
     answer: &Mutex<Vec<u8>>,
 ) {
-    let mut request = Vec::new();
-    while !request.ends_with(b"\r\n\r\n") {
-        match stream.read_u8().await {
-            Ok(octet) => request.push(octet),
-            Err(_) => return,
-        }
-    }
-    let request = String::from_utf8_lossy(&request).into_owned();
+    let Some(request) = request(&mut stream).await else {
+        return;
+    };
     seen.lock().expect("no panic before").push(Seen { from, request });
     let answer = answer.lock().expect("no panic before").clone();
     if answer.is_empty() {
@@ -116,6 +113,89 @@ async fn reply<S: AsyncRead + AsyncWrite + Unpin>(
     }
     // The prober may have heard enough before the end.
     let _ = stream.write_all(&answer).await;
+    let _ = stream.shutdown().await;
+}
+
+/// One request with its body; `None` when the connection ends.
+async fn request<S: AsyncRead + Unpin>(stream: &mut S) -> Option<String> {
+    let mut request = Vec::new();
+    while !request.ends_with(b"\r\n\r\n") {
+        request.push(stream.read_u8().await.ok()?);
+    }
+    let head = String::from_utf8_lossy(&request).to_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; length.map_or(0, |length| length.parse().expect("a length"))];
+    stream.read_exact(&mut body).await.ok()?;
+    request.extend(body);
+    Some(String::from_utf8_lossy(&request).into_owned())
+}
+
+/// A server that keeps connections open, each for so many requests, and counts them.
+pub(crate) struct Keeper {
+    pub(crate) address: SocketAddr,
+    pub(crate) connections: Arc<AtomicUsize>,
+    pub(crate) requests: Arc<AtomicUsize>,
+}
+
+impl Keeper {
+    pub(crate) async fn start(
+        address: Ipv4Addr,
+        answer: &str,
+        each: usize,
+        tls: Option<ServerConfig>,
+    ) -> Self {
+        let listener = TcpListener::bind((address, 0)).await.expect("a loopback address");
+        let address = listener.local_addr().expect("a bound socket");
+        let (connections, requests) = <(Arc<AtomicUsize>, Arc<AtomicUsize>)>::default();
+        let (made, asked) = (Arc::clone(&connections), Arc::clone(&requests));
+        let answer = answer.to_owned();
+        let tls = tls.map(|config| TlsAcceptor::from(Arc::new(config)));
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                made.fetch_add(1, Ordering::Relaxed);
+                let (asked, answer, tls) = (Arc::clone(&asked), answer.clone(), tls.clone());
+                tokio::spawn(async move {
+                    match tls {
+                        None => keep(stream, each, &answer, &asked).await,
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                keep(stream, each, &answer, &asked).await;
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        Self { address, connections, requests }
+    }
+
+    pub(crate) fn url(&self, scheme: &str) -> Url {
+        let text = format!("{scheme}://www.example:{}/", self.address.port());
+        Url::parse(&text).expect("a URL")
+    }
+
+    /// Connections made, and requests answered.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        [&self.connections, &self.requests].map(|count| count.load(Ordering::Relaxed)).into()
+    }
+}
+
+async fn keep<S: AsyncRead + AsyncWrite + Unpin>(
+    mut stream: S,
+    each: usize,
+    answer: &str,
+    asked: &AtomicUsize,
+) {
+    for _ in 0..each {
+        if request(&mut stream).await.is_none() {
+            return;
+        }
+        asked.fetch_add(1, Ordering::Relaxed);
+        if stream.write_all(answer.as_bytes()).await.is_err() {
+            return;
+        }
+        let _ = stream.flush().await;
+    }
     let _ = stream.shutdown().await;
 }
 
@@ -143,6 +223,22 @@ impl Authority {
     /// What a server for this name presents.
     pub(crate) fn certify(&self, name: &str, is_expired: bool) -> ServerConfig {
         let (certificate, key) = self.issue(name, is_expired);
+        Self::server(certificate, key)
+    }
+
+    /// The same with a certificate that runs out in so many days.
+    pub(crate) fn certify_for(&self, name: &str, days: i64) -> ServerConfig {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
+        // Half a day more, so that the test may take its time.
+        params.not_after =
+            OffsetDateTime::now_utc() + time::Duration::days(days) + time::Duration::hours(12);
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
+        Self::server(certificate.der().clone(), key)
+    }
+
+    fn server(certificate: CertificateDer<'static>, key: PrivateKeyDer<'static>) -> ServerConfig {
         ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("versions")
@@ -179,6 +275,11 @@ pub(crate) fn pace() -> Pace {
     Pace { interval: Duration::from_millis(30), timeout: Duration::from_secs(5), fall: 1, rise: 1 }
 }
 
+/// A check of anything, at a quick pace.
+pub(crate) fn quick(probe: Probe) -> Check {
+    Check { probe, pace: pace(), source: None }
+}
+
 pub(crate) fn tcp(address: SocketAddr) -> Check {
     Check { probe: Probe::Tcp(address), pace: pace(), source: None }
 }
@@ -188,7 +289,7 @@ pub(crate) fn http(url: Url, address: IpAddr) -> Check {
 }
 
 pub(crate) fn get(probe: HttpProbe) -> Check {
-    Check { probe: Probe::Http(probe), pace: pace(), source: None }
+    Check { probe: Probe::Http(Box::new(probe)), pace: pace(), source: None }
 }
 
 pub(crate) fn start() -> Health {
@@ -210,6 +311,23 @@ pub(crate) async fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) ->
 /// What is known of a check.
 pub(crate) fn report(health: &Health, check: &Check) -> Option<Report> {
     health.checks().into_iter().find(|report| *report.check == *check)
+}
+
+/// A policy under which loopback may not be probed.
+pub(crate) fn nothing_allowed() -> TargetPolicy {
+    let nets = |texts: [&str; 2]| texts.map(|net| net.parse().expect("a network")).to_vec();
+    TargetPolicy::new(nets(["0.0.0.0/0", "::/0"]), nets(["127.0.0.0/8", "::1/128"]))
+}
+
+/// Holds a check until something is found; what it is.
+pub(crate) async fn outcome(health: &Health, check: Check) -> Outcome {
+    let busy = Outcome::Inconclusive("the prober has too much to do".into());
+    let handle = health.acquire(check).expect("an allowed target");
+    until("an outcome", || {
+        let last = report(health, handle.check())?.last?.outcome;
+        (last != busy).then_some(last)
+    })
+    .await
 }
 
 /// Holds a check until something is found; the state and weight, and why it failed.

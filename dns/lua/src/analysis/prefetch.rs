@@ -6,11 +6,10 @@
 
 use std::net::IpAddr;
 
-use halfmoon_healthcheck::{Check, Probe};
-
 use crate::analysis::Analysis;
 use crate::binder::{Binder, Checks};
-use crate::functions::options::{Options, Target};
+use crate::functions::checks::Subject;
+use crate::functions::options::Options;
 use crate::functions::{Function, ifurlup};
 use crate::syntax::{Call, Expr, Node, Script};
 use crate::value::{Arg, Value};
@@ -20,17 +19,52 @@ const MOST: usize = 1024;
 
 impl Analysis<'_> {
     pub(super) fn prefetch(&mut self, function: &Function, call: &Call, script: &Script) {
-        let target = match function.name {
-            "ifurlup" => Target::Url,
-            "ifportup" => Target::Port,
+        // The port plays no part in what kind it is.
+        let subject: fn(u16) -> Subject = match function.name {
+            "ifdnsup" => Subject::Dns,
+            "ifgrpcup" => Subject::Grpc,
+            "ifpingup" => |_| Subject::Ping,
+            "ifportup" => Subject::Port,
+            "iftlsup" => Subject::Tls,
+            "ifurlup" => return self.prefetch_url(call, script),
             _ => return,
         };
+        let (first, list, rest) = match (subject(0), call.args.as_slice()) {
+            (Subject::Ping, [list, rest @ ..]) => (0, list, rest),
+            (_, [first, list, rest @ ..]) => {
+                let port = first.constant().and_then(|port| port.value.as_integer());
+                let Some(port) = port.and_then(|port| u16::try_from(port).ok()) else {
+                    return;
+                };
+                (port, list, rest)
+            }
+            _ => return,
+        };
+        self.start(|_| Some(subject(first)), list, rest, script);
+    }
+
+    fn prefetch_url(&mut self, call: &Call, script: &Script) {
         let [first, list, rest @ ..] = call.args.as_slice() else {
             return;
         };
         let Some(first) = first.constant() else {
             return;
         };
+        let url = |binder: &mut Binder<'_>| match ifurlup::read_url(&first, binder) {
+            Ok(Some(url)) => Some(Subject::Url(url)),
+            _ => None,
+        };
+        self.start(url, list, rest, script);
+    }
+
+    /// Starts the checks of all addresses that may get into the list.
+    fn start(
+        &mut self,
+        subject: impl FnOnce(&mut Binder<'_>) -> Option<Subject>,
+        list: &Expr,
+        rest: &[Expr],
+        script: &Script,
+    ) {
         let options = match rest.first().map(Expr::constant) {
             Some(None) => return,
             Some(Some(options)) => Some(options),
@@ -51,35 +85,21 @@ impl Analysis<'_> {
         };
         // What is wrong with these was said when the form of the call was looked at, and what is
         // wrong with an address is known only when it is used.
-        let Ok(options) = Options::read(options.as_ref(), target, &mut binder) else {
+        let Some(subject) = subject(&mut binder) else {
             return;
         };
-        let url = match target {
-            Target::Url => match ifurlup::read_url(&first, &mut binder) {
-                Ok(Some(url)) => Some(url),
-                _ => return,
-            },
-            Target::Port => None,
+        let Ok(options) = Options::read(options.as_ref(), subject.target(), &mut binder) else {
+            return;
         };
-        let port = first.value.as_integer().and_then(|port| u16::try_from(port).ok());
+        if options.never {
+            return;
+        }
         for arg in &addresses {
             let Ok(Some((address, own))) = binder.address(arg) else {
                 continue;
             };
-            let check = match (&url, own.or(port)) {
-                (Some(url), _) => match ifurlup::check(url, Some(address), &options) {
-                    Some(check) => check,
-                    None => continue,
-                },
-                (None, Some(port)) => Check {
-                    probe: Probe::Tcp((address, port).into()),
-                    pace: options.pace,
-                    source: options.source,
-                },
-                (None, None) => continue,
-            };
             // A target that may not be probed stays unknown when the program asks for it.
-            let _ = binder.watch(arg, check);
+            let _ = binder.watch(arg, subject.check(address, own, &options.checks));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::binder::{Binder, Refused, shown};
 use crate::eval::{Bound, Eval, Item, Outcome};
-use crate::functions::{Function, Gives, Kind, options};
+use crate::functions::{Function, Gives, Kind, values};
 use crate::value::{Arg, Table, Value};
 
 pub(super) const ANSWER: Function = Function {
@@ -51,7 +51,7 @@ fn ttl(arg: &Arg, binder: &mut Binder<'_>) -> Result<Option<u32>, Refused> {
             let message = format!("{} is no option of answer", shown(key));
             return Err(binder.refuse_with(key, message, "write {ttl=30}"));
         }
-        ttl = Some(options::ttl(value, binder)?);
+        ttl = Some(values::ttl(value, binder)?);
     }
     match items.first() {
         Some(item) => Err(binder.refuse_with(item, "an option has a name", "write {ttl=30}")),

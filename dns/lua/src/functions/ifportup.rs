@@ -1,13 +1,10 @@
 //! `ifportup`: addresses that take TCP connections.
 
-use std::net::SocketAddr;
-
-use halfmoon_healthcheck::{Check, Probe};
-
 use crate::binder::{Binder, Refused};
 use crate::eval::Bound;
+use crate::functions::checks::{Subject, port};
 use crate::functions::options::{Options, Target};
-use crate::functions::{Function, Gives, Kind, ifup};
+use crate::functions::{Function, Gives, Kind, ports};
 use crate::value::Arg;
 
 pub(super) const IFPORTUP: Function = Function {
@@ -20,25 +17,11 @@ pub(super) const IFPORTUP: Function = Function {
 };
 
 fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused> {
-    let [port, list, rest @ ..] = args else {
+    let [first, list, rest @ ..] = args else {
         return Err(Refused);
     };
-    let number = binder.integer(port, "a port");
+    let port = port(first, binder);
     let options = Options::read(rest.first(), Target::Port, binder);
-    let (number, options) = (number?, options?);
-    let port = match u16::try_from(number) {
-        Ok(number) if number > 0 => number,
-        // The peer takes the nearest number that fits.
-        _ if !binder.is_halfmoon() => number.clamp(0, 65_535) as u16,
-        _ => return Err(binder.refuse(port, format!("a port is from 1 to 65535, not {number}"))),
-    };
-    let groups = ifup::groups(list, &options, binder)?;
-    if let Some(member) = groups.iter().flatten().find(|member| member.url.is_some()) {
-        return Err(binder.refuse(member.arg, "only ifurlup has members with a url"));
-    }
-    ifup::bind(list, groups, &options, binder, |member| {
-        let own = member.probe.and_then(|(_, port)| port).or(member.port);
-        let target = SocketAddr::new(member.probed(), own.unwrap_or(port));
-        Some(Check { probe: Probe::Tcp(target), pace: options.pace, source: options.source })
-    })
+    let (port, options) = (port?, options?);
+    ports::bind(list, &Subject::Port(port), &options, binder)
 }

@@ -1,4 +1,4 @@
-//! What `ifportup`, `ifurlup` and `ifurlextup` have in common: groups in order of preference,
+//! What `ifportup`, `ifurlup` and the other functions by health have in common: groups in order of preference,
 //! the members of which are checked, and a choice among those that are up.
 
 use std::net::IpAddr;
@@ -11,7 +11,8 @@ use crate::answers::Reads;
 use crate::binder::{Binder, Refused};
 use crate::burtle;
 use crate::eval::{Bound, Eval, Item, Outcome};
-use crate::functions::member::Member;
+use crate::functions::checks;
+use crate::functions::member::{Member, Own};
 use crate::functions::options::Options;
 use crate::functions::selector::Selector;
 use crate::functions::{closest, hashed, sample};
@@ -105,7 +106,14 @@ pub(super) fn bind(
     for members in groups {
         let start = bound.addresses.len() as u32;
         for member in &members {
-            let watched = match check(member) {
+            let check = match &member.check {
+                None => check(member),
+                Some(Own::Subject(subject)) => {
+                    Some(subject.check(member.address, None, &options.checks))
+                }
+                Some(Own::Written(arg)) => checks::read(arg, member.address, options, binder)?,
+            };
+            let watched = match check {
                 Some(check) => binder.watch(member.arg, check)?,
                 None => None,
             };

@@ -61,9 +61,9 @@ fn group<'v>(
         let Some((_, port)) = address::parse(&text, binder.dialect()) else {
             return Err(binder.refuse(key, format!("'{text}' is not an address")));
         };
-        let url = ifurlup::read_url(value, binder)?;
+        let url = ifurlup::read_url(value, binder)?.filter(|_| !options.never);
         if let Some((address, _)) = binder.address(key)? {
-            checks.push((key, url.and_then(|url| ifurlup::check(&url, None, options))));
+            checks.push((key, url.map(|url| ifurlup::check(&url, None, &options.checks))));
             members.push(Member::plain(key, address, port));
         }
     }

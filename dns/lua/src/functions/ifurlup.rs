@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use halfmoon_healthcheck::{Check, HttpProbe, Probe};
+use halfmoon_healthcheck::{Check, HttpProbe, Options, Probe};
 use url::Url;
 
 use crate::binder::{Binder, Refused};
 use crate::eval::Bound;
-use crate::functions::options::{Options, Target};
+use crate::functions::options::{self, Target};
 use crate::functions::{Function, Gives, Kind, ifup};
 use crate::value::Arg;
 
@@ -25,11 +25,11 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused
         return Err(Refused);
     };
     let read = read_url(url, binder);
-    let options = Options::read(rest.first(), Target::Url, binder);
+    let options = options::Options::read(rest.first(), Target::Url, binder);
     let (url, options) = (read?, options?);
     let groups = ifup::groups(list, &options, binder)?;
     for member in groups.iter().flatten() {
-        if let Some(port) = member.port.or_else(|| member.probe.and_then(|(_, port)| port))
+        if let Some(port) = member.own_port()
             && binder.is_halfmoon()
         {
             let message = format!("the URL says which port is probed: leave :{port} out");
@@ -37,8 +37,8 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused
         }
     }
     ifup::bind(list, groups, &options, binder, |member| {
-        let url = member.url.as_ref().or(url.as_ref());
-        url.and_then(|url| check(url, Some(member.probed()), &options))
+        let url = member.url.as_ref().or(url.as_ref()).filter(|_| !options.never);
+        url.map(|url| check(url, Some(member.probed()), &options.checks))
     })
 }
 
@@ -61,22 +61,9 @@ pub(crate) fn read_url(arg: &Arg, binder: &mut Binder<'_>) -> Result<Option<Url>
     Ok(None)
 }
 
-/// The check that a GET of `url` succeeds, at `address` whatever its host resolves to. `None`: it
-/// never could.
-pub(crate) fn check(url: &Url, address: Option<IpAddr>, options: &Options) -> Option<Check> {
-    let check = Check {
-        probe: Probe::Http(HttpProbe {
-            url: url.clone(),
-            address,
-            certificate: options.certificate,
-            status: options.http_code,
-            body_match: options.string_match.clone(),
-            byte_limit: options.byte_limit,
-            user_agent: options.user_agent.clone(),
-            headers: options.headers.clone(),
-        }),
-        pace: options.pace,
-        source: options.source,
-    };
-    (!options.never).then_some(check)
+/// The check that a URL is answered as expected, at `address` whatever its host resolves to.
+pub(crate) fn check(url: &Url, address: Option<IpAddr>, options: &Options) -> Check {
+    let probe =
+        HttpProbe { url: url.clone(), address, tls: options.tls, http: options.http.clone() };
+    Check { probe: Probe::Http(Box::new(probe)), pace: options.pace, source: options.source }
 }

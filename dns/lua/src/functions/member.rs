@@ -6,6 +6,7 @@ use url::Url;
 
 use crate::address;
 use crate::binder::{Binder, Refused};
+use crate::functions::checks::{self, Subject};
 use crate::functions::{ifurlup, weighted};
 use crate::value::{Arg, Table, Value};
 
@@ -22,6 +23,16 @@ pub(super) struct Member<'v> {
     pub(super) probe: Option<(IpAddr, Option<u16>)>,
     /// What is asked for in place of the URL of all.
     pub(super) url: Option<Url>,
+    /// What is checked in place of what the function says.
+    pub(super) check: Option<Own<'v>>,
+}
+
+/// The check of a member.
+#[derive(Debug)]
+pub(super) enum Own<'v> {
+    /// As it is written, since it depends on the options of the call.
+    Written(&'v Arg),
+    Subject(Subject),
 }
 
 const HELP: &str = "write {80, '192.0.2.1'}, or {'192.0.2.1', weight=80, probe='192.0.2.9:8080'}";
@@ -29,7 +40,7 @@ const HELP: &str = "write {80, '192.0.2.1'}, or {'192.0.2.1', weight=80, probe='
 impl<'v> Member<'v> {
     /// An address and nothing else.
     pub(super) const fn plain(arg: &'v Arg, address: IpAddr, port: Option<u16>) -> Self {
-        Self { arg, address, port, weight: None, probe: None, url: None }
+        Self { arg, address, port, weight: None, probe: None, url: None, check: None }
     }
 
     /// Whether this is a member and not a group: a table that begins with a weight, or says
@@ -58,19 +69,36 @@ impl<'v> Member<'v> {
         };
         let read = binder.address(address)?;
         let mut weight = weight.map(|weight| weighted::weight_of(weight, binder)).transpose()?;
-        let (mut probe, mut url) = (None, None);
+        let (mut probe, mut url, mut check) = (None, None, None);
         for (key, value) in fields {
             match &*binder.text(key, "the name of a member's option")? {
                 "weight" => weight = Some(weighted::weight_of(value, binder)?),
                 "probe" => probe = Some(target(value, binder)?),
                 "url" => url = ifurlup::read_url(value, binder)?,
+                name @ ("beat" | "check" | "file") => {
+                    let own = match name {
+                        "beat" => Own::Subject(Subject::Beat(checks::beat(value, binder)?)),
+                        "file" => Own::Subject(Subject::File(checks::file(value, binder)?)),
+                        _ => Own::Written(value),
+                    };
+                    if check.replace(own).is_some() {
+                        let message = "beat, check and file exclude each other";
+                        let help = "write check={'all', {'beat', 'fra'}, {'file', 'fra'}} for both";
+                        return Err(binder.refuse_with(key, message, help));
+                    }
+                }
                 other => {
                     let message = format!("a member of a group has no {other}");
                     return Err(binder.refuse_with(key, message, HELP));
                 }
             }
         }
-        Ok(read.map(|(address, port)| Self { arg, address, port, weight, probe, url }))
+        Ok(read.map(|(address, port)| Self { arg, address, port, weight, probe, url, check }))
+    }
+
+    /// The port that is probed in place of the port of all.
+    pub(super) fn own_port(&self) -> Option<u16> {
+        self.probe.and_then(|(_, port)| port).or(self.port)
     }
 
     /// What is probed.

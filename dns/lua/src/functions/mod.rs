@@ -6,6 +6,8 @@
 
 mod all;
 mod answer;
+mod checked;
+pub(crate) mod checks;
 mod closest;
 mod codes;
 mod consistent;
@@ -23,11 +25,13 @@ mod masks;
 mod member;
 pub(crate) mod options;
 mod places;
+mod ports;
 mod random;
 mod reverse;
 mod sample;
 mod selector;
 mod selfweighted;
+mod values;
 mod weighted;
 
 use crate::Dialect;
@@ -119,7 +123,16 @@ const FUNCTIONS: &[&Function] = &[
 
 /// What the peer does not have: there only in our own dialect, since a program written for the
 /// peer may mean something else by these names.
-const OURS: &[&Function] = &[&answer::ANSWER, &answer::NXDOMAIN];
+const OURS: &[&Function] = &[
+    &answer::ANSWER,
+    &answer::NXDOMAIN,
+    &checked::IFBEAT,
+    &checked::IFUP,
+    &ports::IFDNSUP,
+    &ports::IFGRPCUP,
+    &ports::IFPINGUP,
+    &ports::IFTLSUP,
+];
 
 /// The functions of a dialect.
 pub(crate) fn of(dialect: Dialect) -> impl Iterator<Item = &'static Function> {

@@ -37,6 +37,7 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused
     };
     let url = ifurlup::read_url(url, binder)?;
     let mut options = Options::read(rest.first(), Target::Url, binder)?;
+    let url = url.filter(|_| !options.never);
     if options.chooses() && binder.is_halfmoon() {
         let message = "pickselfweighted chooses by the weights that the checks find";
         let at = rest.first().unwrap_or(list);
@@ -63,7 +64,7 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused
             return Err(binder.refuse(member.arg, message));
         }
         let check =
-            url.as_ref().and_then(|url| ifurlup::check(url, Some(member.address), &options));
+            url.as_ref().map(|url| ifurlup::check(url, Some(member.address), &options.checks));
         let watched = match check {
             Some(check) => binder.watch(member.arg, check)?,
             None => None,

@@ -5,6 +5,7 @@ mod answers;
 mod attacks;
 mod beyond;
 mod bombs;
+mod checks;
 mod conventions;
 mod data;
 mod dialects;

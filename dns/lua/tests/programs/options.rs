@@ -1,7 +1,7 @@
 //! Each option of the functions that probe, as the peer takes it (options of 3.3 in the peer's
 //! specification): what is probed, how, and when. That probes do so is tested in `healthcheck`.
 
-use halfmoon_healthcheck::{Certificate, Check, HttpProbe, Probe};
+use halfmoon_healthcheck::{Certificate, Check, HttpProbe, Probe, Statuses};
 use halfmoon_lua::Dialect;
 
 use crate::world::World;
@@ -32,8 +32,8 @@ fn http(dialect: Dialect, options: &str) -> HttpProbe {
     ]
     .map(|record| match check(dialect, &record).probe {
         // The last of them probes the URL's own host.
-        Probe::Http(probe) => HttpProbe { address: None, ..probe },
-        Probe::Tcp(_) => panic!("{record} makes no connection only"),
+        Probe::Http(probe) => HttpProbe { address: None, ..*probe },
+        other => panic!("{record} asks for a URL, not {other}"),
     });
     assert!(probes.iter().all(|probe| *probe == probes[0]), "{options}: {probes:#?}");
     let [probe, ..] = probes;
@@ -105,7 +105,7 @@ fn timeout_interval_and_minimum_failures() {
             ("minimumFailures='5'", None, None, Some(5)),
             ("interval=9, timeout=3, minimumFailures=2", Some(9000), Some(3000), Some(2)),
         ] {
-            let default = World::new(dialect).settings.pace;
+            let default = World::new(dialect).settings.checks.pace;
             let record = format!("A ifportup(80, {{'192.0.2.1'}}, {{{options}}})");
             let pace = check(dialect, &record).pace;
             let expected = (
@@ -141,28 +141,28 @@ fn fail_on_incomplete_check() {
 #[test]
 fn stringmatch() {
     for dialect in BOTH {
-        assert_eq!(http(dialect, "{stringmatch='It Works'}").body_match.unwrap(), "It Works");
-        assert_eq!(http(dialect, "{stringmatch=200}").body_match.unwrap(), "200");
-        assert_eq!(http(dialect, "{}").body_match, None);
+        assert_eq!(http(dialect, "{stringmatch='It Works'}").http.body_match.unwrap(), "It Works");
+        assert_eq!(http(dialect, "{stringmatch=200}").http.body_match.unwrap(), "200");
+        assert_eq!(http(dialect, "{}").http.body_match, None);
     }
 }
 
 #[test]
 fn useragent() {
     for dialect in BOTH {
-        assert_eq!(http(dialect, "{useragent='probe/1'}").user_agent.unwrap(), "probe/1");
+        assert_eq!(http(dialect, "{useragent='probe/1'}").http.user_agent.unwrap(), "probe/1");
     }
     // Endpoints may tell probes by it.
-    let theirs = http(Dialect::PowerDns, "{}").user_agent;
+    let theirs = http(Dialect::PowerDns, "{}").http.user_agent;
     assert_eq!(theirs.as_deref(), Some("PowerDNS Authoritative Server"));
-    assert_eq!(http(Dialect::Halfmoon, "{}").user_agent, None);
+    assert_eq!(http(Dialect::Halfmoon, "{}").http.user_agent, None);
 }
 
 #[test]
 fn byteslimit() {
     for dialect in BOTH {
         for (options, expected) in [("{byteslimit=100}", 100), ("{byteslimit='7'}", 7), ("{}", 0)] {
-            assert_eq!(http(dialect, options).byte_limit, expected, "{options}");
+            assert_eq!(http(dialect, options).http.byte_limit, expected, "{options}");
         }
     }
 }
@@ -172,7 +172,7 @@ fn httpcode() {
     for dialect in BOTH {
         for (options, expected) in [("{httpcode=301}", 301), ("{httpcode='204'}", 204), ("{}", 200)]
         {
-            assert_eq!(http(dialect, options).status, expected, "{options}");
+            assert_eq!(http(dialect, options).http.statuses, Statuses::only(expected), "{options}");
         }
     }
 }
@@ -182,17 +182,17 @@ fn headers() {
     for dialect in BOTH {
         let probe = http(dialect, "{headers={X_Token='abc', Accept='text/plain', ['Z-Z']=1}}");
         let headers: Vec<String> =
-            probe.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
+            probe.http.headers.iter().map(|(name, value)| format!("{name}: {value}")).collect();
         assert_eq!(headers, ["Accept: text/plain", "X-Token: abc", "Z-Z: 1"]);
-        assert_eq!(http(dialect, "{}").headers, []);
+        assert_eq!(http(dialect, "{}").http.headers, []);
     }
 }
 
 #[test]
 fn certificates_are_verified_unless_it_is_the_peer_or_said_otherwise() {
-    assert_eq!(http(Dialect::PowerDns, "{}").certificate, Certificate::Any);
-    assert_eq!(http(Dialect::Halfmoon, "{}").certificate, Certificate::Verified);
-    assert_eq!(http(Dialect::Halfmoon, "{tls='insecure'}").certificate, Certificate::Any);
+    assert_eq!(http(Dialect::PowerDns, "{}").tls.certificate, Certificate::Any);
+    assert_eq!(http(Dialect::Halfmoon, "{}").tls.certificate, Certificate::Verified);
+    assert_eq!(http(Dialect::Halfmoon, "{tls='insecure'}").tls.certificate, Certificate::Any);
 }
 
 #[test]
@@ -266,7 +266,7 @@ fn what_no_check_of_the_peer_succeeds_with_is_never_up_there() {
             assert!(program.is_none(), "{record}: {faults:?}");
         }
     }
-    assert_eq!(http(Dialect::PowerDns, "{byteslimit=-1}").byte_limit, 0);
+    assert_eq!(http(Dialect::PowerDns, "{byteslimit=-1}").http.byte_limit, 0);
 }
 
 #[test]

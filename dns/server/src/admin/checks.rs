@@ -95,6 +95,8 @@ struct CheckView {
 struct LastView {
     result: &'static str,
     reason: Option<String>,
+    /// What will soon be wrong with an endpoint that is up.
+    warning: Option<String>,
     latency_ms: f64,
     at: String,
 }
@@ -188,9 +190,16 @@ fn view(name: String, report: &Report, users: &Users, zones: &Zones) -> CheckVie
     CheckView {
         name,
         kind: match &check.probe {
-            Probe::Tcp(_) => "tcp",
+            Probe::Beat(_) => "beat",
+            Probe::Dns(_) => "dns",
+            Probe::File(_) => "file",
+            Probe::Group(_) => "group",
+            Probe::Grpc(_) => "grpc",
             Probe::Http(http) if http.url.scheme() == "https" => "https",
             Probe::Http(_) => "http",
+            Probe::Ping(_) => "ping",
+            Probe::Tcp(_) => "tcp",
+            Probe::Tls(_) => "tls",
         },
         address: check.address(),
         state: report.verdict.state.to_string(),
@@ -216,7 +225,8 @@ impl LastView {
             Outcome::Inconclusive(reason) => ("inconclusive", Some(reason.clone().into_owned())),
         };
         let latency_ms = last.latency.as_micros() as f64 / 1000.0;
-        Self { result, reason, latency_ms, at: date(last.at) }
+        let warning = last.outcome.warning().map(str::to_owned);
+        Self { result, reason, warning, latency_ms, at: date(last.at) }
     }
 }
 

@@ -3,11 +3,12 @@
 //! A key is read only if something obeys it. Keys of parts that do not exist yet are refused by
 //! name rather than ignored.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use halfmoon_healthcheck::Options;
 use halfmoon_wire::NameBuf;
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -15,6 +16,7 @@ use serde::Deserialize;
 use crate::shared::AnyAnswers;
 
 mod admin;
+mod checks;
 mod cookies;
 mod dnssec;
 mod error;
@@ -23,6 +25,9 @@ mod transfer;
 mod value;
 
 pub use admin::{AdminConfig, Right, TokenConfig};
+pub use checks::{
+    DnsConfig, GrpcConfig, HttpConfig, PushConfig, StaleConfig, TlsConfig, Verification,
+};
 pub use cookies::CookiesConfig;
 pub use dnssec::{DnssecConfig, ZonePattern};
 pub use error::ConfigError;
@@ -31,8 +36,7 @@ pub use transfer::{KeyAlgorithm, KeyConfig, TransferConfig};
 pub use value::{address, duration, size};
 
 /// Where a server listens that was not told otherwise.
-pub const DEFAULT_LISTEN: SocketAddr =
-    SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 5300);
+pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5300);
 
 /// Everything an operator can set.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -168,6 +172,21 @@ pub struct HealthConfig {
     pub fall: Option<NonZeroU32>,
     /// Successes in a row before it is up again, if set; see [`Config::rise`].
     pub rise: Option<NonZeroU32>,
+    /// The local address to probe from.
+    pub source: Option<IpAddr>,
+    /// Checks of URLs.
+    pub http: HttpConfig,
+    /// Certificates.
+    pub tls: TlsConfig,
+    /// Checks of name servers.
+    pub dns: DnsConfig,
+    /// Checks by the gRPC health service.
+    pub grpc: GrpcConfig,
+    /// Heartbeats and files.
+    pub push: PushConfig,
+    /// The folder whose files say of endpoints whether they are up. Relative to the folder of the
+    /// configuration file.
+    pub files: Option<PathBuf>,
     /// How long a check that a program computed is kept after a query last looked for it.
     #[serde(deserialize_with = "value::positive_duration")]
     pub lease: Duration,
@@ -245,6 +264,13 @@ impl Default for HealthConfig {
             timeout: Duration::from_secs(2),
             fall: None,
             rise: None,
+            source: None,
+            http: HttpConfig::default(),
+            tls: TlsConfig::default(),
+            dns: DnsConfig::default(),
+            grpc: GrpcConfig::default(),
+            push: PushConfig::default(),
+            files: None,
             lease: Duration::from_secs(3600),
             computed_per_zone: at_least_one(1000),
             targets: TargetsConfig::default(),
@@ -303,6 +329,7 @@ impl Config {
         config.zones.include_root.iter_mut().for_each(anchored);
         config.zones.zone.iter_mut().map(|zone| &mut zone.file).for_each(anchored);
         config.geo.databases.iter_mut().for_each(anchored);
+        config.health.files.iter_mut().for_each(anchored);
         config.cookies.secrets.iter_mut().for_each(anchored);
         config.dnssec.keys.iter_mut().for_each(anchored);
         config.transfer.keys.iter_mut().map(|key| &mut key.secret_file).for_each(anchored);
@@ -323,6 +350,23 @@ impl Config {
     pub fn rise(&self) -> u32 {
         let by_default = if self.is_powerdns() { 1 } else { 2 };
         self.health.rise.map_or(by_default, NonZeroU32::get)
+    }
+
+    /// How endpoints are probed where a program does not say: `options` as the dialect has them, with
+    /// what is set.
+    #[must_use]
+    pub fn checks(&self, mut options: Options) -> Options {
+        let health = &self.health;
+        let pace = &mut options.pace;
+        (pace.interval, pace.timeout) = (health.interval, health.timeout);
+        (pace.fall, pace.rise) = (self.fall(), self.rise());
+        options.source = health.source;
+        health.http.apply(&mut options);
+        health.tls.apply(&mut options);
+        health.dns.apply(&mut options);
+        health.grpc.apply(&mut options);
+        health.push.apply(&mut options);
+        options
     }
 
     fn is_powerdns(&self) -> bool {

@@ -3,6 +3,7 @@
 
 mod failover;
 mod http;
+mod kinds;
 mod pace;
 mod places;
 mod platform;
