@@ -33,6 +33,8 @@ pub(super) struct Caller {
     pub(super) token: Option<String>,
     /// `None`: nothing but to ask whether the server is well.
     pub(super) may: Option<Right>,
+    /// The heartbeats that they may call in.
+    pub(super) beats: Arc<[String]>,
 }
 
 /// Who may do what.
@@ -63,7 +65,11 @@ impl Access {
             let token = secret.and_then(|secret| self.tokens.find(secret));
             // Whoever shows a token wants to be its holder, and learns that it is wrong.
             let token = token.ok_or(Refusal::BadToken)?;
-            return Ok(Caller { token: Some(token.name), may: Some(token.may) });
+            return Ok(Caller {
+                token: Some(token.name),
+                may: Some(token.may),
+                beats: token.beats,
+            });
         }
         let from = from.to_canonical();
         // Behind a proxy on this machine, everybody would seem to be on it.
@@ -71,7 +77,7 @@ impl Access {
             .iter()
             .any(|name| headers.contains_key(*name));
         let may_read = !is_proxied && self.allow.iter().any(|network| network.contains(&from));
-        Ok(Caller { token: None, may: may_read.then_some(Right::Read) })
+        Ok(Caller { token: None, may: may_read.then_some(Right::Read), beats: Arc::default() })
     }
 
     /// Whether the request is meant for this server: the name that it calls it by is one of its own.
@@ -111,8 +117,8 @@ pub(super) async fn admit(
 pub(super) async fn readers(request: Request, next: Next) -> Result<Response, Refusal> {
     let may = request.extensions().get::<Caller>().and_then(|caller| caller.may);
     match may {
-        Some(_) => Ok(next.run(request).await),
-        None => Err(Refusal::NotAllowed),
+        Some(Right::Read | Right::Write) => Ok(next.run(request).await),
+        Some(Right::Beat) | None => Err(Refusal::NotAllowed),
     }
 }
 

@@ -17,6 +17,8 @@ pub(super) enum Refusal {
     BadToken,
     /// Whoever makes it may not.
     NotAllowed,
+    /// The token is not for the heartbeat of this name.
+    NotYourBeat(String),
     /// There is nothing at this path.
     NoSuchPath,
     /// What it asks for cannot be understood.
@@ -40,6 +42,7 @@ impl IntoResponse for Refusal {
             Self::NotAllowed => {
                 (StatusCode::UNAUTHORIZED, "show a token: `Authorization: Bearer TOKEN`")
             }
+            Self::NotYourBeat(why) => (StatusCode::FORBIDDEN, why),
             Self::NoSuchPath => (StatusCode::NOT_FOUND, "there is nothing at this path"),
             Self::Malformed(why) => (StatusCode::BAD_REQUEST, why),
         };

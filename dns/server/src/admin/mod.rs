@@ -9,6 +9,7 @@ mod access;
 mod checks;
 mod error;
 mod health;
+mod heartbeat;
 mod listen;
 mod metrics;
 mod routes;

@@ -12,10 +12,10 @@ use axum::http::header::{
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 
 use super::error::Refusal;
-use super::{State, access, checks, health, metrics, zones};
+use super::{State, access, checks, health, heartbeat, metrics, zones};
 
 /// The largest body of a request, in octets.
 const BODY: usize = 16 * 1024;
@@ -46,6 +46,7 @@ pub(super) fn router(state: &Arc<State>) -> Router {
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
+        .route("/heartbeat/{name}", post(heartbeat::take))
         .merge(for_readers)
         .fallback(|| async { Refusal::NoSuchPath })
         .layer(DefaultBodyLimit::max(BODY))

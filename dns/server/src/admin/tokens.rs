@@ -18,6 +18,8 @@ const SHORTEST: usize = 16;
 pub(super) struct Token {
     pub(super) name: String,
     pub(super) may: Right,
+    /// The heartbeats that its holder may call in.
+    pub(super) beats: Arc<[String]>,
     digest: Digest,
 }
 
@@ -93,7 +95,8 @@ fn load(config: &[TokenConfig]) -> Result<Vec<Token>, SecretError> {
             ));
         }
         let digest = digest(&SHA256, secret.as_bytes());
-        Ok(Token { name: token.name.clone(), may: token.may, digest })
+        let beats = token.beats.as_slice().into();
+        Ok(Token { name: token.name.clone(), may: token.may, beats, digest })
     };
     config.iter().map(load_one).collect()
 }

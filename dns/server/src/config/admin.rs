@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use halfmoon_healthcheck::BeatProbe;
 use ipnet::IpNet;
 use serde::de::{Deserialize, Deserializer, Error};
 
@@ -46,12 +47,17 @@ pub struct TokenConfig {
     /// What its holder may do.
     #[serde(default)]
     pub may: Right,
+    /// The heartbeats that its holder may call in. No other heartbeats are there.
+    #[serde(default, deserialize_with = "beats")]
+    pub beats: Vec<String>,
 }
 
 /// What somebody may do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Right {
+    /// Call in heartbeats, and nothing else.
+    Beat,
     /// See all there is to see.
     #[default]
     Read,
@@ -87,9 +93,27 @@ fn token_name<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
     )))
 }
 
+fn beats<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
+    let names = Vec::<String>::deserialize(from)?;
+    match names.iter().find(|name| !BeatProbe::is_name(name)) {
+        Some(wrong) => Err(D::Error::custom(format_args!(
+            "{wrong:?} is no name for a heartbeat; write 1 to 64 letters, digits, `-`, `_` and `.`"
+        ))),
+        None => Ok(names),
+    }
+}
+
 fn tokens<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<TokenConfig>, D::Error> {
     let tokens = Vec::<TokenConfig>::deserialize(from)?;
     let mut names = HashSet::with_capacity(tokens.len());
+    if let Some(idle) =
+        tokens.iter().find(|token| token.may == Right::Beat && token.beats.is_empty())
+    {
+        return Err(D::Error::custom(format_args!(
+            "token {:?} may do nothing; list in `beats` what it may call in",
+            idle.name
+        )));
+    }
     match tokens.iter().find(|token| !names.insert(&token.name)) {
         Some(twice) => Err(D::Error::custom(format_args!(
             "token {:?} is there twice; give each a name of its own",

@@ -2,6 +2,7 @@
 
 mod access;
 mod checks;
+mod heartbeat;
 mod metrics;
 mod wellness;
 
@@ -36,12 +37,22 @@ impl Site {
 
     /// The same with these lines in `[health]`.
     pub(crate) fn with(health: &str, admin: &str, zone: &str) -> Self {
+        Self::built(health, admin, zone, |_| ())
+    }
+
+    /// With these tokens besides, whose files `prepare` writes.
+    pub(crate) fn prepared(tokens: &str, zone: &str, prepare: impl FnOnce(&Folder)) -> Self {
+        Self::built(QUICK, tokens, zone, prepare)
+    }
+
+    fn built(health: &str, admin: &str, zone: &str, prepare: impl FnOnce(&Folder)) -> Self {
         let tokens = "[[admin.tokens]]\nname = 'ops'\nsecret_file = 'ops'\nmay = 'write'\n\
                       [[admin.tokens]]\nname = 'eyes'\nsecret_file = 'eyes'\n";
         let config = format!("{health}[admin]\nlisten = '127.0.0.1:0'\n{admin}\n{tokens}");
         let folder = Folder::new(&config, zone);
         secret(&folder, "ops", WRITER);
         secret(&folder, "eyes", READER);
+        prepare(&folder);
         let (running, dns) = folder.serve();
         let admin = admin_address(&running);
         Self { folder, running, dns, admin }
