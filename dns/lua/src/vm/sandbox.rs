@@ -18,6 +18,8 @@ pub(super) fn build(host: &Rc<Host>) -> mlua::Result<Lua> {
     let lua = Lua::new_with(libraries, LuaOptions::new())?;
     let globals = lua.globals();
     lua.set_app_data(Rc::clone(host));
+    let pages: Table = lua.load(PAGES).set_name("=pages").call(())?;
+    lua.set_named_registry_value("pages", pages)?;
     wrap(&lua, host)?;
     globals.raw_set("bit", bit(&lua)?)?;
     keep_known(&globals)?;
@@ -86,6 +88,24 @@ fn index(lua: &Lua, others: impl mlua::IntoLua) -> mlua::Result<Table> {
     metatable.set_readonly(true);
     Ok(metatable)
 }
+
+/// Luau takes memory in pages of 16 KiB and more, one or several for each size of object. The first
+/// of each is taken here, and something kept in it for ever: the first program that needs an object
+/// of some size would be charged for a whole page.
+const PAGES: &str = r"
+local kept = {}
+for size = 1, 1000 do
+  if size < 256 and size % 8 == 0 or size % 32 == 0 then
+    table.insert(kept, string.rep('p', size))
+  end
+end
+for count = 1, 64 do
+  if count <= 16 or count % 4 == 0 or count < 32 and count % 2 == 0 then
+    table.insert(kept, table.create(count, 0))
+  end
+end
+return kept
+";
 
 /// Lua functions that behave otherwise than in the Lua programs are written for.
 fn wrap(lua: &Lua, host: &Rc<Host>) -> mlua::Result<()> {

@@ -22,5 +22,6 @@ mod peer;
 mod plans;
 mod reverse;
 mod scope;
+mod strangers;
 mod tenants;
 mod world;
