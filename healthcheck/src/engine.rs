@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::sleep_until;
 
+use crate::allowance::Allowance;
 use crate::clock::Clock;
 use crate::health::{Request, Settings, Shared};
 use crate::probe::Prober;
@@ -14,7 +15,7 @@ use crate::registry::Registry;
 use crate::report::count;
 use crate::schedule::Schedule;
 
-/// Probes started in one go, at most; after a stall the rest follows a tick later each.
+/// Probes started in one go, at most; the lock is held as long.
 const VOLLEY: usize = 64;
 const TICK: Duration = Duration::from_millis(1);
 /// Requests taken in one go, at most.
@@ -28,6 +29,7 @@ pub(crate) struct Engine<P> {
     prober: Arc<P>,
     requested: mpsc::Receiver<Request>,
     schedule: Schedule,
+    allowance: Allowance,
     permits: Arc<Semaphore>,
     lease: Duration,
     swept: Instant,
@@ -55,6 +57,7 @@ impl<P: Prober> Engine<P> {
             requested,
             // A fresh hasher state is the standard library's way to a random number.
             schedule: Schedule::new(now, RandomState::new().hash_one(0)),
+            allowance: Allowance::new(now),
             permits: Arc::new(Semaphore::new(settings.max_in_flight.max(1))),
             lease: settings.lease,
             swept: now,
@@ -114,8 +117,10 @@ impl<P: Prober> Engine<P> {
 
     /// Starts the probes that are due; whether some have to wait for others to end.
     fn launch(&mut self, registry: &mut Registry, now: Instant) -> bool {
+        self.allowance.grow(self.schedule.rate(), now);
         for _ in 0..VOLLEY {
-            if self.schedule.next().is_none_or(|due| due > now) {
+            // After a stall all that was due meanwhile is due at once, and is to be no burst.
+            if self.schedule.next().is_none_or(|due| due > now) || !self.allowance.has_one() {
                 return false;
             }
             let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() else {
@@ -127,17 +132,19 @@ impl<P: Prober> Engine<P> {
             let Some(occupant) = registry.occupant_mut(entry.id) else {
                 continue;
             };
-            let interval = occupant.check.pace.interval;
-            occupant.next = Some(self.schedule.again(entry, interval, now));
+            occupant.next = Some(self.schedule.again(entry, now));
             if occupant.is_probing() {
                 count(&self.shared.counters.skipped);
                 continue;
             }
+            self.allowance.spend();
             let check = Arc::clone(&occupant.check);
             let (shared, prober) = (Arc::clone(&self.shared), Arc::clone(&self.prober));
             let probe = tokio::spawn(async move {
                 let _permit: OwnedSemaphorePermit = permit;
-                let outcome = prober.probe(&check).await;
+                // In a box of its own, which goes when it is done: the memory of the task stays for as
+                // long as the check knows it, which is until the next probe.
+                let outcome = Box::pin(prober.probe(&check)).await;
                 let latency = Clock::now().saturating_duration_since(now);
                 shared.record(entry.id, outcome, latency);
             });

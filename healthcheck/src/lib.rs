@@ -6,6 +6,7 @@
 //! [`Handle`]: equal checks are one, and it is probed while somebody holds it. A thread that
 //! answers queries keeps a [`Reader`] and looks verdicts up in its [`Snapshot`], without a lock.
 
+mod allowance;
 mod beats;
 mod board;
 mod change;

@@ -18,8 +18,18 @@ use crate::verdict::CheckId;
 
 /// From one opening to the next: two thousand new checks a second.
 const OPENING: Duration = Duration::from_micros(500);
+/// The same as a rate, in a second.
+pub(crate) const OPENINGS: f64 = 2000.0;
 /// 2^64 divided by the golden ratio.
 const GOLDEN: u64 = 0x9E37_79B9_7F4A_7C15;
+
+/// Parts of a probe a second that rates are counted in: whole numbers leave nothing behind.
+const RATE_UNIT: u64 = 1 << 20;
+
+fn rate_of(interval: Duration) -> u64 {
+    // No interval is shorter than 10 ms nor longer than a day.
+    (u128::from(RATE_UNIT) * 1_000_000_000 / interval.as_nanos().max(1)) as u64
+}
 
 /// The points in time at which checks are due.
 #[derive(Debug)]
@@ -30,6 +40,8 @@ pub(crate) struct Schedule {
     /// The first opening that is not taken.
     opening: Instant,
     due: BinaryHeap<Reverse<Entry>>,
+    /// How many of those scheduled are due in a second, in 2^-20.
+    rate: u64,
 }
 
 /// A check that is due, and its phase.
@@ -39,12 +51,13 @@ pub(crate) struct Entry {
     pub(crate) id: CheckId,
     phase: u64,
     is_opening: bool,
+    interval: Duration,
 }
 
 impl Schedule {
     /// An empty schedule. The seed is the first phase.
     pub(crate) fn new(origin: Instant, seed: u64) -> Self {
-        Self { origin, phase: seed, opening: origin, due: BinaryHeap::new() }
+        Self { origin, phase: seed, opening: origin, due: BinaryHeap::new(), rate: 0 }
     }
 
     /// Takes a check on; when it is due first.
@@ -55,11 +68,11 @@ impl Schedule {
         let opening = self.opening.max(now);
         let entry = if opening < point {
             self.opening = opening + OPENING;
-            Entry { due: opening, id, phase, is_opening: true }
+            Entry { due: opening, id, phase, is_opening: true, interval }
         } else {
-            Entry { due: point, id, phase, is_opening: false }
+            Entry { due: point, id, phase, is_opening: false, interval }
         };
-        self.due.push(Reverse(entry));
+        self.push(entry);
         entry.due
     }
 
@@ -68,16 +81,29 @@ impl Schedule {
         if self.next()? > now {
             return None;
         }
-        self.due.pop().map(|Reverse(entry)| entry)
+        let Reverse(entry) = self.due.pop()?;
+        self.rate -= rate_of(entry.interval);
+        Some(entry)
     }
 
     /// Puts a check back for the next time; when that is. Points that were missed stay missed.
-    pub(crate) fn again(&mut self, entry: Entry, interval: Duration, now: Instant) -> Instant {
+    pub(crate) fn again(&mut self, entry: Entry, now: Instant) -> Instant {
+        let interval = entry.interval;
         // A point that comes right after the opening would find out nothing new.
         let after = if entry.is_opening { now + interval / 2 } else { now };
         let due = self.point_after(after, entry.phase, interval);
-        self.due.push(Reverse(Entry { due, is_opening: false, ..entry }));
+        self.push(Entry { due, is_opening: false, ..entry });
         due
+    }
+
+    fn push(&mut self, entry: Entry) {
+        self.rate += rate_of(entry.interval);
+        self.due.push(Reverse(entry));
+    }
+
+    /// How many probes are due in a second, on average.
+    pub(crate) fn rate(&self) -> f64 {
+        self.rate as f64 / RATE_UNIT as f64
     }
 
     /// When the next check is due.
@@ -89,6 +115,7 @@ impl Schedule {
     pub(crate) fn tidy(&mut self, held: usize, is_held: impl Fn(CheckId) -> bool) {
         if self.due.len() > 2 * held + 1024 {
             self.due.retain(|Reverse(entry)| is_held(entry.id));
+            self.rate = self.due.iter().map(|Reverse(entry)| rate_of(entry.interval)).sum();
         }
     }
 
@@ -111,16 +138,11 @@ mod tests {
     const WINDOW: Duration = Duration::from_millis(100);
 
     /// Plays a schedule for as long, and says when each probe starts.
-    fn play(
-        schedule: &mut Schedule,
-        from: Instant,
-        length: Duration,
-        every: Duration,
-    ) -> Vec<Instant> {
+    fn play(schedule: &mut Schedule, from: Instant, length: Duration) -> Vec<Instant> {
         let mut started = Vec::new();
         while let Some(due) = schedule.next().filter(|due| *due < from + length) {
             let entry = schedule.pop(due).expect("a check that is due");
-            schedule.again(entry, every, due);
+            schedule.again(entry, due);
             started.push(due);
         }
         started
@@ -152,8 +174,8 @@ mod tests {
         let (now, interval) = (Instant::now(), Duration::from_secs(5));
         for seed in [0, 1, u64::MAX / 3, u64::MAX] {
             let mut schedule = schedule_of(10_000, interval, now, seed);
-            let opening = play(&mut schedule, now, interval, interval);
-            let steady = play(&mut schedule, now + interval, 10 * interval, interval);
+            let opening = play(&mut schedule, now, interval);
+            let steady = play(&mut schedule, now + interval, 10 * interval);
             // 200 start in 100 ms on average; while the new checks are opened, twice as many.
             assert!(peak(&opening) <= 410, "{} at the opening, seed {seed}", peak(&opening));
             assert!(peak(&steady) <= 205, "{} later, seed {seed}", peak(&steady));
@@ -165,8 +187,8 @@ mod tests {
     fn a_few_checks_are_spread_too() {
         let (now, interval) = (Instant::now(), Duration::from_secs(1));
         let mut schedule = schedule_of(10, interval, now, 7);
-        play(&mut schedule, now, 2 * interval, interval);
-        let steady = play(&mut schedule, now + 2 * interval, 10 * interval, interval);
+        play(&mut schedule, now, 2 * interval);
+        let steady = play(&mut schedule, now + 2 * interval, 10 * interval);
         assert_eq!(steady.len(), 100);
         assert!(peak(&steady) <= 2, "{}", peak(&steady));
     }
@@ -178,7 +200,7 @@ mod tests {
         let now = origin + Duration::from_secs(1000);
         let mut schedule = Schedule::new(origin, 12345);
         assert_eq!(schedule.enter(CheckId::new(0, 0), interval, now), now);
-        let started = play(&mut schedule, now, 20 * interval, interval);
+        let started = play(&mut schedule, now, 20 * interval);
         let first = started[1] - started[0];
         assert!(first >= interval / 2 && first <= interval * 3 / 2, "{first:?}");
         for pair in started[1..].windows(2) {
@@ -191,10 +213,10 @@ mod tests {
         let (now, interval) = (Instant::now(), Duration::from_secs(5));
         let mut schedule = schedule_of(1, interval, now, 0);
         let entry = schedule.pop(now).expect("a new check is due at once");
-        let due = schedule.again(entry, interval, now);
+        let due = schedule.again(entry, now);
         let entry = schedule.pop(due).expect("due");
         let late = due + 3 * interval + Duration::from_secs(1);
-        assert_eq!(schedule.again(entry, interval, late), due + 4 * interval);
+        assert_eq!(schedule.again(entry, late), due + 4 * interval);
         assert_eq!(schedule.pop(late), None);
     }
 
@@ -209,6 +231,19 @@ mod tests {
             let wait = point - (origin + 10 * year);
             assert!(wait > Duration::ZERO && wait <= interval, "{wait:?}");
         }
+    }
+
+    #[test]
+    fn the_rate_is_that_of_all_that_is_scheduled() {
+        let now = Instant::now();
+        let mut schedule = schedule_of(50_000, Duration::from_secs(10), now, 3);
+        assert!((schedule.rate() - 5000.0).abs() < 1.0, "{}", schedule.rate());
+        schedule.enter(CheckId::new(50_000, 0), Duration::from_millis(10), now);
+        assert!((schedule.rate() - 5100.0).abs() < 1.0, "{}", schedule.rate());
+        play(&mut schedule, now, Duration::from_secs(20));
+        assert!((schedule.rate() - 5100.0).abs() < 1.0, "{}", schedule.rate());
+        schedule.tidy(0, |_| false);
+        assert_eq!(schedule.rate(), 0.0);
     }
 
     #[test]
