@@ -104,6 +104,7 @@ impl Server {
     /// # Errors
     /// What is missing, in one line.
     pub fn start(config: &Config) -> Result<Self, StartError> {
+        let files = open_files();
         let mut loader = loader(config)?;
         // What is quickly seen to be wrong is told before the work begins.
         let (cookies, keys) = (cookies(config)?, Keys::open(config.transfer.keys.clone())?);
@@ -121,11 +122,14 @@ impl Server {
         })?;
         let admin = config.admin.as_ref().map(admin::Bound::bind).transpose()?;
         let geo = Source::open(config.geo.databases.clone())?;
+        let defaults = halfmoon_healthcheck::Settings::default();
         let health = Health::start(halfmoon_healthcheck::Settings {
+            // Half of what may be open stays for probes under way, and for those who ask.
+            max_kept: defaults.max_kept.min(files / 2),
             targets: targets(config),
             lease: config.health.lease,
             computed_per_zone: config.health.computed_per_zone.get() as usize,
-            ..halfmoon_healthcheck::Settings::default()
+            ..defaults
         })?;
         let lua = lua_settings(config, &geo);
         let signing = Signing::new(config)?;
@@ -258,6 +262,18 @@ pub fn loader(config: &Config) -> Result<Loader<crate::shared::Served>, NoZones>
         include_root: zones.include_root.clone(),
     };
     Ok(Loader::of(sources, config.lua.insert_whitespace))
+}
+
+/// How many files may be open, as many as the process may have.
+fn open_files() -> usize {
+    match transport::raise_open_files() {
+        Ok(files) => usize::try_from(files).unwrap_or(usize::MAX),
+        Err(error) => {
+            tracing::warn!(%error, "the limit on open files stays as it is");
+            // What nearly every system allows.
+            1024
+        }
+    }
 }
 
 /// By what cookies are made.

@@ -11,7 +11,6 @@ use super::signals::{Signals, Wish};
 use super::{fail, say};
 use crate::config::{self, Config};
 use crate::serve::Server;
-use crate::transport;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -74,9 +73,6 @@ pub(super) fn configuration(path: &Path) -> Result<Config, String> {
 }
 
 fn serve(config: &Config) -> ExitCode {
-    if let Err(error) = transport::raise_open_files() {
-        tracing::warn!(%error, "the limit on open files stays as it is");
-    }
     let runtime = match Builder::new_current_thread().enable_io().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(error),
