@@ -8,6 +8,7 @@ pub mod config;
 pub mod cookies;
 pub mod counters;
 pub mod date;
+pub mod events;
 pub mod last_good;
 pub mod limit;
 pub mod logging;

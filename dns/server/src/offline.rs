@@ -14,6 +14,7 @@ use halfmoon_zones::{FileReport, Loader};
 
 use crate::config::Config;
 use crate::cookies::Cookies;
+use crate::events::Events;
 use crate::meter::Meters;
 use crate::publish::{self, Compile, Loads};
 use crate::serve::{self, StartError};
@@ -49,6 +50,7 @@ impl Offline {
             policy: Policy::new(lua),
             meters: Meters::default(),
             loads: Loads::default(),
+            events: Arc::new(Events::in_memory()),
         };
         Ok(Self { shared, reports })
     }
@@ -76,6 +78,7 @@ impl Offline {
             policy: serve::policy(config, lua),
             meters: Meters::default(),
             loads: Loads::default(),
+            events: Arc::new(Events::in_memory()),
         };
         Ok(Self { shared, reports })
     }

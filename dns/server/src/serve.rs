@@ -16,6 +16,7 @@ use crate::admin::{self, Admin, AdminError};
 use crate::config::{Config, Dialect};
 use crate::cookies::Cookies;
 use crate::counters::Counters;
+use crate::events::{self, Recorder};
 use crate::limit::Limits;
 use crate::meter::Meters;
 use crate::publish::{Compile, Loads, Publisher, load, report};
@@ -79,6 +80,9 @@ pub enum StartError {
     /// Zones cannot be signed.
     #[error(transparent)]
     Signing(#[from] SigningError),
+    /// What happens cannot be recorded.
+    #[error(transparent)]
+    Events(#[from] events::StartError),
     /// Probing cannot begin.
     #[error(transparent)]
     Health(#[from] halfmoon_healthcheck::StartError),
@@ -95,6 +99,7 @@ pub struct Server {
     publisher: Publisher,
     signers: Option<(Renewer, Ahead, Roller)>,
     shared: Arc<Shared>,
+    recorder: Recorder,
 }
 
 impl Server {
@@ -131,6 +136,9 @@ impl Server {
             computed_per_zone: config.health.computed_per_zone.get() as usize,
             ..defaults
         })?;
+        // Before anything is probed: the first verdicts are changes, too.
+        let (folder, hooks) = (config.health.changes.as_ref(), &config.health.webhook);
+        let recorder = Recorder::start(health.subscribe(), folder, hooks)?;
         let lua = lua_settings(config, &geo);
         let signing = Signing::new(config)?;
         let keys_folder = signing.as_ref().map(|signing| signing.folder().clone());
@@ -146,6 +154,7 @@ impl Server {
             policy: policy(config, lua),
             meters: Meters::default(),
             loads,
+            events: Arc::clone(recorder.events()),
         });
         let publisher =
             Publisher::start(loader, compile, Arc::clone(&shared)).map_err(StartError::Thread)?;
@@ -163,7 +172,7 @@ impl Server {
         let listeners = bound.start(move || Worker::new(&workers))?;
         let start = |admin: admin::Bound| admin.start(Arc::clone(&shared), listeners.tallies());
         let admin = admin.map(start).transpose().map_err(StartError::Thread)?;
-        Ok(Self { admin, listeners, publisher, signers, shared })
+        Ok(Self { admin, listeners, publisher, signers, shared, recorder })
     }
 
     /// Where the interface for operators listens, if there is one.
@@ -204,12 +213,13 @@ impl Server {
 
     /// Answers what has arrived, then ends.
     pub fn shutdown(self) {
-        let Self { admin, listeners, publisher, signers, shared } = self;
+        let Self { admin, listeners, publisher, signers, shared, recorder } = self;
         listeners.shutdown();
         drop(admin);
         drop(publisher);
         drop(signers);
         drop(shared);
+        drop(recorder);
     }
 }
 

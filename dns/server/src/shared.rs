@@ -12,6 +12,7 @@ use halfmoon_zones::Catalog;
 use ipnet::IpNet;
 
 use crate::cookies::Cookies;
+use crate::events::Events;
 use crate::last_good::LastGood;
 use crate::limit::Limits;
 use crate::meter::{Meters, Striped};
@@ -200,4 +201,6 @@ pub struct Shared {
     pub meters: Meters,
     /// What became of the zones each time they were read.
     pub loads: Loads,
+    /// What happened.
+    pub events: Arc<Events>,
 }

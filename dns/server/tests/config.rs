@@ -119,6 +119,10 @@ fn every_key_is_understood() {
         lease = "5m"
         targets.allow = ["127.0.0.0/8"]
         targets.deny = ["127.0.0.1/32", "::/0"]
+        changes = "log"
+        [[health.webhook]]
+        url = "https://hooks.example.org/a"
+        secret_file = "hook"
         [geo]
         databases = ["city.mmdb", "/geo/as.mmdb"]
         [edns]
@@ -187,6 +191,10 @@ fn every_key_is_understood() {
     assert_eq!(config.health.lease, Duration::from_secs(300));
     assert_eq!(config.health.targets.allow, ["127.0.0.0/8".parse().unwrap()]);
     assert_eq!(config.health.targets.deny.len(), 2);
+    assert_eq!(config.health.changes, Some(PathBuf::from("etc/log")));
+    let hook = &config.health.webhook[0];
+    assert_eq!(hook.url.as_str(), "https://hooks.example.org/a");
+    assert_eq!(hook.secret_file, Some(PathBuf::from("etc/hook")));
     let databases: [PathBuf; 2] = ["etc/city.mmdb".into(), "/geo/as.mmdb".into()];
     assert_eq!(config.geo.databases, databases);
     assert!(!config.edns.client_subnet);

@@ -1,6 +1,5 @@
 //! `/api/v1/checks`: what is known of endpoints.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,11 +7,12 @@ use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State as Extract};
 use halfmoon_healthcheck::{Last, Outcome, Probe, Report, State as Verdict};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use super::State;
 use super::error::Refusal;
 use super::usage::{User, Users};
+use super::view::{ByState, CheckList, CheckView, LastView, UserView};
 use crate::date::date;
 use crate::shared::Zones;
 
@@ -53,72 +53,16 @@ impl Default for Wanted {
     }
 }
 
-/// Checks, and how many there are.
-#[derive(Debug, Serialize)]
-pub(super) struct Listing {
-    /// Of all, by state.
-    counts: ByState,
-    /// Those that were asked for.
-    matching: usize,
-    checks: Vec<CheckView>,
-}
-
-/// How many checks are in which state.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-pub(super) struct ByState {
-    pub(super) up: usize,
-    pub(super) down: usize,
-    pub(super) unknown: usize,
-}
-
-/// One check, for machines.
-#[derive(Debug, Serialize)]
-struct CheckView {
-    name: String,
-    kind: &'static str,
-    address: Option<IpAddr>,
-    state: String,
-    since: Option<String>,
-    weight: u32,
-    last: Option<LastView>,
-    next: Option<String>,
-    interval_ms: u64,
-    timeout_ms: u64,
-    fall: u32,
-    rise: u32,
-    computed: bool,
-    used_by: usize,
-    users: Vec<UserView>,
-}
-
-#[derive(Debug, Serialize)]
-struct LastView {
-    result: &'static str,
-    reason: Option<String>,
-    /// What will soon be wrong with an endpoint that is up.
-    warning: Option<String>,
-    latency_ms: f64,
-    at: String,
-}
-
-#[derive(Debug, Serialize)]
-struct UserView {
-    zone: String,
-    owner: String,
-    #[serde(rename = "type")]
-    makes: String,
-}
-
 /// Lists checks: those that are down first, then those of which nothing is known, by name.
 pub(super) async fn list(
     Extract(state): Extract<Arc<State>>,
     wanted: Result<Query<Wanted>, QueryRejection>,
-) -> Result<Json<Listing>, Refusal> {
+) -> Result<Json<CheckList>, Refusal> {
     let Query(wanted) = wanted.map_err(|why| Refusal::Malformed(why.body_text()))?;
     let zones = state.shared.zones.load_full();
     let users = state.usage.of(&zones);
     let reports = state.shared.health.checks();
-    let counts = ByState::of(&reports);
+    let counts = by_state(&reports);
     let mut matching: Vec<(String, Report)> = reports
         .into_iter()
         .filter(|report| wanted.is_state(report.verdict.state))
@@ -132,7 +76,7 @@ pub(super) async fn list(
     let count = matching.len();
     let shown = matching.into_iter().skip(wanted.offset).take(wanted.limit.min(MOST));
     let checks = shown.map(|(name, report)| view(name, &report, &users, &zones)).collect();
-    Ok(Json(Listing { counts, matching: count, checks }))
+    Ok(Json(CheckList { counts, matching: count, checks }))
 }
 
 fn rank(state: Verdict) -> u8 {
@@ -169,17 +113,31 @@ impl Wanted {
     }
 }
 
-impl ByState {
-    pub(super) fn of(reports: &[Report]) -> Self {
-        let mut counts = Self::default();
-        for report in reports {
-            match report.verdict.state {
-                Verdict::Up => counts.up += 1,
-                Verdict::Down => counts.down += 1,
-                Verdict::Unknown => counts.unknown += 1,
-            }
+/// How many of these checks are in which state.
+pub(super) fn by_state(reports: &[Report]) -> ByState {
+    let mut counts = ByState::default();
+    for report in reports {
+        match report.verdict.state {
+            Verdict::Up => counts.up += 1,
+            Verdict::Down => counts.down += 1,
+            Verdict::Unknown => counts.unknown += 1,
         }
-        counts
+    }
+    counts
+}
+
+fn kind(probe: &Probe) -> &'static str {
+    match probe {
+        Probe::Beat(_) => "beat",
+        Probe::Dns(_) => "dns",
+        Probe::File(_) => "file",
+        Probe::Group(_) => "group",
+        Probe::Grpc(_) => "grpc",
+        Probe::Http(http) if http.url.scheme() == "https" => "https",
+        Probe::Http(_) => "http",
+        Probe::Ping(_) => "ping",
+        Probe::Tcp(_) => "tcp",
+        Probe::Tls(_) => "tls",
     }
 }
 
@@ -189,23 +147,12 @@ fn view(name: String, report: &Report, users: &Users, zones: &Zones) -> CheckVie
     let of_check = users.get(&report.id).map(Vec::as_slice).unwrap_or_default();
     CheckView {
         name,
-        kind: match &check.probe {
-            Probe::Beat(_) => "beat",
-            Probe::Dns(_) => "dns",
-            Probe::File(_) => "file",
-            Probe::Group(_) => "group",
-            Probe::Grpc(_) => "grpc",
-            Probe::Http(http) if http.url.scheme() == "https" => "https",
-            Probe::Http(_) => "http",
-            Probe::Ping(_) => "ping",
-            Probe::Tcp(_) => "tcp",
-            Probe::Tls(_) => "tls",
-        },
+        kind: kind(&check.probe).to_owned(),
         address: check.address(),
         state: report.verdict.state.to_string(),
         since: report.verdict.since.map(date),
         weight: report.verdict.weight,
-        last: report.last.as_ref().map(LastView::of),
+        last: report.last.as_ref().map(last_view),
         next: report.next.map(date),
         interval_ms: millis(check.pace.interval),
         timeout_ms: millis(check.pace.timeout),
@@ -213,30 +160,30 @@ fn view(name: String, report: &Report, users: &Users, zones: &Zones) -> CheckVie
         rise: check.pace.rise,
         computed: report.is_leased,
         used_by: of_check.len(),
-        users: of_check.iter().take(MOST_USERS).filter_map(|u| UserView::of(u, zones)).collect(),
+        users: of_check.iter().take(MOST_USERS).filter_map(|u| user_view(u, zones)).collect(),
     }
 }
 
-impl LastView {
-    fn of(last: &Last) -> Self {
-        let (result, reason) = match &last.outcome {
-            Outcome::Success { .. } => ("success", None),
-            Outcome::Failure(reason) => ("failure", Some(reason.clone().into_owned())),
-            Outcome::Inconclusive(reason) => ("inconclusive", Some(reason.clone().into_owned())),
-        };
-        let latency_ms = last.latency.as_micros() as f64 / 1000.0;
-        let warning = last.outcome.warning().map(str::to_owned);
-        Self { result, reason, warning, latency_ms, at: date(last.at) }
+fn last_view(last: &Last) -> LastView {
+    let (result, reason) = match &last.outcome {
+        Outcome::Success { .. } => ("success", None),
+        Outcome::Failure(reason) => ("failure", Some(reason.clone())),
+        Outcome::Inconclusive(reason) => ("inconclusive", Some(reason.clone())),
+    };
+    LastView {
+        result: result.to_owned(),
+        reason: reason.map(|reason| reason.into_owned()),
+        warning: last.outcome.warning().map(str::to_owned),
+        latency_ms: last.latency.as_micros() as f64 / 1000.0,
+        at: date(last.at),
     }
 }
 
-impl UserView {
-    fn of(user: &User, zones: &Zones) -> Option<Self> {
-        let hosted = zones.zones().get(user.zone as usize)?;
-        Some(Self {
-            zone: hosted.zone.apex().to_string(),
-            owner: hosted.zone.node(user.node)?.owner().to_string(),
-            makes: user.makes.to_string(),
-        })
-    }
+fn user_view(user: &User, zones: &Zones) -> Option<UserView> {
+    let hosted = zones.zones().get(user.zone as usize)?;
+    Some(UserView {
+        zone: hosted.zone.apex().to_string(),
+        owner: hosted.zone.node(user.node)?.owner().to_string(),
+        makes: user.makes.to_string(),
+    })
 }

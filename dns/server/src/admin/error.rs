@@ -4,7 +4,8 @@ use axum::Json;
 use axum::http::StatusCode;
 use axum::http::header::WWW_AUTHENTICATE;
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
+
+use super::view::ErrorView;
 
 /// Why a request is not met.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,11 +26,6 @@ pub(super) enum Refusal {
     Malformed(String),
 }
 
-#[derive(Serialize)]
-struct Body<'a> {
-    error: &'a str,
-}
-
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
         let (status, why): (StatusCode, &str) = match &self {
@@ -46,7 +42,7 @@ impl IntoResponse for Refusal {
             Self::NoSuchPath => (StatusCode::NOT_FOUND, "there is nothing at this path"),
             Self::Malformed(why) => (StatusCode::BAD_REQUEST, why),
         };
-        let mut response = (status, Json(Body { error: why })).into_response();
+        let mut response = (status, Json(ErrorView { error: why.to_owned() })).into_response();
         if status == StatusCode::UNAUTHORIZED {
             let challenge = axum::http::HeaderValue::from_static("Bearer realm=\"halfmoon\"");
             response.headers_mut().insert(WWW_AUTHENTICATE, challenge);

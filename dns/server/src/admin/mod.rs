@@ -6,6 +6,7 @@
 //! `access` says who may do what, and each other module is what stands at some of the paths.
 
 mod access;
+mod changes;
 mod checks;
 mod error;
 mod health;
@@ -15,11 +16,13 @@ mod metrics;
 mod routes;
 mod tokens;
 mod usage;
+pub mod view;
 mod zones;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
@@ -86,6 +89,8 @@ struct State {
     access: Access,
     readiness: Readiness,
     usage: Usage,
+    /// Requests that wait for something to happen.
+    waiting: AtomicUsize,
     started: Instant,
 }
 
@@ -130,6 +135,7 @@ impl Bound {
             access: self.access,
             readiness: Readiness::new(self.ready_within),
             usage: Usage::default(),
+            waiting: AtomicUsize::new(0),
             started: Instant::now(),
         });
         let (socket, address) = (self.socket, self.address);

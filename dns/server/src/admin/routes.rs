@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::error::Refusal;
-use super::{State, access, checks, health, heartbeat, metrics, zones};
+use super::{State, access, changes, checks, health, heartbeat, metrics, zones};
 
 /// The largest body of a request, in octets.
 const BODY: usize = 16 * 1024;
@@ -39,6 +39,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
 pub(super) fn router(state: &Arc<State>) -> Router {
     let for_readers = Router::new()
         .route("/metrics", get(metrics::show))
+        .route("/api/v1/changes", get(changes::list))
         .route("/api/v1/checks", get(checks::list))
         .route("/api/v1/zones", get(zones::list))
         .route("/api/v1/status", get(zones::status))

@@ -10,8 +10,9 @@ use halfmoon_zones::{Hosted, Zone};
 use serde::{Deserialize, Serialize};
 
 use super::access::Caller;
-use super::checks::{ByState, MOST, SOME};
+use super::checks::{MOST, SOME, by_state};
 use super::error::Refusal;
+use super::view::ByState;
 use super::{State, health};
 use crate::config::Right;
 use crate::date::date;
@@ -138,7 +139,7 @@ pub(super) async fn status(
         uptime_s: state.started.elapsed().as_secs(),
         ready: health::unreadiness(&state).is_none(),
         zones: state.shared.zones.load().zones().len(),
-        checks: ByState::of(&state.shared.health.checks()),
+        checks: by_state(&state.shared.health.checks()),
         loads: LoadView {
             done: loads.done,
             failed: loads.failed,

@@ -14,6 +14,7 @@ use serde::Serialize;
 use super::fail;
 use crate::admin;
 use crate::config::{Config, Dialect};
+use crate::events;
 use crate::publish::Compile;
 use crate::serve::{cookies, loader, lua_settings, targets};
 use crate::tsig::Keys;
@@ -125,6 +126,7 @@ fn load(path: &Path, dialect: Option<Dialect>) -> Result<Vec<FileReport>, String
     let geo = Source::open(config.geo.databases.clone()).map_err(|error| error.to_string())?;
     cookies(&config).map_err(|error| error.to_string())?;
     Keys::open(config.transfer.keys.clone()).map_err(|error| error.to_string())?;
+    events::check(&config.health.webhook).map_err(|error| error.to_string())?;
     if let Some(config) = &config.admin {
         admin::check(config).map_err(|error| error.to_string())?;
     }

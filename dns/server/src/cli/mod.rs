@@ -1,6 +1,6 @@
 //! The command line: what each verb takes, and what it ends with.
 //!
-//! Exit status 0: done as asked. 1: `check` found errors. 2: it could not be done, and one line on
+//! Exit status 0: done as asked. 1: `check` found errors, or `health` something down. 2: it could not be done, and one line on
 //! standard error says why.
 
 use std::fmt;
@@ -14,8 +14,10 @@ use crate::logging::{self, Filter, Format};
 
 mod check;
 mod demo;
+mod health;
 mod keys;
 mod migrate;
+mod remote;
 mod serve;
 mod signals;
 
@@ -25,10 +27,11 @@ Examples:
   halfmoon serve zones/                    serve the zone files in a folder
   halfmoon serve /etc/halfmoon.toml        the same, and all that can be configured
   halfmoon check zones/                    say what is wrong with them, without serving
+  halfmoon health                          what a running server knows of endpoints
   halfmoon keys --config FILE.toml list    the keys of signed zones
   halfmoon migrate powerdns /etc/powerdns  write a configuration that serves what PowerDNS serves
 
-Exit status: 0 done as asked, 1 `check` found errors, 2 it could not be done.";
+Exit status: 0 done as asked, 1 `check` found errors or `health` something down, 2 it could not be done.";
 
 /// An authoritative DNS server whose answers follow the health of what they point to
 #[derive(Debug, Parser)]
@@ -57,6 +60,7 @@ enum Verb {
     Serve(serve::Args),
     Check(check::Args),
     Demo(demo::Args),
+    Health(Box<health::Args>),
     Keys(Box<keys::Args>),
     Migrate(migrate::Args),
 }
@@ -72,8 +76,11 @@ pub fn main() -> ExitCode {
         // Help and version are no errors; clap prints them and ends.
         Err(asked) => asked.exit(),
     };
-    let by_default =
-        if matches!(verb, Verb::Demo(_)) { Filter::quiet() } else { Filter::default() };
+    let by_default = if matches!(verb, Verb::Demo(_) | Verb::Health(_)) {
+        Filter::quiet()
+    } else {
+        Filter::default()
+    };
     let filter = match log.log.map_or_else(Filter::from_environment, |filter| Ok(Some(filter))) {
         Ok(filter) => filter.unwrap_or(by_default),
         Err(why) => return fail(why),
@@ -83,6 +90,7 @@ pub fn main() -> ExitCode {
         Verb::Serve(args) => serve::run(args),
         Verb::Check(args) => check::run(&args),
         Verb::Demo(args) => demo::run(args),
+        Verb::Health(args) => health::run(&args),
         Verb::Keys(args) => keys::run(&args),
         Verb::Migrate(args) => migrate::run(args),
     }

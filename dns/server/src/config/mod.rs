@@ -23,6 +23,7 @@ mod error;
 mod limits;
 mod transfer;
 mod value;
+mod webhook;
 
 pub use admin::{AdminConfig, Right, TokenConfig};
 pub use checks::{
@@ -34,6 +35,7 @@ pub use error::ConfigError;
 pub use limits::LimitsConfig;
 pub use transfer::{KeyAlgorithm, KeyConfig, TransferConfig};
 pub use value::{address, duration, size};
+pub use webhook::WebhookConfig;
 
 /// Where a server listens that was not told otherwise.
 pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5300);
@@ -195,6 +197,10 @@ pub struct HealthConfig {
     pub computed_per_zone: NonZeroU32,
     /// Which addresses may be probed at all.
     pub targets: TargetsConfig,
+    /// The folder of the log of changes. Relative to the folder of the configuration file.
+    pub changes: Option<PathBuf>,
+    /// Who is told what happens.
+    pub webhook: Vec<WebhookConfig>,
 }
 
 /// `[health] targets`: which addresses may be probed. An address has to be in `allow` and not
@@ -274,6 +280,8 @@ impl Default for HealthConfig {
             lease: Duration::from_secs(3600),
             computed_per_zone: at_least_one(1000),
             targets: TargetsConfig::default(),
+            changes: None,
+            webhook: Vec::new(),
         }
     }
 }
@@ -333,6 +341,9 @@ impl Config {
         config.cookies.secrets.iter_mut().for_each(anchored);
         config.dnssec.keys.iter_mut().for_each(anchored);
         config.transfer.keys.iter_mut().map(|key| &mut key.secret_file).for_each(anchored);
+        config.health.changes.iter_mut().for_each(anchored);
+        let hooks = config.health.webhook.iter_mut();
+        hooks.filter_map(|hook| hook.secret_file.as_mut()).for_each(anchored);
         let tokens = config.admin.iter_mut().flat_map(|admin| &mut admin.tokens);
         tokens.map(|token| &mut token.secret_file).for_each(anchored);
         Ok(config)

@@ -1,9 +1,12 @@
 //! The interface for operators of the real binary, over real sockets.
 
 mod access;
+mod changes;
 mod checks;
+mod command;
 mod heartbeat;
 mod metrics;
+mod webhooks;
 mod wellness;
 
 #[path = "../support/mod.rs"]

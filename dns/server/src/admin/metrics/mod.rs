@@ -7,15 +7,17 @@ mod process;
 mod text;
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use axum::extract::State as Extract;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use halfmoon_healthcheck::{Counts, Latencies, Report, State as Verdict};
 
-use super::checks::ByState;
+use super::checks::by_state;
 use super::{State, health};
 use crate::counters::Counters;
+use crate::events::Events;
 use crate::meter::Readings;
 use crate::shared::Zones;
 
@@ -56,6 +58,7 @@ const RCODES: [&str; 24] = [
 pub(super) async fn show(Extract(state): Extract<Arc<State>>) -> Response {
     let mut text = Text::default();
     about(&state, &mut text);
+    of_admin(&state, &mut text);
     let readings = state.shared.meters.read();
     replies(&readings, &mut text);
     limits(&state, &readings, &mut text);
@@ -65,6 +68,7 @@ pub(super) async fn show(Extract(state): Extract<Arc<State>>) -> Response {
     let reports = state.shared.health.checks();
     probes(&state.shared.health.counts(), &mut text);
     of_checks(&reports, &mut text);
+    of_events(&state.shared.events, &mut text);
     process::show(&mut text);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text.end()).into_response()
 }
@@ -78,6 +82,16 @@ fn about(state: &State, text: &mut Text) {
     let is_ready = health::unreadiness(state).is_none();
     text.family("halfmoon_ready", Kind::Gauge, "Whether /readyz says yes.")
         .sample(&[], u8::from(is_ready));
+}
+
+fn of_admin(state: &State, text: &mut Text) {
+    let waiting = state.waiting.load(Ordering::Relaxed);
+    text.family(
+        "halfmoon_admin_waiting",
+        Kind::Gauge,
+        "Requests that wait for something to happen.",
+    )
+    .sample(&[], waiting);
 }
 
 fn replies(readings: &Readings, text: &mut Text) {
@@ -250,7 +264,7 @@ fn probes(counts: &Counts, text: &mut Text) {
 }
 
 fn of_checks(reports: &[Report], text: &mut Text) {
-    let counts = ByState::of(reports);
+    let counts = by_state(reports);
     text.family("halfmoon_checks", Kind::Gauge, "Checks, by state.")
         .sample(&[("state", "up")], counts.up)
         .sample(&[("state", "down")], counts.down)
@@ -271,5 +285,39 @@ fn of_checks(reports: &[Report], text: &mut Text) {
     states.sort_by_key(|(_, is_up)| *is_up);
     for (name, is_up) in states.iter().take(MOST_SERIES) {
         family.sample(&[("check", name)], u8::from(*is_up));
+    }
+}
+
+fn of_events(events: &Events, text: &mut Text) {
+    text.family("halfmoon_events_lost", Kind::Counter, "Events that the log of changes lacks.")
+        .sample(&[], events.lost());
+    let hooks: Vec<_> = events.hooks().enumerate().collect();
+    if hooks.is_empty() {
+        return;
+    }
+    // Two may be at one host: the number, in the order of the configuration, tells them apart.
+    let mut family = text.family(
+        "halfmoon_webhook_requests",
+        Kind::Counter,
+        "Requests to webhooks, by outcome.",
+    );
+    for (number, (name, counts)) in &hooks {
+        let number = number.to_string();
+        let labels = |outcome| [("webhook", *name), ("number", &*number), ("outcome", outcome)];
+        family.sample(&labels("delivered"), counts.delivered);
+        family.sample(&labels("failed"), counts.failed);
+    }
+    let mut family = text.family(
+        "halfmoon_webhook_dropped",
+        Kind::Counter,
+        "Events that no request took along.",
+    );
+    for (number, (name, counts)) in &hooks {
+        family.sample(&[("webhook", name), ("number", &number.to_string())], counts.dropped);
+    }
+    let mut family =
+        text.family("halfmoon_webhook_waiting", Kind::Gauge, "Events that wait for a webhook.");
+    for (number, (name, counts)) in &hooks {
+        family.sample(&[("webhook", name), ("number", &number.to_string())], counts.waiting);
     }
 }
