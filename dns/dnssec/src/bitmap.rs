@@ -1,6 +1,7 @@
 //! The set of types at a name, as NSEC and NSEC3 records have it (RFC 4034 section 4.1.2).
 
 use halfmoon_wire::Type;
+use halfmoon_zones::Node;
 
 /// The most types that one name has in a bitmap: more than there are in use.
 const MOST: usize = 128;
@@ -19,6 +20,37 @@ impl Default for TypeSet {
 }
 
 impl TypeSet {
+    /// The types that a proof may name of a node, those that its programs can make included, but for
+    /// one: a program that has no records of it now says nothing of what it may have next.
+    #[must_use]
+    pub fn at(node: Node<'_>, but: Option<Type>) -> Self {
+        let mut types = Self::default();
+        // Beyond a cut only these are the zone's to speak of (RFC 4034 section 4.1.2).
+        let is_ours = |rtype: &Type| match *rtype {
+            Type::LUA => false,
+            Type::NS | Type::DS => true,
+            _ => !node.is_cut(),
+        };
+        node.sets().map(|set| set.rtype()).filter(is_ours).for_each(|rtype| types.insert(rtype));
+        for program in node.programs().filter(|_| !node.is_cut()) {
+            // A proof that there is no such type says that there is no alias either.
+            let is_hidden = but.is_some_and(|but| [but, Type::CNAME].contains(&program.inner));
+            // Those would say that the name is delegated, or rewritten, or an apex.
+            let is_of_tree =
+                matches!(program.inner, Type::LUA | Type::NS | Type::SOA | Type::DNAME | Type::DS);
+            if !is_hidden && !is_of_tree {
+                types.insert(program.inner);
+            }
+        }
+        types
+    }
+
+    /// Whether nothing is in it.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
     /// Puts a type in. Beyond 128 types nothing is put in.
     pub fn insert(&mut self, rtype: Type) {
         let known = &self.types[..self.count];

@@ -12,6 +12,7 @@ use halfmoon_zones::{RrSet, Zone};
 use crate::bitmap::TypeSet;
 use crate::cache::SignatureCache;
 use crate::canonical::put_name;
+use crate::chain::Chain;
 use crate::compact;
 use crate::rrsig::{Scratch, SignatureSet, ToSign, Window, sign};
 use crate::{KeyError, ZoneKeys};
@@ -81,13 +82,13 @@ pub enum SignError {
 /// Room for signing; one to a thread.
 #[derive(Debug, Default)]
 pub struct Desk {
-    scratch: Scratch,
+    pub(crate) scratch: Scratch,
     key: Vec<u8>,
-    nsec: Vec<u8>,
+    pub(crate) nsec: Vec<u8>,
 }
 
 impl Desk {
-    /// The data of the NSEC record that [`Signed::deny`] made last.
+    /// The data of the denial record that [`Signed::deny`] or [`Signed::link`] made last.
     #[must_use]
     pub fn nsec(&self) -> &[u8] {
         &self.nsec
@@ -118,8 +119,10 @@ pub struct Signed {
     cache: Arc<SignatureCache>,
     /// The longest TTL of what was made for queries.
     longest: AtomicU32,
-    /// By [`RrSet::id`].
-    slots: Box<[ArcSwapOption<SignatureSet>]>,
+    /// By [`RrSet::id`]; behind them those of the denial records, by number.
+    pub(crate) slots: Box<[ArcSwapOption<SignatureSet>]>,
+    /// The denial records, unless denial is compact.
+    pub(crate) chain: Option<Chain>,
 }
 
 /// What [`Signed::refresh`] did.
@@ -141,7 +144,21 @@ impl Signed {
         cache: Arc<SignatureCache>,
     ) -> Self {
         let slots = (0..zone.set_count()).map(|_| ArcSwapOption::empty()).collect();
-        Self { keys, validity, cache, longest: AtomicU32::new(0), slots }
+        Self { keys, validity, cache, longest: AtomicU32::new(0), slots, chain: None }
+    }
+
+    /// Denies by these records, which are signed ahead as well.
+    #[must_use]
+    pub fn with_chain(self, zone: &Zone, chain: Chain) -> Self {
+        let count = zone.set_count() + chain.order().len();
+        let slots = (0..count).map(|_| ArcSwapOption::empty()).collect();
+        Self { slots, chain: Some(chain), ..self }
+    }
+
+    /// The denial records; none where denial is compact.
+    #[must_use]
+    pub const fn chain(&self) -> Option<&Chain> {
+        self.chain.as_ref()
     }
 
     /// The keys that sign.
@@ -218,10 +235,19 @@ impl Signed {
     ) -> Result<SignatureSet, KeyError> {
         desk.scratch.set.fill(set.rtype(), set.rdatas());
         let what = ToSign { apex: zone.apex(), owner, rtype: set.rtype(), ttl: set.ttl() };
+        self.sign_ahead(&what, now, &mut desk.scratch)
+    }
+
+    /// Signs what is in `scratch` and stays as it is.
+    pub(crate) fn sign_ahead(
+        &self,
+        what: &ToSign<'_>,
+        now: u32,
+        scratch: &mut Scratch,
+    ) -> Result<SignatureSet, KeyError> {
         // Spread by what it is, so that every server of the zone comes to the same end.
-        let hash = spread(owner, set.rtype());
-        let window = self.validity.window(now, hash);
-        sign(&what, self.keys.signing(set.rtype()), window, &mut desk.scratch)
+        let window = self.validity.window(now, spread(what.owner, what.rtype));
+        sign(what, self.keys.signing(what.rtype), window, scratch)
     }
 
     /// The signatures of an RRset that was made for a query.
@@ -300,19 +326,18 @@ impl Signed {
         for node in zone.nodes().filter(|node| !node.is_occluded()) {
             for set in node.sets() {
                 let signs = match set.rtype() {
-                    // Programs are not records, and beyond a cut it is not ours to sign.
-                    Type::LUA | Type::RRSIG => false,
-                    Type::DS | Type::NSEC => true,
+                    // Beyond a cut it is not ours to sign. Signatures and denial records of a file
+                    // that is signed here are not the zone's.
+                    Type::RRSIG | Type::NSEC | Type::NSEC3 => false,
+                    // As such they leave in transfers only, which compact denial has none of.
+                    Type::LUA => self.chain.is_some() && !node.is_cut(),
+                    Type::DS => true,
                     _ => !node.is_cut(),
                 };
                 let Some(slot) = self.slots.get(set.id() as usize).filter(|_| signs) else {
                     continue;
                 };
-                let is_good = slot
-                    .load()
-                    .as_ref()
-                    .is_some_and(|known| known.window().has_left(now, self.validity.refresh));
-                if is_good {
+                if slot.load().as_ref().is_some_and(|known| self.is_good(known, now)) {
                     progress.good += 1;
                 } else if progress.signed < most {
                     let made = self.sign_set(zone, (node.owner(), set), now, &mut desk)?;
@@ -323,7 +348,13 @@ impl Signed {
                 }
             }
         }
+        self.refresh_links(zone, now, most, &mut progress)?;
         Ok(progress)
+    }
+
+    /// Whether signatures have long enough to go.
+    pub(crate) const fn is_good(&self, known: &SignatureSet, now: u32) -> bool {
+        known.window().has_left(now, self.validity.refresh)
     }
 }
 

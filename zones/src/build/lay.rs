@@ -4,7 +4,7 @@ use halfmoon_wire::{Name, NameBuf, SuffixHashes, Type};
 
 use super::{Builder, OwnerName};
 use crate::tree::{
-    ALIAS, CUT, DNAME, NONE, NodeData, OCCLUDED, PARENT, PROGRAMS, RECORD_HEAD, SetData,
+    ALIAS, CUT, DNAME, HASHED, NONE, NodeData, OCCLUDED, PARENT, PROGRAMS, RECORD_HEAD, SetData,
     WILDCARD_CHILD, has_target, record_head, target,
 };
 use crate::{Fault, ProgramSource, Zone};
@@ -72,6 +72,7 @@ impl Builder {
             });
         }
         mark_occluded(&mut nodes, apex);
+        mark_hashed(&mut nodes, &sets, apex);
         let apex_name = self.owner_name(apex);
         let apex_labels = apex_name.label_count() as u8;
         let labels = |node: &NodeData| {
@@ -185,6 +186,19 @@ fn mark_occluded(nodes: &mut [NodeData], apex: u32) {
         }
     }
     nodes.iter_mut().for_each(|node| node.flags &= !KNOWN);
+}
+
+/// Marks what holds NSEC3 records and their signatures only.
+fn mark_hashed(nodes: &mut [NodeData], sets: &[SetData], apex: u32) {
+    for (id, node) in nodes.iter_mut().enumerate() {
+        let start = node.sets as usize;
+        let own = &sets[start..start + usize::from(node.set_count)];
+        let is_hashed = own.iter().any(|set| set.rtype == Type::NSEC3)
+            && own.iter().all(|set| matches!(set.rtype, Type::NSEC3 | Type::RRSIG));
+        if is_hashed && node.flags & PARENT == 0 && id as u32 != apex {
+            node.flags |= HASHED;
+        }
+    }
 }
 
 /// SERIAL and MINIMUM of a SOA's data.

@@ -2,7 +2,7 @@
 
 use halfmoon_wire::{Name, SuffixHashes, hash_name};
 
-use super::{CUT, DNAME, NONE, Node, OCCLUDED, WILDCARD_CHILD, Zone};
+use super::{CUT, DNAME, HASHED, NONE, Node, OCCLUDED, WILDCARD_CHILD, Zone};
 
 /// What a zone has at a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,9 @@ impl Zone {
         let deepest = depth.min(usize::from(self.most_labels));
         // No name that has more labels than any owner exists: the walk starts where one could.
         for labels in (self.apex_labels() + 1..=deepest).rev() {
-            if let Some(id) = self.lookup(name, hashes, labels) {
+            if let Some(id) = self.lookup(name, hashes, labels)
+                && self.nodes[id as usize].flags & HASHED == 0
+            {
                 return self.position(Node { zone: self, id }, name, hashes, labels);
             }
         }

@@ -33,6 +33,8 @@ pub(crate) const ALIAS: u16 = 16;
 pub(crate) const PROGRAMS: u16 = 32;
 /// There are names below.
 pub(crate) const PARENT: u16 = 64;
+/// The owner holds nothing but NSEC3 records and their signatures: its name is a hash.
+pub(crate) const HASHED: u16 = 128;
 
 /// No such node, no such place.
 pub(crate) const NONE: u32 = u32::MAX;
@@ -268,6 +270,13 @@ impl<'z> Node<'z> {
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.data().set_count == 0
+    }
+
+    /// Whether the owner is the hash of a name and holds that name's NSEC3 record, nothing else. Such
+    /// names are not there for whoever asks for them (RFC 5155 section 7.2.8).
+    #[must_use]
+    pub fn is_hashed(self) -> bool {
+        self.has(HASHED)
     }
 
     /// Its RRsets in order of type.
