@@ -159,6 +159,27 @@ impl Chain {
         is_its.then_some(link)
     }
 
+    /// The record with the owner that record `number` of another chain has.
+    pub(crate) fn same_owner(
+        &self,
+        zone: &Zone,
+        other: &Self,
+        other_zone: &Zone,
+        number: u32,
+    ) -> Option<u32> {
+        match (&self.order, &other.order) {
+            (Order::Nsec(_), Order::Nsec(nodes)) => {
+                let node = other_zone.node(*nodes.get(number as usize)?)?;
+                self.of(zone, zone.named(node.owner())?)
+            }
+            (Order::Nsec3 { hashes, .. }, Order::Nsec3 { hashes: others, .. }) => {
+                let hash = others.get(number as usize)?;
+                hashes.binary_search(hash).ok().map(|at| at as u32)
+            }
+            _ => None,
+        }
+    }
+
     /// The types that are said of a node, but for one.
     #[must_use]
     pub fn types(&self, node: Node<'_>, but: Type) -> TypeSet {

@@ -115,6 +115,32 @@ impl Signed {
         self.sign_ahead(&what, now, &mut desk.scratch)
     }
 
+    /// Takes over the signatures of denial records that are the same in the version of the zone before.
+    pub(crate) fn inherit_links(&self, zone: &Zone, old_zone: &Zone, old: &Self) {
+        let (Some(chain), Some(old_chain)) = (&self.chain, &old.chain) else {
+            return;
+        };
+        if zone.denial().0 != old_zone.denial().0 {
+            return;
+        }
+        let (mut new, mut before) = (Vec::new(), Vec::new());
+        for (slot, number) in self.slots.iter().skip(zone.set_count()).zip(0..) {
+            let Some(old_number) = old_chain.same_owner(old_zone, chain, zone, number) else {
+                continue;
+            };
+            new.clear();
+            before.clear();
+            chain.put(zone, number, None, &mut new);
+            old_chain.put(old_zone, old_number, None, &mut before);
+            let at = old_zone.set_count() + old_number as usize;
+            if new == before
+                && let Some(known) = old.slots.get(at).and_then(|slot| slot.load_full())
+            {
+                slot.store(Some(known));
+            }
+        }
+    }
+
     /// Signs denial records that are not signed or have not long enough to go.
     pub(crate) fn refresh_links(
         &self,

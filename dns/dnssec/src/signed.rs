@@ -189,6 +189,9 @@ impl Signed {
                 }
             }
         }
+        if self.keys.stamp_of(Type::NSEC) == old.keys.stamp_of(Type::NSEC) {
+            self.inherit_links(zone, old_zone, old);
+        }
     }
 
     /// The longest TTL, in seconds, of what of the zone may be in caches: of its records, its denials, and

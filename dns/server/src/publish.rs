@@ -8,6 +8,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use halfmoon_dnssec::Presigned;
 use halfmoon_geo::Attribute;
 use halfmoon_healthcheck::Health;
 use halfmoon_lua::{Compiler, Dialect, Settings};
@@ -19,7 +20,7 @@ use halfmoon_zones::{
 
 use crate::last_good;
 use crate::shared::{Programs, Served, Shared, Zones};
-use crate::signing::Signing;
+use crate::signing::{Signing, date};
 
 mod loads;
 mod watch;
@@ -100,6 +101,10 @@ impl Attach<Served> for Compile {
         before: Option<&Hosted<Served>>,
         faults: &mut Vec<Fault>,
     ) -> Served {
+        if let Some(presigned) = Presigned::of(zone, date(), faults) {
+            // What its programs made could not be signed: they are not run.
+            return Served { presigned: Some(presigned), ..Served::default() };
+        }
         let compiled = self.compiler.compile_zone(zone.apex(), programs, faults);
         let with_last_good = programs.iter().zip(compiled).map(|((owner, _), program)| {
             let runs = program.as_ref().filter(|program| !program.is_plan() && !self.is_final);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use arc_swap::ArcSwap;
-use halfmoon_dnssec::Signed;
+use halfmoon_dnssec::{Presigned, Signed};
 use halfmoon_geo::Source;
 use halfmoon_healthcheck::Health;
 use halfmoon_lua::{Dialect, Program, Settings};
@@ -32,6 +32,8 @@ pub struct Served {
     pub signed: Option<Arc<Signed>>,
     /// How many queries it was asked since it was read.
     pub queries: Striped,
+    /// Its own signatures, if it comes signed.
+    pub presigned: Option<Presigned>,
 }
 
 /// The compiled programs of a zone, in the order in which the zone numbers them.

@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use halfmoon::config::{self, Config, ConfigError, Dialect, KeyAlgorithm, Right};
+use halfmoon::config::{
+    self, Config, ConfigError, Denial, Dialect, KeyAlgorithm, Nsec3Config, Right,
+};
 use halfmoon::shared::AnyAnswers;
 
 const PATH: &str = "etc/halfmoon.toml";
@@ -80,6 +82,16 @@ fn every_key_is_understood() {
         ds_in_parent = false
         cache = 9
         signatures_per_source = 8
+        denial = "nsec3"
+        nsec3 = { iterations = 50, salt = "C0ffee", opt_out = true }
+        [[dnssec.zone]]
+        name = "*.example.net"
+        denial = "nsec"
+        algorithm = "RSASHA256"
+        [[dnssec.zone]]
+        name = "a.example.net"
+        split = false
+        nsec3 = { salt = "-" }
         [admin]
         listen = "[::1]:8053"
         allow = ["::1/128"]
@@ -158,6 +170,14 @@ fn every_key_is_understood() {
     let name = |text: &str| text.parse::<halfmoon_wire::NameBuf>().unwrap();
     use halfmoon::config::ZonePattern::{All, Below, One};
     assert_eq!(dnssec.zones, [All, Below(name("example.net.")), One(name("example.org."))]);
+    let of = |zone: &str| {
+        let how = dnssec.of(name(zone).as_name());
+        (how.algorithm.number(), how.split, how.denial, how.nsec3.clone())
+    };
+    let nsec3 = Nsec3Config { iterations: 50, salt: vec![0xc0, 0xff, 0xee], opt_out: true };
+    assert_eq!(of("example.org."), (15, true, Denial::Nsec3, nsec3.clone()));
+    assert_eq!(of("b.example.net."), (8, true, Denial::Nsec, nsec3));
+    assert_eq!(of("A.example.net."), (8, false, Denial::Nsec, Nsec3Config::default()));
     let admin = config.admin.clone().unwrap();
     assert_eq!(admin.listen, "[::1]:8053".parse().unwrap());
     assert_eq!(admin.allow, ["::1/128".parse().unwrap()]);
@@ -298,6 +318,26 @@ fn defaults_of_checks_that_cannot_be_are_refused() {
     let token = "[[admin.tokens]]\nname = 'a'\nsecret_file = 'a'\n";
     refused_with(&format!("{token}beats = ['a/b']\n"), "4:9: \"a/b\" is no name for a heartbeat");
     refused_with(&format!("{token}may = 'beat'\n"), "1:1: token \"a\" may do nothing");
+}
+
+#[test]
+fn hashing_that_validators_do_not_follow_is_refused() {
+    refused(
+        "[dnssec]\nnsec3 = { iterations = 51 }\n",
+        "2:24: 51 iterations of NSEC3 are not made, as validators do not follow; write 0 (RFC 9276), or at most 50",
+    );
+    for salt in ["abc", "xy", &"00".repeat(256)] {
+        refused(
+            &format!("[dnssec]\nnsec3 = {{ salt = '{salt}' }}\n"),
+            &format!(
+                "2:18: {salt:?} is no salt; write \"\" (RFC 9276), or up to 255 octets in hexadecimal digits"
+            ),
+        );
+    }
+    refused(
+        "[dnssec]\n[[dnssec.zone]]\nname = 'a.'\n[[dnssec.zone]]\nname = 'A'\n",
+        "2:1: zone \"A.\" is there twice; keep one",
+    );
 }
 
 #[test]

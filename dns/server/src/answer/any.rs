@@ -7,7 +7,7 @@
 //! the same.
 
 use halfmoon_wire::{Section, Type};
-use halfmoon_zones::Node;
+use halfmoon_zones::{Node, RrSet};
 
 use super::node::Said;
 use super::{Asked, Turn};
@@ -39,7 +39,11 @@ impl<'a> Turn<'a> {
 
     /// Writes all RRsets; `false` when one did not fit.
     pub(super) fn write_all_sets(&mut self, node: Node<'a>, asked: Asked<'_>) -> bool {
-        for set in node.sets().filter(|set| set.rtype() != Type::LUA) {
+        // Where each RRset has its signatures with it, they do not come a second time.
+        let signed = self.signer.is_some();
+        let is_told =
+            |set: &RrSet<'_>| set.rtype() != Type::LUA && !(set.rtype() == Type::RRSIG && signed);
+        for set in node.sets().filter(is_told) {
             let names = (self.owner(asked), self.name(asked));
             if !self.write_signed(Section::Answer, names, (node, set), set.ttl()) {
                 self.reply.truncated();

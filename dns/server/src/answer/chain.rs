@@ -3,6 +3,7 @@
 use halfmoon_wire::{ExtendedError, Name, NameBuf, NameError, Owner, Rcode, Section, Type};
 use halfmoon_zones::{Hosted, Node, Position, RrSet};
 
+use super::denial::{Absent, Expanded};
 use super::node::Said;
 use super::{Asked, Turn};
 use crate::shared::Served;
@@ -22,6 +23,12 @@ pub(super) enum Step {
 impl<'a> Turn<'a> {
     /// Writes the answer and says its RCODE, that of the last name of the chain (RFC 6604).
     pub(super) fn resolve(&mut self) -> Rcode {
+        let rcode = self.follow();
+        self.finish_proofs();
+        rcode
+    }
+
+    fn follow(&mut self) -> Rcode {
         let zones = self.zones;
         // The names of the chain so far, so that a loop ends where it begins.
         self.chain.clear();
@@ -93,18 +100,21 @@ impl<'a> Turn<'a> {
             Position::Below(node) => return self.substitute(node, asked),
             Position::Exact(node) => (self.at_node(hosted, node, asked), node),
             Position::Wildcard(node) => {
-                self.by_wildcard = true;
+                self.wildcard = Some(node);
                 (self.at_node(hosted, node, asked), node)
             }
-            Position::Missing(_) => return Step::Done(self.deny(zone, asked, None)),
+            Position::Missing(encloser) => {
+                return Step::Done(self.deny(zone, asked, Absent::Name(encloser)));
+            }
         };
         match said {
             Said::Answer => Step::Done(Rcode::NOERROR),
             Said::Alias(target) => Step::Follow(target),
-            Said::NoData => Step::Done(self.deny(zone, asked, Some(node))),
-            Said::NoName => Step::Done(self.deny(zone, asked, None)),
+            Said::NoData => Step::Done(self.deny(zone, asked, Absent::Type(node))),
+            Said::NoName => Step::Done(self.deny(zone, asked, Absent::ByProgram(node))),
             Said::Failed(why) => {
                 self.reply.reset();
+                self.expanded = Expanded::default();
                 self.reply.extended_error(why);
                 Step::Done(Rcode::SERVFAIL)
             }
@@ -125,7 +135,8 @@ impl<'a> Turn<'a> {
                         self.write_signed(Section::Authority, names, (cut, ds), ds.ttl())
                     }
                     None => self.prove_insecure(cut),
-                };
+                }
+                && self.prove_expanded();
             if written {
                 self.glue(cut, servers);
             } else {

@@ -1,7 +1,7 @@
 //! What is not there, and the proof of it: compact (RFC 9824), or by the NSEC and NSEC3 records of the
 //! zone (RFC 4035 section 3.1.3, RFC 5155 section 7.2).
 
-use halfmoon_dnssec::{Means, Order, Proof, Signed, TypeSet, signatures_at};
+use halfmoon_dnssec::{Means, Order, Proof, Signed, TypeSet};
 use halfmoon_wire::{Name, Owner, Rcode, Section, Type};
 use halfmoon_zones::{Hosted, Node, Zone};
 
@@ -139,7 +139,7 @@ impl<'a> Turn<'a> {
             }
             Absent::Type(node) | Absent::ByProgram(node) => node,
         };
-        let proof = match self.source {
+        let proof = match self.wildcard {
             Some(wildcard) => order.types_by_wildcard(zone, name, wildcard),
             None => order.types(zone, node),
         };
@@ -311,15 +311,10 @@ impl<'a> Turn<'a> {
             self.reply.truncated();
         }
         if self.signer.is_some()
-            && let Some(wildcard) = self.source
+            && let Some(wildcard) = self.wildcard
         {
             self.note_expanded(wildcard);
         }
         Some(Said::Answer)
     }
-}
-
-/// The signatures that a zone brings along, in the shape in which they go out.
-pub(super) fn own_signatures(node: Node<'_>, rtype: Type) -> impl Iterator<Item = &[u8]> {
-    signatures_at(node, rtype)
 }

@@ -10,6 +10,7 @@ mod any;
 mod chain;
 mod chaos;
 mod cookie;
+mod denial;
 mod form;
 mod node;
 mod program;
@@ -18,7 +19,7 @@ mod transfer;
 
 use std::sync::Arc;
 
-use halfmoon_dnssec::{Desk, SignError, Signed};
+use halfmoon_dnssec::{Desk, SignError};
 use halfmoon_geo::Geo;
 use halfmoon_healthcheck::{Health, Snapshot};
 use halfmoon_lua::{Answers, Client, Dialect, Machine, Network};
@@ -26,7 +27,7 @@ use halfmoon_wire::{
     Name, NameBuf, OWN_UDP_SIZE, PLAIN_UDP_SIZE, Query, Question, Rcode, Reply, Section,
     SuffixHashes,
 };
-use halfmoon_zones::Zone;
+use halfmoon_zones::{Node, Zone};
 
 use crate::budget::{Purse, Purses, Source};
 use crate::counters::Event;
@@ -38,7 +39,9 @@ use crate::worker::Worker;
 
 pub(crate) use chain::MOST_ALIASES;
 pub use cookie::{CookieState, Secrets};
+use denial::{Expanded, Given};
 use form::Form;
+use signed::Signer;
 
 /// Answers one message of any content into `out`.
 ///
@@ -130,7 +133,9 @@ pub fn answer(
         purse: purses.of(source, now),
         signer: None,
         apex: None,
-        by_wildcard: false,
+        wildcard: None,
+        expanded: Expanded::default(),
+        given: Given::default(),
         unsigned: None,
         lane: gate.meter.lane(),
     };
@@ -268,11 +273,15 @@ struct Turn<'a> {
     /// What the source may still cause in signatures.
     purse: Purse<'a>,
     /// Who signs: the zone that answers at the moment, if the client wants it signed and it is.
-    signer: Option<(&'a Zone, &'a Signed)>,
+    signer: Option<(&'a Zone, Signer<'a>)>,
     /// The apex of the zone that answered last.
     apex: Option<Name<'a>>,
-    /// Whether a wildcard made the name that was answered last.
-    by_wildcard: bool,
+    /// The wildcard that made the name that was answered last.
+    wildcard: Option<Node<'a>>,
+    /// Names made by wildcards, of which that is still to be proven.
+    expanded: Expanded,
+    /// The denial records in the reply.
+    given: Given,
     /// Why something is not signed that has to be.
     unsigned: Option<SignError>,
     /// Where this thread counts.
@@ -294,7 +303,9 @@ impl<'a> Turn<'a> {
         let is_answer = rcode == Rcode::NOERROR && self.reply.count(Section::Answer) > 0;
         match self.apex {
             None => Kind::Error,
-            Some(_) if is_answer && !self.by_wildcard => Kind::Name(self.question.name.as_wire()),
+            Some(_) if is_answer && self.wildcard.is_none() => {
+                Kind::Name(self.question.name.as_wire())
+            }
             Some(apex) => Kind::Zone(apex.as_wire()),
         }
     }

@@ -38,6 +38,9 @@ impl<'a> Turn<'a> {
             }
         }
         let qtype = self.question.qtype;
+        if let Some(said) = self.signing_records(hosted, node, asked) {
+            return said;
+        }
         if node.is_alias() && !matches!(qtype, Type::CNAME | Type::ANY) {
             // Beside a CNAME stand at most signatures and their like (RFC 4035 section 2.5).
             return match (node.set(qtype), node.set(Type::CNAME)) {
@@ -46,13 +49,14 @@ impl<'a> Turn<'a> {
                 (None, None) => Said::NoData,
             };
         }
-        if node.has_programs() {
+        let comes_signed = hosted.beside.presigned.is_some();
+        if node.has_programs() && !comes_signed {
             return self.computed(hosted, node, asked);
         }
         if qtype == Type::ANY {
             return self.all_sets(node, asked);
         }
-        match node.set(qtype) {
+        match node.set(qtype).filter(|_| qtype != Type::LUA) {
             Some(set) => self.positive(node, set, asked),
             None => Said::NoData,
         }
@@ -62,6 +66,7 @@ impl<'a> Turn<'a> {
     pub(super) fn positive(&mut self, node: Node<'a>, set: RrSet<'a>, asked: Asked<'_>) -> Said {
         let names = (self.owner(asked), self.name(asked));
         if self.write_signed(Section::Answer, names, (node, set), set.ttl()) {
+            self.finish_proofs();
             self.addresses(set);
         } else {
             self.reply.truncated();

@@ -1,26 +1,55 @@
-//! Signatures beside answers, and proofs of what is not there (RFC 4035 section 3.1, RFC 9824), for
-//! clients that ask for them and zones that have them.
+//! Signatures beside answers (RFC 4035 section 3.1), for clients that ask for them and zones that
+//! have them: made here, or brought along by the zone.
 
-use halfmoon_dnssec::{Means, SignError, SignatureSet, TypeSet};
+use halfmoon_dnssec::{Means, Order, Presigned, SignError, Signed, signatures_at};
+use halfmoon_lua::Reads;
 use halfmoon_wire::{ExtendedError, Name, Owner, Rcode, Reply, Section, Type};
-use halfmoon_zones::{Hosted, Node, RrSet, Zone};
+use halfmoon_zones::{Hosted, Node, RrSet};
 
 use super::{Asked, Turn};
 use crate::shared::Served;
-use crate::signing::{same_name, types_at};
 
 /// What is said of a question that would cost its source more signatures than it may cause.
 const SPENT: ExtendedError = ExtendedError::other("too many signatures for your network");
 /// What is said where signing does not work.
 const BROKEN: ExtendedError = ExtendedError::other("the answer could not be signed");
 
+/// Whose signatures go out.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Signer<'a> {
+    /// Ours.
+    Here(&'a Signed),
+    /// Those that stand in the zone.
+    Zone(&'a Presigned),
+}
+
+impl<'a> Signer<'a> {
+    /// The signer of a zone, if it has one.
+    pub(super) fn of(hosted: &'a Hosted<Served>) -> Option<Self> {
+        let Served { signed, presigned, .. } = &hosted.beside;
+        match (signed, presigned) {
+            (Some(signed), _) => Some(Self::Here(signed)),
+            (None, Some(presigned)) => Some(Self::Zone(presigned)),
+            (None, None) => None,
+        }
+    }
+
+    /// The denial records of the zone; `None` where denial is compact, or there are none.
+    pub(super) fn order(self) -> Option<&'a Order> {
+        match self {
+            Self::Here(signed) => signed.chain().map(|chain| chain.order()),
+            Self::Zone(presigned) => presigned.order(),
+        }
+    }
+}
+
 impl<'a> Turn<'a> {
     /// From here on this zone answers.
     pub(super) fn enter(&mut self, hosted: &'a Hosted<Served>) {
         self.apex = Some(hosted.zone.apex());
-        self.by_wildcard = false;
-        let signed = hosted.beside.signed.as_deref().filter(|_| self.client.dnssec_ok);
-        self.signer = signed.map(|signed| (&hosted.zone, signed));
+        self.wildcard = None;
+        let signer = Signer::of(hosted).filter(|_| self.client.dnssec_ok);
+        self.signer = signer.map(|signer| (&hosted.zone, signer));
     }
 
     /// Writes an RRset of a node with its signatures, whole, or nothing of it.
@@ -56,108 +85,66 @@ impl<'a> Turn<'a> {
         (node, set): (Node<'a>, RrSet<'a>),
         ttl: u32,
     ) -> Result<bool, SignError> {
-        let Some((zone, signed)) = self.signer else {
+        let Some((zone, signer)) = self.signer else {
             return Ok(true);
         };
+        let is_made = name != node.owner();
         let mut means = Means { now: self.date, budget: &mut self.purse, desk: self.desk };
-        if same_name(name, node.owner()) {
-            let known = signed.of_set(zone, (node.owner(), set), &mut means)?;
-            return Ok(known.as_ref().is_some_and(|signatures| {
-                put(&mut self.reply, section, (owner, ttl), signatures)
-            }));
+        if let (Signer::Here(signed), None, true) = (signer, signer.order(), is_made) {
+            // A wildcard made the name. Signed as if it stood in the zone, it needs no proof that
+            // nothing closer does (RFC 9824 section 3.4).
+            let what = (set.rtype(), set.ttl());
+            let made = signed.of_made((zone.apex(), name), what, set.rdatas(), &mut means)?;
+            return Ok(put(&mut self.reply, section, (owner, ttl), made.rdatas()));
         }
-        // A wildcard made the name. Signed as if it stood in the zone, it needs no proof that
-        // nothing closer does (RFC 9824 section 3.4).
-        let what = (set.rtype(), set.ttl());
-        let made = signed.of_made((zone.apex(), name), what, set.rdatas(), &mut means)?;
-        Ok(put(&mut self.reply, section, (owner, ttl), &made))
+        if is_made && section != Section::Answer {
+            // It would need a proof, which addresses that come along are not worth.
+            return Ok(true);
+        }
+        let is_written = match signer {
+            Signer::Here(signed) => {
+                let known = signed.of_set(zone, (node.owner(), set), &mut means)?;
+                known.as_ref().is_some_and(|signatures| {
+                    put(&mut self.reply, section, (owner, ttl), signatures.rdatas())
+                })
+            }
+            Signer::Zone(_) => {
+                let signatures = signatures_at(node, set.rtype());
+                put(&mut self.reply, section, (owner, ttl), signatures)
+            }
+        };
+        if is_written && is_made {
+            self.note_expanded(node);
+        }
+        Ok(is_written)
     }
 
     /// Writes the signatures of the RRset in `answers`; `false` if there are none, or no room.
     pub(super) fn sign_computed(&mut self, asked: Asked<'_>, rtype: Type, ttl: u32) -> bool {
-        let Some((zone, signed)) = self.signer else {
+        let Some((zone, Signer::Here(signed))) = self.signer else {
             return true;
         };
-        let (owner, names) = (self.owner(asked), (zone.apex(), self.name(asked)));
+        // Signed as the wildcard's, an RRset is that of all names below it, of which resolvers may
+        // make use (RFC 8198 section 5.3). One that depends on the name is signed for the name.
+        let wildcard = self
+            .wildcard
+            .filter(|_| signed.chain().is_some() && !self.answers.reads().contains(Reads::NAME));
+        let signs_for = wildcard.map_or_else(|| self.name(asked), |wildcard| wildcard.owner());
+        let (owner, names) = (self.owner(asked), (zone.apex(), signs_for));
         let mut means = Means { now: self.date, budget: &mut self.purse, desk: self.desk };
         match signed.of_made(names, (rtype, ttl), self.answers.rdatas(), &mut means) {
-            Ok(made) => put(&mut self.reply, Section::Answer, (owner, ttl), &made),
+            Ok(made) => {
+                let is_written = put(&mut self.reply, Section::Answer, (owner, ttl), made.rdatas());
+                if let Some(wildcard) = wildcard.filter(|_| is_written) {
+                    self.note_expanded(wildcard);
+                }
+                is_written
+            }
             Err(error) => {
                 self.unsigned = Some(error);
                 false
             }
         }
-    }
-
-    /// Says that there is no such name, or no such type at the name that `node` makes: the SOA
-    /// tells how long that lasts (RFC 2308), and signed zones prove it.
-    pub(super) fn deny(
-        &mut self,
-        zone: &'a Zone,
-        asked: Asked<'_>,
-        node: Option<Node<'a>>,
-    ) -> Rcode {
-        let (ttl, soa) = zone.denial();
-        let (apex, name) = (zone.apex_node(), self.name(asked));
-        let owner = Owner::Name(zone.apex());
-        // RFC 2308 section 3: without the SOA the denial could not be cached, but it is true.
-        let written = self.write_signed(Section::Authority, (owner, zone.apex()), (apex, soa), ttl);
-        let proven = written && self.prove(name, self.owner(asked), node, ttl);
-        if !proven {
-            self.reply.truncated();
-        }
-        match (node, self.signer) {
-            (Some(_), _) => Rcode::NOERROR,
-            (None, None) => Rcode::NXDOMAIN,
-            // RFC 9824 section 5: the proof says that the name is there and has no type but
-            // NXNAME. The code agrees, unless the client says that it knows better.
-            (None, Some(_)) if self.compact_ok => {
-                self.reply.compact_ok();
-                Rcode::NXDOMAIN
-            }
-            (None, Some(_)) => Rcode::NOERROR,
-        }
-    }
-
-    /// Proves that a cut has no DS record: the zone below it is not signed.
-    pub(super) fn prove_insecure(&mut self, cut: Node<'a>) -> bool {
-        let Some((zone, _)) = self.signer else {
-            return true;
-        };
-        let (ttl, _) = zone.denial();
-        self.prove(cut.owner(), Owner::Name(cut.owner()), Some(cut), ttl)
-    }
-
-    /// Writes the NSEC record of a name and its signatures.
-    fn prove(
-        &mut self,
-        name: Name<'_>,
-        owner: Owner<'_>,
-        node: Option<Node<'a>>,
-        ttl: u32,
-    ) -> bool {
-        let Some((zone, signed)) = self.signer else {
-            return true;
-        };
-        let types = node.map_or_else(
-            || {
-                let mut types = TypeSet::default();
-                types.insert(Type::NXNAME);
-                types
-            },
-            |node| types_at(node, self.question.qtype),
-        );
-        let mut means = Means { now: self.date, budget: &mut self.purse, desk: self.desk };
-        let made = match signed.deny((zone.apex(), name), types, ttl, &mut means) {
-            Ok(made) => made,
-            Err(error) => {
-                self.unsigned = Some(error);
-                return false;
-            }
-        };
-        let section = Section::Authority;
-        self.reply.record(section, owner, (Type::NSEC, ttl), self.desk.nsec()).is_ok()
-            && put(&mut self.reply, section, (owner, ttl), &made)
     }
 
     /// What becomes of an answer that could not be signed: nothing of it is told. Who may be forged
@@ -174,11 +161,11 @@ impl<'a> Turn<'a> {
 }
 
 /// Writes signatures; `false` if they do not all fit.
-fn put(
+pub(super) fn put<'r>(
     reply: &mut Reply<'_>,
     section: Section,
     (owner, ttl): (Owner<'_>, u32),
-    signatures: &SignatureSet,
+    mut signatures: impl Iterator<Item = &'r [u8]>,
 ) -> bool {
-    signatures.rdatas().all(|rdata| reply.record(section, owner, (Type::RRSIG, ttl), rdata).is_ok())
+    signatures.all(|rdata| reply.record(section, owner, (Type::RRSIG, ttl), rdata).is_ok())
 }

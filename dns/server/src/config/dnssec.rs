@@ -1,6 +1,7 @@
 //! `[dnssec]`: which zones are signed, and how.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,6 +10,7 @@ use halfmoon_dnssec::{Algorithm, Validity};
 use halfmoon_wire::{Name, NameBuf};
 use serde::de::{Deserialize, Deserializer, Error};
 
+use super::denial::{self, Denial, Nsec3Config, SignedZoneConfig};
 use super::value;
 
 /// `[dnssec]`: live signing.
@@ -24,6 +26,13 @@ pub struct DnssecConfig {
     pub algorithm: Algorithm,
     /// Whether a zone gets a key for its keys and one for the rest, instead of one for all.
     pub split: bool,
+    /// How what is not there is denied.
+    pub denial: Denial,
+    /// How names are hashed where that is done.
+    pub nsec3: Nsec3Config,
+    /// Zones that are signed, and what is different with them.
+    #[serde(deserialize_with = "denial::zones")]
+    pub zone: Vec<SignedZoneConfig>,
     /// How long a signature holds.
     #[serde(deserialize_with = "value::positive_duration")]
     pub validity: Duration,
@@ -63,6 +72,9 @@ impl Default for DnssecConfig {
             keys: None,
             algorithm: Algorithm::default(),
             split: false,
+            denial: Denial::default(),
+            nsec3: Nsec3Config::default(),
+            zone: Vec::new(),
             validity: Duration::from_secs(14 * 24 * HOUR),
             refresh: Duration::from_secs(7 * 24 * HOUR),
             ds_in_parent: true,
@@ -81,7 +93,14 @@ impl DnssecConfig {
     /// Whether a zone is to be signed.
     #[must_use]
     pub fn signs(&self, apex: Name<'_>) -> bool {
-        self.zones.iter().any(|pattern| pattern.is_for(apex))
+        let named = self.zone.iter().map(|zone| &zone.name);
+        self.zones.iter().chain(named).any(|pattern| pattern.is_for(apex))
+    }
+
+    /// Whether there is any zone to be signed.
+    #[must_use]
+    pub const fn signs_any(&self) -> bool {
+        !self.zones.is_empty() || !self.zone.is_empty()
     }
 
     /// The TTL of the keys and the time until all servers have a change, in seconds; or what is wrong
@@ -136,11 +155,32 @@ pub enum ZonePattern {
 }
 
 impl ZonePattern {
-    fn is_for(&self, apex: Name<'_>) -> bool {
+    /// Whether it means a zone.
+    #[must_use]
+    pub fn is_for(&self, apex: Name<'_>) -> bool {
         match self {
             Self::All => true,
             Self::Below(name) => apex.is_below(name.as_name()),
             Self::One(name) => *name == apex.to_buf(),
+        }
+    }
+
+    /// How close it is to the zones it means: a name is closest, more labels are closer than fewer.
+    pub(super) fn closeness(&self) -> usize {
+        match self {
+            Self::All => 0,
+            Self::Below(name) => 1 + name.as_name().label_count(),
+            Self::One(_) => usize::MAX,
+        }
+    }
+}
+
+impl fmt::Display for ZonePattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All => f.write_str("*"),
+            Self::Below(name) => write!(f, "*.{name}"),
+            Self::One(name) => name.fmt(f),
         }
     }
 }
@@ -163,7 +203,7 @@ impl<'de> Deserialize<'de> for ZonePattern {
     }
 }
 
-fn algorithm<'de, D: Deserializer<'de>>(from: D) -> Result<Algorithm, D::Error> {
+pub(super) fn algorithm<'de, D: Deserializer<'de>>(from: D) -> Result<Algorithm, D::Error> {
     #[derive(serde::Deserialize)]
     #[serde(untagged)]
     enum Written {

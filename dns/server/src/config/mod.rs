@@ -18,6 +18,7 @@ use crate::shared::AnyAnswers;
 mod admin;
 mod checks;
 mod cookies;
+mod denial;
 mod dnssec;
 mod error;
 mod limits;
@@ -30,6 +31,7 @@ pub use checks::{
     DnsConfig, GrpcConfig, HttpConfig, PushConfig, StaleConfig, TlsConfig, Verification,
 };
 pub use cookies::CookiesConfig;
+pub use denial::{Denial, HowSigned, Nsec3Config, SignedZoneConfig};
 pub use dnssec::{DnssecConfig, ZonePattern};
 pub use error::ConfigError;
 pub use limits::LimitsConfig;

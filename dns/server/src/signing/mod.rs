@@ -6,15 +6,16 @@ mod renew;
 mod roller;
 
 use halfmoon_dnssec::{
-    FolderError, FolderWatch, KeyFolder, SignatureCache, Signed, TypeSet, Validity, ZoneKeys,
+    Chain, ChainError, FolderError, FolderWatch, KeyFolder, SignatureCache, Signed, Validity,
+    ZoneKeys,
 };
 use halfmoon_wire::{Name, NameBuf, Type};
-use halfmoon_zones::{Addition, Draft, Fault, FileId, Node, Place, Zone};
+use halfmoon_zones::{Addition, Draft, Fault, FileId, Place, Zone};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::config::{Config, DnssecConfig};
+use crate::config::{Config, Denial, DnssecConfig, HowSigned};
 
 pub use ahead::Ahead;
 pub use renew::Renewer;
@@ -71,7 +72,7 @@ impl Signing {
     /// The key folder is not usable.
     pub fn new(config: &Config) -> Result<Option<Self>, SigningError> {
         let dnssec = &config.dnssec;
-        if dnssec.zones.is_empty() {
+        if !dnssec.signs_any() {
             return Ok(None);
         }
         let validity = dnssec.validity().map_err(SigningError::Times)?;
@@ -111,7 +112,7 @@ impl Signing {
         if !self.config.signs(apex) || draft.is_signed() {
             return Vec::new();
         }
-        let DnssecConfig { algorithm, split, .. } = self.config;
+        let HowSigned { algorithm, split, denial, nsec3 } = self.config.of(apex);
         let key_ttl = self.key_ttl;
         match self.folder.load_or_make(apex, algorithm, split, seconds()) {
             Ok(keys) => {
@@ -120,6 +121,12 @@ impl Signing {
                     |owner: NameBuf, (rtype, rdata)| Addition { owner, rtype, ttl: key_ttl, rdata };
                 let mut additions: Vec<Addition> =
                     records.map(|record| add(apex.to_buf(), record)).collect();
+                if denial == Denial::Nsec3 {
+                    // Nobody has use for it but servers of the zone: it is not to be cached.
+                    let rdata = nsec3.params().to_rdata();
+                    let (owner, rtype) = (apex.to_buf(), Type::NSEC3PARAM);
+                    additions.push(Addition { owner, rtype, ttl: 0, rdata });
+                }
                 self.made |= before.is_none_or(|before| before.stamp() != keys.stamp());
                 self.keys.insert(apex.to_buf(), Arc::new(keys));
                 if self.config.ds_in_parent {
@@ -206,7 +213,16 @@ impl Signing {
             return None;
         }
         let keys = Arc::clone(self.keys.get(&apex)?);
-        let signed = Signed::new(zone, keys, self.validity, Arc::clone(&self.cache));
+        let mut signed = Signed::new(zone, keys, self.validity, Arc::clone(&self.cache));
+        match self.chain(zone) {
+            Ok(Some(chain)) => signed = signed.with_chain(zone, chain),
+            Ok(None) => {}
+            Err(error) => {
+                let message = format!("the zone cannot be signed: {error}");
+                faults.push(Fault::error("dnssec-denial", place, message));
+                return None;
+            }
+        }
         if let Some((old_zone, old)) = before {
             signed.inherit(zone, old_zone, old);
         }
@@ -217,36 +233,19 @@ impl Signing {
         }
         Some(Arc::new(signed))
     }
+
+    /// The denial records of a zone, unless its denials are compact.
+    fn chain(&self, zone: &Zone) -> Result<Option<Chain>, ChainError> {
+        let HowSigned { denial, nsec3, .. } = self.config.of(zone.apex());
+        match denial {
+            Denial::Compact => Ok(None),
+            Denial::Nsec => Ok(Some(Chain::nsec(zone))),
+            Denial::Nsec3 => Chain::nsec3(zone, nsec3.params(), nsec3.opt_out()).map(Some),
+        }
+    }
 }
 
 /// Seconds since 1970, modulo 2^32; 0 before.
 pub(crate) fn date() -> u32 {
     seconds() as u32
-}
-
-/// The types by which a proof says what stands at a name of the zone, those of its programs
-/// included, but for the type in question: a program that has no records for it now says nothing of
-/// what it may have next.
-pub(crate) fn types_at(node: Node<'_>, but: Type) -> TypeSet {
-    let mut types = TypeSet::default();
-    // Beyond a cut only these are the zone's to speak of (RFC 4034 section 4.1.2).
-    let is_ours = |rtype: &Type| match *rtype {
-        Type::LUA => false,
-        Type::NS | Type::DS => true,
-        _ => !node.is_cut(),
-    };
-    node.sets().map(|set| set.rtype()).filter(is_ours).for_each(|rtype| types.insert(rtype));
-    for program in node.programs() {
-        // A proof that there is no such type says that there is no alias either.
-        let hides = [but, Type::CNAME, Type::LUA].contains(&program.inner);
-        if !hides {
-            types.insert(program.inner);
-        }
-    }
-    types
-}
-
-/// Whether two names are one.
-pub(crate) fn same_name(a: Name<'_>, b: Name<'_>) -> bool {
-    a.as_wire().eq_ignore_ascii_case(b.as_wire())
 }

@@ -47,7 +47,16 @@ none LUA TXT \"'text'\"
 *.spell LUA TXT \"qname:toString()\"
 luaalias LUA CNAME \"'www.child.test.'\"
 denied LUA A \"nxdomain()\"
+*.luawild LUA A \"'192.0.2.11'\"
+*.nonewild LUA A \";return {}\"
+*.nonewild LUA TXT \"'text'\"
+*.deniedwild LUA A \"nxdomain()\"
+*.tonone CNAME none
+*.first CNAME x.second
+*.second CNAME x.wildalias
+deep.insecurer NS ns.insecure
 *.up LUA A \"ifportup(PORT, {'127.0.0.1', '127.0.0.2'}, {selector='all', interval=1})\"
+*.down LUA A \"ifportup(PORT, {'127.0.0.1', '127.0.0.2'}, {selector='all', interval=1})\"
 ";
 
 const CHILD: &str = "\
@@ -73,7 +82,7 @@ www A 192.0.2.30
 pub(crate) const ZONES: [&str; 4] = [".", "test.", "child.test.", "insecure.test."];
 
 /// Questions, and how many records answer: 0 for a denial.
-pub(crate) const SECURE: [(&str, RecordType, usize); 33] = [
+pub(crate) const SECURE: [(&str, RecordType, usize); 49] = [
     ("test.", RecordType::SOA, 1),
     ("test.", RecordType::NS, 1),
     ("test.", RecordType::MX, 1),
@@ -107,7 +116,32 @@ pub(crate) const SECURE: [(&str, RecordType, usize); 33] = [
     ("any.name.spell.test.", RecordType::TXT, 1),
     ("luaalias.test.", RecordType::A, 2),
     ("denied.test.", RecordType::A, 0),
+    ("a.b.luawild.test.", RecordType::A, 1),
+    ("c.luawild.test.", RecordType::TXT, 0),
+    ("a.nonewild.test.", RecordType::A, 0),
+    ("a.nonewild.test.", RecordType::AAAA, 0),
+    ("a.deniedwild.test.", RecordType::A, 0),
+    ("a.tonone.test.", RecordType::A, 1),
+    ("a.first.test.", RecordType::A, 4),
+    ("b.first.test.", RecordType::TXT, 3),
+    ("below.empty.test.", RecordType::TXT, 1),
+    ("below.empty.test.", RecordType::A, 0),
+    ("nothing.empty.test.", RecordType::A, 0),
+    ("wild.test.", RecordType::TXT, 0),
+    ("insecurer.test.", RecordType::A, 0),
+    ("deep.insecurer.test.", RecordType::DS, 0),
+    ("child.test.", RecordType::DS, 1),
+    ("none.test.", RecordType::TXT, 1),
 ];
+
+/// Those of them whose proof says that a name is not there. With NSEC3 that opts out such a proof is good,
+/// and yet not secure: a delegation might be there (RFC 5155 section 9.2).
+pub(crate) fn says_that_a_name_is_not_there(name: &str) -> bool {
+    let below =
+        ["wild.", "wildalias.", "luawild.", "nonewild.", "deniedwild.", "tonone.", "first."];
+    let made = |at: &&str| name.contains(&format!(".{at}"));
+    name.contains("nothing.") || name == "x.dn.test." || below.iter().any(|at| made(&at))
+}
 
 /// Questions whose answers lie in the zone that is not signed.
 pub(crate) const INSECURE_ONES: [(&str, RecordType, usize); 3] = [
@@ -116,12 +150,22 @@ pub(crate) const INSECURE_ONES: [(&str, RecordType, usize); 3] = [
     ("toinsecure.test.", RecordType::A, 2),
 ];
 
-/// Serves the zones on a port of 127.0.0.1; `probed` is the port that names below `up.test.` look at.
+/// Serves the zones on a port of 127.0.0.1; `probed` is the port that names below `up.test.` and `down.test.` look at.
 pub(crate) fn serve(
     folder: &Path,
     port: u16,
     probed: u16,
     settings: &str,
+) -> (Running, SocketAddr) {
+    serve_with(folder, port, (probed, settings), ("", &[]))
+}
+
+/// The same with further zones, each with its name and text, and further records of their parent `test.`.
+pub(crate) fn serve_with(
+    folder: &Path,
+    port: u16,
+    (probed, settings): (u16, &str),
+    (delegations, children): (&str, &[(String, String)]),
 ) -> (Running, SocketAddr) {
     let zones = folder.join("zones");
     fs::create_dir_all(&zones).unwrap();
@@ -129,7 +173,14 @@ pub(crate) fn serve(
         [("root", ROOT), ("test", PARENT), ("child.test", CHILD), ("insecure.test", INSECURE)]
     {
         let text = text.replace("PORT", &probed.to_string());
-        let text = if name == "root" { format!("$ORIGIN .\n{text}") } else { text };
+        let text = match name {
+            "root" => format!("$ORIGIN .\n{text}"),
+            "test" => format!("{text}{delegations}"),
+            _ => text,
+        };
+        fs::write(zones.join(format!("{name}.zone")), text).unwrap();
+    }
+    for (name, text) in children {
         fs::write(zones.join(format!("{name}.zone")), text).unwrap();
     }
     let config = folder.join("halfmoon.toml");

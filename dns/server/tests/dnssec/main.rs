@@ -10,6 +10,7 @@ mod support;
 mod ahead;
 mod hierarchy;
 mod portable;
+mod presigned;
 mod resolvers;
 mod rolls;
 mod settings;

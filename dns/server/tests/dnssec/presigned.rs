@@ -9,11 +9,12 @@ use std::path::Path;
 use hickory_proto::op::{Edns, ResponseCode};
 use hickory_proto::rr::{Record, RecordType};
 
-use crate::hierarchy::{anchors, serve_with};
+use crate::hierarchy::{ZONES, anchors, serve_with};
+use crate::resolvers::{bind, unbound};
 use crate::support::peer::{alone, free_port, installed, is_alone};
 use crate::support::signers::{CHAINS, Chain, Tool};
 use crate::support::{Running, question, run, udp};
-use crate::validators::{Start, answer_of, ask, bind, judge, unbound};
+use crate::validators::{Start, answer_of, ask, judge};
 
 const ZONE: &str = "\
 $TTL 60
@@ -131,7 +132,8 @@ fn resolver(port: u16, start: Start) {
     let is_one = |line: &&str| line.contains(".zone:") || line.contains("ERROR");
     let warnings: Vec<&str> = warnings.lines().filter(is_one).collect();
     assert!(warnings.is_empty(), "{warnings:#?}");
-    let apexes: Vec<String> = zones.iter().map(|zone| zone.apex.clone()).collect();
+    let own = zones.iter().map(|zone| zone.apex.as_str());
+    let apexes: Vec<&str> = ZONES.into_iter().chain(own).collect();
     let (mut peer, there) = start(folder.path(), here, &anchors(here), &apexes);
     peer.wait_for_answer(there, &ask("www.test.", RecordType::A), |answer| {
         answer.metadata.response_code == ResponseCode::NoError

@@ -16,6 +16,7 @@ use hickory_proto::rr::{Name, RData, RecordType};
 pub mod endpoint;
 pub mod http;
 pub mod peer;
+pub mod signers;
 pub mod site;
 
 /// How long anything may take that has to happen. Reached only when it does not.

@@ -7,4 +7,5 @@ mod rfc1995;
 mod rfc5936;
 mod rfc8945;
 mod secondaries;
+mod signed;
 mod site;

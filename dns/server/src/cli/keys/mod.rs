@@ -173,9 +173,9 @@ fn work(args: &Args) -> Result<(), String> {
             show::list(&keys.collect::<Result<Vec<_>, _>>()?, args.format);
         }
         Verb::Make { zone } => {
-            let dnssec = &config.dnssec;
+            let how = config.dnssec.of(zone.as_name());
             let keys = folder
-                .load_or_make(zone.as_name(), dnssec.algorithm, dnssec.split, seconds())
+                .load_or_make(zone.as_name(), how.algorithm, how.split, seconds())
                 .map_err(|error| error.to_string())?;
             show::list(&[keys], args.format);
         }
