@@ -250,7 +250,12 @@ pub fn udp_octets(server: SocketAddr, octets: &[u8]) -> io::Result<Vec<u8>> {
         SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
         SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
     };
-    let socket = UdpSocket::bind((own, 0))?;
+    let mut socket = UdpSocket::bind((own, 0))?;
+    // Of a server that is not there yet the system may give us the very port, and we would talk to
+    // ourselves.
+    while socket.local_addr()? == server {
+        socket = UdpSocket::bind((own, 0))?;
+    }
     socket.set_read_timeout(Some(Duration::from_secs(5)))?;
     socket.connect(server)?;
     socket.send(octets)?;
