@@ -198,7 +198,7 @@ fn compare_below(a: Name<'_>, b: Name<'_>, apex: usize) -> Ordering {
     let (mut mine, mut theirs) = (Labels::default(), Labels::default());
     mine.read(a, apex);
     theirs.read(b, apex);
-    for (a_at, b_at) in mine.from_right().zip(theirs.from_right()) {
+    for (a_at, b_at) in mine.right_to_left().zip(theirs.right_to_left()) {
         let lower = |octet: &u8| octet.to_ascii_lowercase();
         let order = label(a, a_at).iter().map(lower).cmp(label(b, b_at).iter().map(lower));
         if order != Ordering::Equal {
@@ -232,7 +232,7 @@ impl Labels {
         }
     }
 
-    fn from_right(&self) -> impl Iterator<Item = u8> {
+    fn right_to_left(&self) -> impl Iterator<Item = u8> {
         self.starts[..self.count].iter().rev().copied()
     }
 }
@@ -255,7 +255,7 @@ pub(crate) fn in_order(zone: &Zone, mut nodes: Vec<u32>) -> Box<[u32]> {
         let start = keys.len();
         let mut labels = Labels::default();
         labels.read(node.owner(), apex);
-        for at in labels.from_right() {
+        for at in labels.right_to_left() {
             for octet in label(node.owner(), at) {
                 match octet.to_ascii_lowercase() {
                     0 => keys.extend([0, 1]),
