@@ -34,7 +34,7 @@ const CLIENTS: [&str; 8] = [
 
 /// What PowerDNS 4.7 has and does as 5.1, which is the measure here. Other there: groups of addresses in
 /// `ifportup`, `picknamehashed` and `pickchashed` are missing, endless loops do not end, weights of
-/// 0 are taken, `createForward6` counts labels from the zone, and `createReverse` takes any label.
+/// 0 are taken, names have no `<`, `createForward6` counts labels from the zone, and `createReverse` takes any label.
 const ZONE: &str = r#"
 $TTL 60
 @         SOA ns hostmaster 1 3600 600 604800 60
@@ -115,6 +115,75 @@ webtext   LUA A "ifurlup('http://www.example.test:WEB/', {{'127.0.0.1','127.0.0.
 webnot    LUA A "ifurlup('http://www.example.test:WEB/', {{'127.0.0.1','127.0.0.2'}}, {stringmatch='absent', selector='all', backupSelector='all'})"
 down      LUA A "ifportup(PORT, {'127.0.0.2','127.0.0.5'}, {selector='all', backupSelector='all'})"
 
+ext       LUA A "ifurlextup({{['192.0.2.1']='http://127.0.0.1:WEB/',['192.0.2.2']='http://127.0.0.2:WEB/'}}, {selector='all'})"
+agent     LUA A "ifurlup('http://www.example.test:WEB/', {{'127.0.0.1','127.0.0.2'}}, {useragent='x', timeout='1', byteslimit=100, stringmatch='healthy'})"
+strsel    LUA A "ifportup('PORT', {'127.0.0.1','127.0.0.2'}, {selector='nonsense', timeout=2})"
+badopt    LUA A "ifportup(PORT, {'127.0.0.1'}, {selector=true})"
+badbool   LUA A "ifportup(PORT, {'127.0.0.1'}, {colour=true})"
+unknown   LUA A "ifportup(PORT, {'127.0.0.1'}, {colour='red'})"
+toofew    LUA A "pickrandom()"
+toomany   LUA A "pickrandom({'192.0.2.1'}, 1)"
+emptylist LUA A "pickrandom({})"
+family    LUA A "pickrandom({'2001:db8::1'})"
+allstr    LUA TXT "all({'a','b','a'})"
+numbers   LUA TXT ";return {1, 2.5, 'x'}"
+keys      LUA TXT ";return {a='x'}"
+deep      LUA TXT ";return {{'x'}}"
+bool      LUA TXT "true"
+twice     LUA TXT ";return 'one', 'two'"
+labels    LUA TXT "table.concat(newDN('a.b.c.example.test.'):getRawLabels(), ' ')"
+count     LUA TXT "tostring(newDN('a.b.c'):countLabels())"
+wirelen   LUA TXT "tostring(newDN('a.b.c'):wirelength())"
+partof    LUA TXT "tostring(newDN('a.b.c'):isPartOf(newDN('b.c')))"
+dneq      LUA TXT "tostring(newDN('A.b') == newDN('a.B'))"
+nodot     LUA TXT "qname:toStringNoDot()"
+chop      LUA TXT ";local n = newDN('a.b.c') n:chopOff() return n:toString()"
+rel       LUA TXT "newDN('a.b.c'):makeRelative(newDN('c')):toString()"
+canon     LUA TXT "tostring(newDN('a.b'):canonCompare(newDN('b.b')))"
+ca        LUA TXT "newCA('192.0.2.1'):toString()"
+caport    LUA TXT "newCA('192.0.2.1:53'):toStringWithPort()"
+caport6   LUA TXT "newCA('[2001:db8::1]:53'):toStringWithPort()"
+getport   LUA TXT "tostring(newCA('192.0.2.1:53'):getPort())"
+is4       LUA TXT "tostring(newCA('192.0.2.1'):isIPv4()) .. tostring(newCA('::1'):isIPv6())"
+mapped    LUA TXT "newCA('::ffff:192.0.2.1'):mapToIPv4():toString()"
+ismapped  LUA TXT "tostring(newCA('::ffff:192.0.2.1'):isMappedIPv4())"
+truncate  LUA TXT ";local a = newCA('192.0.2.77') a:truncate(24) return a:toString()"
+rawlen    LUA TXT "tostring(#newCA('2001:db8::1'):getRaw())"
+fromraw   LUA TXT "newCAFromRaw('abcd'):toString()"
+caeq      LUA TXT "tostring(newCA('192.0.2.1'):equal(newCA('192.0.2.1:53')))"
+short     LUA TXT "newCA('10.1'):toString()"
+nm        LUA TXT "newNetmask('192.0.2.77/24'):toString()"
+nmnet     LUA TXT "newNetmask('192.0.2.77/24'):getMaskedNetwork():toString()"
+nmraw     LUA TXT "newNetmask('192.0.2.77/24'):getNetwork():toString()"
+nmeq      LUA TXT "tostring(newNetmask('192.0.2.77/24') == newNetmask('192.0.2.0/24'))"
+nmbits    LUA TXT "tostring(newNetmask('192.0.2.0/24'):getBits())"
+nmatch    LUA TXT "tostring(newNetmask('192.0.2.0/24'):match('192.0.2.9'))"
+nmg       LUA TXT "tostring(newNMG({'10.0.0.0/8','!10.1.0.0/16'}):match(newCA('10.1.2.3')))"
+cas       LUA TXT ";local s = newCAS() s:add('192.0.2.1') s:add({'192.0.2.2'}) return tostring(s:check(newCA('192.0.2.2')))"
+qtype     LUA TXT "newQType('MX'):getName() .. newQType('MX'):getCode()"
+dhead     LUA TXT "tostring(dh:getRD()) .. dh:getOPCODE() .. dh:getQDCOUNT() .. tostring(dh:getTC())"
+overtcp   LUA TXT "tostring(tcp) .. tostring(dnssecOK)"
+consts    LUA TXT "pdns.A .. ' ' .. pdns.NXDOMAIN .. ' ' .. pdns.AAAA"
+rnd       LUA TXT "tostring(pdnsrandom(1))"
+ecs       LUA TXT ";if ecswho then return ecswho:toString() end return 'none'"
+exc       LUA TXT "createReverse('%1%', {['192.0.2.1']='x.'})"
+*.rev8    LUA PTR "createReverse('%1%.%5%.%6%.', {['192.0.2.11']='named.example.test.'})"
+*.rev9    LUA PTR "createReverse6('%1%%2%.%34%.%41%.', {['2001:db8::1']='named.example.test.'})"
+filter    LUA A "filterForward('192.0.2.1', newNMG({'192.0.2.0/24'}))"
+filter2   LUA A "filterForward('10.0.0.1', newNMG({'192.0.2.0/24'}))"
+filter3   LUA A "filterForward('10.0.0.1', newNMG({'192.0.2.0/24'}), '192.0.2.9')"
+filter6   LUA AAAA "filterForward('2001:db8::1', newNMG({'192.0.2.0/24'}))"
+viewno    LUA TXT "view({ {{'172.16.0.0/12'}, {'a'}} })"
+config    LUA LUA "shared = 'from there' function twice(x) return x .. x end"
+includes  LUA TXT ";include('config') return shared .. twice('!')"
+incl2     LUA TXT ";include('nosuch') return 'went on'"
+*.mag     LUA TXT "latlonMagic()"
+lists     LUA TXT "tostring(country({'NL','DE'}))"
+nowhere   LUA TXT "tostring(country('unknown'))"
+fmt       LUA TXT "string.format('%d %s %05.1f %x', 7, 'x', 2.5, 255)"
+concat    LUA TXT "1 .. ' ' .. 2.5 .. ' ' .. 10/2"
+bits      LUA TXT ";if bit then return '' .. bit.band(255, 15) end return '15'"
+
 random    LUA A "pickrandom({'192.0.2.1','192.0.2.2','192.0.2.3'})"
 sample    LUA A "pickrandomsample(2, {'192.0.2.1','192.0.2.2','192.0.2.3'})"
 wrandom   LUA A "pickwrandom({{1,'192.0.2.1'},{5,'192.0.2.2'}})"
@@ -129,7 +198,10 @@ const CHANCE: [&str; 4] = ["random", "sample", "wrandom", "closest"];
 const INEXACT: [(&str, &[&str]); 1] = [("latlonloc", &["198.51.100.0/24", "2001:db8::/32"])];
 
 /// Names whose answers follow health.
-const PROBED: [&str; 8] = ["nearup", "up", "upall", "uphash", "down", "web", "webtext", "webnot"];
+const PROBED: [&str; 12] = [
+    "nearup", "up", "upall", "uphash", "down", "web", "webtext", "webnot", "ext", "agent",
+    "strsel", "unknown",
+];
 
 /// Addresses with something that takes connections.
 const LISTENING: [&str; 3] = ["127.0.0.1", "127.0.0.3", "127.0.0.4"];
@@ -162,7 +234,7 @@ fn inside_a_network_of_its_own() {
     // PowerDNS begins to probe when it is asked, and both believe what nothing is known of yet in
     // ways of their own.
     for server in [there, here] {
-        for (name, count) in [("upall", 2), ("down", 2), ("web", 1), ("webnot", 2)] {
+        for (name, count) in [("upall", 2), ("down", 2), ("web", 1), ("webnot", 2), ("ext", 1)] {
             wait_for_count(server, name, count);
         }
     }
@@ -230,7 +302,7 @@ fn questions(zone: &str) -> Vec<(String, RecordType)> {
             let mut words = line.split_whitespace();
             let (owner, kind) = (words.next()?, words.next()?);
             let rtype = if kind == "LUA" { words.next()? } else { kind };
-            if owner.starts_with('*') || line.starts_with([' ', '$', '@']) {
+            if rtype == "LUA" || owner.starts_with('*') || line.starts_with([' ', '$', '@']) {
                 return None;
             }
             let rtype = match rtype {
@@ -257,6 +329,12 @@ fn questions(zone: &str) -> Vec<(String, RecordType)> {
         ("10.2.0.192.rev4", RecordType::PTR),
         ("10.2.0.192.rev5", RecordType::PTR),
         ("10.2.0.192.rev7", RecordType::PTR),
+        ("10.2.0.192.rev8", RecordType::PTR),
+        ("11.2.0.192.rev8", RecordType::PTR),
+        ("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.rev9", RecordType::PTR),
+        ("2.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.rev9", RecordType::PTR),
+        ("7.2.0.192.mag", RecordType::TXT),
+        ("config", RecordType::TXT),
         ("1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.rev6", RecordType::PTR),
         ("192.0.2.10.fwd", RecordType::A),
         ("ip-192-0-2-10.fwd", RecordType::A),

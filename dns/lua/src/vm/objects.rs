@@ -75,7 +75,9 @@ impl Address {
 
 impl Netmask {
     pub(super) fn read(text: &str) -> mlua::Result<Self> {
-        Mask::parse(text).map(Self).ok_or_else(|| wrong("a network", text, &""))
+        // As on the peer, nothing is left of an address in the network.
+        let masked = |mask: Mask| Self(Mask { address: mask.network(), bits: mask.bits });
+        Mask::parse(text).map(masked).ok_or_else(|| wrong("a network", text, &""))
     }
 
     fn text(&self) -> String {
