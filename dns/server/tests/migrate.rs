@@ -155,12 +155,17 @@ fn settings_are_carried_over() {
 #[test]
 fn what_is_not_carried_over_is_told_with_its_line() {
     for (lines, told) in [
-        ("webserver=yes", &["3: webserver: not carried over: there is no HTTP interface yet"][..]),
+        (
+            "webserver=yes",
+            &[
+                "3: webserver: not carried over: PowerDNS' API and its web pages are not there; `admin.listen` serves metrics and an API of its own",
+            ][..],
+        ),
         (
             "webserver=yes\nwebserver-port=8081",
             &[
-                "3: webserver: not carried over: there is no HTTP interface yet",
-                "4: webserver-port: not carried over: there is no HTTP interface yet",
+                "3: webserver: not carried over: PowerDNS' API and its web pages are not there; `admin.listen` serves metrics and an API of its own",
+                "4: webserver-port: not carried over: PowerDNS' API and its web pages are not there; `admin.listen` serves metrics and an API of its own",
             ],
         ),
         (
@@ -403,7 +408,7 @@ fn a_configuration_is_printed_or_written_and_serves_in_place() {
     assert_eq!((written.status.code(), written.out.as_str()), (Some(0), ""), "{written:?}");
     assert_eq!(
         written.err,
-        "command line: webserver: not carried over: there is no HTTP interface yet\n"
+        "command line: webserver: not carried over: PowerDNS' API and its web pages are not there; `admin.listen` serves metrics and an API of its own\n"
     );
     let again = ["migrate", "powerdns", "--out", out, path];
     refused(&run(&again), "halfmoon.toml: is there already; `--force` writes over it");

@@ -17,7 +17,7 @@ enum Told {
     Never,
 }
 
-const API: &str = "there is no HTTP interface yet";
+const API: &str = "PowerDNS' API and its web pages are not there; `admin.listen` serves metrics and an API of its own";
 const DNSSEC: &str = "its keys are not taken over: keep signed zones where they are, or remove their DS records and \
      sign here with new keys, by `dnssec.zones`";
 const CACHE: &str = "answers are not cached; there is nothing to set";
