@@ -13,10 +13,13 @@ use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
 
 use crate::check::Check;
+use crate::pool::{PoolId, PoolStanding};
 use crate::verdict::{CheckId, Verdict};
 
 /// Verdicts in one part of the table.
 const CHUNK: usize = 256;
+/// Pools in one part of theirs.
+const POOLS: usize = 128;
 /// Parts of the index; a power of two.
 const SHARDS: usize = 256;
 
@@ -25,6 +28,7 @@ const SHARDS: usize = 256;
 pub struct Snapshot {
     generation: u64,
     chunks: Vec<Arc<Chunk>>,
+    pools: Vec<Arc<PoolChunk>>,
     index: Arc<Index>,
 }
 
@@ -41,6 +45,14 @@ struct Cell {
 }
 
 type Chunk = [Cell; CHUNK];
+
+#[derive(Clone, Debug, Default)]
+struct PoolCell {
+    epoch: u32,
+    standing: Option<Arc<PoolStanding>>,
+}
+
+type PoolChunk = [PoolCell; POOLS];
 
 /// A check that was computed at run time, as queries find it.
 #[derive(Debug)]
@@ -78,6 +90,15 @@ impl Snapshot {
             Some(cell) if cell.epoch == id.epoch() => cell.verdict,
             _ => Verdict::default(),
         }
+    }
+
+    /// How a pool answers, by the verdicts of this snapshot. `None`: it is not registered any more, or
+    /// not published yet.
+    #[must_use]
+    pub fn pool(&self, id: PoolId) -> Option<&PoolStanding> {
+        let slot = id.slot as usize;
+        let cell = self.pools.get(slot / POOLS).map(|chunk| &chunk[slot % POOLS])?;
+        cell.standing.as_deref().filter(|_| cell.epoch == id.epoch)
     }
 
     /// Finds a check that was computed at run time, and renews its lease. `None`: the check is to be
@@ -178,7 +199,12 @@ pub(crate) struct Board {
 impl Board {
     pub(crate) fn new(spacing: Duration) -> Self {
         Self {
-            current: Snapshot { generation: 0, chunks: Vec::new(), index: Arc::new(Index::new()) },
+            current: Snapshot {
+                generation: 0,
+                chunks: Vec::new(),
+                pools: Vec::new(),
+                index: Arc::new(Index::new()),
+            },
             spacing,
             published: None,
             is_stale: false,
@@ -201,6 +227,29 @@ impl Board {
             self.current.chunks.resize_with(chunk + 1, || Arc::new([Cell::default(); CHUNK]));
         }
         Arc::make_mut(&mut self.current.chunks[chunk])[place] = Cell { epoch: id.epoch(), verdict };
+        self.is_stale = true;
+        self.is_newer = true;
+    }
+
+    /// What is held of a check.
+    pub(crate) fn verdict(&self, id: CheckId) -> Verdict {
+        self.current.verdict(id)
+    }
+
+    /// Whether a pool is on the board.
+    pub(crate) fn has_pool(&self, id: PoolId) -> bool {
+        self.current.pool(id).is_some()
+    }
+
+    /// Puts down how a pool answers, or takes it off.
+    pub(crate) fn set_pool(&mut self, id: PoolId, standing: Option<Arc<PoolStanding>>) {
+        let (chunk, place) = (id.slot as usize / POOLS, id.slot as usize % POOLS);
+        if self.current.pools.len() <= chunk {
+            let empty = || Arc::new(std::array::from_fn(|_| PoolCell::default()));
+            self.current.pools.resize_with(chunk + 1, empty);
+        }
+        let cell = PoolCell { epoch: id.epoch, standing };
+        Arc::make_mut(&mut self.current.pools[chunk])[place] = cell;
         self.is_stale = true;
         self.is_newer = true;
     }
@@ -233,9 +282,14 @@ impl Board {
         self.published.map(|last| last + self.spacing)
     }
 
+    /// Whether the last publication is old enough for the next.
+    pub(crate) fn may_publish(&self, now: Instant) -> bool {
+        self.published.is_none_or(|last| now >= last + self.spacing)
+    }
+
     /// The next snapshot, if something changed and the last one is old enough.
     pub(crate) fn publish(&mut self, now: Instant) -> Option<Snapshot> {
-        if !self.is_stale || self.published.is_some_and(|last| now < last + self.spacing) {
+        if !self.is_stale || !self.may_publish(now) {
             return None;
         }
         if self.is_newer {
@@ -256,7 +310,7 @@ mod tests {
     const SPACING: Duration = Duration::from_millis(1);
 
     fn up(weight: u32) -> Verdict {
-        Verdict { state: State::Up, weight, since: None }
+        Verdict { state: State::Up, weight, ..Verdict::default() }
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::damping::Damping;
 use crate::refused::Refused;
 
 mod dns;
@@ -70,6 +71,8 @@ pub struct Pace {
     pub fall: u32,
     /// Successes in a row before a target that was down is up again; at least 1.
     pub rise: u32,
+    /// How it comes back.
+    pub damping: Damping,
 }
 
 impl Check {
@@ -85,6 +88,17 @@ impl Check {
             Probe::Ping(address) => Some(*address),
             Probe::Beat(_) | Probe::File(_) | Probe::Group(_) => None,
         }
+    }
+
+    /// What tells it from all other checks, in another process, too: its target, and a number made of
+    /// all the rest.
+    pub(crate) fn key(&self) -> Box<str> {
+        // FNV-1a (Fowler, Noll, Vo), which is the same everywhere and always.
+        let mut hash = 0xcbf2_9ce4_8422_2325u64;
+        for octet in format!("{self:?}").bytes() {
+            hash = (hash ^ u64::from(octet)).wrapping_mul(0x100_0000_01b3);
+        }
+        format!("{self} #{hash:016x}").into()
     }
 
     /// Whether it can be probed at all, whatever its target says.
@@ -127,13 +141,19 @@ impl Pace {
         if self.fall == 0 || self.rise == 0 {
             return Err(Refused::Count);
         }
-        Ok(())
+        self.damping.validate().map_err(Refused::Damping)
     }
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { interval: Duration::from_secs(5), timeout: Duration::from_secs(2), fall: 3, rise: 2 }
+        Self {
+            interval: Duration::from_secs(5),
+            timeout: Duration::from_secs(2),
+            fall: 3,
+            rise: 2,
+            damping: Damping::default(),
+        }
     }
 }
 

@@ -23,6 +23,14 @@ impl Clock {
         tokio::time::Instant::now().into_std()
     }
 
+    /// The moment of a date and time; now for one that is before all moments.
+    pub(crate) fn moment(&self, date: SystemTime) -> Instant {
+        match date.duration_since(self.date) {
+            Ok(later) => self.instant + later,
+            Err(earlier) => self.instant.checked_sub(earlier.duration()).unwrap_or(self.instant),
+        }
+    }
+
     /// The date and time of a moment.
     pub(crate) fn date(&self, moment: Instant) -> SystemTime {
         match moment.checked_duration_since(self.instant) {

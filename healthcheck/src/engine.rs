@@ -92,7 +92,7 @@ impl<P: Prober> Engine<P> {
         self.admit(&mut registry, now);
         let is_starved = self.launch(&mut registry, now);
         let sweep = self.sweep(&mut registry, now);
-        shared.publish(&mut registry, now);
+        let turns = shared.settle_at(&mut registry, now);
         let mut until = (now + IDLE).min(sweep);
         if let Some(due) = self.schedule.next().filter(|_| !is_starved) {
             until = until.min(due.max(now + TICK));
@@ -100,6 +100,12 @@ impl<P: Prober> Engine<P> {
         if let Some(due) = registry.board.due() {
             until = until.min(due);
         }
+        if let Some(due) = registry.next() {
+            // Verdicts that only the time changes need no more than that.
+            until = until.min(shared.clock.moment(due).max(now + TICK));
+        }
+        drop(registry);
+        shared.tell(turns);
         Wait { until, is_starved }
     }
 

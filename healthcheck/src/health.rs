@@ -1,6 +1,7 @@
 //! The front of the crate: who wants to know of a target, and how it is told.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -16,11 +17,14 @@ use crate::check::{Check, Probe};
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::outcome::Outcome;
+use crate::pool::{Override, Pool, PoolId, PoolReport};
 use crate::probe::Net;
 use crate::refused::Refused;
 use crate::registry::{Registry, Turn};
 use crate::report::{Counters, Counts, Last, Report, count};
 use crate::said::Said;
+use crate::state::Keeper;
+use crate::suspicion::Suspicion;
 use crate::target::TargetPolicy;
 use crate::verdict::{CheckId, State};
 
@@ -52,6 +56,11 @@ pub struct Settings {
     pub threads: usize,
     /// Certificates of issuers that are trusted besides those that the machine trusts.
     pub roots: Vec<CertificateDer<'static>>,
+    /// The folder in which what is known is kept; `None`: it is forgotten at the end.
+    pub state: Option<PathBuf>,
+    /// What part of all targets, in thousandths, has to fail at once for the server to suspect itself
+    /// and let nothing go down; `None`: it never does.
+    pub suspect: Option<u16>,
 }
 
 impl Default for Settings {
@@ -66,6 +75,8 @@ impl Default for Settings {
             max_kept: 65_536,
             threads: 1,
             roots: Vec::new(),
+            state: None,
+            suspect: Some(800),
         }
     }
 }
@@ -77,6 +88,14 @@ pub enum StartError {
     /// No thread or no timer is to be had.
     #[error("the threads that probe do not start: {0}")]
     Threads(#[source] std::io::Error),
+    /// What is known cannot be kept.
+    #[error("{}: what is known of targets cannot be kept there: {source}", path.display())]
+    State {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
     /// TLS is not to be had.
     #[error("TLS does not start: {0}")]
     Tls(#[source] rustls::Error),
@@ -105,10 +124,24 @@ pub struct Handle {
     hold: Arc<Hold>,
 }
 
+/// Keeps a pool registered. Clones share it.
+///
+/// Dropping the last one takes a lock for a moment, so drop what holds one outside the query path.
+#[derive(Clone, Debug)]
+pub struct PoolHandle {
+    hold: Arc<PoolHold>,
+}
+
+struct PoolHold {
+    id: PoolId,
+    shared: Arc<Shared>,
+}
+
 struct Inner {
     shared: Arc<Shared>,
     requests: Option<mpsc::Sender<Request>>,
     runtime: Option<Runtime>,
+    keeper: Option<Keeper>,
 }
 
 /// A check that was computed at run time, and the zone whose program did.
@@ -146,7 +179,15 @@ impl Health {
             settings.targets.clone(),
             Board::new(SPACING),
             (settings.max_computed, settings.computed_per_zone),
+            settings.suspect,
         ));
+        let keeper = match settings.state.clone() {
+            Some(path) => match Keeper::start(path.clone(), Arc::clone(&shared)) {
+                Ok(keeper) => Some(keeper),
+                Err(source) => return Err(StartError::State { path, source }),
+            },
+            None => None,
+        };
         let beats = Arc::clone(&shared.beats);
         let net = Net::new(&settings.targets, &settings.roots, beats, settings.max_kept)?;
         let (requests, requested) = mpsc::channel(settings.max_requests.max(1));
@@ -160,7 +201,8 @@ impl Health {
             .map_err(StartError::Threads)?;
         let engine = Engine::new(Arc::clone(&shared), Arc::new(net), requested, &settings);
         runtime.spawn(engine.run());
-        Ok(Self::assemble(shared, Some(requests), Some(runtime)))
+        let inner = Inner { shared, requests: Some(requests), runtime: Some(runtime), keeper };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// Takes checks on and never probes them: for checking zone files, explaining, and tests, which
@@ -168,16 +210,12 @@ impl Health {
     #[must_use]
     pub fn unprobed(targets: TargetPolicy) -> Self {
         let computed = (usize::MAX, Settings::default().computed_per_zone);
-        let shared = Shared::new(targets, Board::new(Duration::ZERO), computed);
-        Self::assemble(Arc::new(shared), None, None)
+        let shared = Shared::new(targets, Board::new(Duration::ZERO), computed, None);
+        Self::assemble(Arc::new(shared), None)
     }
 
-    pub(crate) fn assemble(
-        shared: Arc<Shared>,
-        requests: Option<mpsc::Sender<Request>>,
-        runtime: Option<Runtime>,
-    ) -> Self {
-        Self { inner: Arc::new(Inner { shared, requests, runtime }) }
+    pub(crate) fn assemble(shared: Arc<Shared>, requests: Option<mpsc::Sender<Request>>) -> Self {
+        Self { inner: Arc::new(Inner { shared, requests, runtime: None, keeper: None }) }
     }
 
     /// Holds a check, which is probed from now on. Equal checks are one.
@@ -189,7 +227,9 @@ impl Health {
     pub fn acquire(&self, check: Check) -> Result<Handle, Refused> {
         let shared = &self.inner.shared;
         shared.judge(&check)?;
-        let (id, check) = shared.lock().hold(check);
+        let mut registry = shared.lock();
+        let (id, check) = registry.hold(check);
+        shared.settle(registry, Clock::now());
         shared.wake.notify_one();
         shared.calculate();
         Ok(Handle { hold: Arc::new(Hold { id, check, shared: Arc::clone(shared) }) })
@@ -212,6 +252,82 @@ impl Health {
         }
     }
 
+    /// Registers a pool: from now on it is worked out what it answers with, whenever something changes.
+    /// What is known of a pool of the same name, which may still be registered or be from another
+    /// process, goes on: a new version of a record begins where the old one was.
+    ///
+    /// Takes a lock: for loading, not for the query path.
+    #[must_use]
+    pub fn register(&self, pool: Pool) -> PoolHandle {
+        let shared = &self.inner.shared;
+        let now = Clock::now();
+        let mut registry = shared.lock();
+        let id = registry.register(pool, shared.clock.date(now));
+        shared.settle(registry, now);
+        PoolHandle { hold: Arc::new(PoolHold { id, shared: Arc::clone(shared) }) }
+    }
+
+    /// All pools, for people: their members, what these count as and why.
+    #[must_use]
+    pub fn pools(&self) -> Vec<PoolReport> {
+        self.inner.shared.lock().pools.reports()
+    }
+
+    /// The pools that a check is used by.
+    #[must_use]
+    pub fn users(&self, check: CheckId) -> Vec<(PoolId, Arc<Pool>)> {
+        let registry = self.inner.shared.lock();
+        registry.pools.users(check).map(|(id, pool)| (id, Arc::clone(pool))).collect()
+    }
+
+    /// Sets what an operator says of members, in place of what was said before: asked for each member
+    /// of each pool now, and of each pool that is registered later. `None`: nothing. Takes effect
+    /// within a millisecond.
+    pub fn set_overrides(&self, overrides: Option<Arc<Override>>) {
+        let shared = &self.inner.shared;
+        let mut registry = shared.lock();
+        registry.pools.set_overrides(overrides);
+        registry.settle_pools(shared.clock.date(Clock::now()));
+        shared.settle(registry, Clock::now());
+    }
+
+    /// Lets a target that answers again and is held come back at once. Whether it was held.
+    #[must_use = "a target that is not held stays what it is"]
+    pub fn resume(&self, id: CheckId) -> bool {
+        let shared = &self.inner.shared;
+        let now = Clock::now();
+        let mut registry = shared.lock();
+        let turn = registry.resume(id, shared.clock.date(now));
+        let was_held = turn.is_some();
+        let mut turns = shared.settle_at(&mut registry, now);
+        shared.nudge(&registry);
+        drop(registry);
+        turns.splice(0..0, turn);
+        shared.tell(turns);
+        was_held
+    }
+
+    /// Lets members of a pool leave for so long as fast as they fail, whatever its velocity limit says.
+    /// Whether there is such a pool.
+    #[must_use = "a pool that is gone has no members"]
+    pub fn let_go(&self, pool: PoolId, time: Duration) -> bool {
+        let shared = &self.inner.shared;
+        let now = Clock::now();
+        let mut registry = shared.lock();
+        let until = shared.clock.date(now + time);
+        let is_there = registry.pools.let_go(pool, until);
+        registry.settle_pools(shared.clock.date(now));
+        shared.settle(registry, now);
+        is_there
+    }
+
+    /// Whether the server suspects itself because nearly all targets fail at once: then nothing goes
+    /// down.
+    #[must_use]
+    pub fn suspicion(&self) -> Option<Suspicion> {
+        self.inner.shared.lock().suspicion()
+    }
+
     /// A view of the board for one thread.
     #[must_use]
     pub fn reader(&self) -> Reader {
@@ -223,10 +339,13 @@ impl Health {
     pub fn checks(&self) -> Vec<Report> {
         let shared = &self.inner.shared;
         let registry = shared.lock();
+        let now = shared.clock.date(Clock::now());
         let report = |(id, occupant): (CheckId, &crate::registry::Occupant)| Report {
             id,
             check: Arc::clone(&occupant.check),
-            verdict: occupant.verdict(),
+            verdict: occupant.verdict(now),
+            reason: occupant.reason.to_string(),
+            is_recalled: occupant.is_recalled,
             last: occupant.last.clone(),
             next: occupant.next.map(|next| shared.clock.date(next)),
             holders: occupant.holders,
@@ -303,6 +422,8 @@ impl fmt::Debug for Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        // What is known now is written down, and not what becomes of it when all is let go.
+        drop(self.keeper.take());
         if let Some(runtime) = self.runtime.take() {
             // Does not wait for probes under way, and may be called from another runtime.
             runtime.shutdown_background();
@@ -336,7 +457,31 @@ impl Drop for Hold {
     fn drop(&mut self) {
         let mut registry = self.shared.lock();
         registry.release(self.id);
-        self.shared.settle(&mut registry, Clock::now());
+        self.shared.settle(registry, Clock::now());
+    }
+}
+
+// === impl PoolHandle ===
+
+impl PoolHandle {
+    /// Where the pool is found on the board.
+    #[must_use]
+    pub fn id(&self) -> PoolId {
+        self.hold.id
+    }
+}
+
+impl fmt::Debug for PoolHold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PoolHold").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Drop for PoolHold {
+    fn drop(&mut self) {
+        let mut registry = self.shared.lock();
+        registry.release_pool(self.id);
+        self.shared.settle(registry, Clock::now());
     }
 }
 
@@ -344,12 +489,17 @@ impl Drop for Hold {
 
 impl Shared {
     /// `computed`: how many computed checks are held, in all and of one zone.
-    pub(crate) fn new(targets: TargetPolicy, board: Board, computed: (usize, usize)) -> Self {
+    pub(crate) fn new(
+        targets: TargetPolicy,
+        board: Board,
+        computed: (usize, usize),
+        suspect: Option<u16>,
+    ) -> Self {
         let beats = Beats::new(targets.beats().map(Box::from), Clock::now());
         Self {
             beats: Arc::new(beats),
             published: Arc::new(ArcSwap::from_pointee(board.snapshot())),
-            registry: Mutex::new(Registry::new(board, computed.0, computed.1)),
+            registry: Mutex::new(Registry::new(board, computed.0, computed.1, suspect)),
             changes: broadcast::channel(CHANGES).0,
             targets,
             counters: Counters::default(),
@@ -375,8 +525,7 @@ impl Shared {
                 Ok(()) => {}
             }
         }
-        self.settle(&mut registry, now);
-        drop(registry);
+        self.settle(registry, now);
         self.calculate();
     }
 
@@ -398,54 +547,72 @@ impl Shared {
 
     /// The same for what was found without a probe.
     fn take_in(&self, id: CheckId, outcome: Outcome, latency: Duration) {
-        let reason = match &outcome {
-            Outcome::Success { .. } => format!("answered in {} ms", latency.as_millis()),
-            Outcome::Failure(reason) | Outcome::Inconclusive(reason) => reason.clone().into_owned(),
-        };
         let now = Clock::now();
-        let at = self.clock.date(now);
+        let last = Last { outcome, latency, at: self.clock.date(now) };
         let mut registry = self.lock();
-        let complaint = match &outcome {
+        let complaint = match &last.outcome {
             Outcome::Inconclusive(_) => {
                 let occupant = registry.occupant(id);
-                occupant.filter(|occupant| occupant.is_worth_a_complaint(&outcome))
+                occupant.filter(|occupant| occupant.is_worth_a_complaint(&last.outcome))
             }
             _ => None,
         };
-        let complaint = complaint.map(|occupant| Arc::clone(&occupant.check));
+        let complaint = complaint.map(|occupant| (Arc::clone(&occupant.check), last.reason()));
         let complaint = complaint.filter(|_| registry.may_complain(now));
-        let turn = registry.record(id, Last { outcome, latency, at });
-        self.settle(&mut registry, now);
+        let mut turns = registry.record(id, last);
+        turns.extend(self.settle_at(&mut registry, now));
+        self.nudge(&registry);
         drop(registry);
-        if let Some(check) = complaint {
+        if let Some((check, reason)) = complaint {
             tracing::warn!("{check} cannot be probed: {reason}");
         }
-        let Some(Turn { check, from, to }) = turn else {
-            return;
-        };
-        self.counters.change(to);
-        match to {
-            State::Down => tracing::warn!(%from, "{check} is down: {reason}"),
-            State::Up | State::Unknown => tracing::info!(%from, "{check} is {to}: {reason}"),
-        }
-        // Nobody has to listen.
-        let _ = self.changes.send(Change { check, from, to, reason, at });
-        self.calculate();
+        self.tell(turns);
     }
 
-    /// Publishes what changed, or sees to it that the engine will.
-    pub(crate) fn settle(&self, registry: &mut Registry, now: Instant) {
-        self.publish(registry, now);
+    /// Tells the log and whoever listens of changes of state.
+    pub(crate) fn tell(&self, turns: Vec<Turn>) {
+        let is_any = !turns.is_empty();
+        for Turn { check, from, to, reason, at } in turns {
+            self.counters.change(to);
+            match to {
+                State::Down => tracing::warn!(%from, "{check} is down: {reason}"),
+                State::Up | State::Unknown => tracing::info!(%from, "{check} is {to}: {reason}"),
+            }
+            // Nobody has to listen.
+            let _ = self.changes.send(Change { check, from, to, reason: reason.into(), at });
+        }
+        if is_any {
+            self.calculate();
+        }
+    }
+
+    /// Lets time pass and publishes what changed, or sees to it that the engine will; tells of it.
+    fn settle(&self, mut registry: MutexGuard<'_, Registry>, now: Instant) {
+        let turns = self.settle_at(&mut registry, now);
+        self.nudge(&registry);
+        drop(registry);
+        self.tell(turns);
+    }
+
+    /// Lets time pass and publishes what changed, if the last publication is old enough. What there is
+    /// to tell.
+    pub(crate) fn settle_at(&self, registry: &mut Registry, now: Instant) -> Vec<Turn> {
+        let date = self.clock.date(now);
+        let turns = registry.tick(date);
+        if registry.board.may_publish(now) {
+            registry.settle_pools(date);
+            // Under the registry's lock, so that generations are published in order.
+            if let Some(snapshot) = registry.board.publish(now) {
+                self.published.store(Arc::new(snapshot));
+            }
+        }
+        turns
+    }
+
+    /// Sees to it that the engine does what is left to do.
+    fn nudge(&self, registry: &Registry) {
         if registry.board.due().is_some() {
             self.wake.notify_one();
-        }
-    }
-
-    /// Publishes what changed, if the last publication is old enough.
-    pub(crate) fn publish(&self, registry: &mut Registry, now: Instant) {
-        // Under the registry's lock, so that generations are published in order.
-        if let Some(snapshot) = registry.board.publish(now) {
-            self.published.store(Arc::new(snapshot));
         }
     }
 

@@ -5,6 +5,12 @@
 //! Whoever needs to know of a target acquires its [`Check`] from [`Health`] and keeps the
 //! [`Handle`]: equal checks are one, and it is probed while somebody holds it. A thread that
 //! answers queries keeps a [`Reader`] and looks verdicts up in its [`Snapshot`], without a lock.
+//!
+//! Whoever answers from groups of targets registers them as a [`Pool`] ([`Health::register`]). Then the
+//! engine works out what the pool answers with whenever a verdict, an operator's word or the time
+//! changes something, and a query finds it ready ([`Snapshot::pool`]). The list of pools
+//! ([`Health::pools`]) says what each member counts as and why; [`Health::set_overrides`] is where an
+//! operator's word comes in, [`Health::resume`] and [`Health::let_go`] where one waits for it.
 
 mod allowance;
 mod beats;
@@ -12,17 +18,23 @@ mod board;
 mod change;
 mod check;
 mod clock;
+mod damping;
 mod engine;
 mod health;
 mod judge;
 mod latency;
 mod outcome;
+mod policy;
+mod pool;
+mod pools;
 mod probe;
 mod refused;
 mod registry;
 mod report;
 mod said;
 mod schedule;
+mod state;
+mod suspicion;
 mod target;
 mod verdict;
 
@@ -34,11 +46,18 @@ pub use check::{
     GrpcOptions, GrpcProbe, HttpOptions, HttpProbe, Method, Options, Pace, Probe, PushOptions,
     Stale, Statuses, StatusesError, TlsOptions, TlsProbe, UnknownCode, UnknownMethod, UnknownType,
 };
-pub use health::{Handle, Health, Settings, StartError};
+pub use damping::{Damping, Flap, Hold, Resume};
+pub use health::{Handle, Health, PoolHandle, Settings, StartError};
 pub use latency::Latencies;
 pub use outcome::Outcome;
+pub use policy::{AllDown, Choice, Pick, Policy, Standing, Unknown, Velocity};
+pub use pool::{
+    Effective, Force, Forced, Labels, Member, Override, Pool, PoolId, PoolName, PoolReport,
+    PoolStanding, Why,
+};
 pub use refused::Refused;
 pub use report::{Counts, Last, Report};
 pub use said::{Holds, Said, SaidError};
+pub use suspicion::Suspicion;
 pub use target::{Denial, TargetPolicy};
 pub use verdict::{CheckId, State, Verdict};

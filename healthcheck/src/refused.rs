@@ -138,6 +138,9 @@ pub enum Refused {
     /// Rise or fall is zero.
     #[error("rise and fall count results in a row: write at least 1")]
     Count,
+    /// What keeps it from coming back cannot be carried out.
+    #[error("{0}")]
+    Damping(&'static str),
     /// As many checks computed at run time as the settings allow are held already.
     #[error("{limit} computed checks are held already, the most that are allowed")]
     TooMany {

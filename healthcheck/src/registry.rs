@@ -1,6 +1,6 @@
 //! Who holds which check, and what is known of each: the state behind the board.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -9,10 +9,14 @@ use tokio::task::AbortHandle;
 
 use crate::board::{Board, Computed};
 use crate::check::{Check, Probe};
-use crate::judge::{Finding, Judge};
+use crate::judge::{Finding, Judge, Memory};
 use crate::outcome::Outcome;
+use crate::pool::{Pool, PoolId};
+use crate::pools::Pools;
 use crate::refused::Refused;
 use crate::report::Last;
+use crate::state::{self, Known};
+use crate::suspicion::{Doubts, Suspicion, View, concerns};
 use crate::verdict::{CheckId, State, Verdict};
 
 /// The shortest time between two complaints in the log.
@@ -37,8 +41,21 @@ pub(crate) struct Registry {
     complained: Option<Instant>,
     /// Calculated checks whose parts changed, or that are new.
     stirred: Vec<CheckId>,
+    /// When the passing of time may change a verdict.
+    alarms: BTreeSet<(SystemTime, CheckId)>,
+    /// What checks were in another process.
+    remembered: Remembered,
+    /// Checks that were taken on with what they were there, and are not on the board yet.
+    recalled: Vec<CheckId>,
+    pub(crate) doubts: Doubts,
+    pub(crate) pools: Pools,
     pub(crate) board: Board,
+    /// Counts what is worth writing down.
+    pub(crate) revision: u64,
 }
+
+/// What checks were in another process, by what they are and by what they probe.
+pub(crate) type Remembered = HashMap<Box<str>, (Memory, Box<str>), RandomState>;
 
 #[derive(Debug, Default)]
 struct Slot {
@@ -54,10 +71,16 @@ pub(crate) struct Occupant {
     /// How many handles hold it.
     pub(crate) holders: usize,
     lease: Option<Lease>,
-    judge: Judge,
-    since: Option<SystemTime>,
+    pub(crate) judge: Judge,
+    /// Why it is in its state.
+    pub(crate) reason: Box<str>,
+    /// Nothing was heard of it in this process: its state is from another one.
+    pub(crate) is_recalled: bool,
     pub(crate) last: Option<Last>,
+    /// When the failures in a row began.
+    pub(crate) failing: Option<SystemTime>,
     pub(crate) next: Option<Instant>,
+    alarm: Option<SystemTime>,
     probing: Option<AbortHandle>,
     /// What it is calculated from. It holds each of them.
     parts: Vec<CheckId>,
@@ -79,11 +102,18 @@ pub(crate) struct Turn {
     pub(crate) check: Arc<Check>,
     pub(crate) from: State,
     pub(crate) to: State,
+    pub(crate) reason: Box<str>,
+    pub(crate) at: SystemTime,
 }
 
 impl Registry {
     /// With room for so many computed checks, and for so many of one zone.
-    pub(crate) fn new(board: Board, max_leased: usize, max_per_zone: usize) -> Self {
+    pub(crate) fn new(
+        board: Board,
+        max_leased: usize,
+        max_per_zone: usize,
+        suspect: Option<u16>,
+    ) -> Self {
         Self {
             slots: Vec::new(),
             free: Vec::new(),
@@ -96,7 +126,13 @@ impl Registry {
             max_per_zone: max_per_zone.max(1),
             complained: None,
             stirred: Vec::new(),
+            alarms: BTreeSet::new(),
+            remembered: HashMap::default(),
+            recalled: Vec::new(),
+            doubts: Doubts::new(suspect),
+            pools: Pools::default(),
             board,
+            revision: 0,
         }
     }
 
@@ -252,27 +288,113 @@ impl Registry {
         self.vacate_if_unheld(id);
     }
 
-    /// Takes in what a probe found; what follows from it, if the state changes.
-    pub(crate) fn record(&mut self, id: CheckId, last: Last) -> Option<Turn> {
-        let occupant = self.occupant_mut(id)?;
-        let finding = match &last.outcome {
-            Outcome::Success { weight, .. } => Some(Finding::Success(*weight)),
-            Outcome::Failure(_) => Some(Finding::Failure),
-            Outcome::Inconclusive(_) => None,
+    /// Takes in what a probe found; what follows from it, if states change.
+    pub(crate) fn record(&mut self, id: CheckId, last: Last) -> Vec<Turn> {
+        let mut turns = Vec::new();
+        let now = last.at;
+        let reason: Box<str> = last.reason().into();
+        let Some(occupant) = self.occupant_mut(id) else {
+            return turns;
         };
-        let at = last.at;
+        let finding = match &last.outcome {
+            Outcome::Success { weight, .. } => Finding::Success(*weight),
+            Outcome::Failure(_) => Finding::Failure,
+            Outcome::Inconclusive(_) => {
+                occupant.last = Some(last);
+                return turns;
+            }
+        };
         occupant.last = Some(last);
+        occupant.is_recalled = false;
+        occupant.failing = match finding {
+            Finding::Success(_) => None,
+            Finding::Failure => occupant.failing.or(Some(now)),
+        };
+        let check = Arc::clone(&occupant.check);
+        let is_falling =
+            finding == Finding::Failure && occupant.judge.is_about_to_fall(&check.pace);
+        let doubts = self.doubt(id, is_falling, now, &mut turns);
+        let Some(occupant) = self.occupant_mut(id) else {
+            return turns;
+        };
         let from = occupant.judge.state();
-        occupant.judge.take(&occupant.check.pace, finding?);
-        let to = occupant.judge.state();
-        if from != to {
-            occupant.since = Some(at);
+        occupant.judge.take(&check.pace, finding, now, doubts);
+        turns.extend(self.settle_check(id, from, &reason, now));
+        turns
+    }
+
+    /// Whether a failure is not to be believed. May find that the prober suspects itself, which takes
+    /// falls back, or does not any more.
+    fn doubt(
+        &mut self,
+        id: CheckId,
+        is_falling: bool,
+        now: SystemTime,
+        turns: &mut Vec<Turn>,
+    ) -> bool {
+        let Some(occupant) = self.occupant(id).filter(|occupant| concerns(occupant)) else {
+            return false;
+        };
+        if self.doubts.is_due(is_falling, now) {
+            let view = match occupant.failing.filter(|_| is_falling) {
+                Some(begin) => View::of(self.iter(), begin, now),
+                None => View::recent(self.iter(), now),
+            };
+            if self.doubts.conclude(&view, now) {
+                self.take_back(view.fallen, now, turns);
+            }
         }
-        let verdict = occupant.verdict();
-        let turn = (from != to).then(|| Turn { check: Arc::clone(&occupant.check), from, to });
-        let followers = turn.is_some().then(|| occupant.followers.clone());
-        self.stirred.extend(followers.into_iter().flatten());
-        self.board.set(id, verdict);
+        self.doubts.is_suspect()
+    }
+
+    /// Takes back falls of which it turned out that they say more of the prober.
+    fn take_back(&mut self, fallen: Vec<CheckId>, now: SystemTime, turns: &mut Vec<Turn>) {
+        for id in fallen {
+            let Some(occupant) = self.occupant_mut(id) else { continue };
+            let from = occupant.judge.state();
+            occupant.judge.revive(&occupant.check.pace);
+            turns.extend(self.settle_check(id, from, "the prober suspects itself", now));
+        }
+    }
+
+    /// Puts what the judge says now on the board; what there is to tell, if the state is another.
+    fn settle_check(
+        &mut self,
+        id: CheckId,
+        from: State,
+        reason: &str,
+        now: SystemTime,
+    ) -> Option<Turn> {
+        let occupant = self.occupant_mut(id)?;
+        let verdict = occupant.judge.verdict(&occupant.check.pace, now);
+        let alarm = occupant.judge.next(&occupant.check.pace, now);
+        let before = std::mem::replace(&mut occupant.alarm, alarm);
+        let to = verdict.state;
+        let turn = (from != to).then(|| Turn {
+            check: Arc::clone(&occupant.check),
+            from,
+            to,
+            reason: reason.into(),
+            at: now,
+        });
+        if turn.is_some() {
+            occupant.reason = reason.into();
+        }
+        if before != alarm {
+            if let Some(before) = before {
+                self.alarms.remove(&(before, id));
+            }
+            self.alarms.extend(alarm.map(|alarm| (alarm, id)));
+        }
+        if self.board.verdict(id) != verdict {
+            self.board.set(id, verdict);
+            self.pools.touch(id);
+            self.revision += 1;
+        }
+        if turn.is_some() {
+            let followers = self.occupant(id).map(|occupant| occupant.followers.clone());
+            self.stirred.extend(followers.into_iter().flatten());
+        }
         turn
     }
 
@@ -294,6 +416,81 @@ impl Registry {
         };
         let parts = occupant.parts.iter().filter_map(|part| self.occupant(*part));
         Some(group.tally(parts.map(|part| part.judge.state())))
+    }
+
+    /// Lets time pass; what follows from it.
+    pub(crate) fn tick(&mut self, now: SystemTime) -> Vec<Turn> {
+        let mut turns = Vec::new();
+        while let Some((time, id)) = self.alarms.first().copied().filter(|(time, _)| *time <= now) {
+            self.alarms.remove(&(time, id));
+            let Some(occupant) = self.occupant_mut(id) else { continue };
+            occupant.alarm = None;
+            let from = occupant.judge.state();
+            occupant.judge.tick(&occupant.check.pace, now);
+            turns.extend(self.settle_check(id, from, "answers again, and nothing holds it", now));
+        }
+        if self.doubts.next().is_some_and(|next| next <= now) {
+            let view = View::recent(self.iter(), now);
+            self.doubts.conclude(&view, now);
+        }
+        turns
+    }
+
+    /// When [`Registry::tick`] has something to do.
+    pub(crate) fn next(&self) -> Option<SystemTime> {
+        let alarms = self.alarms.first().map(|(time, _)| *time);
+        [alarms, self.pools.next(), self.doubts.next()].into_iter().flatten().min()
+    }
+
+    /// An operator says that a check that is held may come back; `None` if it is not held.
+    pub(crate) fn resume(&mut self, id: CheckId, now: SystemTime) -> Option<Turn> {
+        let occupant = self.occupant_mut(id)?;
+        let from = occupant.judge.state();
+        if !occupant.judge.resume(&occupant.check.pace, now) {
+            return None;
+        }
+        self.settle_check(id, from, "an operator lets it come back", now)
+    }
+
+    /// Takes a pool on.
+    pub(crate) fn register(&mut self, pool: Pool, now: SystemTime) -> PoolId {
+        self.revision += 1;
+        self.pools.register(pool, &mut self.board, now)
+    }
+
+    /// Lets a pool go.
+    pub(crate) fn release_pool(&mut self, id: PoolId) {
+        self.pools.release(id, &mut self.board);
+    }
+
+    /// Works out what the pools of changed verdicts answer with.
+    pub(crate) fn settle_pools(&mut self, now: SystemTime) {
+        for id in std::mem::take(&mut self.recalled) {
+            if let Some(state) = self.occupant(id).map(|occupant| occupant.judge.state()) {
+                self.settle_check(id, state, "", now);
+            }
+        }
+        self.pools.settle(&mut self.board, now);
+    }
+
+    /// What checks and pools were in another process.
+    pub(crate) fn recall(&mut self, known: Known) {
+        for (key, target, memory, reason) in known.checks.into_iter().map(state::Check::recall) {
+            self.remembered.insert(key, (memory, reason.clone()));
+            self.remembered.insert(target, (memory, reason));
+        }
+        self.pools.recall(known.pools.into_iter().map(state::Pool::recall));
+    }
+
+    /// Forgets what is remembered of checks that nobody asked for again.
+    pub(crate) fn forget(&mut self) {
+        self.remembered = HashMap::default();
+        self.pools.forget();
+    }
+
+    /// Whether the prober suspects itself.
+    pub(crate) fn suspicion(&self) -> Option<Suspicion> {
+        self.doubts.suspicion()
     }
 
     /// Whether it may be said again that the prober itself has trouble; it tends to have it with all
@@ -327,7 +524,7 @@ impl Registry {
     }
 
     /// All checks with their places, in order of place.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (CheckId, &Occupant)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (CheckId, &Occupant)> + Clone {
         self.slots.iter().enumerate().filter_map(|(number, slot)| {
             let occupant = slot.occupant.as_ref()?;
             Some((CheckId::new(number as u32, slot.epoch), occupant))
@@ -353,6 +550,7 @@ impl Registry {
             self.slots.push(Slot::default());
             u32::try_from(self.slots.len() - 1).expect("fewer checks than 2^32")
         });
+        let memory = self.remember(&check);
         let check = Arc::new(check);
         let id = CheckId::new(number, self.slots[number as usize].epoch);
         let is_calculated = !parts.is_empty();
@@ -361,8 +559,14 @@ impl Registry {
                 part.followers.push(id);
             }
         }
-        self.slots[number as usize].occupant =
-            Some(Occupant { parts, ..Occupant::new(Arc::clone(&check)) });
+        let mut occupant = Occupant { parts, ..Occupant::new(Arc::clone(&check)) };
+        if let Some((memory, reason)) = memory {
+            occupant.judge = Judge::recall(&memory);
+            occupant.reason = reason;
+            occupant.is_recalled = true;
+            self.recalled.push(id);
+        }
+        self.slots[number as usize].occupant = Some(occupant);
         self.by_check.insert(check, id);
         if is_calculated {
             self.stirred.push(id);
@@ -370,6 +574,17 @@ impl Registry {
             fresh.push(id);
         }
         id
+    }
+
+    /// What a check was in another process.
+    fn remember(&mut self, check: &Check) -> Option<(Memory, Box<str>)> {
+        if self.remembered.is_empty() {
+            return None;
+        }
+        self.remembered.remove(&*check.key()).or_else(|| {
+            // The same target with other options: better than nothing until the first result.
+            self.remembered.remove(&*check.to_string())
+        })
     }
 
     fn vacate_if_unheld(&mut self, id: CheckId) {
@@ -381,6 +596,9 @@ impl Registry {
         slot.epoch = slot.epoch.wrapping_add(1);
         if let Some(probing) = occupant.probing {
             probing.abort();
+        }
+        if let Some(alarm) = occupant.alarm {
+            self.alarms.remove(&(alarm, id));
         }
         self.by_check.remove(&occupant.check);
         self.free.push(id.slot() as u32);
@@ -401,17 +619,20 @@ impl Occupant {
             holders: 0,
             lease: None,
             judge: Judge::default(),
-            since: None,
+            reason: Box::default(),
+            is_recalled: false,
             last: None,
+            failing: None,
             next: None,
+            alarm: None,
             probing: None,
             parts: Vec::new(),
             followers: Vec::new(),
         }
     }
 
-    pub(crate) fn verdict(&self) -> Verdict {
-        Verdict { state: self.judge.state(), weight: self.judge.weight(), since: self.since }
+    pub(crate) fn verdict(&self, now: SystemTime) -> Verdict {
+        self.judge.verdict(&self.check.pace, now)
     }
 
     /// Whether it has to be said that the prober has this trouble with it: once, not at each probe. Who

@@ -18,6 +18,10 @@ pub struct Report {
     pub check: Arc<Check>,
     /// Its state, weight, and since when.
     pub verdict: Verdict,
+    /// Why it is in its state, as in `connection refused`; empty while it is unknown.
+    pub reason: String,
+    /// Whether the state is from another process, and nothing was heard of the target in this one.
+    pub is_recalled: bool,
     /// The result of the last probe; `None` before the first.
     pub last: Option<Last>,
     /// When it is probed next; `None` if it is not scheduled.
@@ -37,6 +41,16 @@ pub struct Last {
     pub latency: Duration,
     /// When it was known.
     pub at: SystemTime,
+}
+
+impl Last {
+    /// What was found, in words.
+    pub(crate) fn reason(&self) -> String {
+        match &self.outcome {
+            Outcome::Success { .. } => format!("answered in {} ms", self.latency.as_millis()),
+            Outcome::Failure(reason) | Outcome::Inconclusive(reason) => reason.clone().into_owned(),
+        }
+    }
 }
 
 /// What was done so far.

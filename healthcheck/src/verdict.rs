@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::SystemTime;
 
+use crate::damping::Hold;
+
 /// What is held of a target.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum State {
@@ -26,7 +28,7 @@ impl fmt::Display for State {
 }
 
 /// The published state of one check.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
     /// Up, down, or not known.
     pub state: State,
@@ -35,6 +37,30 @@ pub struct Verdict {
     pub weight: u32,
     /// When the state began; `None` while it is unknown.
     pub since: Option<SystemTime>,
+    /// What it gets of its share of clients after it came back, in parts of [`Verdict::WHOLE`].
+    pub share: u16,
+    /// It is down although it answers, because of this.
+    pub hold: Option<Hold>,
+    /// No change is near and none is fresh.
+    pub is_settled: bool,
+}
+
+impl Verdict {
+    /// The whole share.
+    pub const WHOLE: u16 = 256;
+}
+
+impl Default for Verdict {
+    fn default() -> Self {
+        Self {
+            state: State::Unknown,
+            weight: 0,
+            since: None,
+            share: Self::WHOLE,
+            hold: None,
+            is_settled: true,
+        }
+    }
 }
 
 /// A check's place on the board, valid while somebody holds the check.

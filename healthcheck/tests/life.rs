@@ -115,15 +115,15 @@ fn a_report_counts_as_a_probe_does() {
     let handle = health.acquire(Check { pace, ..tcp(target(1)) }).expect("an allowed target");
     assert_eq!(reader.load().verdict(handle.id()).state, State::Unknown);
     for (outcome, state, generation) in [
-        (down(), State::Unknown, 0),
-        (Outcome::success(3), State::Up, 1),
-        (Outcome::success(3), State::Up, 1),
-        (Outcome::success(4), State::Up, 2),
-        (down(), State::Up, 2),
-        (Outcome::Inconclusive("no socket".into()), State::Up, 2),
-        (down(), State::Down, 3),
-        (UP, State::Down, 3),
-        (UP, State::Up, 4),
+        (down(), State::Unknown, 1),
+        (Outcome::success(3), State::Up, 2),
+        (Outcome::success(3), State::Up, 2),
+        (Outcome::success(4), State::Up, 3),
+        (down(), State::Up, 4),
+        (Outcome::Inconclusive("no socket".into()), State::Up, 4),
+        (down(), State::Down, 5),
+        (UP, State::Down, 5),
+        (UP, State::Up, 6),
     ] {
         assert!(health.report(handle.check(), outcome.clone()));
         let snapshot = reader.load();

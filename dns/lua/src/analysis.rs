@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use halfmoon_healthcheck::{Handle, Health};
-use halfmoon_wire::{NameBuf, Type};
+use halfmoon_healthcheck::{Handle, Health, PoolName};
+use halfmoon_wire::{Name, NameBuf, Type};
 use halfmoon_zones::Level;
 
 use crate::binder::{Binder, Checks, Held};
@@ -31,13 +31,14 @@ pub(crate) const DEEPEST: usize = 200;
 pub(crate) fn compile(
     settings: &Settings,
     health: &Health,
-    (inner, text): (Type, &str),
+    (inner, text, owner): (Type, &str, Name<'_>),
     library: &Library<'_>,
 ) -> (Option<Program>, Vec<Remark>) {
     let mut analysis = Analysis {
         settings,
         health,
         inner,
+        owner,
         remarks: Vec::new(),
         sites: Vec::new(),
         bound: Vec::new(),
@@ -53,6 +54,7 @@ pub(crate) fn compile(
     let program = body.map(|body| Program {
         id: next_id(),
         inner,
+        defaults: Arc::clone(&settings.defaults),
         body,
         sites: bound,
         held,
@@ -68,6 +70,7 @@ impl Program {
         Self {
             id: next_id(),
             inner,
+            defaults: Arc::default(),
             body: Body::Faulty(why),
             sites: Vec::new(),
             held: Held::default(),
@@ -86,6 +89,7 @@ struct Analysis<'a> {
     settings: &'a Settings,
     health: &'a Health,
     inner: Type,
+    owner: Name<'a>,
     remarks: Vec<Remark>,
     /// The calls that are bound, in order of text.
     sites: Vec<Site>,
@@ -244,7 +248,7 @@ impl Analysis<'_> {
     /// the others.
     fn calls(&mut self, script: &Script) {
         let direct = returned(&script.body);
-        let mut sites = Vec::new();
+        let (mut sites, mut pools) = (Vec::new(), 0);
         for (number, call) in script.calls.iter().enumerate() {
             let Some(function) = functions::find(&call.name, self.settings.dialect) else {
                 continue;
@@ -257,12 +261,13 @@ impl Analysis<'_> {
             let args: Vec<_> = call.args.iter().map(syntax::Expr::constant).collect();
             match args.iter().cloned().collect::<Option<Vec<_>>>() {
                 Some(args) => {
-                    let bound = self.bind(function, call, &args, direct.contains(&number));
+                    let bound = self.bind(function, call, &args, (pools, direct.contains(&number)));
                     if self.settings.shared && call.deferred {
                         // Another program may call it when this one is gone: what it names is
                         // checked from now on, but the call is bound when it runs.
                         continue;
                     }
+                    pools += u32::from(functions::is_by_health(function.name));
                     sites.extend(bound.map(|bound| (number, bound)));
                 }
                 None => {
@@ -281,16 +286,25 @@ impl Analysis<'_> {
         function: &Function,
         call: &Call,
         args: &[Arg],
-        direct: bool,
+        (number, direct): (u32, bool),
     ) -> Option<Box<dyn Bound>> {
+        let text = |name: Name<'_>| name.to_lower().to_string().into();
+        let owner = functions::is_by_health(function.name).then(|| PoolName {
+            zone: text(self.library.zone()),
+            owner: text(self.owner),
+            rtype: self.inner.to_string().into(),
+            number,
+        });
         let mut binder = Binder {
             settings: self.settings,
+            defaults: &self.settings.defaults,
             inner: self.inner,
             direct,
             checks: Checks::Load {
                 health: self.health,
                 handles: &mut self.handles,
                 held: &mut self.held,
+                owner,
             },
             remarks: Vec::new(),
         };
@@ -317,6 +331,7 @@ impl Analysis<'_> {
             }
             let mut binder = Binder {
                 settings: self.settings,
+                defaults: &self.settings.defaults,
                 inner: self.inner,
                 direct: false,
                 checks: Checks::Form,

@@ -6,14 +6,16 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
-use halfmoon_healthcheck::{Check, CheckId, Handle, Health, Refused as CheckRefused, Snapshot};
+use halfmoon_healthcheck::{
+    Check, CheckId, Handle, Health, Pool, PoolHandle, PoolName, Refused as CheckRefused, Snapshot,
+};
 use halfmoon_wire::{NameBuf, Type};
 
 use crate::eval::Item;
 use crate::include::Include;
 use crate::remark::Remark;
 use crate::value::{Arg, Table, Value};
-use crate::{Dialect, Settings, address, rdata};
+use crate::{Defaults, Dialect, Settings, address, rdata};
 
 /// An argument is not taken; why is among the binder's remarks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,7 +28,13 @@ pub(crate) type Held = HashMap<Check, CheckId, RandomState>;
 #[derive(Debug)]
 pub(crate) enum Checks<'a> {
     /// At load: they are held as long as the program is.
-    Load { health: &'a Health, handles: &'a mut Vec<Handle>, held: &'a mut Held },
+    Load {
+        health: &'a Health,
+        handles: &'a mut Vec<Handle>,
+        held: &'a mut Held,
+        /// Whose pools are registered; `None`: nobody's, only the checks begin.
+        owner: Option<PoolName>,
+    },
     /// At run time: they are found, or asked for and unknown until then.
     Run {
         health: &'a Health,
@@ -45,6 +53,8 @@ pub(crate) enum Checks<'a> {
 #[derive(Debug)]
 pub(crate) struct Binder<'a> {
     pub(crate) settings: &'a Settings,
+    /// What holds where the arguments do not say otherwise.
+    pub(crate) defaults: &'a Defaults,
     /// The type of the record.
     pub(crate) inner: Type,
     /// Whether what the call returns is record data, and not something the program works on.
@@ -254,7 +264,7 @@ impl Binder<'_> {
                 }
                 Ok(found)
             }
-            Checks::Load { health, handles, held } => {
+            Checks::Load { health, handles, held, .. } => {
                 if let Some(id) = held.get(&check) {
                     return Ok(Some(*id));
                 }
@@ -268,6 +278,22 @@ impl Binder<'_> {
                     Err(refused) => self.not_probed(arg, &refused),
                 }
             }
+        }
+    }
+
+    /// Whose pool is bound; `None` where none is registered.
+    pub(crate) fn pool_name(&self) -> Option<PoolName> {
+        match &self.checks {
+            Checks::Load { owner, .. } => owner.clone(),
+            Checks::Run { .. } | Checks::Form => None,
+        }
+    }
+
+    /// Registers a pool.
+    pub(crate) fn register(&self, pool: Pool) -> Option<PoolHandle> {
+        match &self.checks {
+            Checks::Load { health, .. } => Some(health.register(pool)),
+            Checks::Run { .. } | Checks::Form => None,
         }
     }
 

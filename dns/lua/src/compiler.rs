@@ -10,10 +10,11 @@ use halfmoon_wire::{Name, NameBuf, Type};
 use halfmoon_zones::{Fault, Level, ProgramSource};
 
 use crate::analysis::{DEEPEST, compile};
+use crate::functions::may_ask_health;
 use crate::include::{Library, may_include};
 use crate::program::Program;
 use crate::remark::Remark;
-use crate::{Dialect, Settings, syntax};
+use crate::{Defaults, Dialect, Settings, syntax};
 
 /// How deep and how long a program may be that is compiled on the caller's stack.
 const SHALLOW: (usize, usize) = (16, 4096);
@@ -25,13 +26,17 @@ const STACK: usize = 64 << 20;
 pub struct Compiler {
     settings: Settings,
     health: Health,
-    known: HashMap<(Type, Box<str>), Known, RandomState>,
+    known: HashMap<Key, Known, RandomState>,
     /// How many entries there may be before those whose programs are gone are looked for.
     limit: usize,
 }
 
+/// Equal programs are one, but for those that ask for health: each record has pools of its own.
+type Key = (Type, Box<str>, Option<NameBuf>);
+
 #[derive(Debug)]
 struct Known {
+    defaults: Arc<Defaults>,
     program: Weak<Program>,
     remarks: Vec<Remark>,
 }
@@ -41,6 +46,11 @@ impl Compiler {
     #[must_use]
     pub fn new(settings: Settings, health: Health) -> Self {
         Self { settings, health, known: HashMap::default(), limit: 1024 }
+    }
+
+    /// What holds from now on where a program does not say otherwise; what held before.
+    pub fn set_defaults(&mut self, defaults: Arc<Defaults>) -> Arc<Defaults> {
+        std::mem::replace(&mut self.settings.defaults, defaults)
     }
 
     /// Says whether a database with coordinates is loaded from now on.
@@ -90,22 +100,26 @@ impl Compiler {
         debug_assert!(owner.is_at_or_below(library.zone()), "{owner} is in another zone");
         if may_include(&source.text) {
             // The same text is another program where what it includes is another.
-            let (program, remarks) = self.compile_new(source, library);
+            let (program, remarks) = self.compile_new(source, owner, library);
             faults.extend(remarks.iter().map(|remark| remark.at(source)));
             return program;
         }
-        let key = (source.inner, Box::from(source.text.as_str()));
+        let scope = may_ask_health(&source.text).then(|| owner.to_lower());
+        let key = (source.inner, Box::from(source.text.as_str()), scope);
         if let Some(known) = self.known.get(&key)
+            && *known.defaults == *self.settings.defaults
             && let Some(program) = known.program.upgrade()
         {
             faults.extend(known.remarks.iter().map(|remark| remark.at(source)));
             return Some(program);
         }
-        let (program, remarks) = self.compile_new(source, library);
+        let (program, remarks) = self.compile_new(source, owner, library);
         faults.extend(remarks.iter().map(|remark| remark.at(source)));
         if let Some(program) = &program {
             self.forget();
-            self.known.insert(key, Known { program: Arc::downgrade(program), remarks });
+            let defaults = Arc::clone(&self.settings.defaults);
+            let program = Arc::downgrade(program);
+            self.known.insert(key, Known { defaults, program, remarks });
         }
         program
     }
@@ -121,6 +135,7 @@ impl Compiler {
     fn compile_new(
         &self,
         source: &ProgramSource,
+        owner: Name<'_>,
         library: &Library<'_>,
     ) -> (Option<Arc<Program>>, Vec<Remark>) {
         let text = match syntax::plain(&source.text) {
@@ -142,7 +157,7 @@ impl Compiler {
             let message = "brackets, blocks or operators nest too deep";
             (None, vec![Remark::error("lua-too-deep", 0, message)])
         } else {
-            self.compile_guarded((source.inner, &text), nesting, library)
+            self.compile_guarded((source.inner, &text, owner), nesting, library)
         };
         self.judge(source, program, remarks)
     }
@@ -169,15 +184,14 @@ impl Compiler {
     /// Compiles on a stack that is large enough, and survives a parser that gives up.
     fn compile_guarded(
         &self,
-        (inner, text): (Type, &str),
+        program @ (_, text, _): (Type, &str, Name<'_>),
         nesting: usize,
         library: &Library<'_>,
     ) -> (Option<Program>, Vec<Remark>) {
         let gave_up =
             || (None, vec![Remark::error("lua-syntax", 0, "the program cannot be parsed")]);
         let work = || {
-            let work =
-                AssertUnwindSafe(|| compile(&self.settings, &self.health, (inner, text), library));
+            let work = AssertUnwindSafe(|| compile(&self.settings, &self.health, program, library));
             catch_unwind(work).unwrap_or_else(|_| gave_up())
         };
         // What is included may be deeper than what includes it.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use fastrand::Rng;
 use foldhash::fast::RandomState;
 use halfmoon_geo::{Attribute, Geo, Location};
-use halfmoon_healthcheck::{CheckId, Health, Snapshot, State};
+use halfmoon_healthcheck::{Health, Pick, Snapshot};
 use halfmoon_wire::Name;
 
 use crate::answers::{Reads, Trace};
@@ -78,6 +78,7 @@ pub(crate) enum Outcome {
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     pub(crate) chosen: Vec<u32>,
+    pub(crate) picks: Vec<Pick>,
     pub(crate) text: String,
     pub(crate) texts: Texts,
     pub(crate) candidates: Vec<IpAddr>,
@@ -188,12 +189,6 @@ impl<'a> Eval<'a> {
     /// The client's address, all known bits of which matter from now on.
     pub(crate) fn whole_client(&mut self) -> IpAddr {
         self.trace.whole_client(self.client)
-    }
-
-    /// What is known of a check.
-    pub(crate) fn state(&mut self, check: Option<CheckId>) -> State {
-        self.trace.read(Reads::HEALTH);
-        check.map_or(State::Unknown, |id| self.health.verdict(id).state)
     }
 
     /// A number below `bound`, each equally likely; 0 for 0.

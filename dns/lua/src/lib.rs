@@ -56,4 +56,4 @@ pub use machine::Machine;
 pub use notes::Note;
 pub use plan::Candidate;
 pub use program::Program;
-pub use settings::{Dialect, Settings};
+pub use settings::{Defaults, Dialect, Settings, TtlRange};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use halfmoon_healthcheck::{CheckId, Handle};
 use halfmoon_wire::{NameBuf, Type};
 
+use crate::Defaults;
 use crate::binder::Held;
 use crate::eval::Bound;
 use crate::globals::Variable;
@@ -21,6 +22,7 @@ pub struct Program {
     /// Tells programs apart in the caches of machines; never used twice.
     pub(crate) id: u64,
     pub(crate) inner: Type,
+    pub(crate) defaults: Arc<Defaults>,
     pub(crate) body: Body,
     /// Calls bound at load, by the number that stands in their place.
     pub(crate) sites: Vec<Box<dyn Bound>>,

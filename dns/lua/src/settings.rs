@@ -1,8 +1,11 @@
 //! What the operator decides about record programs.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use halfmoon_healthcheck::{Certificate, HttpOptions, Options, Pace, TlsOptions};
+use halfmoon_healthcheck::{
+    Certificate, Damping, HttpOptions, Labels, Options, Pace, Policy, TlsOptions,
+};
 
 /// What the peer calls itself, unless it is told otherwise: endpoints may tell probes by it.
 const PEER: &str = "PowerDNS Authoritative Server";
@@ -15,6 +18,28 @@ pub enum Dialect {
     Halfmoon,
     /// The peer's: a faulty program is a warning at load and a failure when asked.
     PowerDns,
+}
+
+/// What holds of pools and their checks where a program does not say otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Defaults {
+    /// How endpoints are probed, and how they come back.
+    pub checks: Options,
+    /// What a pool makes of their verdicts.
+    pub policy: Policy,
+    /// Between which bounds the TTL of an answer follows the state; `None`: it does not.
+    pub ttl: Option<TtlRange>,
+    /// What addresses are called by.
+    pub labels: Labels,
+}
+
+/// The TTL of an answer that follows the state, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TtlRange {
+    /// While a change is near, or fresh.
+    pub min: u32,
+    /// While all is calm.
+    pub max: u32,
 }
 
 /// Budgets of one evaluation, and defaults of what programs leave out.
@@ -35,8 +60,8 @@ pub struct Settings {
     pub source: usize,
     /// How many loaded programs one thread keeps.
     pub loaded: usize,
-    /// How endpoints are probed where a program does not say.
-    pub checks: Options,
+    /// What holds where a program and its zone do not say otherwise.
+    pub defaults: Arc<Defaults>,
     /// Whether a database with coordinates is loaded: without one all endpoints are equally far,
     /// and programs that choose by distance get a warning.
     pub coordinates: bool,
@@ -55,7 +80,7 @@ impl Settings {
         let checks = match dialect {
             Dialect::Halfmoon => Options::default(),
             Dialect::PowerDns => Options {
-                pace: Pace { fall: 1, rise: 1, ..Pace::default() },
+                pace: Pace { fall: 1, rise: 1, damping: Damping::NONE, ..Pace::default() },
                 tls: TlsOptions { certificate: Certificate::Any, ..TlsOptions::default() },
                 http: HttpOptions { user_agent: Some(PEER.to_owned()), ..HttpOptions::default() },
                 ..Options::default()
@@ -69,7 +94,7 @@ impl Settings {
             answers: 64,
             source: 64 * 1024,
             loaded: 4096,
-            checks,
+            defaults: Arc::new(Defaults { checks, ..Defaults::default() }),
             coordinates: true,
             shared: false,
             plans: true,

@@ -134,6 +134,8 @@ impl Server {
             targets: targets(config),
             lease: config.health.lease,
             computed_per_zone: config.health.computed_per_zone.get() as usize,
+            state: config.health.state.clone(),
+            suspect: config.suspect(),
             ..defaults
         })?;
         // Before anything is probed: the first verdicts are changes, too.
@@ -351,7 +353,7 @@ pub fn lua_settings(config: &Config, geo: &Source) -> Settings {
     };
     let settings = Settings::of(dialect);
     Settings {
-        checks: config.checks(settings.checks.clone()),
+        defaults: Arc::new(config.defaults(&settings.defaults)),
         fuel: u64::from(config.lua.fuel.get()),
         memory: config.lua.memory,
         shared: config.lua.shared,

@@ -63,12 +63,13 @@ fn start(settings: &Settings, script: Script) -> (Health, Arc<Script>) {
         TargetPolicy::default(),
         board,
         (settings.max_computed, settings.computed_per_zone),
+        settings.suspect,
     );
     let shared = Arc::new(shared);
     let (requests, requested) = mpsc::channel(settings.max_requests);
     let engine = Engine::new(Arc::clone(&shared), Arc::clone(&script), requested, settings);
     tokio::spawn(engine.run());
-    (Health::assemble(shared, Some(requests), None), script)
+    (Health::assemble(shared, Some(requests)), script)
 }
 
 fn target(number: u32) -> SocketAddr {
@@ -76,7 +77,8 @@ fn target(number: u32) -> SocketAddr {
 }
 
 fn check(number: u32, interval: Duration) -> Check {
-    let pace = Pace { interval, timeout: Duration::from_secs(2), fall: 3, rise: 2 };
+    let pace =
+        Pace { interval, timeout: Duration::from_secs(2), fall: 3, rise: 2, ..Pace::default() };
     Check { probe: Probe::Tcp(target(number)), pace, source: None }
 }
 
@@ -194,7 +196,8 @@ async fn a_change_is_told_once_and_seen_by_readers() {
             _ => Vec::new(),
         };
     }
-    assert_eq!(reader.load().generation(), 3);
+    // Up, about to fall, down, up again.
+    assert_eq!(reader.load().generation(), 4);
 }
 
 #[tokio::test(start_paused = true)]

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use halfmoon_healthcheck::{
-    Check, Health, HttpProbe, Outcome, Pace, Probe, Report, Settings, State, TargetPolicy,
+    Check, Damping, Health, HttpProbe, Outcome, Pace, Probe, Report, Settings, State, TargetPolicy,
 };
 use rcgen::{CertificateParams, Issuer, KeyPair};
 use time::OffsetDateTime;
@@ -272,7 +272,8 @@ impl Authority {
 
 /// A quick pace at which one result decides.
 pub(crate) fn pace() -> Pace {
-    Pace { interval: Duration::from_millis(30), timeout: Duration::from_secs(5), fall: 1, rise: 1 }
+    let (interval, timeout) = (Duration::from_millis(30), Duration::from_secs(5));
+    Pace { interval, timeout, fall: 1, rise: 1, damping: Damping::NONE }
 }
 
 /// A check of anything, at a quick pace.

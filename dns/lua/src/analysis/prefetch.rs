@@ -74,12 +74,14 @@ impl Analysis<'_> {
         gather(list, script, &mut Vec::new(), &mut addresses);
         let mut binder = Binder {
             settings: self.settings,
+            defaults: &self.settings.defaults,
             inner: self.inner,
             direct: false,
             checks: Checks::Load {
                 health: self.health,
                 handles: &mut self.handles,
                 held: &mut self.held,
+                owner: None,
             },
             remarks: Vec::new(),
         };

@@ -2,9 +2,8 @@
 //! the members of which are checked, and a choice among those that are up.
 
 use std::net::IpAddr;
-use std::ops::Range;
 
-use halfmoon_healthcheck::{Check, CheckId, State};
+use halfmoon_healthcheck::{Check, Choice};
 
 use crate::Dialect;
 use crate::answers::Reads;
@@ -14,6 +13,7 @@ use crate::eval::{Bound, Eval, Item, Outcome};
 use crate::functions::checks;
 use crate::functions::member::{Member, Own};
 use crate::functions::options::Options;
+use crate::functions::pooled::Pooled;
 use crate::functions::selector::Selector;
 use crate::functions::{closest, hashed, sample};
 use crate::value::Arg;
@@ -25,17 +25,10 @@ pub(super) struct IfUp {
     items: Vec<Item>,
     addresses: Vec<IpAddr>,
     weights: Vec<u32>,
-    checks: Vec<Option<CheckId>>,
-    /// Which members make a group. No group is empty.
-    groups: Vec<Range<u32>>,
+    pooled: Pooled,
     selector: Selector,
     backup: Selector,
-    fails_unknown: bool,
-    ttl: Option<u32>,
 }
-
-/// Why nothing is answered by who wants to know.
-pub(super) const UNKNOWN: &str = "no address was checked yet, and failOnIncompleteCheck is set";
 
 /// Reads a flat list of addresses, or a list of groups.
 pub(super) fn groups<'v>(
@@ -90,21 +83,10 @@ pub(super) fn bind(
     binder: &mut Binder<'_>,
     check: impl Fn(&Member<'_>) -> Option<Check>,
 ) -> Result<Box<dyn Bound>, Refused> {
-    let mut bound = IfUp {
-        dialect: binder.dialect(),
-        items: Vec::new(),
-        addresses: Vec::new(),
-        weights: Vec::new(),
-        checks: Vec::new(),
-        groups: Vec::new(),
-        selector: options.selector(),
-        backup: options.backup(),
-        fails_unknown: options.fails_unknown,
-        ttl: options.ttl,
-    };
     let has_weights = groups.iter().flatten().any(|member| member.weight.is_some());
+    let (mut items, mut all, mut ranges) = (Vec::new(), Vec::new(), Vec::new());
     for members in groups {
-        let start = bound.addresses.len() as u32;
+        let start = all.len() as u32;
         for member in &members {
             let check = match &member.check {
                 None => check(member),
@@ -117,15 +99,22 @@ pub(super) fn bind(
                 Some(check) => binder.watch(member.arg, check)?,
                 None => None,
             };
-            bound.addresses.push(member.address);
-            bound.weights.push(member.weight.unwrap_or(1));
-            bound.checks.push(watched);
-            bound.items.push(binder.address_item(member.address));
+            all.push((member.address, member.weight.unwrap_or(1), watched));
+            items.push(binder.address_item(member.address));
         }
-        let end = bound.addresses.len() as u32;
-        bound.groups.extend((start < end).then_some(start..end));
+        let end = all.len() as u32;
+        ranges.extend((start < end).then_some(start..end));
     }
-    binder.some_left(list, bound.groups.is_empty())?;
+    binder.some_left(list, ranges.is_empty())?;
+    let bound = IfUp {
+        dialect: binder.dialect(),
+        items,
+        addresses: all.iter().map(|(address, ..)| *address).collect(),
+        weights: all.iter().map(|(_, weight, _)| *weight).collect(),
+        pooled: Pooled::bind(all, ranges, options, binder),
+        selector: options.selector(),
+        backup: options.backup(),
+    };
     bound.warn_of_weights(list, has_weights, binder);
     if [bound.selector, bound.backup].contains(&Selector::Closest) {
         closest::warn_if_blind(list, binder);
@@ -149,13 +138,6 @@ impl IfUp {
                 "write {{80, '192.0.2.1'}, {20, '192.0.2.2'}}",
             );
         }
-    }
-
-    fn is_up(&self, member: u32, eval: &mut Eval<'_>, is_known: &mut bool) -> bool {
-        let check = self.checks.get(member as usize).copied().flatten();
-        let state = eval.state(check);
-        *is_known |= state != State::Unknown;
-        state == State::Up
     }
 
     fn select(&self, selector: Selector, eval: &mut Eval<'_>) -> Outcome {
@@ -256,25 +238,10 @@ impl Bound for IfUp {
     }
 
     fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {
-        eval.trace.ttl(self.ttl);
-        let mut is_known = false;
-        for group in &self.groups {
-            eval.scratch.chosen.clear();
-            for member in group.clone() {
-                if self.is_up(member, eval, &mut is_known) {
-                    eval.scratch.chosen.push(member);
-                }
-            }
-            if !eval.scratch.chosen.is_empty() {
-                return Ok(self.select(self.selector, eval));
-            }
+        match self.pooled.choose(self.selector.is_sticky(), eval)? {
+            Choice::Selected => Ok(self.select(self.selector, eval)),
+            Choice::Backup => Ok(self.select(self.backup, eval)),
+            Choice::Everything | Choice::Nothing | Choice::Failure => Ok(Outcome::Many),
         }
-        if self.fails_unknown && !is_known {
-            return Err(UNKNOWN);
-        }
-        // Nothing is up, or nothing is known: the first group stands for what it was before.
-        eval.scratch.chosen.clear();
-        eval.scratch.chosen.extend(self.groups.first().cloned().into_iter().flatten());
-        Ok(self.select(self.backup, eval))
     }
 }

@@ -25,6 +25,8 @@ mod masks;
 mod member;
 pub(crate) mod options;
 mod places;
+mod policy;
+mod pooled;
 mod ports;
 mod random;
 mod reverse;
@@ -133,6 +135,30 @@ const OURS: &[&Function] = &[
     &ports::IFPINGUP,
     &ports::IFTLSUP,
 ];
+
+/// The functions that answer with what is up.
+const BY_HEALTH: [&str; 10] = [
+    "ifbeat",
+    "ifdnsup",
+    "ifgrpcup",
+    "ifpingup",
+    "ifportup",
+    "iftlsup",
+    "ifup",
+    "ifurlextup",
+    "ifurlup",
+    "pickselfweighted",
+];
+
+/// Whether a function of this name answers with what is up.
+pub(crate) fn is_by_health(name: &str) -> bool {
+    BY_HEALTH.contains(&name)
+}
+
+/// Whether a program may call one: what its zone and owner are matters then.
+pub(crate) fn may_ask_health(text: &str) -> bool {
+    BY_HEALTH.iter().any(|name| text.contains(name))
+}
 
 /// The functions of a dialect.
 pub(crate) fn of(dialect: Dialect) -> impl Iterator<Item = &'static Function> {

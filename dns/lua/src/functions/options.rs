@@ -1,12 +1,14 @@
 //! The options of the functions that answer with what is up.
 
-use halfmoon_healthcheck::{self as healthcheck, Certificate, PushOptions};
+use halfmoon_healthcheck::{self as healthcheck, Certificate, Policy, PushOptions};
 
+use crate::TtlRange;
 use crate::binder::{Binder, Refused, shown};
+use crate::functions::policy;
 use crate::functions::selector::Selector;
 use crate::functions::values::{
     DAY, count, days, headers, natural, parsed, seconds, seconds_or, source, stale, statuses,
-    takes, truth, ttl,
+    takes, truth,
 };
 use crate::remark::nearest;
 use crate::value::{Arg, Table, Value};
@@ -27,7 +29,8 @@ pub(crate) enum Target {
 }
 
 /// Every option, and what it is an option of; of nothing in particular: of everything.
-const OPTIONS: [(&str, &[Target]); 31] = [
+const OPTIONS: [(&str, &[Target]); 41] = [
+    ("all_down", &[]),
     ("answer", &[Target::Dns]),
     ("backupSelector", &[]),
     ("body", &[Target::Url]),
@@ -36,14 +39,21 @@ const OPTIONS: [(&str, &[Target]); 31] = [
     ("certwarn", &[Target::Url, Target::Tls, Target::Grpc]),
     ("failOnIncompleteCheck", &[]),
     ("fall", &[]),
+    ("flap", &[]),
+    ("fresh", &[]),
     ("headers", &[Target::Url]),
+    ("hold_down", &[]),
     ("httpcode", &[Target::Url]),
     ("interval", &[]),
     ("method", &[Target::Url]),
+    ("min_answers", &[]),
     ("minimumFailures", &[]),
     ("name", &[Target::Dns]),
+    ("panic", &[]),
+    ("ramp", &[]),
     ("rcode", &[Target::Dns]),
     ("recursion", &[Target::Dns]),
+    ("resume", &[]),
     ("reuse", &[Target::Url]),
     ("rise", &[]),
     ("selector", &[]),
@@ -56,13 +66,25 @@ const OPTIONS: [(&str, &[Target]); 31] = [
     ("tls", &[Target::Url, Target::Tls, Target::Grpc]),
     ("ttl", &[]),
     ("type", &[Target::Dns]),
+    ("unknown", &[]),
     ("useragent", &[Target::Url]),
+    ("velocity", &[]),
     ("weightheader", &[Target::Url]),
     ("within", &[Target::Push]),
 ];
 
 /// Options that say what is answered, and nothing of a check.
-const OF_ANSWERS: [&str; 4] = ["backupSelector", "failOnIncompleteCheck", "selector", "ttl"];
+const OF_ANSWERS: [&str; 9] = [
+    "all_down",
+    "backupSelector",
+    "failOnIncompleteCheck",
+    "min_answers",
+    "panic",
+    "selector",
+    "ttl",
+    "unknown",
+    "velocity",
+];
 
 /// Options that the peer has as well.
 const OF_THE_PEER: [&str; 14] = [
@@ -82,6 +104,25 @@ const OF_THE_PEER: [&str; 14] = [
     "useragent",
 ];
 
+/// The TTL of an answer, in seconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ttl {
+    Fixed(u32),
+    /// It follows the state.
+    Range(TtlRange),
+}
+
+impl Ttl {
+    /// `is_settled`: no change is near and none is fresh.
+    pub(crate) const fn of(self, is_settled: bool) -> u32 {
+        match self {
+            Self::Fixed(ttl) => ttl,
+            Self::Range(TtlRange { max, .. }) if is_settled => max,
+            Self::Range(TtlRange { min, .. }) => min,
+        }
+    }
+}
+
 /// The options of one call.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
@@ -91,8 +132,10 @@ pub(crate) struct Options {
     backup: Option<Selector>,
     /// Whether it is an error when nothing is known of any address yet.
     pub(crate) fails_unknown: bool,
-    /// Of the answer, in seconds; `None`: the record's.
-    pub(crate) ttl: Option<u32>,
+    /// What the pool makes of its verdicts.
+    pub(crate) policy: Policy,
+    /// Of the answer; `None`: the record's.
+    pub(crate) ttl: Option<Ttl>,
     /// How checks are carried out.
     pub(crate) checks: healthcheck::Options,
     /// Whether no check can succeed, for an option that the peer trips over whenever it probes.
@@ -142,8 +185,9 @@ impl Options {
             selector: None,
             backup: None,
             fails_unknown: false,
-            ttl: None,
-            checks: binder.settings.checks.clone(),
+            policy: binder.defaults.policy,
+            ttl: binder.defaults.ttl.map(Ttl::Range),
+            checks: binder.defaults.checks.clone(),
             never: false,
         };
         let Some(arg) = arg else {
@@ -283,13 +327,16 @@ impl Options {
                 }
             }
             "tls" => self.tls(value, target, binder)?,
-            "ttl" => self.ttl = Some(ttl(value, binder)?),
+            "ttl" => self.ttl = Some(policy::ttl(value, binder)?),
             "type" => self.checks.dns.rtype = parsed(value, name, binder)?,
             "useragent" => http.user_agent = Some(binder.text(value, name)?.into_owned()),
             "weightheader" => http.weight_header = Some(binder.text(value, name)?.into_owned()),
             "within" => {
                 self.checks.push.within =
                     seconds(value, PushOptions::LONGEST.as_secs_f64(), binder)?;
+            }
+            name if policy::NAMES.contains(&name) => {
+                policy::read(name, value, self, binder)?;
             }
             _ => return Err(unknown(name, key, target, binder)),
         }

@@ -73,6 +73,11 @@ impl Selector {
         )
     }
 
+    /// Whether the same client gets the same answer.
+    pub(crate) const fn is_sticky(self) -> bool {
+        !matches!(self, Self::Random | Self::Sample(_) | Self::Weighted)
+    }
+
     /// Whether weights count.
     pub(crate) const fn weighs(self) -> bool {
         matches!(self, Self::Consistent | Self::Weighted | Self::WeightedHashed)

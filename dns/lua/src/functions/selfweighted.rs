@@ -1,14 +1,14 @@
 //! `pickselfweighted`: one address, as likely as the number it answers a check with says.
 
-use halfmoon_healthcheck::{CheckId, State};
+use halfmoon_healthcheck::{CheckId, Choice};
 
 use crate::Dialect;
-use crate::answers::Reads;
 use crate::binder::{Binder, Refused};
 use crate::burtle;
 use crate::eval::{Bound, Eval, Item, Outcome};
 use crate::functions::member::Member;
 use crate::functions::options::{Options, Target};
+use crate::functions::pooled::Pooled;
 use crate::functions::selector::Selector;
 use crate::functions::{Function, Gives, Kind, ifup, ifurlup};
 use crate::value::{Arg, Value};
@@ -27,8 +27,7 @@ struct SelfWeighted {
     dialect: Dialect,
     items: Vec<Item>,
     checks: Vec<Option<CheckId>>,
-    fails_unknown: bool,
-    ttl: Option<u32>,
+    pooled: Pooled,
 }
 
 fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused> {
@@ -51,13 +50,7 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused
     }
     let groups = ifup::groups(list, &options, binder)?;
     let members = groups.first().map_or(&[][..], Vec::as_slice);
-    let mut bound = SelfWeighted {
-        dialect: binder.dialect(),
-        items: Vec::new(),
-        checks: Vec::new(),
-        fails_unknown: options.fails_unknown,
-        ttl: options.ttl,
-    };
+    let (mut items, mut all) = (Vec::new(), Vec::new());
     for member in members {
         if matches!(member.arg.value, Value::Table(_)) {
             let message = "the weights of pickselfweighted come from the checks: write the address";
@@ -69,28 +62,24 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused
             Some(check) => binder.watch(member.arg, check)?,
             None => None,
         };
-        bound.checks.push(watched);
-        bound.items.push(binder.address_item(member.address));
+        all.push((member.address, 1, watched));
+        items.push(binder.address_item(member.address));
     }
-    binder.some_left(list, bound.items.is_empty())?;
-    Ok(Box::new(bound))
+    binder.some_left(list, items.is_empty())?;
+    let group = 0..all.len() as u32;
+    Ok(Box::new(SelfWeighted {
+        dialect: binder.dialect(),
+        items,
+        checks: all.iter().map(|(_, _, check)| *check).collect(),
+        pooled: Pooled::bind(all, vec![group], &options, binder),
+    }))
 }
 
 impl SelfWeighted {
-    /// Whether nothing is known of any of them.
-    fn is_unknown(&self, eval: &mut Eval<'_>) -> bool {
-        self.checks.iter().all(|check| eval.state(*check) == State::Unknown)
-    }
-
-    fn weight(&self, place: usize, eval: &Eval<'_>) -> u64 {
-        let Some(id) = self.checks.get(place).copied().flatten() else {
-            return 0;
-        };
-        let verdict = eval.health.verdict(id);
-        match verdict.state {
-            State::Up => u64::from(verdict.weight.max(1)),
-            State::Down | State::Unknown => 0,
-        }
+    /// One that is in whatever its check says weighs as little as one that says nothing of it.
+    fn weight(&self, member: u32, eval: &Eval<'_>) -> u64 {
+        let check = self.checks.get(member as usize).copied().flatten();
+        check.map_or(1, |id| u64::from(eval.health.verdict(id).weight.max(1)))
     }
 }
 
@@ -100,26 +89,35 @@ impl Bound for SelfWeighted {
     }
 
     fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {
-        eval.trace.read(Reads::HEALTH);
-        eval.trace.ttl(self.ttl);
-        let total: u64 = (0..self.items.len()).map(|place| self.weight(place, eval)).sum();
-        if total == 0 {
-            if self.fails_unknown && self.is_unknown(eval) {
-                return Err(ifup::UNKNOWN);
+        match self.pooled.choose(true, eval)? {
+            Choice::Selected => {}
+            Choice::Everything | Choice::Nothing | Choice::Failure => return Ok(Outcome::Many),
+            Choice::Backup => {
+                let count = eval.scratch.chosen.len();
+                return match self.dialect {
+                    Dialect::Halfmoon => {
+                        let place = eval.random(count);
+                        let chosen = eval.scratch.chosen.get(place).copied();
+                        Ok(chosen.map_or(Outcome::Many, |number| Outcome::One(number as usize)))
+                    }
+                    Dialect::PowerDns => Err("no address is up, and the sum of weights is zero"),
+                };
             }
-            return match self.dialect {
-                Dialect::Halfmoon => Ok(Outcome::One(eval.random(self.items.len()))),
-                Dialect::PowerDns => Err("no address is up, and the sum of weights is zero"),
-            };
         }
-        let mut point = u64::from(burtle::hash_address(eval.whole_client())) % total;
-        for place in 0..self.items.len() {
-            let weight = self.weight(place, eval);
+        let chosen = || eval.scratch.chosen.iter().copied();
+        let total: u64 = chosen().map(|member| self.weight(member, eval)).sum();
+        let mut point = 0;
+        if total > 0 {
+            point = u64::from(burtle::hash_address(eval.whole_client())) % total;
+        }
+        for place in 0..eval.scratch.chosen.len() {
+            let Some(member) = eval.scratch.chosen.get(place).copied() else { break };
+            let weight = self.weight(member, eval);
             if point < weight {
-                return Ok(Outcome::One(place));
+                return Ok(Outcome::One(member as usize));
             }
             point -= weight;
         }
-        Ok(Outcome::One(0))
+        Ok(Outcome::Many)
     }
 }

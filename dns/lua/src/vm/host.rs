@@ -234,6 +234,7 @@ impl Host {
         let running = running.as_ref().ok_or_else(idle)?;
         let mut binder = Binder {
             settings: &self.settings,
+            defaults: &running.program.defaults,
             inner: running.program.inner,
             direct: false,
             checks: Checks::Run {

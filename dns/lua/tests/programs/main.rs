@@ -20,6 +20,7 @@ mod objects;
 mod options;
 mod peer;
 mod plans;
+mod policy;
 mod reverse;
 mod scope;
 mod strangers;

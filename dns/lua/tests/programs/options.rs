@@ -105,7 +105,7 @@ fn timeout_interval_and_minimum_failures() {
             ("minimumFailures='5'", None, None, Some(5)),
             ("interval=9, timeout=3, minimumFailures=2", Some(9000), Some(3000), Some(2)),
         ] {
-            let default = World::new(dialect).settings.checks.pace;
+            let default = World::new(dialect).settings.defaults.checks.pace;
             let record = format!("A ifportup(80, {{'192.0.2.1'}}, {{{options}}})");
             let pace = check(dialect, &record).pace;
             let expected = (

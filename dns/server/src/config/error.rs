@@ -29,10 +29,6 @@ pub enum ConfigError {
     },
 }
 
-/// Keys that are part of the design and that nothing obeys yet: the key, one that is known beside
-/// it, and its full name.
-const NOT_YET: [(&str, &str, &str); 1] = [("state", "interval", "health.state")];
-
 /// Turns the parser's error into one line with position and remedy.
 pub(super) fn locate(fault: &toml::de::Error, text: &str, path: &Path) -> ConfigError {
     let at = fault.span().map_or(0, |span| span.start).min(text.len());
@@ -58,11 +54,6 @@ fn remedy(message: &str) -> String {
         };
         // What is known stands between backticks: every second piece.
         let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-        let planned =
-            NOT_YET.iter().find(|(key, beside, _)| *key == wrong && known.contains(beside));
-        if let Some((_, _, name)) = planned {
-            return format!("`{name}` is not available yet; remove it");
-        }
         let nearest = known
             .iter()
             .map(|candidate| (strsim::damerau_levenshtein(wrong, candidate), candidate))

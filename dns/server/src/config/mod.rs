@@ -8,7 +8,8 @@ use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use halfmoon_healthcheck::Options;
+use halfmoon_healthcheck::{Labels, Options};
+use halfmoon_lua::Defaults;
 use halfmoon_wire::NameBuf;
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -21,6 +22,7 @@ mod cookies;
 mod denial;
 mod dnssec;
 mod error;
+mod health;
 mod limits;
 mod transfer;
 mod value;
@@ -34,6 +36,7 @@ pub use cookies::CookiesConfig;
 pub use denial::{Denial, HowSigned, Nsec3Config, SignedZoneConfig};
 pub use dnssec::{DnssecConfig, ZonePattern};
 pub use error::ConfigError;
+pub use health::{HealthConfig, TargetsConfig};
 pub use limits::LimitsConfig;
 pub use transfer::{KeyAlgorithm, KeyConfig, TransferConfig};
 pub use value::{address, duration, size};
@@ -162,62 +165,6 @@ pub struct LuaConfig {
     pub time: Duration,
 }
 
-/// `[health]`: how endpoints are probed, where a record does not say.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct HealthConfig {
-    /// From the start of one probe to the start of the next.
-    #[serde(deserialize_with = "value::positive_duration")]
-    pub interval: Duration,
-    /// How long one probe may take.
-    #[serde(deserialize_with = "value::positive_duration")]
-    pub timeout: Duration,
-    /// Failures in a row before an endpoint is down, if set; see [`Config::fall`].
-    pub fall: Option<NonZeroU32>,
-    /// Successes in a row before it is up again, if set; see [`Config::rise`].
-    pub rise: Option<NonZeroU32>,
-    /// The local address to probe from.
-    pub source: Option<IpAddr>,
-    /// Checks of URLs.
-    pub http: HttpConfig,
-    /// Certificates.
-    pub tls: TlsConfig,
-    /// Checks of name servers.
-    pub dns: DnsConfig,
-    /// Checks by the gRPC health service.
-    pub grpc: GrpcConfig,
-    /// Heartbeats and files.
-    pub push: PushConfig,
-    /// The folder whose files say of endpoints whether they are up. Relative to the folder of the
-    /// configuration file.
-    pub files: Option<PathBuf>,
-    /// How long a check that a program computed is kept after a query last looked for it.
-    #[serde(deserialize_with = "value::positive_duration")]
-    pub lease: Duration,
-    /// How many checks that programs compute are held for one zone, at least 1; of more, those not
-    /// asked for longest go.
-    pub computed_per_zone: NonZeroU32,
-    /// Which addresses may be probed at all.
-    pub targets: TargetsConfig,
-    /// The folder of the log of changes. Relative to the folder of the configuration file.
-    pub changes: Option<PathBuf>,
-    /// Who is told what happens.
-    pub webhook: Vec<WebhookConfig>,
-}
-
-/// `[health] targets`: which addresses may be probed. An address has to be in `allow` and not
-/// in `deny`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TargetsConfig {
-    /// Networks that may be probed.
-    #[serde(deserialize_with = "value::networks")]
-    pub allow: Vec<IpNet>,
-    /// Networks among them that may not.
-    #[serde(deserialize_with = "value::networks")]
-    pub deny: Vec<IpNet>,
-}
-
 /// `[geo]`: which databases say where an address is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -265,40 +212,6 @@ impl Default for LuaConfig {
     }
 }
 
-impl Default for HealthConfig {
-    fn default() -> Self {
-        Self {
-            interval: Duration::from_secs(5),
-            timeout: Duration::from_secs(2),
-            fall: None,
-            rise: None,
-            source: None,
-            http: HttpConfig::default(),
-            tls: TlsConfig::default(),
-            dns: DnsConfig::default(),
-            grpc: GrpcConfig::default(),
-            push: PushConfig::default(),
-            files: None,
-            lease: Duration::from_secs(3600),
-            computed_per_zone: at_least_one(1000),
-            targets: TargetsConfig::default(),
-            changes: None,
-            webhook: Vec::new(),
-        }
-    }
-}
-
-impl Default for TargetsConfig {
-    fn default() -> Self {
-        let networks =
-            |texts: [&str; 2]| texts.iter().filter_map(|text| text.parse().ok()).collect();
-        Self {
-            allow: networks(["0.0.0.0/0", "::/0"]),
-            deny: networks(["169.254.0.0/16", "fe80::/10"]),
-        }
-    }
-}
-
 impl Default for EdnsConfig {
     fn default() -> Self {
         Self { client_subnet: true }
@@ -338,6 +251,7 @@ impl Config {
         config.zones.path.iter_mut().for_each(anchored);
         config.zones.include_root.iter_mut().for_each(anchored);
         config.zones.zone.iter_mut().map(|zone| &mut zone.file).for_each(anchored);
+        config.health.state.iter_mut().for_each(anchored);
         config.geo.databases.iter_mut().for_each(anchored);
         config.health.files.iter_mut().for_each(anchored);
         config.cookies.secrets.iter_mut().for_each(anchored);
@@ -354,15 +268,13 @@ impl Config {
     /// Failures in a row before an endpoint is down: as set, or as the dialect has it.
     #[must_use]
     pub fn fall(&self) -> u32 {
-        let by_default = if self.is_powerdns() { 1 } else { 3 };
-        self.health.fall.map_or(by_default, NonZeroU32::get)
+        self.health.fall.map_or_else(|| if self.is_powerdns() { 1 } else { 3 }, NonZeroU32::get)
     }
 
     /// Successes in a row before an endpoint is up again: as set, or as the dialect has it.
     #[must_use]
     pub fn rise(&self) -> u32 {
-        let by_default = if self.is_powerdns() { 1 } else { 2 };
-        self.health.rise.map_or(by_default, NonZeroU32::get)
+        self.health.rise.map_or_else(|| if self.is_powerdns() { 1 } else { 2 }, NonZeroU32::get)
     }
 
     /// How endpoints are probed where a program does not say: `options` as the dialect has them, with
@@ -373,6 +285,7 @@ impl Config {
         let pace = &mut options.pace;
         (pace.interval, pace.timeout) = (health.interval, health.timeout);
         (pace.fall, pace.rise) = (self.fall(), self.rise());
+        pace.damping = health.damping(pace.damping);
         options.source = health.source;
         health.http.apply(&mut options);
         health.tls.apply(&mut options);
@@ -382,7 +295,29 @@ impl Config {
         options
     }
 
-    fn is_powerdns(&self) -> bool {
+    /// What holds of pools and their checks where a program does not say otherwise: `base` as the
+    /// dialect has it, with what is set.
+    #[must_use]
+    pub fn defaults(&self, base: &Defaults) -> Defaults {
+        Defaults {
+            checks: self.checks(base.checks.clone()),
+            policy: self.health.policy(),
+            ttl: self.health.ttl,
+            labels: Labels::new(self.health.labels.clone()),
+        }
+    }
+
+    /// What part of all endpoints has to fail at once for the server to suspect itself, in
+    /// thousandths: as set, or as the dialect has it. `None`: it never does.
+    #[must_use]
+    pub fn suspect(&self) -> Option<u16> {
+        let by_default = if self.is_powerdns() { 0 } else { 800 };
+        Some(self.health.suspect.unwrap_or(by_default)).filter(|part| *part > 0)
+    }
+
+    /// Whether every default and quirk is as PowerDNS has it.
+    #[must_use]
+    pub fn is_powerdns(&self) -> bool {
         self.lua.dialect == Dialect::Powerdns
     }
 }

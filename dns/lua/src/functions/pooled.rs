@@ -1,0 +1,145 @@
+//! What the functions by health have in common when they run: which members of a pool are in
+//! question for this client.
+
+use std::net::IpAddr;
+use std::ops::Range;
+
+use halfmoon_healthcheck::{
+    CheckId, Choice, Member, Pick, Policy, Pool, PoolHandle, State, Verdict,
+};
+
+use crate::answers::Reads;
+use crate::binder::Binder;
+use crate::burtle;
+use crate::eval::Eval;
+use crate::functions::options::{Options, Ttl};
+
+/// What is said while nothing is known of anything.
+pub(super) const UNKNOWN: &str = "no address was checked yet, and failOnIncompleteCheck is set";
+/// What is said where the policy is to say nothing else.
+const FAILURE: &str = "no address is up, and all_down is 'servfail'";
+
+/// A pool, registered where the list stands in the text, worked out at each query where a program
+/// computes it.
+#[derive(Debug)]
+pub(super) struct Pooled {
+    checks: Vec<Option<CheckId>>,
+    /// Which members make a group. No group is empty.
+    groups: Vec<Range<u32>>,
+    policy: Policy,
+    fails_unknown: bool,
+    ttl: Option<Ttl>,
+    pool: Option<PoolHandle>,
+}
+
+impl Pooled {
+    /// Takes a pool in; registers it if it stands in the text.
+    pub(super) fn bind(
+        members: Vec<(IpAddr, u32, Option<CheckId>)>,
+        groups: Vec<Range<u32>>,
+        options: &Options,
+        binder: &Binder<'_>,
+    ) -> Self {
+        let checks = members.iter().map(|(_, _, check)| *check).collect();
+        let pool = binder.pool_name().map(|name| {
+            let labels = &binder.defaults.labels;
+            let member = |(address, weight, check)| Member {
+                address,
+                weight,
+                check,
+                labels: labels.of(address),
+            };
+            let members = members.into_iter().map(member).collect();
+            Pool { name, members, groups: groups.clone(), policy: options.policy }
+        });
+        Self {
+            checks,
+            groups,
+            policy: options.policy,
+            fails_unknown: options.fails_unknown,
+            ttl: options.ttl,
+            pool: pool.and_then(|pool| binder.register(pool)),
+        }
+    }
+
+    /// Puts the numbers of those in question into [`crate::eval::Scratch::chosen`].
+    ///
+    /// `is_sticky`: the same client has to get the same answer, so who is let in by a member on its way
+    /// back is decided by the client and not by chance.
+    pub(super) fn choose(
+        &self,
+        is_sticky: bool,
+        eval: &mut Eval<'_>,
+    ) -> Result<Choice, &'static str> {
+        eval.trace.read(Reads::HEALTH);
+        let mut picks = std::mem::take(&mut eval.scratch.picks);
+        picks.clear();
+        let standing = self.pool.as_ref().and_then(|pool| eval.health.pool(pool.id()));
+        let (choice, is_known, is_settled) = match standing {
+            Some(standing) => {
+                picks.extend_from_slice(&standing.chosen);
+                (standing.choice, standing.is_known, standing.is_settled)
+            }
+            None => self.work_out(eval, &mut picks),
+        };
+        eval.trace.ttl(self.ttl.map(|ttl| ttl.of(is_settled)));
+        let_in(&picks, is_sticky, eval);
+        eval.scratch.picks = picks;
+        match choice {
+            Choice::Failure => Err(FAILURE),
+            Choice::Selected => Ok(choice),
+            _ if self.fails_unknown && !is_known => Err(UNKNOWN),
+            _ => Ok(choice),
+        }
+    }
+
+    /// What was registered says; here from the verdicts alone.
+    fn work_out(&self, eval: &Eval<'_>, picks: &mut Vec<Pick>) -> (Choice, bool, bool) {
+        let verdict = |number: u32| {
+            let check = self.checks.get(number as usize).copied().flatten();
+            check.map(|check| eval.health.verdict(check))
+        };
+        let standing = |number: u32| {
+            let is_checked = verdict(number).is_some();
+            let mut standing = self.policy.standing(&verdict(number).unwrap_or_default(), false);
+            standing.is_in &= is_checked;
+            standing
+        };
+        let choice = self.policy.choose(&self.groups, standing, &[], picks);
+        let all = 0..self.checks.len() as u32;
+        let mut known = all.clone().filter_map(verdict);
+        let is_known = known.any(|verdict| verdict.state != State::Unknown);
+        (choice, is_known, all.filter_map(verdict).all(|verdict| verdict.is_settled))
+    }
+}
+
+/// Leaves those that are for this client: all that are wholly back, others as far as their share
+/// goes. A share only grows, so a client that was let in stays in.
+fn let_in(picks: &[Pick], is_sticky: bool, eval: &mut Eval<'_>) {
+    eval.scratch.chosen.clear();
+    let first = |pick: &&Pick| pick.tier == 0;
+    if picks.iter().all(|pick| pick.share >= Verdict::WHOLE && pick.tier == 0)
+        || eval.scratch.is_ahead
+    {
+        eval.scratch.chosen.extend(picks.iter().filter(first).map(|pick| pick.member));
+        return;
+    }
+    let point = if is_sticky {
+        // Another number than the one that picks, or some would be let in last by whoever picks them.
+        let client = burtle::hash_address(eval.whole_client());
+        (client.wrapping_mul(0x9E37_79B1) >> 24) as u16
+    } else {
+        eval.trace.read(Reads::CHANCE);
+        eval.scratch.random.u16(..Verdict::WHOLE)
+    };
+    let last = picks.last().map_or(0, |pick| pick.tier);
+    for tier in 0..=last {
+        let of_tier = picks.iter().filter(|pick| pick.tier == tier && point < pick.share);
+        eval.scratch.chosen.extend(of_tier.map(|pick| pick.member));
+        if !eval.scratch.chosen.is_empty() {
+            return;
+        }
+    }
+    // All of them are on their way back, and there is nobody else.
+    eval.scratch.chosen.extend(picks.iter().filter(first).map(|pick| pick.member));
+}

@@ -1,0 +1,200 @@
+//! A pool: groups of members that one record chooses from, and what each of them counts as.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use ipnet::IpNet;
+
+use crate::damping::Hold;
+use crate::policy::{Choice, Pick, Policy};
+use crate::verdict::{CheckId, State, Verdict};
+
+/// A pool, as whoever answers from it registers it.
+#[derive(Clone, Debug)]
+pub struct Pool {
+    /// Whose it is.
+    pub name: PoolName,
+    /// Its members, group by group in order of preference.
+    pub members: Vec<Member>,
+    /// Which members make a group; none is empty.
+    pub groups: Vec<Range<u32>>,
+    /// What it makes of their verdicts.
+    pub policy: Policy,
+}
+
+/// Whose a pool is. Names are text in lower case with a dot at the end; this crate knows no DNS.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PoolName {
+    /// The zone.
+    pub zone: Arc<str>,
+    /// The owner of the record.
+    pub owner: Arc<str>,
+    /// The type of the record.
+    pub rtype: Arc<str>,
+    /// Its number among the pools of that owner and type.
+    pub number: u32,
+}
+
+/// An address that may be answered.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// The address.
+    pub address: IpAddr,
+    /// Its weight, as it was written.
+    pub weight: u32,
+    /// What says whether it is up; `None`: nothing, and it never is.
+    pub check: Option<CheckId>,
+    /// What it is called by, as in `region:fsn`.
+    pub labels: Arc<[Arc<str>]>,
+}
+
+/// An operator's word on a member, against whatever its check says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forced {
+    /// What it counts as.
+    pub to: Force,
+    /// Why, for people.
+    pub reason: Arc<str>,
+}
+
+/// What an operator makes of a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Force {
+    /// It is answered as if it were up.
+    Up,
+    /// It is not answered, not even when nothing else is left.
+    Down,
+}
+
+/// Asked for each member of each pool: what an operator says of it. Called with a lock held, so it
+/// must be quick, and must not call [`crate::Health`].
+pub type Override = dyn Fn(&PoolName, &Member) -> Option<Forced> + Send + Sync;
+
+/// What a member counts as in its pool, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effective {
+    /// Whether it may be answered.
+    pub is_in: bool,
+    /// Since when; `None`: since it is known.
+    pub since: Option<SystemTime>,
+    /// What it gets of its share, in parts of [`Verdict::WHOLE`].
+    pub share: u16,
+    /// Why.
+    pub why: Why,
+}
+
+/// Why a member counts as what it does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Why {
+    /// Its check says so.
+    Check(State),
+    /// Its check says that it answers, and something holds it.
+    Held(Hold),
+    /// Nothing is known of it, and it counts as what it was, or as the policy says.
+    Unknown,
+    /// Its check says that it is down, and too many have left lately ([`Policy::velocity`]).
+    Velocity,
+    /// An operator says so.
+    Forced(Forced),
+}
+
+/// A pool with what its members count as, for people.
+#[derive(Clone, Debug)]
+pub struct PoolReport {
+    /// Its place on the board.
+    pub id: PoolId,
+    /// The pool.
+    pub pool: Arc<Pool>,
+    /// What its members count as, in their order.
+    pub members: Vec<Effective>,
+    /// How it answers.
+    pub standing: Arc<PoolStanding>,
+}
+
+/// How a pool answers at one moment, as queries find it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PoolStanding {
+    /// How the members that were chosen are to be used.
+    pub choice: Choice,
+    /// The members that may be answered.
+    pub chosen: Box<[Pick]>,
+    /// Whether anything is known of any of them.
+    pub is_known: bool,
+    /// No change of any member is near and none is fresh.
+    pub is_settled: bool,
+}
+
+/// A pool's place on the board, valid while it is registered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct PoolId {
+    pub(crate) slot: u32,
+    pub(crate) epoch: u32,
+}
+
+/// Names of networks: which labels an address has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Labels(Vec<(Arc<str>, Vec<IpNet>)>);
+
+// === impl Labels ===
+
+impl Labels {
+    /// These labels, each for the addresses in some networks.
+    #[must_use]
+    pub fn new(labels: impl IntoIterator<Item = (String, Vec<IpNet>)>) -> Self {
+        Self(labels.into_iter().map(|(label, networks)| (label.into(), networks)).collect())
+    }
+
+    /// These and others beside them.
+    #[must_use]
+    pub fn and(&self, others: &Self) -> Self {
+        Self(self.0.iter().chain(&others.0).cloned().collect())
+    }
+
+    /// The labels of an address, each once.
+    #[must_use]
+    pub fn of(&self, address: IpAddr) -> Arc<[Arc<str>]> {
+        let address = address.to_canonical();
+        let holds = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&address));
+        let mut found: Vec<Arc<str>> = Vec::new();
+        for (label, networks) in &self.0 {
+            if holds(networks) && !found.contains(label) {
+                found.push(Arc::clone(label));
+            }
+        }
+        found.into()
+    }
+}
+
+// === impl PoolName ===
+
+/// As in `www.example.org. A`, with the number if it is not the first.
+impl fmt::Display for PoolName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.owner, self.rtype)?;
+        match self.number {
+            0 => Ok(()),
+            number => write!(f, " #{}", number + 1),
+        }
+    }
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Check(state) => write!(f, "check says {state}"),
+            Self::Held(hold) => hold.fmt(f),
+            Self::Unknown => f.write_str("not known yet"),
+            Self::Velocity => f.write_str("down, kept in because too many have left"),
+            Self::Forced(Forced { reason, .. }) => write!(f, "forced: {reason}"),
+        }
+    }
+}
+
+impl Effective {
+    pub(crate) fn unknown() -> Self {
+        Self { is_in: false, since: None, share: Verdict::WHOLE, why: Why::Unknown }
+    }
+}

@@ -1,0 +1,386 @@
+//! The pools that are registered, and what their members count as: verdicts, with an operator's word
+//! and the pool's policy laid over them.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use foldhash::fast::RandomState;
+
+use crate::board::Board;
+use crate::policy::{Choice, Pick, Standing};
+use crate::pool::{
+    Effective, Force, Member, Override, Pool, PoolId, PoolName, PoolReport, PoolStanding, Why,
+};
+use crate::verdict::{CheckId, State};
+
+/// Departures of one pool that are remembered, at most.
+const DEPARTURES: usize = 1024;
+
+/// All pools.
+#[derive(Default)]
+pub(crate) struct Pools {
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    /// The newest pool of a name: a new version of a record registers before the old one goes.
+    by_name: HashMap<PoolName, PoolId, RandomState>,
+    /// Whose member a check is.
+    by_check: HashMap<CheckId, Vec<PoolId>, RandomState>,
+    dirty: HashSet<PoolId, RandomState>,
+    /// When a pool has to be looked at again.
+    alarms: BTreeSet<(SystemTime, PoolId)>,
+    overrides: Option<Arc<Override>>,
+    /// What pools were in another process.
+    remembered: HashMap<PoolName, PoolMemory, RandomState>,
+    scratch: Vec<Pick>,
+}
+
+#[derive(Default)]
+struct Slot {
+    epoch: u32,
+    entry: Option<Entry>,
+}
+
+struct Entry {
+    pool: Arc<Pool>,
+    members: Vec<Effective>,
+    memory: Memory,
+    standing: Arc<PoolStanding>,
+    alarm: Option<SystemTime>,
+}
+
+/// What a pool has to know of its past.
+#[derive(Debug, Default)]
+struct Memory {
+    /// The members that were chosen when something was up last.
+    last: Vec<u32>,
+    /// When members left, oldest first.
+    departures: Vec<SystemTime>,
+    /// An operator lets everybody leave until then.
+    is_free_until: Option<SystemTime>,
+}
+
+/// What outlives the process: addresses, since numbers may change.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct PoolMemory {
+    pub(crate) members_in: Vec<IpAddr>,
+    pub(crate) last: Vec<IpAddr>,
+    pub(crate) departures: Vec<SystemTime>,
+}
+
+impl std::fmt::Debug for Pools {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pools").field("count", &self.by_name.len()).finish_non_exhaustive()
+    }
+}
+
+impl Pools {
+    /// Takes a pool on, with what is remembered of one of the same name.
+    pub(crate) fn register(&mut self, pool: Pool, board: &mut Board, now: SystemTime) -> PoolId {
+        let memory = match self.by_name.get(&pool.name).and_then(|id| self.entry(*id)) {
+            Some(before) => Some(before.remember()),
+            None => self.remembered.remove(&pool.name),
+        };
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            u32::try_from(self.slots.len() - 1).expect("fewer pools than 2^32")
+        });
+        let id = PoolId { slot, epoch: self.slots[slot as usize].epoch };
+        let checks: HashSet<CheckId> =
+            pool.members.iter().filter_map(|member| member.check).collect();
+        for check in checks {
+            self.by_check.entry(check).or_default().push(id);
+        }
+        self.by_name.insert(pool.name.clone(), id);
+        let entry = Entry::new(pool, memory.unwrap_or_default());
+        self.slots[slot as usize].entry = Some(entry);
+        self.refresh(id, board, now);
+        id
+    }
+
+    /// Lets a pool go.
+    pub(crate) fn release(&mut self, id: PoolId, board: &mut Board) {
+        let slot = &mut self.slots[id.slot as usize];
+        if slot.epoch != id.epoch {
+            return;
+        }
+        let Some(entry) = slot.entry.take() else {
+            return;
+        };
+        slot.epoch = slot.epoch.wrapping_add(1);
+        self.free.push(id.slot);
+        for check in entry.pool.members.iter().filter_map(|member| member.check) {
+            if let Some(users) = self.by_check.get_mut(&check) {
+                users.retain(|user| *user != id);
+                if users.is_empty() {
+                    self.by_check.remove(&check);
+                }
+            }
+        }
+        if self.by_name.get(&entry.pool.name) == Some(&id) {
+            self.by_name.remove(&entry.pool.name);
+        }
+        if let Some(alarm) = entry.alarm {
+            self.alarms.remove(&(alarm, id));
+        }
+        self.dirty.remove(&id);
+        board.set_pool(id, None);
+    }
+
+    /// A check's verdict has changed: its pools have to be looked at before the board is published.
+    pub(crate) fn touch(&mut self, check: CheckId) {
+        if let Some(users) = self.by_check.get(&check) {
+            self.dirty.extend(users);
+        }
+    }
+
+    /// Looks at all pools that something has changed for.
+    pub(crate) fn settle(&mut self, board: &mut Board, now: SystemTime) {
+        while let Some((time, id)) = self.alarms.first().copied().filter(|(time, _)| *time <= now) {
+            self.alarms.remove(&(time, id));
+            if let Some(entry) = self.entry_mut(id) {
+                entry.alarm = None;
+            }
+            self.dirty.insert(id);
+        }
+        for id in std::mem::take(&mut self.dirty) {
+            self.refresh(id, board, now);
+        }
+    }
+
+    /// When a pool has to be looked at again.
+    pub(crate) fn next(&self) -> Option<SystemTime> {
+        self.alarms.first().map(|(time, _)| *time)
+    }
+
+    /// What an operator says of members from now on.
+    pub(crate) fn set_overrides(&mut self, overrides: Option<Arc<Override>>) {
+        self.overrides = overrides;
+        let all: Vec<PoolId> = self.ids().collect();
+        self.dirty.extend(all);
+    }
+
+    /// Lets all members leave at once until then. Whether there is such a pool.
+    pub(crate) fn let_go(&mut self, id: PoolId, until: SystemTime) -> bool {
+        let Some(entry) = self.entry_mut(id) else {
+            return false;
+        };
+        entry.memory.is_free_until = Some(until);
+        self.dirty.insert(id);
+        true
+    }
+
+    /// The pools that a check is used by.
+    pub(crate) fn users(&self, check: CheckId) -> impl Iterator<Item = (PoolId, &Arc<Pool>)> {
+        let users = self.by_check.get(&check).into_iter().flatten();
+        users.filter_map(|id| Some((*id, &self.entry(*id)?.pool)))
+    }
+
+    pub(crate) fn reports(&self) -> Vec<PoolReport> {
+        let report = |id| {
+            let entry = self.entry(id)?;
+            Some(PoolReport {
+                id,
+                pool: Arc::clone(&entry.pool),
+                members: entry.members.clone(),
+                standing: Arc::clone(&entry.standing),
+            })
+        };
+        self.ids().filter_map(report).collect()
+    }
+
+    /// What pools were in another process.
+    pub(crate) fn recall(&mut self, remembered: impl IntoIterator<Item = (PoolName, PoolMemory)>) {
+        self.remembered.extend(remembered);
+    }
+
+    /// What is to be written down.
+    pub(crate) fn memories(&self) -> impl Iterator<Item = (&PoolName, PoolMemory)> {
+        self.by_name.iter().filter_map(|(name, id)| Some((name, self.entry(*id)?.remember())))
+    }
+
+    /// What is remembered of pools that did not come back.
+    pub(crate) fn forget(&mut self) {
+        self.remembered = HashMap::default();
+    }
+
+    fn ids(&self) -> impl Iterator<Item = PoolId> {
+        self.slots.iter().enumerate().filter_map(|(number, slot)| {
+            slot.entry.as_ref()?;
+            Some(PoolId { slot: number as u32, epoch: slot.epoch })
+        })
+    }
+
+    fn entry(&self, id: PoolId) -> Option<&Entry> {
+        let slot = self.slots.get(id.slot as usize)?;
+        slot.entry.as_ref().filter(|_| slot.epoch == id.epoch)
+    }
+
+    fn entry_mut(&mut self, id: PoolId) -> Option<&mut Entry> {
+        let slot = self.slots.get_mut(id.slot as usize)?;
+        slot.entry.as_mut().filter(|_| slot.epoch == id.epoch)
+    }
+
+    /// Finds out what the members of a pool count as, and puts it on the board.
+    fn refresh(&mut self, id: PoolId, board: &mut Board, now: SystemTime) {
+        let overrides = self.overrides.clone();
+        let mut scratch = std::mem::take(&mut self.scratch);
+        if let Some(entry) = self.entry_mut(id) {
+            let before = entry.alarm.take();
+            let alarm = entry.weigh(overrides.as_deref(), board, now);
+            entry.alarm = alarm;
+            let standing = entry.stand(board, &mut scratch);
+            if *entry.standing != standing || !board.has_pool(id) {
+                entry.standing = Arc::new(standing);
+                board.set_pool(id, Some(Arc::clone(&entry.standing)));
+            }
+            if let Some(before) = before {
+                self.alarms.remove(&(before, id));
+            }
+            self.alarms.extend(alarm.map(|alarm| (alarm, id)));
+        }
+        self.scratch = scratch;
+    }
+}
+
+impl Entry {
+    fn new(pool: Pool, memory: PoolMemory) -> Self {
+        let known = |addresses: &[IpAddr], member: &Member| addresses.contains(&member.address);
+        let members = pool.members.iter().map(|member| Effective {
+            is_in: known(&memory.members_in, member),
+            ..Effective::unknown()
+        });
+        let members = members.collect();
+        let numbers = (0..).zip(&pool.members);
+        let last = numbers.filter(|(_, member)| known(&memory.last, member)).map(|(n, _)| n);
+        Self {
+            members,
+            memory: Memory {
+                last: last.collect(),
+                departures: memory.departures,
+                is_free_until: None,
+            },
+            pool: Arc::new(pool),
+            standing: Arc::default(),
+            alarm: None,
+        }
+    }
+
+    fn remember(&self) -> PoolMemory {
+        let address = |number: &u32| Some(self.pool.members.get(*number as usize)?.address);
+        let members = self.members.iter().zip(&self.pool.members);
+        PoolMemory {
+            members_in: members
+                .filter(|(effective, _)| {
+                    effective.is_in && !matches!(effective.why, Why::Forced(_))
+                })
+                .map(|(_, member)| member.address)
+                .collect(),
+            last: self.memory.last.iter().filter_map(address).collect(),
+            departures: self.memory.departures.clone(),
+        }
+    }
+
+    /// What each member counts as. When it has to be asked again, whatever the checks say.
+    fn weigh(
+        &mut self,
+        overrides: Option<&Override>,
+        board: &Board,
+        now: SystemTime,
+    ) -> Option<SystemTime> {
+        let pool = Arc::clone(&self.pool);
+        let mut leaving = Vec::new();
+        for (number, member) in pool.members.iter().enumerate() {
+            let forced = overrides.and_then(|overrides| overrides(&pool.name, member));
+            let before = self.members[number].clone();
+            let verdict = member.check.map(|check| board.verdict(check)).unwrap_or_default();
+            let standing = match member.check {
+                Some(_) => pool.policy.standing(&verdict, before.is_in),
+                // Nothing will ever be known of it.
+                None => Standing { is_in: false, is_barred: false, share: verdict.share },
+            };
+            let (is_in, why) = match (forced, verdict.state, verdict.hold) {
+                (Some(forced), ..) => (forced.to == Force::Up, Why::Forced(forced)),
+                (None, State::Unknown, _) => (standing.is_in, Why::Unknown),
+                (None, State::Down, Some(hold)) => (false, Why::Held(hold)),
+                (None, state, _) => (standing.is_in, Why::Check(state)),
+            };
+            let was_in = before.is_in && !matches!(before.why, Why::Forced(_));
+            if was_in && !is_in && !matches!(why, Why::Forced(_)) {
+                leaving.push((verdict.since, number, why));
+                continue;
+            }
+            let since = if before.is_in == is_in { before.since } else { Some(now) };
+            self.members[number] = Effective { is_in, since, share: standing.share, why };
+        }
+        leaving.sort_by_key(|(since, number, _)| (*since, *number));
+        self.let_leave(leaving, now)
+    }
+
+    /// Takes members out, as many as may leave now; when more may.
+    fn let_leave(
+        &mut self,
+        leaving: Vec<(Option<SystemTime>, usize, Why)>,
+        now: SystemTime,
+    ) -> Option<SystemTime> {
+        let velocity = self.pool.policy.velocity;
+        let is_free = self.memory.is_free_until.is_some_and(|until| now < until);
+        let Some(velocity) = velocity.filter(|_| !is_free) else {
+            for (_, number, why) in leaving {
+                self.leave(number, why, now);
+            }
+            return None;
+        };
+        let ends = |time: &SystemTime| time.checked_add(velocity.window).unwrap_or(*time);
+        self.memory.departures.retain(|time| ends(time) > now);
+        let limit = self.members.len() * usize::from(velocity.part) / 1000;
+        let mut alarm = None;
+        for (_, number, why) in leaving {
+            if self.memory.departures.len() < limit.max(1) {
+                self.memory.departures.push(now);
+                self.leave(number, why, now);
+            } else {
+                self.members[number].why = Why::Velocity;
+                alarm = self.memory.departures.first().map(ends);
+            }
+        }
+        self.memory.departures.truncate(DEPARTURES);
+        alarm
+    }
+
+    fn leave(&mut self, number: usize, why: Why, now: SystemTime) {
+        let member = &mut self.members[number];
+        *member = Effective { is_in: false, since: Some(now), why, ..member.clone() };
+    }
+
+    /// How the pool answers now.
+    fn stand(&mut self, board: &Board, chosen: &mut Vec<Pick>) -> PoolStanding {
+        let members = &self.members;
+        let member = |number: u32| {
+            let effective = &members[number as usize];
+            Standing {
+                is_in: effective.is_in,
+                is_barred: matches!(&effective.why, Why::Forced(forced) if forced.to == Force::Down),
+                share: effective.share,
+            }
+        };
+        let pool = &self.pool;
+        let choice = pool.policy.choose(&pool.groups, member, &self.memory.last, chosen);
+        if choice == Choice::Selected && chosen.iter().any(|pick| member(pick.member).is_in) {
+            self.memory.last = chosen.iter().map(|pick| pick.member).collect();
+        }
+        let verdicts = || {
+            let checks = pool.members.iter().filter_map(|member| member.check);
+            checks.map(|check| board.verdict(check))
+        };
+        PoolStanding {
+            choice,
+            chosen: chosen.as_slice().into(),
+            is_known: verdicts().any(|verdict| verdict.state != State::Unknown)
+                || members.iter().any(|member| member.is_in),
+            is_settled: verdicts().all(|verdict| verdict.is_settled)
+                && members.iter().all(|member| member.why != Why::Velocity),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+use std::net::Ipv4Addr;
+use std::time::SystemTime;
+
+use super::*;
+use crate::board::Board;
+use crate::check::{Check, Pace, Probe};
+use crate::damping::Damping;
+use crate::outcome::Outcome;
+use crate::policy::{AllDown, Policy};
+use crate::pool::{Member, Pool, PoolName};
+use crate::registry::Registry;
+use crate::report::Last;
+use crate::verdict::{CheckId, State};
+
+fn registry() -> Registry {
+    Registry::new(Board::new(Duration::ZERO), 10, 10, None)
+}
+
+fn check(last: u8) -> Check {
+    let pace = Pace { fall: 1, rise: 1, ..Pace::default() };
+    Check { probe: Probe::Tcp((Ipv4Addr::new(192, 0, 2, last), 80).into()), pace, source: None }
+}
+
+fn pool(members: &[CheckId]) -> Pool {
+    let member = |(last, check): (u8, &CheckId)| Member {
+        address: Ipv4Addr::new(192, 0, 2, last).into(),
+        weight: 1,
+        check: Some(*check),
+        labels: [].into(),
+    };
+    let name = PoolName { zone: "a.".into(), owner: "w.a.".into(), rtype: "A".into(), number: 0 };
+    Pool {
+        name,
+        members: (1..).zip(members).map(member).collect(),
+        groups: std::iter::once(0..members.len() as u32).collect(),
+        policy: Policy { all_down: AllDown::Last, ..Policy::default() },
+    }
+}
+
+fn report(registry: &mut Registry, id: CheckId, outcome: Outcome, at: SystemTime) {
+    registry.record(id, Last { outcome, latency: Duration::ZERO, at });
+    registry.settle_pools(at);
+}
+
+/// What a pool answers with, by number.
+fn answer(registry: &Registry) -> Vec<u32> {
+    let report = registry.pools.reports().remove(0);
+    report.standing.chosen.iter().map(|pick| pick.member).collect()
+}
+
+#[test]
+fn what_is_written_down_is_what_the_next_process_begins_with() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let mut before = registry();
+    assert!(read(folder.path()).expect("no file").is_none());
+    let ids = [1, 2, 3].map(|last| before.hold(check(last)).0);
+    before.register(pool(&ids), now);
+    for (id, is_up) in [(ids[0], true), (ids[1], true), (ids[2], false)] {
+        let outcome = if is_up { Outcome::success(5) } else { Outcome::failure("refused") };
+        report(&mut before, id, outcome, now);
+    }
+    report(&mut before, ids[0], Outcome::failure("refused"), now);
+    assert_eq!(answer(&before), [1]);
+    write(folder.path(), &Known::of(&before)).expect("a folder that can be written");
+
+    let mut after = registry();
+    after.recall(read(folder.path()).expect("a file").expect("what was written"));
+    let later = now + Duration::from_secs(3600);
+    let ids = [1, 2, 3].map(|last| after.hold(check(last)).0);
+    after.settle_pools(later);
+    after.register(pool(&ids), later);
+    assert_eq!(answer(&after), [1]);
+    let verdicts = ids.map(|id| after.board.verdict(id));
+    assert_eq!(verdicts.map(|verdict| verdict.state), [State::Down, State::Up, State::Down]);
+    assert_eq!(verdicts[1].since, Some(now));
+    assert_eq!(&*after.occupant(ids[0]).expect("held").reason, "refused");
+    // What was up before the last of it went is known as well.
+    report(&mut after, ids[1], Outcome::failure("refused"), later);
+    assert_eq!(answer(&after), [1]);
+}
+
+#[test]
+fn other_options_find_what_was_known_of_the_same_target() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let mut before = registry();
+    let id = before.hold(check(1)).0;
+    report(&mut before, id, Outcome::success(0), now);
+    write(folder.path(), &Known::of(&before)).expect("a folder that can be written");
+    let mut after = registry();
+    after.recall(read(folder.path()).expect("a file").expect("what was written"));
+    let pace = Pace { damping: Damping::NONE, ..Pace::default() };
+    let id = after.hold(Check { pace, ..check(1) }).0;
+    after.settle_pools(now);
+    assert_eq!(after.board.verdict(id).state, State::Up);
+}
+
+#[test]
+fn what_is_no_such_file_is_told_and_not_believed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for (text, why) in [
+        ("", ""),
+        ("{\"format\":\"halfmoon-health\",\"version\":2}\n", "it is halfmoon-health 2"),
+        ("garbage\n", "line 1: expected value"),
+        ("{\"format\":\"halfmoon-health\",\"version\":1}\n{\"check\":", "line 2: "),
+        ("\u{0}\u{0}", "line 1: "),
+    ] {
+        fs::write(folder.path().join(NAME), text).expect("a folder that can be written");
+        match read(folder.path()) {
+            Ok(known) => assert!(why.is_empty() && known.is_some_and(|k| k.checks.is_empty())),
+            Err(error) => assert!(error.to_string().starts_with(why) && !why.is_empty(), "{error}"),
+        }
+    }
+}

@@ -1,0 +1,227 @@
+//! Version 1 of the file: a line that says what it is, then a JSON object a line.
+//!
+//! ```text
+//! {"format":"halfmoon-health","version":1}
+//! {"check":"tcp 192.0.2.1:443","key":"91c3a0…","state":"up","since":1764000000000,…}
+//! {"zone":"example.org.","owner":"www.example.org.","type":"A","in":["192.0.2.1"],…}
+//! ```
+//!
+//! Times are milliseconds since 1970. A line that is not understood is an error, and so is a version
+//! that is not this one.
+
+use std::io::{self, BufRead, Write};
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use crate::judge::Memory;
+use crate::pool::PoolName;
+use crate::pools::PoolMemory;
+use crate::registry::Registry;
+use crate::verdict::State;
+
+const FORMAT: &str = "halfmoon-health";
+const VERSION: u32 = 1;
+/// Lines of each kind, at most; of more the first count.
+const MOST: usize = 500_000;
+/// Octets of one line, at most.
+const LONGEST: u64 = 256 * 1024;
+/// Octets of one text in it.
+const TEXT: usize = 1024;
+
+/// What is known of targets.
+#[derive(Debug, Default)]
+pub(crate) struct Known {
+    pub(crate) checks: Vec<Check>,
+    pub(crate) pools: Vec<Pool>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Head {
+    format: String,
+    version: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Line {
+    Check(Check),
+    Pool(Pool),
+}
+
+/// What was known of a check.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Check {
+    check: String,
+    key: String,
+    state: Name,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<u64>,
+    #[serde(default)]
+    reason: String,
+    #[serde(default)]
+    weight: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ramp: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fell: Option<u64>,
+    #[serde(default)]
+    penalty: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    penalty_at: Option<u64>,
+    #[serde(default)]
+    suppressed: bool,
+}
+
+/// What was known of a pool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Pool {
+    zone: String,
+    owner: String,
+    r#type: String,
+    #[serde(default)]
+    number: u32,
+    r#in: Vec<IpAddr>,
+    last: Vec<IpAddr>,
+    #[serde(default)]
+    left: Vec<u64>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Name {
+    Unknown,
+    Up,
+    Down,
+}
+
+impl Known {
+    /// What a registry knows now. What nothing is known of is left out.
+    pub(crate) fn of(registry: &Registry) -> Self {
+        let known = registry.iter().filter(|(_, check)| check.judge.state() != State::Unknown);
+        let checks = known.take(MOST).map(|(_, occupant)| {
+            let memory = occupant.judge.memory();
+            Check {
+                check: occupant.check.to_string(),
+                key: occupant.check.key().into(),
+                state: match memory.state {
+                    State::Unknown => Name::Unknown,
+                    State::Up => Name::Up,
+                    State::Down => Name::Down,
+                },
+                since: memory.since.map(millis),
+                reason: cut(&occupant.reason),
+                weight: memory.weight,
+                held: memory.held.map(millis),
+                ramp: memory.ramp.map(millis),
+                fell: memory.fell.map(millis),
+                penalty: memory.penalty,
+                penalty_at: memory.penalty_at.map(millis),
+                suppressed: memory.is_suppressed,
+            }
+        });
+        let pools = registry.pools.memories().take(MOST).map(|(name, memory)| Pool {
+            zone: name.zone.to_string(),
+            owner: name.owner.to_string(),
+            r#type: name.rtype.to_string(),
+            number: name.number,
+            r#in: memory.members_in,
+            last: memory.last,
+            left: memory.departures.iter().copied().map(millis).collect(),
+        });
+        Self { checks: checks.collect(), pools: pools.collect() }
+    }
+
+    pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        line(out, &Head { format: FORMAT.to_owned(), version: VERSION })?;
+        self.checks.iter().try_for_each(|check| line(out, check))?;
+        self.pools.iter().try_for_each(|pool| line(out, pool))
+    }
+
+    pub(super) fn read(mut from: impl BufRead) -> io::Result<Self> {
+        let mut text = String::new();
+        let mut known = Self::default();
+        for number in 1usize.. {
+            text.clear();
+            if io::Read::take(&mut from, LONGEST).read_line(&mut text)? == 0 {
+                break;
+            }
+            let wrong = |why: serde_json::Error| {
+                io::Error::new(io::ErrorKind::InvalidData, format!("line {number}: {why}"))
+            };
+            if number == 1 {
+                let head: Head = serde_json::from_str(&text).map_err(wrong)?;
+                if head.format != FORMAT || head.version != VERSION {
+                    let message = format!("it is {} {}", head.format, head.version);
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, message));
+                }
+                continue;
+            }
+            match serde_json::from_str(&text).map_err(wrong)? {
+                Line::Check(check) if known.checks.len() < MOST => known.checks.push(check),
+                Line::Pool(pool) if known.pools.len() < MOST => known.pools.push(pool),
+                Line::Check(_) | Line::Pool(_) => {}
+            }
+        }
+        Ok(known)
+    }
+}
+
+impl Check {
+    /// Its key, its target, its memory and the reason of its state.
+    pub(crate) fn recall(self) -> (Box<str>, Box<str>, Memory, Box<str>) {
+        let memory = Memory {
+            state: match self.state {
+                Name::Unknown => State::Unknown,
+                Name::Up => State::Up,
+                Name::Down => State::Down,
+            },
+            since: self.since.and_then(date),
+            weight: self.weight,
+            held: self.held.and_then(date),
+            ramp: self.ramp.and_then(date),
+            fell: self.fell.and_then(date),
+            // A number that is none would never decay.
+            penalty: if self.penalty.is_finite() { self.penalty.clamp(0.0, 1e9) } else { 0.0 },
+            penalty_at: self.penalty_at.and_then(date),
+            is_suppressed: self.suppressed,
+        };
+        (self.key.into(), self.check.into(), memory, self.reason.into())
+    }
+}
+
+impl Pool {
+    pub(crate) fn recall(self) -> (PoolName, PoolMemory) {
+        let name = PoolName {
+            zone: self.zone.into(),
+            owner: self.owner.into(),
+            rtype: self.r#type.into(),
+            number: self.number,
+        };
+        let departures = self.left.into_iter().filter_map(date).collect();
+        (name, PoolMemory { members_in: self.r#in, last: self.last, departures })
+    }
+}
+
+fn line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *out, value)?;
+    out.write_all(b"\n")
+}
+
+fn millis(time: SystemTime) -> u64 {
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn date(millis: u64) -> Option<SystemTime> {
+    SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(millis))
+}
+
+fn cut(text: &str) -> String {
+    text.chars().take(TEXT / 4).collect()
+}
