@@ -1,0 +1,81 @@
+//! What an answer costs here and on other servers: CPU time per answered query, user and system,
+//! of the whole process, in one run on one machine.
+//!
+//! Each kind of question (`kinds`) goes to each server that is installed and can answer it
+//! (`servers`), in turn and for several rounds, through dnsperf on a processor of its own (`load`).
+//! Answers are looked at before they count (`check`). Everything runs in a network namespace
+//! in which nothing exists but loopback.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a table is what it is for")]
+
+mod check;
+mod kinds;
+mod load;
+mod process;
+mod servers;
+mod table;
+
+use std::error::Error;
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+use std::{env, fs};
+
+use clap::Parser;
+
+/// Tells this program, started again, that it is in the namespace.
+const INSIDE: &str = "HALFMOON_VERSUS_INSIDE";
+
+/// Compares what answers cost on this server and on others.
+#[derive(Debug, Parser)]
+struct Args {
+    /// The binary of this server, built for release.
+    #[arg(long, default_value = "target/release/halfmoon")]
+    halfmoon: PathBuf,
+    /// How long each server is asked in each round, in seconds.
+    #[arg(long, default_value_t = 2)]
+    seconds: u32,
+    /// How many rounds; medians over them are shown.
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Only kinds of questions whose name contains one of these.
+    #[arg(long)]
+    only: Vec<String>,
+    /// Only these servers: halfmoon, gdnsd, knot, nsd, powerdns.
+    #[arg(long)]
+    servers: Vec<String>,
+    /// What names, addresses and shapes of records are chosen by.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Names of several shapes with one to four addresses each, instead of short names with one.
+    #[arg(long)]
+    shapes: bool,
+    /// Queries under way at a time.
+    #[arg(long, default_value_t = 200)]
+    outstanding: u32,
+    /// Starts everything, checks the answers, and measures for a moment only.
+    #[arg(long)]
+    smoke: bool,
+}
+
+/// Whatever stands in the way, said once and at length.
+type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
+
+fn main() -> Result<()> {
+    let mut args = Args::parse();
+    args.halfmoon = fs::canonicalize(&args.halfmoon).map_err(|error| {
+        format!("{}: {error}; build it with `cargo build --release`", args.halfmoon.display())
+    })?;
+    if env::var_os(INSIDE).is_none() {
+        let error = Command::new("unshare")
+            .args(["--net", "sh", "-c", "ip link set lo up && exec \"$0\" \"$@\""])
+            .arg(env::current_exe()?)
+            .args(env::args_os().skip(1))
+            .env(INSIDE, "yes")
+            .exec();
+        return Err(format!("cannot run `unshare` (it needs root): {error}").into());
+    }
+    if args.smoke {
+        (args.seconds, args.rounds) = (1, 1);
+    }
+    table::run(&args)
+}

@@ -1,0 +1,153 @@
+//! Runs every kind on every server, round by round, and prints what came of it.
+
+use std::collections::HashMap;
+use std::net::TcpListener;
+use std::thread;
+
+use crate::kinds::World;
+use crate::load::{self, Cost};
+use crate::servers::{self, Running, Server};
+use crate::{Args, Result, check};
+
+/// The processor of the server, and that of dnsperf.
+const APART: [&str; 2] = ["0", "1"];
+/// Both for both, where two threads are compared with one.
+const TOGETHER: &str = "0,1";
+
+/// What is compared: a server, its threads, and a kind of question.
+type Subject = (Server, usize, &'static str);
+
+/// A figure that is asked for: how much of what `under` costs `over` costs, at most.
+struct Bound {
+    over: Subject,
+    under: Subject,
+    most: f64,
+}
+
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let listener = TcpListener::bind("0.0.0.0:0")?;
+    let port = listener.local_addr()?.port();
+    thread::spawn(move || listener.incoming().for_each(drop));
+    let world = World::new(args, port)?;
+    let folder = tempfile::tempdir()?;
+    let mut files = Vec::new();
+    for (number, kind) in world.kinds.iter().enumerate() {
+        files.push(load::write(kind, number, folder.path())?);
+    }
+    let mut running = Vec::new();
+    for server in Server::ALL {
+        running.extend(servers::start(server, args, &world, folder.path(), 1, APART[0])?);
+    }
+    let mut pair = Vec::new();
+    for threads in [1, 2] {
+        let folder = folder.path().join("together");
+        let more = servers::start(Server::Halfmoon, args, &world, &folder, threads, TOGETHER)?;
+        pair.extend(more.map(|running| (threads, running)));
+    }
+    let takes =
+        |running: &Running, kind: &crate::kinds::Kind| kind.servers.contains(&running.server);
+    for running in running.iter_mut().chain(pair.iter_mut().map(|(_, running)| running)) {
+        for kind in &world.kinds {
+            if takes(running, kind) {
+                check::kind(running, kind)?;
+            }
+        }
+    }
+    let mut costs: HashMap<Subject, Vec<Cost>> = HashMap::new();
+    for round in 0..args.rounds {
+        for (kind, file) in world.kinds.iter().zip(&files) {
+            // Another goes first in each round.
+            let order = (0..running.len()).map(|at| &running[(at + round) % running.len()]);
+            for running in order.filter(|running| takes(running, kind)) {
+                let cost = load::run(running, kind, file, args, APART[1])?;
+                costs.entry((running.server, 1, kind.name)).or_default().push(cost);
+            }
+            if kind.name == PAIRED {
+                for (threads, running) in &pair {
+                    let cost = load::run(running, kind, file, args, TOGETHER)?;
+                    // Told apart from the same server on a processor of its own.
+                    costs.entry((running.server, 10 + threads, kind.name)).or_default().push(cost);
+                }
+            }
+        }
+    }
+    let names: Vec<_> = world.kinds.iter().map(|kind| kind.name).collect();
+    print_costs(&names, &costs);
+    print_bounds(&costs);
+    Ok(())
+}
+
+fn print_costs(kinds: &[&'static str], costs: &HashMap<Subject, Vec<Cost>>) {
+    println!(
+        "| question | server | user µs | user + system µs | answers/s |\n|---|---|---|---|---|"
+    );
+    for kind in kinds {
+        for server in Server::ALL {
+            for threads in [1, 11, 12] {
+                let Some(costs) = costs.get(&(server, threads, *kind)) else {
+                    continue;
+                };
+                let of = |field: fn(&Cost) -> f64| median(costs.iter().map(field).collect());
+                let (user, total, rate) = (of(|c| c.user), of(|c| c.total), of(|c| c.rate));
+                let name = match threads {
+                    1 => server.name().to_owned(),
+                    11 => format!("{}, sharing both processors", server.name()),
+                    _ => format!("{}, two threads on them", server.name()),
+                };
+                println!("| {kind} | {name} | {user:.2} | {total:.2} | {rate:.0} |");
+            }
+        }
+    }
+}
+
+/// The kind that two threads are compared by.
+const PAIRED: &str = "fixed";
+
+fn print_bounds(costs: &HashMap<Subject, Vec<Cost>>) {
+    println!("\n| point | ratio | at most | met |\n|---|---|---|---|");
+    for (point, bound) in bounds() {
+        let (Some(over), Some(under)) = (costs.get(&bound.over), costs.get(&bound.under)) else {
+            continue;
+        };
+        let ratios = over.iter().zip(under).map(|(over, under)| over.total / under.total).collect();
+        let ratio = median(ratios);
+        let met = if ratio <= bound.most { "yes" } else { "no" };
+        let (over, under) = (bound.over, bound.under);
+        let what = match (over.0 == under.0, over.2 == under.2) {
+            (true, true) => format!("{}, two threads over one", over.2),
+            (true, false) => format!("{} over {}", over.2, under.2),
+            _ => format!("{}, over {}", over.2, under.0.name()),
+        };
+        println!("| {point}. {what} | {ratio:.2} | {:.2} | {met} |", bound.most);
+    }
+}
+
+/// What is asked for, by the point that asks.
+fn bounds() -> Vec<(u8, Bound)> {
+    use Server::{Gdnsd, Halfmoon, Knot, Nsd, PowerDns};
+    let mut bounds = Vec::new();
+    let mut add = |point, over, under, most| bounds.push((point, Bound { over, under, most }));
+    let ours = |kind| (Halfmoon, 1, kind);
+    for kind in ["fixed", "no such name", "checked, all that are up", "weighted by client"] {
+        add(1, ours(kind), (Gdnsd, 1, kind), 1.0);
+        add(1, ours(kind), (Knot, 1, kind), 0.85);
+        add(1, ours(kind), (Nsd, 1, kind), 0.85);
+    }
+    for kind in
+        ["if netmask", "Lua, strings in a loop", "Lua, 90 lines", "Lua, the question's name"]
+    {
+        add(2, ours(kind), (PowerDns, 1, kind), 0.25);
+        add(2, ours(kind), ours("fixed"), 1.1);
+    }
+    add(3, ours("closest, by client subnet"), ours("fixed"), 1.5);
+    add(3, ours("of a signed zone, signed"), ours("of a signed zone, plain"), 1.3);
+    add(3, ours("fixed over TCP"), (Knot, 1, "fixed over TCP"), 1.0);
+    add(4, (Halfmoon, 12, PAIRED), (Halfmoon, 11, PAIRED), 1.05);
+    bounds
+}
+
+/// The middle of some figures; 0 without any.
+pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures.get(figures.len() / 2).copied().unwrap_or(0.0)
+}
