@@ -33,13 +33,15 @@ impl Builder {
         let mut sources: Vec<Option<ProgramSource>> =
             std::mem::take(&mut self.programs).into_iter().map(Some).collect();
         let mut programs = Vec::new();
-        let mut data =
-            Vec::with_capacity(self.data.len().checked_add(self.records.len() * RECORD_HEAD)?);
+        let heads = self.records.len() * RECORD_HEAD;
+        let mut data = Vec::with_capacity(self.names.len() + self.data.len() + heads);
         for set in self.records.chunk_by(|a, b| a.owner == b.owner && a.rtype == b.rtype) {
             let first = set[0];
             let node = &mut nodes[first.owner as usize];
             if node.set_count == 0 {
                 node.sets = u32::try_from(sets.len()).ok()?;
+                node.name = u32::try_from(data.len()).ok()?;
+                data.extend_from_slice(self.owner_name(first.owner).as_wire());
             }
             node.set_count += 1;
             node.flags |= match first.rtype {
@@ -71,23 +73,21 @@ impl Builder {
                 extra,
             });
         }
+        for (id, node) in nodes.iter_mut().enumerate().filter(|(_, node)| node.set_count == 0) {
+            node.name = u32::try_from(data.len()).ok()?;
+            data.extend_from_slice(self.owner_name(id as u32).as_wire());
+        }
         mark_occluded(&mut nodes, apex);
         mark_hashed(&mut nodes, &sets, apex);
-        let apex_name = self.owner_name(apex);
-        let apex_labels = apex_name.label_count() as u8;
-        let labels = |node: &NodeData| {
-            let start = node.name as usize;
-            let octets = &self.names[start..start + usize::from(node.name_length)];
-            Name::from_wire(octets).map_or(0, Name::label_count)
-        };
-        let most_labels = nodes.iter().map(labels).max().unwrap_or(0) as u8;
+        let labels = |id: u32| self.owner_name(id).label_count() as u8;
+        let apex_labels = labels(apex);
+        let most_labels = (0..nodes.len() as u32).map(labels).max().unwrap_or(0);
         let apex_sets = &nodes[apex as usize];
         let soa = (apex_sets.sets..apex_sets.sets + u32::from(apex_sets.set_count))
             .find(|&set| sets[set as usize].rtype == Type::SOA)?;
         let mut table = std::mem::take(&mut self.table);
         table.shrink();
         let mut zone = Zone {
-            names: self.names.as_slice().into(),
             nodes: nodes.into(),
             sets: sets.into(),
             data: data.into(),
@@ -138,8 +138,8 @@ impl Builder {
             .owners
             .iter()
             .zip(&parents)
-            .map(|(&OwnerName { start, length, .. }, &parent)| NodeData {
-                name: start,
+            .map(|(&OwnerName { length, .. }, &parent)| NodeData {
+                name: NONE,
                 parent,
                 sets: 0,
                 set_count: 0,

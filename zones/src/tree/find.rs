@@ -63,7 +63,7 @@ impl Zone {
         let node = &self.nodes[id as usize];
         let start = node.name as usize;
         usize::from(node.name_length) == octets.len()
-            && self.names[start..start + octets.len()].eq_ignore_ascii_case(octets)
+            && self.data[start..start + octets.len()].eq_ignore_ascii_case(octets)
     }
 
     /// `node` is the deepest existing ancestor of `name`, or `name` itself.
@@ -111,7 +111,7 @@ impl Zone {
             let start = child.name as usize;
             child.parent == id
                 && usize::from(child.name_length) == parent.len() + 2
-                && self.names[start..].starts_with(b"\x01*")
+                && self.data[start..].starts_with(b"\x01*")
         })
     }
 
