@@ -20,6 +20,10 @@ pub(super) const BATCH: usize = 32;
 /// Octets of one datagram, in and out. Larger ones are told as truncated.
 pub(super) const DATAGRAM: usize = 4096;
 
+/// Octets from one buffer to the next: not a power of two, or the beginnings of all of them, which
+/// are what is looked at, would compete for the same few places of the processor's cache.
+const STRIDE: usize = DATAGRAM + 64;
+
 /// Octets for one control message: `IP_PKTINFO` takes 32, `IPV6_PKTINFO` 40.
 type Control = [u64; 8];
 
@@ -28,8 +32,8 @@ const INTERRUPTIONS: usize = 8;
 
 /// Up to [`BATCH`] datagrams received, and the answer to each.
 pub(super) struct Batch {
-    queries: Box<[[u8; DATAGRAM]]>,
-    answers: Box<[[u8; DATAGRAM]]>,
+    queries: Box<[[u8; STRIDE]]>,
+    answers: Box<[[u8; STRIDE]]>,
     remotes: [libc::sockaddr_storage; BATCH],
     controls: [Control; BATCH],
     heads: [Head; BATCH],
@@ -76,8 +80,8 @@ impl Batch {
         // SAFETY: sockaddr_storage is plain data; all octets zero is the family "unspecified".
         let nobody: libc::sockaddr_storage = unsafe { mem::zeroed() };
         Self {
-            queries: vec![[0; DATAGRAM]; BATCH].into_boxed_slice(),
-            answers: vec![[0; DATAGRAM]; BATCH].into_boxed_slice(),
+            queries: vec![[0; STRIDE]; BATCH].into_boxed_slice(),
+            answers: vec![[0; STRIDE]; BATCH].into_boxed_slice(),
             remotes: [nobody; BATCH],
             controls: [[0; 8]; BATCH],
             heads: [Head::default(); BATCH],
@@ -144,7 +148,7 @@ impl Batch {
         let head = self.heads[at];
         Some(Datagram {
             query: &self.queries[at][..head.octets],
-            answer: &mut self.answers[at],
+            answer: &mut self.answers[at][..DATAGRAM],
             remote: socket_address(&self.remotes[at], head.name_octets),
             local: local_address(&mut self.controls[at], head.control_octets),
             is_truncated: head.is_truncated,
