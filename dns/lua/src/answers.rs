@@ -86,9 +86,22 @@ pub(crate) struct Trace {
     pub(crate) reads: Reads,
     pub(crate) scope: u8,
     ttl: Option<u32>,
+    /// Something was asked for that is held only as long as it is asked for.
+    pub(crate) renews: bool,
 }
 
 impl Trace {
+    /// Of nothing read.
+    pub(crate) const NOTHING: Self = Self { reads: Reads(0), scope: 0, ttl: None, renews: false };
+
+    /// Reads what another has read.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.read(other.reads);
+        self.scope = self.scope.max(other.scope);
+        self.ttl(other.ttl);
+        self.renews |= other.renews;
+    }
+
     /// The answer may live so long; of several the shortest counts.
     pub(crate) fn ttl(&mut self, ttl: Option<u32>) {
         self.ttl = match (self.ttl, ttl) {
@@ -246,6 +259,11 @@ impl Answers {
     /// Says that there is no such name.
     pub(crate) const fn deny_name(&mut self) {
         self.denies = true;
+    }
+
+    /// Whether the records from the one numbered `from` on are all that the last program made.
+    pub(crate) const fn is_whole(&self, from: usize) -> bool {
+        self.start == from && !self.repeats
     }
 
     /// Puts a record there unless it is there already.

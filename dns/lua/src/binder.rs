@@ -1,6 +1,7 @@
 //! What a host function takes its arguments in with, at load and at run time alike.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -44,6 +45,8 @@ pub(crate) enum Checks<'a> {
         includes: &'a [(NameBuf, Arc<Include>)],
         /// Whose checks they are, since no zone may have too many.
         zone: &'a [u8],
+        /// Whether one was looked for that the program does not hold.
+        asked: &'a Cell<bool>,
     },
     /// Only the form of the arguments is looked at.
     Form,
@@ -253,11 +256,12 @@ impl Binder<'_> {
     pub(crate) fn watch(&mut self, arg: &Arg, check: Check) -> Result<Option<CheckId>, Refused> {
         match &mut self.checks {
             Checks::Form => Ok(None),
-            Checks::Run { health, snapshot, held, includes, zone } => {
+            Checks::Run { health, snapshot, held, includes, zone, asked } => {
                 let included = || includes.iter().find_map(|(_, inner)| inner.held.get(&check));
                 if let Some(id) = held.get(&check).or_else(included) {
                     return Ok(Some(*id));
                 }
+                asked.set(true);
                 let found = snapshot.find(&check);
                 if found.is_none() {
                     health.request(zone, check);

@@ -40,6 +40,7 @@ mod plan;
 mod program;
 mod rdata;
 mod remark;
+mod remembered;
 mod rewrite;
 mod settings;
 mod syntax;

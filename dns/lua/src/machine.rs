@@ -11,6 +11,7 @@ use crate::eval::{Context, Eval, Scratch};
 use crate::notes::Note;
 use crate::plan::Candidate;
 use crate::program::{Body, Program};
+use crate::remembered::Remembered;
 use crate::vm::Vm;
 use crate::{Failure, Settings, plan};
 
@@ -24,6 +25,8 @@ pub struct Machine {
     shared: Shared,
     detail: String,
     notes: Vec<Note>,
+    /// What programs said that entered Lua, if it is remembered.
+    remembered: Option<Remembered>,
 }
 
 impl Machine {
@@ -37,6 +40,22 @@ impl Machine {
             shared: Shared::default(),
             detail: String::new(),
             notes: Vec::new(),
+            remembered: None,
+        }
+    }
+
+    /// Remembers what programs say, so that one that would say the same again is not run. Whoever
+    /// wants that calls [`Machine::forget`] whenever zones change.
+    #[must_use]
+    pub fn remembering(mut self) -> Self {
+        self.remembered = Some(Remembered::new());
+        self
+    }
+
+    /// Forgets what programs said: the zones are others.
+    pub fn forget(&mut self) {
+        if let Some(remembered) = &mut self.remembered {
+            remembered.clear();
         }
     }
 
@@ -54,14 +73,29 @@ impl Machine {
     ) -> Result<(), Failure> {
         self.notes.clear();
         let kept = answers.len();
+        let mut remembered = self.remembered.take_if(|_| matches!(program.body, Body::Code { .. }));
+        if remembered.as_ref().is_some_and(|remembered| remembered.say(program, cx, answers)) {
+            self.remembered = remembered;
+            return Ok(());
+        }
+        let before = std::mem::take(&mut answers.trace);
         let result = self.run_body(program, cx, answers);
         let result = match result {
             Ok(()) if answers.len() - kept > self.settings.answers => Err(Failure::TooMany),
             other => other,
         };
-        if result.is_err() {
-            answers.truncate(kept);
+        match (&result, &mut remembered) {
+            (Err(_), _) => answers.truncate(kept),
+            (Ok(()), Some(remembered)) if self.notes.is_empty() => {
+                remembered.keep(program, cx, answers, kept);
+            }
+            _ => {}
         }
+        if remembered.is_some() {
+            self.remembered = remembered;
+        }
+        let own = std::mem::replace(&mut answers.trace, before);
+        answers.trace.add(&own);
         result
     }
 

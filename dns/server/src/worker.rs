@@ -66,7 +66,7 @@ impl Worker {
             policy: shared.policy.clone(),
             keys: shared.keys.reader(),
             signer: None,
-            machine: Machine::new(shared.policy.lua.clone()),
+            machine: Machine::new(shared.policy.lua.clone()).remembering(),
             hashes: SuffixHashes::default(),
             answers: Answers::default(),
             chain: Vec::with_capacity(MOST_ALIASES + 1),
@@ -89,6 +89,7 @@ impl Service for Worker {
         let zones = self.published.load();
         if !Arc::ptr_eq(zones, &self.zones) {
             self.zones = Arc::clone(zones);
+            self.machine.forget();
         }
         self.now = self.started.elapsed().as_secs();
         self.date = date();

@@ -232,6 +232,7 @@ impl Host {
         let args = Reader::new(self).arguments(args)?;
         let running = self.running.try_borrow().map_err(mlua::Error::external)?;
         let running = running.as_ref().ok_or_else(idle)?;
+        let asked = Cell::new(false);
         let mut binder = Binder {
             settings: &self.settings,
             defaults: &running.program.defaults,
@@ -243,10 +244,17 @@ impl Host {
                 held: &running.program.held,
                 includes: &running.program.includes,
                 zone: running.zone.as_name().as_wire(),
+                asked: &asked,
             },
             remarks: Vec::new(),
         };
-        match function.bind(0, &args, &mut binder) {
+        let bound = function.bind(0, &args, &mut binder);
+        if asked.get() {
+            let mut trace = self.trace.get();
+            trace.renews = true;
+            self.trace.set(trace);
+        }
+        match bound {
             Ok(bound) => self.evaluate(lua, running, &*bound),
             Err(_) => {
                 let why = binder.remarks.first().map_or("", |remark| &remark.message);
@@ -426,6 +434,13 @@ impl Host {
         };
         self.trace.set(trace);
         Ok(value)
+    }
+}
+
+/// Notes that a program has read how the query arrived.
+pub(super) fn read_transport(lua: &Lua) {
+    if let Some(host) = lua.app_data_ref::<Rc<Host>>() {
+        host.read(Reads::TRANSPORT);
     }
 }
 

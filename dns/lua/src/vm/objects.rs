@@ -11,6 +11,7 @@ use mlua::{
 use crate::address::{self, Mask, truncate};
 use crate::settings::Dialect;
 use crate::value::number_text;
+use crate::vm::host::read_transport;
 
 /// A domain name.
 #[derive(Clone, Copy)]
@@ -159,9 +160,16 @@ impl UserData for Address {
         for name in ["toString", "toStringNoInterface"] {
             methods.add_method(name, |_, this, End| Ok(this.ip().to_string()));
         }
-        methods.add_method("toStringWithPort", |_, this, End| Ok(this.0.to_string()));
+        // The port is another with each query.
+        methods.add_method("toStringWithPort", |lua, this, End| {
+            read_transport(lua);
+            Ok(this.0.to_string())
+        });
         methods.add_method("toStringReversed", |_, this, End| Ok(reversed(this.ip())));
-        methods.add_method("getPort", |_, this, End| Ok(this.0.port()));
+        methods.add_method("getPort", |lua, this, End| {
+            read_transport(lua);
+            Ok(this.0.port())
+        });
         methods.add_method("getRaw", |lua, this, End| match this.ip() {
             IpAddr::V4(ip) => lua.create_string(ip.octets()),
             IpAddr::V6(ip) => lua.create_string(ip.octets()),
@@ -189,7 +197,8 @@ impl UserData for Address {
             Ok(this.ip() == other.ip())
         });
         methods.add_meta_method(MetaMethod::ToString, |_, this, ()| Ok(this.ip().to_string()));
-        methods.add_meta_method(MetaMethod::Eq, |_, this, other: UserDataRef<Self>| {
+        methods.add_meta_method(MetaMethod::Eq, |lua, this, other: UserDataRef<Self>| {
+            read_transport(lua);
             Ok(this.0 == other.0)
         });
     }

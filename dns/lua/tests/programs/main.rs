@@ -21,6 +21,7 @@ mod options;
 mod peer;
 mod plans;
 mod policy;
+mod remembered;
 mod reverse;
 mod scope;
 mod strangers;
