@@ -45,8 +45,14 @@ pub(crate) fn kind(running: &mut Running, kind: &Kind) -> Result<()> {
                 format!("{who} does not answer `{}` as it should: {last}\n{said}", kind.name);
             return Err(what.into());
         }
-        std::thread::sleep(PAUSE);
+        pause(PAUSE);
     }
+}
+
+/// Lets a server go on with what it does. Nothing else waits for this thread.
+#[expect(clippy::disallowed_methods, reason = "there is nothing to wait for but time")]
+pub(crate) fn pause(length: Duration) {
+    std::thread::sleep(length);
 }
 
 /// One question over UDP.
@@ -60,7 +66,7 @@ pub(crate) fn ask(server: SocketAddr, octets: &[u8]) -> Result<Message> {
     Ok(Message::from_vec(&buffer[..length])?)
 }
 
-fn suits(answer: &Message, query: &Query) -> bool {
+pub(crate) fn suits(answer: &Message, query: &Query) -> bool {
     let rcode = match query.want {
         Want::NoName => ResponseCode::NXDomain,
         _ => ResponseCode::NoError,

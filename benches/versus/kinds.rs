@@ -62,6 +62,10 @@ pub(crate) struct Kind {
     pub(crate) tcp: bool,
 }
 
+/// The names of one kind of computed record: what the kind is called, whose they are, and what is
+/// wanted of each.
+type Names = (&'static str, &'static [Server], Vec<(String, Want)>);
+
 /// All data of a run.
 pub(crate) struct World {
     pub(crate) fixed: String,
@@ -159,7 +163,7 @@ impl World {
         let both = &[Halfmoon, PowerDns];
         let three = &[Halfmoon, Gdnsd, PowerDns];
         let mut resources = [String::new(), String::new()];
-        let mut kinds: Vec<(&str, &[Server], Vec<(String, Want)>)> = [
+        let mut kinds: Vec<Names> = [
             ("checked, all that are up", &three[..]),
             ("weighted by client", &three[..]),
             ("if netmask", &both[..]),

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{BufWriter, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
 
 use crate::kinds::{Kind, Want};
 use crate::process::{Time, installed};
@@ -30,41 +30,74 @@ pub(crate) fn write(kind: &Kind, number: usize, folder: &Path) -> Result<PathBuf
     Ok(path)
 }
 
-/// One run of dnsperf on these processors.
+/// One run of dnsperf on these processors against each server at the same time; what their answers
+/// cost together.
 pub(crate) fn run(
-    running: &Running,
+    servers: &[&Running],
     kind: &Kind,
     queries: &Path,
     args: &Args,
     processors: &str,
 ) -> Result<Cost> {
-    let before = running.process.time();
-    let (answered, seconds) = dnsperf(running, kind, queries, args, processors)?;
-    let Time { user, system } = running.process.time();
-    let spent = |after: f64, before: f64| (after - before) / 1000.0 / answered;
-    let user = spent(user, before.user);
-    Ok(Cost { user, total: user + spent(system, before.system), rate: answered / seconds })
+    let mut ids: Vec<_> = servers.iter().map(|running| running.process.id()).collect();
+    ids.dedup();
+    let spent = || -> Vec<Time> {
+        let once = servers.iter().take(ids.len());
+        once.map(|running| running.process.time()).collect()
+    };
+    let before = spent();
+    let asked: Vec<_> = servers
+        .iter()
+        .map(|running| start(running, kind, queries, args, servers.len() as u32, processors))
+        .collect::<Result<_>>()?;
+    let (mut answered, mut rate) = (0.0, 0.0);
+    for (child, running) in asked.into_iter().zip(servers) {
+        let (count, seconds) = finish(child, running, kind)?;
+        answered += count;
+        rate += count / seconds;
+    }
+    let (mut user, mut total) = (0.0, 0.0);
+    for (after, before) in spent().iter().zip(before) {
+        user += (after.user - before.user) / 1000.0 / answered;
+        total += (after.total() - before.total()) / 1000.0 / answered;
+    }
+    Ok(Cost { user, total, rate })
 }
 
-fn dnsperf(
+/// Starts dnsperf, one of `of` that run.
+fn start(
     running: &Running,
     kind: &Kind,
     queries: &Path,
     args: &Args,
+    of: u32,
     processors: &str,
-) -> Result<(f64, f64)> {
+) -> Result<Child> {
     let program = installed("dnsperf").ok_or("dnsperf is not installed")?;
-    let (outstanding, seconds) = (args.outstanding.to_string(), args.seconds.to_string());
-    let port = running.address.port().to_string();
-    let clients = if kind.tcp { "10" } else { "8" };
-    let output = Command::new("taskset")
+    let outstanding = (args.outstanding / of).to_string();
+    let (seconds, port) = (args.seconds.to_string(), running.address.port().to_string());
+    // Many sockets where they are to be spread over the threads of a server.
+    let clients = match (kind.tcp, of) {
+        (true, _) => "10",
+        (false, 1) => "8",
+        (false, _) => "32",
+    };
+    let child = Command::new("taskset")
         .args(["-c", processors])
         .arg(program)
         .args(["-B", "-s", "127.0.0.1", "-p", &port, "-l", &seconds, "-q", &outstanding])
         .args(["-c", clients, "-T", "1", "-t", "2", "-m", if kind.tcp { "tcp" } else { "udp" }])
         .arg("-d")
         .arg(queries)
-        .output()?;
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    Ok(child)
+}
+
+/// Waits for its end: how many queries were answered, and in how many seconds.
+fn finish(child: Child, running: &Running, kind: &Kind) -> Result<(f64, f64)> {
+    let output = child.wait_with_output()?;
     let text = String::from_utf8_lossy(&output.stdout);
     let after = |what: &str| {
         text.lines()

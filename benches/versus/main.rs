@@ -3,7 +3,8 @@
 //!
 //! Each kind of question (`kinds`) goes to each server that is installed and can answer it
 //! (`servers`), in turn and for several rounds, through dnsperf on a processor of its own (`load`).
-//! Answers are looked at before they count (`check`). Everything runs in a network namespace
+//! Answers are looked at before they count (`check`). `--size` asks for memory and
+//! time to load instead (`size`). Everything runs in a network namespace
 //! in which nothing exists but loopback.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a table is what it is for")]
 
@@ -12,6 +13,7 @@ mod kinds;
 mod load;
 mod process;
 mod servers;
+mod size;
 mod table;
 
 use std::error::Error;
@@ -38,10 +40,10 @@ struct Args {
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Only kinds of questions whose name contains one of these.
-    #[arg(long)]
+    #[arg(long, value_delimiter = ';')]
     only: Vec<String>,
     /// Only these servers: halfmoon, gdnsd, knot, nsd, powerdns.
-    #[arg(long)]
+    #[arg(long, value_delimiter = ',')]
     servers: Vec<String>,
     /// What names, addresses and shapes of records are chosen by.
     #[arg(long, default_value_t = 1)]
@@ -52,6 +54,9 @@ struct Args {
     /// Queries under way at a time.
     #[arg(long, default_value_t = 200)]
     outstanding: u32,
+    /// Measures memory and the time to load instead.
+    #[arg(long)]
+    size: bool,
     /// Starts everything, checks the answers, and measures for a moment only.
     #[arg(long)]
     smoke: bool,
@@ -76,6 +81,9 @@ fn main() -> Result<()> {
     }
     if args.smoke {
         (args.seconds, args.rounds) = (1, 1);
+    }
+    if args.size {
+        return size::run(&args);
     }
     table::run(&args)
 }

@@ -80,14 +80,33 @@ impl Process {
             };
             // utime and stime, fields 14 and 15 of proc(5), behind the name which is the second.
             let (user, system) = (field(11), field(12));
-            let exact = exact(id);
             let ticks = user + system;
+            // Of threads that have ended only the ticks are left, a hundredth of a second each.
+            let exact = exact(id).max(ticks * 1e7);
             if ticks > 0.0 {
                 time.user += exact * user / ticks;
                 time.system += exact * system / ticks;
             }
         }
         time
+    }
+
+    /// Resident memory in KiB, of the process and those it forked; what they share counts once as
+    /// far as the kernel divides it (PSS).
+    pub(crate) fn memory(&self) -> u64 {
+        let one = |id: u32| {
+            let text = fs::read_to_string(format!("/proc/{id}/smaps_rollup")).unwrap_or_default();
+            let line = text.lines().find_map(|line| line.strip_prefix("Pss:")).unwrap_or_default();
+            line.trim().trim_end_matches(" kB").parse::<u64>().unwrap_or(0)
+        };
+        family(self.id()).into_iter().map(one).sum()
+    }
+}
+
+impl Time {
+    /// Of both kinds.
+    pub(crate) fn total(self) -> f64 {
+        self.user + self.system
     }
 }
 

@@ -14,7 +14,14 @@ const APART: [&str; 2] = ["0", "1"];
 /// Both for both, where two threads are compared with one.
 const TOGETHER: &str = "0,1";
 
-/// What is compared: a server, its threads, and a kind of question.
+/// How a server runs: with one thread on a processor of its own.
+const ALONE: usize = 1;
+/// Two processes of one thread on both processors, which they share with those who ask.
+const PROCESSES: usize = 2;
+/// One process of two threads there.
+const THREADS: usize = 3;
+
+/// What is compared: a server, how it runs, and a kind of question.
 type Subject = (Server, usize, &'static str);
 
 /// A figure that is asked for: how much of what `under` costs `over` costs, at most.
@@ -38,15 +45,19 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     for server in Server::ALL {
         running.extend(servers::start(server, args, &world, folder.path(), 1, APART[0])?);
     }
-    let mut pair = Vec::new();
-    for threads in [1, 2] {
-        let folder = folder.path().join("together");
-        let more = servers::start(Server::Halfmoon, args, &world, &folder, threads, TOGETHER)?;
-        pair.extend(more.map(|running| (threads, running)));
+    // What two threads of one process cost is what two processes of one thread do, if nothing is
+    // contended; both are asked by two at a time, so that their queries come in batches of one size.
+    let (mut apart, mut together) = (Vec::new(), Vec::new());
+    if world.kinds.iter().any(|kind| kind.name == PAIRED) {
+        for (number, threads) in [1, 1, 2].into_iter().enumerate() {
+            let folder = folder.path().join(format!("pair-{number}"));
+            let more = servers::start(Server::Halfmoon, args, &world, &folder, threads, TOGETHER)?;
+            if threads == 1 { &mut apart } else { &mut together }.extend(more);
+        }
     }
     let takes =
         |running: &Running, kind: &crate::kinds::Kind| kind.servers.contains(&running.server);
-    for running in running.iter_mut().chain(pair.iter_mut().map(|(_, running)| running)) {
+    for running in running.iter_mut().chain(&mut apart).chain(&mut together) {
         for kind in &world.kinds {
             if takes(running, kind) {
                 check::kind(running, kind)?;
@@ -59,14 +70,15 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             // Another goes first in each round.
             let order = (0..running.len()).map(|at| &running[(at + round) % running.len()]);
             for running in order.filter(|running| takes(running, kind)) {
-                let cost = load::run(running, kind, file, args, APART[1])?;
-                costs.entry((running.server, 1, kind.name)).or_default().push(cost);
+                let cost = load::run(&[running], kind, file, args, APART[1])?;
+                costs.entry((running.server, ALONE, kind.name)).or_default().push(cost);
             }
-            if kind.name == PAIRED {
-                for (threads, running) in &pair {
-                    let cost = load::run(running, kind, file, args, TOGETHER)?;
-                    // Told apart from the same server on a processor of its own.
-                    costs.entry((running.server, 10 + threads, kind.name)).or_default().push(cost);
+            if kind.name == PAIRED
+                && let ([one, other], [both]) = (&apart[..], &together[..])
+            {
+                for (number, servers) in [(PROCESSES, [one, other]), (THREADS, [both, both])] {
+                    let cost = load::run(&servers, kind, file, args, TOGETHER)?;
+                    costs.entry((Server::Halfmoon, number, kind.name)).or_default().push(cost);
                 }
             }
         }
@@ -83,16 +95,16 @@ fn print_costs(kinds: &[&'static str], costs: &HashMap<Subject, Vec<Cost>>) {
     );
     for kind in kinds {
         for server in Server::ALL {
-            for threads in [1, 11, 12] {
+            for threads in [ALONE, PROCESSES, THREADS] {
                 let Some(costs) = costs.get(&(server, threads, *kind)) else {
                     continue;
                 };
                 let of = |field: fn(&Cost) -> f64| median(costs.iter().map(field).collect());
                 let (user, total, rate) = (of(|c| c.user), of(|c| c.total), of(|c| c.rate));
                 let name = match threads {
-                    1 => server.name().to_owned(),
-                    11 => format!("{}, sharing both processors", server.name()),
-                    _ => format!("{}, two threads on them", server.name()),
+                    ALONE => server.name().to_owned(),
+                    PROCESSES => format!("{}, two processes", server.name()),
+                    _ => format!("{}, one process of two threads", server.name()),
                 };
                 println!("| {kind} | {name} | {user:.2} | {total:.2} | {rate:.0} |");
             }
@@ -114,7 +126,7 @@ fn print_bounds(costs: &HashMap<Subject, Vec<Cost>>) {
         let met = if ratio <= bound.most { "yes" } else { "no" };
         let (over, under) = (bound.over, bound.under);
         let what = match (over.0 == under.0, over.2 == under.2) {
-            (true, true) => format!("{}, two threads over one", over.2),
+            (true, true) => format!("{}, two threads over two processes", over.2),
             (true, false) => format!("{} over {}", over.2, under.2),
             _ => format!("{}, over {}", over.2, under.0.name()),
         };
@@ -127,22 +139,22 @@ fn bounds() -> Vec<(u8, Bound)> {
     use Server::{Gdnsd, Halfmoon, Knot, Nsd, PowerDns};
     let mut bounds = Vec::new();
     let mut add = |point, over, under, most| bounds.push((point, Bound { over, under, most }));
-    let ours = |kind| (Halfmoon, 1, kind);
+    let ours = |kind| (Halfmoon, ALONE, kind);
     for kind in ["fixed", "no such name", "checked, all that are up", "weighted by client"] {
-        add(1, ours(kind), (Gdnsd, 1, kind), 1.0);
-        add(1, ours(kind), (Knot, 1, kind), 0.85);
-        add(1, ours(kind), (Nsd, 1, kind), 0.85);
+        add(1, ours(kind), (Gdnsd, ALONE, kind), 1.0);
+        add(1, ours(kind), (Knot, ALONE, kind), 0.85);
+        add(1, ours(kind), (Nsd, ALONE, kind), 0.85);
     }
     for kind in
         ["if netmask", "Lua, strings in a loop", "Lua, 90 lines", "Lua, the question's name"]
     {
-        add(2, ours(kind), (PowerDns, 1, kind), 0.25);
+        add(2, ours(kind), (PowerDns, ALONE, kind), 0.25);
         add(2, ours(kind), ours("fixed"), 1.1);
     }
     add(3, ours("closest, by client subnet"), ours("fixed"), 1.5);
     add(3, ours("of a signed zone, signed"), ours("of a signed zone, plain"), 1.3);
-    add(3, ours("fixed over TCP"), (Knot, 1, "fixed over TCP"), 1.0);
-    add(4, (Halfmoon, 12, PAIRED), (Halfmoon, 11, PAIRED), 1.05);
+    add(3, ours("fixed over TCP"), (Knot, ALONE, "fixed over TCP"), 1.0);
+    add(4, (Halfmoon, THREADS, PAIRED), (Halfmoon, PROCESSES, PAIRED), 1.05);
     bounds
 }
 
