@@ -1,10 +1,10 @@
 //! What programs said that had to enter Lua, to be said again without it.
 //!
 //! A program says the same again as long as what it read is the same. That may be nothing, verdicts,
-//! databases, or the leading bits of an address; what depends on chance, on the clock, on the name
-//! of the question or on how it arrived is never kept, nor is what a program must ask for each
-//! time (checks it computes, which are held only as long as somebody wants them). Nothing is ever
-//! looked for to be thrown away: what is no longer true is not found, and is written over.
+//! databases, the leading bits of an address, or the name of the question. What depends on chance, on
+//! the clock or on how the query arrived is never kept, nor is what a program must ask for each time
+//! (checks it computes, which are held only as long as somebody wants them). Nothing is ever looked
+//! for to be thrown away: what is no longer true is not found, and is written over.
 
 use std::hash::BuildHasher as _;
 use std::net::IpAddr;
@@ -42,8 +42,10 @@ struct Key {
 enum Audience {
     /// For everybody.
     All,
-    /// Each client has its own; they lie elsewhere.
+    /// Each client, or each name, has its own; they lie elsewhere.
     Apart,
+    /// For this name alone, whoever asks.
+    Name,
     /// For the clients whose address has these leading bits, of which as many are known.
     Some { address: IpAddr, bits: u8, known: u8, by_subnet: bool },
 }
@@ -57,6 +59,8 @@ struct Place {
     geo: u64,
     trace: Trace,
     denies: bool,
+    /// The name of the question, if it was read; else empty.
+    name: Vec<u8>,
     octets: Vec<u8>,
     ends: Vec<u32>,
 }
@@ -70,6 +74,7 @@ impl Place {
         geo: 0,
         trace: Trace::NOTHING,
         denies: false,
+        name: Vec::new(),
         octets: Vec::new(),
         ends: Vec::new(),
     };
@@ -77,7 +82,7 @@ impl Place {
     fn holds(&self, key: Key, cx: &Context<'_>) -> bool {
         let reads = self.trace.reads;
         let is_for = match self.audience {
-            Audience::All => true,
+            Audience::All | Audience::Name => true,
             Audience::Apart => false,
             Audience::Some { address, bits, known, by_subnet } => {
                 known == cx.client.known_bits()
@@ -87,6 +92,7 @@ impl Place {
         };
         is_for
             && self.key == key
+            && (!reads.contains(Reads::NAME) || self.name == cx.qname.as_wire())
             && (!reads.contains(Reads::HEALTH) || self.health == cx.health.generation())
             && (!reads.overlaps(Reads::PLACE.and(Reads::CLIENT)) || self.geo == cx.geo.generation())
     }
@@ -110,10 +116,15 @@ impl Remembered {
         let at = |at: usize| self.places.get(at);
         let found = match at(self.at(key)) {
             Some(first) if first.key == key && matches!(first.audience, Audience::Apart) => {
+                // Which of them it read, the last to be kept tells for all.
+                let name = name(first.trace.reads, cx);
                 let mut addresses = [wide(cx), narrow(cx)].into_iter();
-                addresses.find_map(|address| {
-                    at(self.at((key, address))).filter(|place| place.holds(key, cx))
-                })
+                match first.trace.reads.contains(Reads::CLIENT) {
+                    true => addresses.find_map(|address| {
+                        at(self.at((key, name, address))).filter(|place| place.holds(key, cx))
+                    }),
+                    false => at(self.at((key, name))).filter(|place| place.holds(key, cx)),
+                }
             }
             first => first.filter(|place| place.holds(key, cx)),
         };
@@ -142,8 +153,7 @@ impl Remembered {
         from: usize,
     ) {
         /// What is another each time.
-        const FLEETING: Reads =
-            Reads::CHANCE.and(Reads::TIME).and(Reads::NAME).and(Reads::TRANSPORT);
+        const FLEETING: Reads = Reads::CHANCE.and(Reads::TIME).and(Reads::TRANSPORT);
         let trace = answers.trace;
         let octets = || answers.rdatas().skip(from);
         if trace.reads.overlaps(FLEETING)
@@ -155,10 +165,13 @@ impl Remembered {
         }
         let key = self.key(program, cx);
         let first = self.at(key);
+        let name = name(trace.reads, cx);
+        if trace.reads.overlaps(Reads::CLIENT.and(Reads::NAME))
+            && let Some(place) = self.places.get_mut(first)
+        {
+            (place.key, place.audience, place.trace) = (key, Audience::Apart, trace);
+        }
         let (at, audience) = if trace.reads.contains(Reads::CLIENT) {
-            if let Some(place) = self.places.get_mut(first) {
-                (place.key, place.audience) = (key, Audience::Apart);
-            }
             let bits = trace.scope;
             let address = if bits <= width(cx) { wide(cx) } else { narrow(cx) };
             let audience = Audience::Some {
@@ -167,7 +180,9 @@ impl Remembered {
                 known: cx.client.known_bits(),
                 by_subnet: cx.client.ecs.is_some(),
             };
-            (self.at((key, address)), audience)
+            (self.at((key, name, address)), audience)
+        } else if trace.reads.contains(Reads::NAME) {
+            (self.at((key, name)), Audience::Name)
         } else {
             (first, Audience::All)
         };
@@ -178,6 +193,8 @@ impl Remembered {
         place.audience = audience;
         (place.health, place.geo) = (cx.health.generation(), cx.geo.generation());
         (place.trace, place.denies) = (trace, answers.denies_name());
+        place.name.clear();
+        place.name.extend_from_slice(name);
         place.octets.clear();
         place.ends.clear();
         for rdata in octets() {
@@ -201,6 +218,11 @@ impl std::hash::Hash for Key {
         state.write_u64(self.program);
         state.write_u64(self.stands_at);
     }
+}
+
+/// The name of the question, if it matters.
+fn name<'a>(reads: Reads, cx: &Context<'a>) -> &'a [u8] {
+    if reads.contains(Reads::NAME) { cx.qname.as_wire() } else { &[] }
 }
 
 /// How many bits of an address place an answer that depends on no more of them.
