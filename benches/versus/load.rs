@@ -30,9 +30,31 @@ pub(crate) fn write(kind: &Kind, number: usize, folder: &Path) -> Result<PathBuf
     Ok(path)
 }
 
+/// How often a run is tried: on a machine with other work a server may be put aside for so long that
+/// queries are lost.
+const TRIES: usize = 3;
+
 /// One run of dnsperf on these processors against each server at the same time; what their answers
 /// cost together.
 pub(crate) fn run(
+    servers: &[&Running],
+    kind: &Kind,
+    queries: &Path,
+    args: &Args,
+    processors: &str,
+) -> Result<Cost> {
+    let mut tried = run_once(servers, kind, queries, args, processors);
+    for _ in 1..TRIES {
+        let Err(error) = &tried else {
+            break;
+        };
+        eprintln!("once more: {error}");
+        tried = run_once(servers, kind, queries, args, processors);
+    }
+    tried
+}
+
+fn run_once(
     servers: &[&Running],
     kind: &Kind,
     queries: &Path,
