@@ -23,6 +23,8 @@ pub struct Catalog<P> {
     table: Table,
     /// The most and the fewest labels any apex has.
     labels: (usize, usize),
+    /// How many records all zones have.
+    records: u64,
 }
 
 impl<P> Default for Catalog<P> {
@@ -48,7 +50,32 @@ impl<P> Catalog<P> {
             labels = (labels.0.max(count), labels.1.min(count));
         }
         table.shrink();
-        Self { zones, table, labels }
+        let records = zones.iter().map(|hosted| u64::from(hosted.zone.record_count())).sum();
+        Self { zones, table, labels, records }
+    }
+
+    /// The same catalog with other versions of some of its zones; ones that are not in it are
+    /// left out.
+    #[must_use]
+    pub fn replacing(&self, new: Vec<Arc<Hosted<P>>>) -> Self {
+        let mut zones = self.zones.clone();
+        let mut records = self.records;
+        for hosted in new {
+            let apex = hosted.zone.apex();
+            let is_apex = |id: u32| zones[id as usize].zone.apex() == apex;
+            if let Some(id) = self.table.find(hash_name(apex), is_apex) {
+                records += u64::from(hosted.zone.record_count());
+                records -= u64::from(zones[id as usize].zone.record_count());
+                zones[id as usize] = hosted;
+            }
+        }
+        Self { zones, table: self.table.clone(), labels: self.labels, records }
+    }
+
+    /// How many records all zones have.
+    #[must_use]
+    pub const fn record_count(&self) -> u64 {
+        self.records
     }
 
     /// The zone that answers for a question: the closest one at or above the name. A DS belongs to

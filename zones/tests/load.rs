@@ -4,7 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use halfmoon_wire::NameBuf;
-use halfmoon_zones::{Attach, Fault, Hosted, Loaded, Loader, Outcome, Place, ProgramSource, Zone};
+use halfmoon_zones::{
+    Attach, Catalog, Fault, Hosted, Loaded, Loader, Outcome, Place, ProgramSource, Zone,
+};
 
 /// Counts how often programs are compiled, and refuses the text `refuse`.
 #[derive(Default)]
@@ -186,4 +188,80 @@ fn links_out_of_the_folder_are_not_followed() {
     let link = folder.folder.path().join("x.test.zone");
     std::os::unix::fs::symlink(outside.path().join("x.test.zone"), link).unwrap();
     check(&mut folder, &[], &[]);
+}
+
+/// Loads only what stands at these paths; `whole` if that takes a whole load, which follows.
+fn load_changed(folder: &mut Folder, served: &mut Catalog<usize>, names: &[&str]) -> String {
+    let paths = names.iter().map(|name| folder.folder.path().join(name)).collect();
+    let loaded = folder.loader.load_changed(&paths, served, &mut folder.compiler);
+    let is_whole = loaded.is_none();
+    let loaded = loaded.unwrap_or_else(|| folder.loader.load(&mut folder.compiler).unwrap());
+    let said = match is_whole {
+        true => "whole".to_owned(),
+        false => outcomes(&loaded, folder.folder.path()).join(" "),
+    };
+    *served = loaded.catalog;
+    // A loader that knows nothing comes to the same, but for refused versions.
+    let mut other = Loader::new(folder.folder.path().to_owned(), false);
+    let fresh = other.load(&mut Compiler::default()).unwrap().catalog;
+    for hosted in fresh.zones() {
+        let own = served.zone(hosted.zone.apex()).expect("it is served");
+        assert_eq!(own.zone.serial(), hosted.zone.serial(), "{names:?}");
+        assert_eq!(own.zone.record_count(), hosted.zone.record_count(), "{names:?}");
+    }
+    if !said.contains("Kept") {
+        assert_eq!(fresh.zones().len(), served.zones().len(), "{names:?}");
+        assert_eq!(fresh.record_count(), served.record_count(), "{names:?}");
+    }
+    said
+}
+
+#[test]
+fn of_files_that_are_known_to_have_changed_no_other_is_looked_at() {
+    let mut folder = Folder::new();
+    for name in ["a.test.zone", "b.test.zone", "below/c.test.zone"] {
+        folder.zone(name, 1, "");
+    }
+    folder.zone("d.test.zone", 1, "$INCLUDE part.inc\n");
+    folder.write("part.inc", "www A 192.0.2.1\n");
+    let mut served = folder.loader.load(&mut folder.compiler).unwrap().catalog;
+    let mut changed =
+        |folder: &mut Folder, names: &[&str]| load_changed(folder, &mut served, names);
+
+    folder.zone("a.test.zone", 2, "www A 192.0.2.1\n");
+    assert_eq!(changed(&mut folder, &["a.test.zone", ".aside"]), "a.test.zone Loaded");
+    assert_eq!(changed(&mut folder, &["a.test.zone"]), "", "it is the same");
+    folder.zone("b.test.zone", 2, "");
+    folder.zone("below/c.test.zone", 2, "");
+    let names = ["b.test.zone", "below/c.test.zone"];
+    assert_eq!(changed(&mut folder, &names), "b.test.zone Loaded below/c.test.zone Loaded");
+    folder.zone("a.test.zone", 3, "www A nonsense\n");
+    folder.zone("d.test.zone", 2, "$INCLUDE part.inc\n");
+    let names = ["a.test.zone", "d.test.zone"];
+    assert_eq!(changed(&mut folder, &names), "a.test.zone Kept d.test.zone Loaded");
+    folder.zone("a.test.zone", 4, "");
+    assert_eq!(changed(&mut folder, &["a.test.zone"]), "a.test.zone Loaded");
+    folder.write("notes.txt", "no zone");
+    assert_eq!(changed(&mut folder, &["notes.txt"]), "");
+
+    // What is not as simple.
+    folder.write("part.inc", "www A 192.0.2.2\nftp A 192.0.2.3\n");
+    assert_eq!(changed(&mut folder, &["part.inc"]), "whole");
+    folder.zone("e.test.zone", 1, "");
+    assert_eq!(changed(&mut folder, &["e.test.zone"]), "whole");
+    folder.zone("e.test.zone", 2, "$INCLUDE part.inc\n");
+    assert_eq!(changed(&mut folder, &["e.test.zone"]), "whole", "it includes another file now");
+    folder
+        .write("e.test.zone", "$ORIGIN f.test.\n@ 60 SOA ns. host. 9 2 3 4 5\n@ 60 NS ns.else.\n");
+    assert_eq!(changed(&mut folder, &["e.test.zone"]), "whole", "it has another name");
+    folder.remove("e.test.zone");
+    assert_eq!(changed(&mut folder, &["e.test.zone"]), "whole");
+    fs::rename(folder.folder.path().join("below"), folder.folder.path().join("beside")).unwrap();
+    assert_eq!(changed(&mut folder, &["below", "beside"]), "whole");
+    fs::rename(folder.folder.path().join("beside"), folder.folder.path().join(".away")).unwrap();
+    assert_eq!(changed(&mut folder, &["beside"]), "whole", "zones below it are gone");
+    folder.zone("again/a.test.zone", 7, "");
+    assert_eq!(changed(&mut folder, &["again"]), "whole");
+    folder.zone("again/a.test.zone", 8, "");
+    assert_eq!(changed(&mut folder, &["again/a.test.zone"]), "whole", "another is served");
 }

@@ -1,8 +1,9 @@
 //! From the zone folder to the snapshot that is served: load, compile, swap; and again whenever
 //! something changes.
 
+use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
@@ -39,6 +40,8 @@ const LOOK: Duration = Duration::from_secs(5);
 /// How long the zones before are kept after a swap. Until every worker has taken the new ones,
 /// dropping the old ones would be the work of whoever lets go last.
 const AFTERLIFE: Duration = Duration::from_secs(2);
+/// More paths than these are not followed one by one.
+const MOST_CHANGED: usize = 1000;
 /// How many faults of one load are logged; the rest are counted.
 const MOST_LOGGED: usize = 100;
 
@@ -129,7 +132,9 @@ pub struct Publisher {
 
 #[derive(Debug)]
 enum Order {
-    /// Something changed, or the operator wants it.
+    /// Something changed at these paths.
+    Changed(Vec<PathBuf>),
+    /// Something changed, nobody knows what, or the operator wants it.
     Load,
     End,
 }
@@ -194,12 +199,15 @@ impl Work {
         loop {
             let wait = if self.before.is_empty() { LOOK } else { AFTERLIFE };
             match inbox.recv_timeout(wait) {
-                Ok(Order::Load) => {
-                    if settle(inbox).is_err() {
+                Ok(order @ (Order::Load | Order::Changed(_))) => {
+                    let Ok(changed) = settle(order, inbox) else {
                         return;
+                    };
+                    let is_whole = self.watch.renew();
+                    match changed.filter(|_| !is_whole) {
+                        Some(changed) => self.load_changed(&changed),
+                        None => self.load(),
                     }
-                    self.watch.renew();
-                    self.load();
                 }
                 Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
@@ -227,6 +235,20 @@ impl Work {
         }
     }
 
+    /// Loads what stands at these paths alone, if that is all there is to do.
+    fn load_changed(&mut self, changed: &BTreeSet<PathBuf>) {
+        let started = Instant::now();
+        // Keys that are made for one zone are told of in another.
+        if self.compile.signing.is_some() {
+            return self.load();
+        }
+        let served = self.shared.zones.load_full();
+        match self.loader.load_changed(changed, &served, &mut self.compile) {
+            Some(loaded) => self.publish(loaded, started),
+            None => self.load(),
+        }
+    }
+
     fn load_once(&mut self) {
         let started = Instant::now();
         let coordinates = self.shared.geo.current().has(Attribute::Location);
@@ -244,6 +266,10 @@ impl Work {
                 return;
             }
         };
+        self.publish(loaded, started);
+    }
+
+    fn publish(&mut self, loaded: Loaded<Served>, started: Instant) {
         if loaded.reports.is_empty() && loaded.removed.is_empty() {
             return;
         }
@@ -279,17 +305,31 @@ impl Work {
     }
 }
 
-/// Waits until no order has come for a while. An error: the end was ordered.
-fn settle(inbox: &Receiver<Order>) -> Result<(), ()> {
+/// Waits until no order has come for a while. What they are all about; `None`: anything. An error:
+/// the end was ordered.
+fn settle(first: Order, inbox: &Receiver<Order>) -> Result<Option<BTreeSet<PathBuf>>, ()> {
     let patience = Instant::now() + PATIENCE;
-    while Instant::now() < patience {
-        match inbox.recv_timeout(QUIET) {
-            Ok(Order::Load) => {}
-            Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => return Err(()),
-            Err(RecvTimeoutError::Timeout) => break,
+    let mut changed = Some(BTreeSet::new());
+    let mut order = first;
+    loop {
+        match (order, &mut changed) {
+            (Order::Changed(paths), Some(changed)) => changed.extend(paths),
+            (Order::Changed(_), None) => {}
+            (Order::Load, _) => changed = None,
+            (Order::End, _) => return Err(()),
         }
+        if changed.as_ref().is_some_and(|changed| changed.len() > MOST_CHANGED) {
+            changed = None;
+        }
+        if Instant::now() >= patience {
+            return Ok(changed);
+        }
+        order = match inbox.recv_timeout(QUIET) {
+            Ok(order) => order,
+            Err(RecvTimeoutError::Disconnected) => return Err(()),
+            Err(RecvTimeoutError::Timeout) => return Ok(changed),
+        };
     }
-    Ok(())
 }
 
 /// Logs what a load found: each fault, and a summary.
@@ -305,8 +345,7 @@ pub fn report(loaded: &Loaded<Served>, took: Duration) {
         tracing::info!(zone = %apex, "zone removed: its file is gone");
     }
     let count = |outcome| loaded.reports.iter().filter(|file| file.outcome == outcome).count();
-    let records: u64 =
-        loaded.catalog.zones().iter().map(|hosted| u64::from(hosted.zone.record_count())).sum();
+    let records = loaded.catalog.record_count();
     tracing::info!(
         read = count(Outcome::Loaded),
         refused = count(Outcome::Kept) + count(Outcome::Refused),

@@ -34,7 +34,7 @@ impl Reader<'_> {
         let mut path = Vec::new();
         rdata::push_text(&name, &mut path)?;
         let found = self.find(&path, &name)?;
-        let text = std::fs::read(&found.canonical)
+        let text = std::fs::read(found.canonical())
             .map_err(|error| unreadable(&name, &found.shown, &error))?;
         self.included += 1;
         let file = self.files.add(&found.shown);
@@ -86,10 +86,10 @@ impl Reader<'_> {
             let message = format!("{} is no file", shown.display());
             return Err(RdataFault::new("unreadable-file", word.at, message));
         }
-        if self.open.iter().any(|file| file.canonical == canonical) {
+        if self.open.iter().any(|file| file.canonical() == canonical) {
             return Err(RdataFault::new("include-cycle", word.at, "the file includes itself"));
         }
-        Ok(OpenFile { shown, canonical })
+        Ok(OpenFile { shown, canonical: canonical.into() })
     }
 }
 

@@ -1,5 +1,6 @@
 //! The state of reading one zone: what a line may leave out, and what is open.
 
+use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 
 use halfmoon_wire::{Name, NameBuf};
@@ -49,8 +50,16 @@ pub(super) struct Ttl {
 pub(super) struct OpenFile {
     /// Its path as people named it: relative paths start here, and messages say it.
     pub(super) shown: PathBuf,
-    /// Its path without symbolic links: which file it is.
-    pub(super) canonical: PathBuf,
+    /// Its path without symbolic links, once it was asked for.
+    pub(super) canonical: OnceCell<PathBuf>,
+}
+
+impl OpenFile {
+    /// Its path without symbolic links: which file it is. Only files that include others are asked.
+    pub(super) fn canonical(&self) -> &Path {
+        let of = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        self.canonical.get_or_init(|| of(&self.shown))
+    }
 }
 
 /// How faults of a text are placed.
@@ -85,8 +94,7 @@ impl<'r> Reader<'r> {
 
     /// Reads the zone's own file.
     pub(super) fn read_main(&mut self, text: &[u8], path: &Path, file: FileId) {
-        let canonical = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-        self.open.push(OpenFile { shown: path.to_owned(), canonical });
+        self.open.push(OpenFile { shown: path.to_owned(), canonical: OnceCell::new() });
         self.read(text, Source::File(file));
         self.open.pop();
     }

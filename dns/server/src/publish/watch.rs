@@ -1,6 +1,6 @@
 //! The notification of changes in the folders that zones come from.
 //!
-//! It says only that something may have changed; what has is for the loader to find out.
+//! It says only where something may have changed; what has is for the loader to find out.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -65,10 +65,16 @@ impl Watch {
         }
         let orders = self.orders.clone();
         let made = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            // Reading a file is no change.
-            if event.is_ok_and(|event| !event.kind.is_access()) {
-                let _ = orders.send(Order::Load);
-            }
+            let order = match event {
+                // Reading a file is no change.
+                Ok(event) if event.kind.is_access() => return,
+                Ok(event) if !event.need_rescan() && !event.paths.is_empty() => {
+                    Order::Changed(event.paths)
+                }
+                Ok(_) => Order::Load,
+                Err(_) => return,
+            };
+            let _ = orders.send(order);
         });
         let mut watcher = match made {
             Ok(watcher) => watcher,

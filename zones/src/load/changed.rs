@@ -1,0 +1,84 @@
+//! A load of the few files that are known to have changed, which costs what they cost, however
+//! many others there are.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{Attach, ENDING, Known, Loaded, Loader, Source, Stamp, host, is_part, origin_of, real};
+use crate::Catalog;
+
+impl<P> Loader<P> {
+    /// Does as [`Loader::load`] does when of all paths only these may lead to something else than
+    /// before. `served` is the catalog that the last load made.
+    ///
+    /// `None`, and nothing has changed: it is not as simple as some zones of the folder that have a
+    /// new version each. Files that come and go, are included by others, include others than before,
+    /// or have another name now, and zones that are listed, take a whole load.
+    pub fn load_changed(
+        &mut self,
+        changed: &BTreeSet<PathBuf>,
+        served: &Catalog<P>,
+        attach: &mut dyn Attach<P>,
+    ) -> Option<Loaded<P>> {
+        if !self.sources.listed.is_empty() {
+            return None;
+        }
+        let mut read = Vec::new();
+        for path in changed {
+            let source = Source::Found(path.clone());
+            let Some(known) = self.known.get(&source) else {
+                if self.matters(path) {
+                    return None;
+                }
+                continue;
+            };
+            let hosted = known.hosted.as_ref()?;
+            let apex = hosted.zone.apex();
+            let is_plain = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file());
+            let is_served = served.zone(apex).is_some_and(|other| Arc::ptr_eq(other, hosted));
+            if known.is_part || !is_plain || !is_served || self.is_included(path) {
+                return None;
+            }
+            if known.stamps.iter().all(|(path, stamp)| Stamp::of(path) == *stamp) {
+                continue;
+            }
+            let (built, stamps, added) = self.read(&source, origin_of(path), attach);
+            let includes = stamps.iter().map(|(path, _)| path);
+            if is_part(&source, &built)
+                || built.apex.as_name() != apex
+                || !includes.eq(known.stamps.iter().map(|(path, _)| path))
+            {
+                return None;
+            }
+            read.push((source, built, stamps, added));
+        }
+        let (mut reports, mut new) = (Vec::new(), Vec::new());
+        for (source, built, stamps, added) in read {
+            let old = self.known.remove(&source).and_then(|known| known.hosted);
+            let added = Some((built.apex, added));
+            let (hosted, report) = host(source.path(), built, old, attach);
+            new.extend(hosted.clone());
+            self.known.insert(source, Known { stamps, added, hosted, is_part: false });
+            reports.push(report);
+        }
+        Some(Loaded { catalog: served.replacing(new), reports, removed: Vec::new() })
+    }
+
+    /// Whether something at a path that is no zone so far may be one, have some below it, or be a
+    /// part of one.
+    fn matters(&self, path: &Path) -> bool {
+        let below = Source::Found(path.to_owned());
+        let mut below = self.known.range(below..).map(|(source, _)| source.path());
+        path.extension() == Some(OsStr::new(ENDING))
+            || path.is_dir()
+            || below.next().is_some_and(|zone| zone.starts_with(path))
+            || self.is_included(path)
+    }
+
+    fn is_included(&self, path: &Path) -> bool {
+        !self.parts.is_empty() && (self.parts.contains(path) || self.parts.contains(&real(path)))
+    }
+}
