@@ -58,6 +58,7 @@ fn an_alias_stands_alone() {
     check("a A 192.0.2.1\nA CNAME b\n", &["error 5 cname-and-other-data"]);
     check("a CNAME b\na CNAME c\n", &["error 5 two-aliases"]);
     check("a CNAME b\na CNAME b\n", &[]);
+    check("a CNAME b\na CNAME B\n", &[]);
     check("a DNAME b\na DNAME c\n", &["error 5 two-aliases"]);
     check("a CNAME b\na LUA A \"'192.0.2.1'\"\n", &["warning 5 program-beside-cname"]);
 }
@@ -82,6 +83,12 @@ fn cuts_are_looked_at() {
 #[test]
 fn what_is_not_of_the_zone_is_left_out() {
     check("a.other. A 192.0.2.1\n", &["warning 4 out-of-zone"]);
+    let zone =
+        build("@ 60 SOA ns. host. 1 2 3 4 5\na.other. 60 A 192.0.2.1\na.b 60 A 192.0.2.2\n").zone;
+    let zone = zone.unwrap();
+    let mut names: Vec<String> = zone.nodes().map(|node| node.owner().to_string()).collect();
+    names.sort();
+    assert_eq!(names, ["a.b.example.", "b.example.", "example."], "what lies outside is no name");
 }
 
 #[test]

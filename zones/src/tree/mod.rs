@@ -130,7 +130,9 @@ impl Zone {
 
     /// All nodes, in no particular order.
     pub fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
-        (0..self.nodes.len() as u32).map(|id| Node { zone: self, id })
+        // Owners in the file that lie outside the zone have a number, and are no names of it.
+        let is_inside = |id: &u32| *id == self.apex || self.nodes[*id as usize].parent != NONE;
+        (0..self.nodes.len() as u32).filter(is_inside).map(|id| Node { zone: self, id })
     }
 
     /// Octets of memory that the zone takes.
