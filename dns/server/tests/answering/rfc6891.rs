@@ -137,3 +137,45 @@ fn s7_no_opt_without_an_opt() {
         assert!(zones.ask(&format!("{question} +edns")).message.edns.is_some(), "{question}");
     }
 }
+
+/// The table in `docs/conformance.md`: how much larger an answer is than what asked for it.
+#[test]
+fn s6_2_5_amplification_is_what_the_documentation_says() {
+    use std::fmt::Write;
+    let mut text = String::new();
+    for i in 0..2000 {
+        writeln!(
+            text,
+            "t TXT \"{i:04}\"\nm MX {i} m{i}\nm{i} A 192.0.2.1\ns NS n{i}.s\nn{i}.s A 192.0.2.1"
+        )
+        .unwrap();
+    }
+    for i in 0..66 {
+        writeln!(text, "f AAAA 2001:db8::{i:x}\nf TXT \"{i:04}\"").unwrap();
+    }
+    let mut zones = Zones::example(&text);
+    let mut ratio = |question: &str| {
+        let (octets, protocol) = query(question);
+        let reply = zones.raw(&octets, protocol).unwrap();
+        (reply.len(), reply.len() as f64 / octets.len() as f64)
+    };
+    for name in ["t", "m", "f", "s", "x.s", "", "nothing"] {
+        let name = if name.is_empty() { String::new() } else { format!("{name}.") };
+        for rtype in ["A", "AAAA", "TXT", "MX", "NS", "ANY", "SOA", "DS"] {
+            let (size, times) = ratio(&format!("{name}example. {rtype}"));
+            assert!(size <= 512 && times <= 20.5, "{name} {rtype}: {size}, {times}");
+            let (size, times) = ratio(&format!("{name}example. {rtype} +edns=65535"));
+            assert!(size <= 1232 && times <= 34.3, "{name} {rtype}: {size}, {times}");
+        }
+    }
+    let (size, times) = ratio("nothing.example. A +edns=65535");
+    assert!(size <= 100 && times < 3.0, "{size}");
+    for question in
+        ["elsewhere. A", "example. AXFR", "example. OPT", "example. MAILB", "a. SOA +ch"]
+    {
+        for edns in ["", " +edns=65535"] {
+            let (_, times) = ratio(&format!("{question}{edns}"));
+            assert!(times < 3.0, "{question}{edns}: {times}");
+        }
+    }
+}

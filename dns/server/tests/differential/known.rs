@@ -19,7 +19,7 @@ pub(crate) struct Asked<'a> {
 impl Asked<'_> {
     /// The apex of the zone that answers for a name: that of its DS lies above it.
     fn zone<'n>(&self, name: &'n str) -> Option<&'n str> {
-        let above = name.match_indices('.').map(|(at, _)| &name[at + 1..]);
+        let above = above(name);
         let own = [name].into_iter().filter(|_| !self.is_ds);
         own.chain(above).find(|suffix| self.apexes.contains(*suffix))
     }
@@ -33,17 +33,16 @@ impl Asked<'_> {
     /// Whether a zone of the chain lies above or below another of this server.
     fn meets_nested_zones(&self, answer: &Answer) -> bool {
         let is_nested = |apex: &str| {
-            let above = apex.match_indices('.').map(|(at, _)| &apex[at + 1..]);
-            let has_below = |other: &String| {
-                other.strip_suffix(apex).is_some_and(|labels| labels.ends_with('.'))
+            let has_below = |other: &String| match apex {
+                "." => other != ".",
+                _ => other.strip_suffix(apex).is_some_and(|labels| labels.ends_with('.')),
             };
-            above.into_iter().any(|suffix| self.apexes.contains(suffix))
+            above(apex).any(|suffix| self.apexes.contains(suffix))
                 || self.apexes.iter().any(has_below)
         };
         self.chain(answer)
             .filter_map(|name| {
-                let suffixes = name.match_indices('.').map(|(at, _)| &name[at + 1..]);
-                [name].into_iter().chain(suffixes).find(|suffix| self.apexes.contains(*suffix))
+                [name].into_iter().chain(above(name)).find(|suffix| self.apexes.contains(*suffix))
             })
             .any(is_nested)
     }
@@ -52,6 +51,15 @@ impl Asked<'_> {
     fn leaves_its_zone(&self, answer: &Answer) -> bool {
         let zone = self.zone(self.name);
         self.chain(answer).any(|name| self.zone(name) != zone)
+    }
+
+    /// Whether a referral comes from an NS RRset at a wildcard.
+    fn has_wildcard_cut(&self, answer: &Answer) -> bool {
+        let servers = answer.authority.iter().map(String::as_str);
+        servers
+            .filter(|record| record.split(' ').nth(3) == Some("ns"))
+            .filter_map(|record| record.split(' ').next()?.strip_prefix("*."))
+            .any(|above| self.chain(answer).any(|name| name.ends_with(&format!(".{above}"))))
     }
 
     /// Why `ours` may differ from `theirs`.
@@ -71,6 +79,23 @@ impl Asked<'_> {
         if ours.of_type("cname").count() >= 10 && one_goes_on {
             return Some("an endless chain ends elsewhere");
         }
+        if !nsd && self.has_wildcard_cut(theirs) {
+            return Some("NS at a wildcard delegates what the wildcard makes");
+        }
+        let renamed = |answer: &Answer| -> BTreeSet<String> {
+            let data = |record: &String| match record.split(' ').nth(3) {
+                Some("dname") => record.split_once(' ').map_or("", |(_, rest)| rest).to_owned(),
+                _ => record.clone(),
+            };
+            answer.answer.iter().map(data).collect()
+        };
+        let below_wildcard = ours.of_type("dname").any(|record| record.starts_with("*."));
+        if !nsd && below_wildcard && renamed(theirs).is_subset(&renamed(ours)) {
+            return Some("a DNAME at a wildcard bears the name in question");
+        }
+        if nsd && (ours.rcode, theirs.rcode) == (6, 0) && ours.answer == theirs.answer {
+            return Some("a name that grows too long further down a chain");
+        }
         if !nsd && self.leaves_its_zone(ours) {
             return Some("an alias into another zone of the server is not followed");
         }
@@ -82,7 +107,7 @@ impl Asked<'_> {
         {
             return Some("addresses from below a cut along with an answer");
         }
-        let long = self.name.len() > 150;
+        let long = self.chain(ours).any(|name| name.len() > 150);
         if same_authority && long && theirs.additional.is_subset(&ours.additional) {
             return Some("less fits, as long names are compressed less");
         }
@@ -93,4 +118,10 @@ impl Asked<'_> {
         }
         None
     }
+}
+
+/// The names above a name, the root last.
+fn above(name: &str) -> impl Iterator<Item = &str> {
+    let labels = name.match_indices('.').filter(move |_| name != ".").map(|(at, _)| at + 1);
+    labels.map(|at| if at == name.len() { "." } else { &name[at..] })
 }

@@ -17,7 +17,7 @@ use answer::Asker;
 use known::Asked;
 use support::peer::{alone, is_alone};
 use support::{Running, question};
-use zones::{ASKED, Made};
+use zones::{ASKED, Family, Made};
 
 mod answer;
 mod known;
@@ -35,17 +35,35 @@ fn answers_are_those_of_nsd_and_knot() {
 }
 
 #[test]
-#[ignore = "the test above runs it, in a network namespace"]
+fn answers_of_the_root_and_zones_of_one_label_are_those_of_nsd_and_knot() {
+    alone("inside_with_the_root", &["nsd", "knotd"]);
+}
+
+#[test]
+#[ignore = "a test above runs it, in a network namespace"]
 fn inside_a_network_of_its_own() {
-    if !is_alone() {
-        return;
+    if is_alone() {
+        compare(Family::Nested, 2000);
     }
+}
+
+#[test]
+#[ignore = "a test above runs it, in a network namespace"]
+fn inside_with_the_root() {
+    if is_alone() {
+        compare(Family::Top, 300);
+    }
+}
+
+/// Serves zones of a family with all three and compares their answers.
+fn compare(family: Family, zones: usize) {
     let number = |name: &str, or: usize| {
         env::var(name).ok().map_or(or, |text| text.parse().expect("a number"))
     };
-    let (seed, count) = (number("HALFMOON_SEED", 1), number("HALFMOON_ZONES", 2000));
+    let (seed, count) = (number("HALFMOON_SEED", 1), number("HALFMOON_ZONES", zones));
     let mut rng = Rng::with_seed(seed as u64);
-    let mut made: Vec<Made> = (0..count).map(|zone| zones::make(zone, count, &mut rng)).collect();
+    let mut made: Vec<Made> =
+        (0..count).map(|zone| zones::make(family, zone, count, &mut rng)).collect();
     made.push(zones::last());
     let folder = tempfile::tempdir().unwrap();
     write(&made, folder.path());

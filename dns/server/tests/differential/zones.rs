@@ -24,22 +24,44 @@ pub(crate) struct Made {
     pub(crate) names: BTreeSet<String>,
 }
 
-/// The apex of zone `number`. Some zones lie below others, so that parent and child meet in one
-/// server, with and without a delegation.
-fn apex(number: usize) -> String {
-    match number % 8 {
-        7 => format!("a.z{}.test.", number - 1),
-        5 => format!("b.c.z{}.test.", number - 1),
-        _ => format!("z{number}.test."),
+/// Where the zones of one server lie.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// Below `test.`. Some lie below others, so that parent and child meet in one server, with and
+    /// without a delegation.
+    Nested,
+    /// The root, and zones of one label.
+    Top,
+}
+
+impl Family {
+    /// The apex of zone `number`.
+    fn apex(self, number: usize) -> String {
+        match (self, number % 8) {
+            (Self::Top, _) if number == 0 => ".".to_owned(),
+            (Self::Top, _) => format!("z{number}."),
+            (Self::Nested, 7) => format!("a.z{}.test.", number - 1),
+            (Self::Nested, 5) => format!("b.c.z{}.test.", number - 1),
+            (Self::Nested, _) => format!("z{number}.test."),
+        }
     }
 }
 
+/// A name below an apex.
+fn below(name: &str, apex: &str) -> String {
+    format!("{name}.{}", apex.trim_start_matches('.'))
+}
+
 /// Makes zone `number` of `count`.
-pub(crate) fn make(number: usize, count: usize, rng: &mut Rng) -> Made {
-    let apex = apex(number);
-    let owners = owners(rng);
+pub(crate) fn make(family: Family, number: usize, count: usize, rng: &mut Rng) -> Made {
+    let apex = family.apex(number);
+    let mut owners = owners(rng);
+    if family == Family::Top && number == 0 {
+        // The root delegates some of the zones that are here, and some that are not.
+        owners.extend((1..count + 10).filter(|n| n % 3 == 0).map(|n| format!("z{n}")));
+    }
     let mut zone: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    let targets = Targets { apex: &apex, owners: &owners, count };
+    let targets = Targets { family, apex: &apex, owners: &owners, count };
     for owner in &owners {
         zone.insert(owner.clone(), node(owner, &targets, rng));
     }
@@ -48,6 +70,7 @@ pub(crate) fn make(number: usize, count: usize, rng: &mut Rng) -> Made {
     let near = |owner: &str, child: &str| format!(".{owner}").ends_with(child);
     for (owner, records) in &mut zone {
         let meets = match number % 8 {
+            _ if family == Family::Top => owner == "@" || owner.starts_with('z') || *owner == "*",
             4 | 6 => {
                 matches!(owner.as_str(), "@" | "c") || near(owner, ".a") || near(owner, ".b.c")
             }
@@ -98,6 +121,7 @@ fn owners(rng: &mut Rng) -> BTreeSet<String> {
 
 /// What records may point at.
 struct Targets<'a> {
+    family: Family,
     apex: &'a str,
     owners: &'a BTreeSet<String>,
     count: usize,
@@ -122,7 +146,8 @@ impl Targets<'_> {
             }
             6 | 7 => {
                 let label = rng.choice(&["", "a.", "www.", "ns.", "x.y."]).unwrap();
-                format!("{label}{}", apex(rng.usize(..self.count)))
+                let apex = self.family.apex(rng.usize(..self.count));
+                if label.is_empty() { apex } else { below(label.trim_end_matches('.'), &apex) }
             }
             8 => "outside.example.".to_owned(),
             _ => "ns".to_owned(),
@@ -140,13 +165,13 @@ fn node(owner: &str, targets: &Targets<'_>, rng: &mut Rng) -> Vec<String> {
     let mut records = Vec::new();
     match rng.u8(..12) {
         0 | 1 if owner != "@" => return vec![format!("CNAME {}", targets.pick(rng))],
-        2 if !owner.starts_with('*') => {
+        2 => {
             records.push(format!("DNAME {}", targets.pick(rng)));
             if rng.bool() {
                 records.push(address(rng));
             }
         }
-        3 | 4 if owner != "@" && !owner.starts_with('*') => {
+        3 | 4 if owner != "@" => {
             for _ in 0..rng.usize(1..4) {
                 let server = match rng.u8(..4) {
                     // Glue below the cut, whether it is there or not.
@@ -222,7 +247,7 @@ fn names<'a>(
         // The name, all names between it and the apex, and one beside and one below each.
         let mut rest = owner.as_str();
         loop {
-            let name = format!("{rest}.{apex}");
+            let name = below(rest, apex);
             if name.len() < 200 {
                 names.insert(format!("{}.{name}", rng.choice(&LABELS).unwrap()));
                 names.insert(format!("x.y.{name}"));
@@ -237,6 +262,6 @@ fn names<'a>(
             rest = &rest[end + 1..];
         }
     }
-    names.insert(format!("nothing.{apex}"));
+    names.insert(below("nothing", apex));
     names
 }
