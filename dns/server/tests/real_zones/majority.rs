@@ -60,15 +60,22 @@ fn the_majority_agrees() {
 fn the_majority_agrees_with_signed_zones_signatures_aside() {
     let Some((cases, folder)) = cases() else { return };
     let path = folder.path().display();
-    let text = format!(
-        "[zones]\npath = \"{path}\"\n[lua]\ntime = \"10s\"\n[limits]\nresponses_per_second = 0\n\
-         [dnssec]\nzones = [\"*\"]\nkeys = \"keys\"\nsignatures_per_source = 4000000000\n"
-    );
-    let keys = tempfile::tempdir().unwrap();
-    let config = Config::parse(&text, &keys.path().join("halfmoon.toml")).unwrap();
-    let offline = Offline::configured(&config).unwrap();
-    // Signatures are wanted (DO), and compact denials understood with their code (CO).
-    compare(&cases, &offline, b"\0\0\x29\x10\0\0\0\xc0\0\0\0");
+    for denial in [
+        "denial = \"compact\"",
+        "denial = \"nsec\"",
+        "denial = \"nsec3\"",
+        "denial = \"nsec3\"\nnsec3 = { opt_out = true }",
+    ] {
+        let text = format!(
+            "[zones]\npath = \"{path}\"\n[lua]\ntime = \"10s\"\n[limits]\nresponses_per_second = 0\n\
+             [dnssec]\nzones = [\"*\"]\nkeys = \"keys\"\nsignatures_per_source = 4000000000\n{denial}\n"
+        );
+        let keys = tempfile::tempdir().unwrap();
+        let config = Config::parse(&text, &keys.path().join("halfmoon.toml")).unwrap();
+        let offline = Offline::configured(&config).unwrap();
+        // Signatures are wanted (DO), and compact denials understood with their code (CO).
+        compare(&cases, &offline, b"\0\0\x29\x10\0\0\0\xc0\0\0\0");
+    }
 }
 
 /// The cases, and a folder with their zones.
