@@ -172,4 +172,6 @@ impl<P: Prober> Engine<P> {
 }
 
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;

@@ -291,6 +291,13 @@ impl Judge {
         self.fell = None;
     }
 
+    /// Counts failures anew, if it is up.
+    pub(crate) fn pardon(&mut self) {
+        if matches!(self.phase, Phase::Up { .. }) {
+            self.against = 0;
+        }
+    }
+
     fn turn(&mut self, phase: Phase, now: SystemTime) {
         let before = self.state();
         self.phase = phase;

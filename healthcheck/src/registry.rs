@@ -16,7 +16,7 @@ use crate::pools::Pools;
 use crate::refused::Refused;
 use crate::report::Last;
 use crate::state::{self, Known};
-use crate::suspicion::{Doubts, Suspicion, View, concerns};
+use crate::suspicion::{Conclusion, Doubts, Suspicion, View, concerns};
 use crate::verdict::{CheckId, State, Verdict};
 
 /// The shortest time between two complaints in the log.
@@ -340,11 +340,33 @@ impl Registry {
                 Some(begin) => View::of(self.iter(), begin, now),
                 None => View::recent(self.iter(), now),
             };
-            if self.doubts.conclude(&view, now) {
-                self.take_back(view.fallen, now, turns);
-            }
+            self.conclude(view, now, turns);
         }
         self.doubts.is_suspect()
+    }
+
+    /// Draws conclusions from a look at all checks.
+    fn conclude(&mut self, view: View, now: SystemTime, turns: &mut Vec<Turn>) {
+        match self.doubts.conclude(&view, now) {
+            Conclusion::Begins => self.take_back(view.fallen, now, turns),
+            Conclusion::Ends => self.pardon(now),
+            Conclusion::Same => {}
+        }
+    }
+
+    /// Forgets the failures that were the prober's own, so that a probe that is still under way is not
+    /// the last of them.
+    fn pardon(&mut self, now: SystemTime) {
+        let failing = self.iter().filter(|(_, occupant)| occupant.failing.is_some());
+        for id in failing.map(|(id, _)| id).collect::<Vec<_>>() {
+            let Some(occupant) = self.occupant_mut(id).filter(|occupant| concerns(occupant)) else {
+                continue;
+            };
+            let state = occupant.judge.state();
+            occupant.judge.pardon();
+            occupant.failing = None;
+            self.settle_check(id, state, "", now);
+        }
     }
 
     /// Takes back falls of which it turned out that they say more of the prober.
@@ -431,7 +453,7 @@ impl Registry {
         }
         if self.doubts.next().is_some_and(|next| next <= now) {
             let view = View::recent(self.iter(), now);
-            self.doubts.conclude(&view, now);
+            self.conclude(view, now, &mut turns);
         }
         turns
     }

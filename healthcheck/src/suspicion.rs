@@ -40,6 +40,17 @@ pub(crate) struct Doubts {
     looked: Option<SystemTime>,
 }
 
+/// What follows from a look at all checks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Conclusion {
+    /// The prober suspects itself from now on.
+    Begins,
+    /// It does not any more.
+    Ends,
+    /// Nothing new.
+    Same,
+}
+
 /// All checks at one moment, as far as they matter.
 #[derive(Debug, Default)]
 pub(crate) struct View {
@@ -88,10 +99,10 @@ impl Doubts {
         looked.checked_add(AGAIN)
     }
 
-    /// Draws its conclusions. Whether it begins to suspect itself.
-    pub(crate) fn conclude(&mut self, view: &View, now: SystemTime) -> bool {
+    /// Draws its conclusions.
+    pub(crate) fn conclude(&mut self, view: &View, now: SystemTime) -> Conclusion {
         let Some(part) = self.part else {
-            return false;
+            return Conclusion::Same;
         };
         self.looked = Some(now);
         let is_bad = view.failing * 1000 >= usize::from(part) * view.of
@@ -106,18 +117,18 @@ impl Doubts {
                     of,
                     "nearly all targets fail at once: this server may be cut off; what is up stays up"
                 );
-                true
+                Conclusion::Begins
             }
             (Some(suspicion), true) => {
                 *suspicion = Suspicion { failing, of, ..*suspicion };
-                false
+                Conclusion::Same
             }
             (Some(_), false) => {
                 self.suspicion = None;
                 tracing::warn!(failing, of, "targets answer again; failures count again");
-                false
+                Conclusion::Ends
             }
-            (None, false) => false,
+            (None, false) => Conclusion::Same,
         }
     }
 }
