@@ -8,6 +8,7 @@ mod pace;
 mod places;
 mod platform;
 mod reload;
+mod restart;
 mod transport;
 mod unreachable;
 
