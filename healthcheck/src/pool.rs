@@ -67,17 +67,21 @@ pub enum Force {
     Up,
     /// It is not answered, not even when nothing else is left.
     Down,
+    /// It is not answered while anything else is up; then it counts as what its check says.
+    Drain,
 }
 
 /// Asked for each member of each pool: what an operator says of it. Called with a lock held, so it
 /// must be quick, and must not call [`crate::Health`].
-pub type Override = dyn Fn(&PoolName, &Member) -> Option<Forced> + Send + Sync;
+pub type Override = dyn Fn(&Pool, &Member) -> Option<Forced> + Send + Sync;
 
 /// What a member counts as in its pool, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effective {
     /// Whether it may be answered.
     pub is_in: bool,
+    /// Whether it might be if no operator said anything.
+    pub is_well: bool,
     /// Since when; `None`: since it is known.
     pub since: Option<SystemTime>,
     /// What it gets of its share, in parts of [`Verdict::WHOLE`].
@@ -188,13 +192,13 @@ impl fmt::Display for Why {
             Self::Held(hold) => hold.fmt(f),
             Self::Unknown => f.write_str("not known yet"),
             Self::Velocity => f.write_str("down, kept in because too many have left"),
-            Self::Forced(Forced { reason, .. }) => write!(f, "forced: {reason}"),
+            Self::Forced(Forced { reason, .. }) => f.write_str(reason),
         }
     }
 }
 
 impl Effective {
     pub(crate) fn unknown() -> Self {
-        Self { is_in: false, since: None, share: Verdict::WHOLE, why: Why::Unknown }
+        Self { is_in: false, is_well: false, since: None, share: Verdict::WHOLE, why: Why::Unknown }
     }
 }

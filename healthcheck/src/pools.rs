@@ -249,6 +249,7 @@ impl Entry {
         let known = |addresses: &[IpAddr], member: &Member| addresses.contains(&member.address);
         let members = pool.members.iter().map(|member| Effective {
             is_in: known(&memory.members_in, member),
+            is_well: known(&memory.members_in, member),
             ..Effective::unknown()
         });
         let members = members.collect();
@@ -272,9 +273,7 @@ impl Entry {
         let members = self.members.iter().zip(&self.pool.members);
         PoolMemory {
             members_in: members
-                .filter(|(effective, _)| {
-                    effective.is_in && !matches!(effective.why, Why::Forced(_))
-                })
+                .filter(|(effective, _)| effective.is_well)
                 .map(|(_, member)| member.address)
                 .collect(),
             last: self.memory.last.iter().filter_map(address).collect(),
@@ -292,19 +291,22 @@ impl Entry {
         let pool = Arc::clone(&self.pool);
         let mut leaving = Vec::new();
         for (number, member) in pool.members.iter().enumerate() {
-            let forced = overrides.and_then(|overrides| overrides(&pool.name, member));
+            let forced = overrides.and_then(|overrides| overrides(&pool, member));
             let before = self.members[number].clone();
             let verdict = member.check.map(|check| board.verdict(check)).unwrap_or_default();
             let standing = match member.check {
-                Some(_) => pool.policy.standing(&verdict, before.is_in),
+                Some(_) => pool.policy.standing(&verdict, before.is_well),
                 // Nothing will ever be known of it.
                 None => Standing { is_in: false, is_barred: false, share: verdict.share },
             };
-            let (is_in, why) = match (forced, verdict.state, verdict.hold) {
-                (Some(forced), ..) => (forced.to == Force::Up, Why::Forced(forced)),
-                (None, State::Unknown, _) => (standing.is_in, Why::Unknown),
-                (None, State::Down, Some(hold)) => (false, Why::Held(hold)),
-                (None, state, _) => (standing.is_in, Why::Check(state)),
+            let (is_well, why) = match (verdict.state, verdict.hold) {
+                (State::Unknown, _) => (standing.is_in, Why::Unknown),
+                (State::Down, Some(hold)) => (false, Why::Held(hold)),
+                (state, _) => (standing.is_in, Why::Check(state)),
+            };
+            let (is_in, why) = match forced {
+                Some(forced) => (forced.to == Force::Up, Why::Forced(forced)),
+                None => (is_well, why),
             };
             let was_in = before.is_in && !matches!(before.why, Why::Forced(_));
             if was_in && !is_in && !matches!(why, Why::Forced(_)) {
@@ -312,7 +314,7 @@ impl Entry {
                 continue;
             }
             let since = if before.is_in == is_in { before.since } else { Some(now) };
-            self.members[number] = Effective { is_in, since, share: standing.share, why };
+            self.members[number] = Effective { is_in, is_well, since, share: standing.share, why };
         }
         leaving.sort_by_key(|(since, number, _)| (*since, *number));
         self.let_leave(leaving, now)
@@ -351,22 +353,40 @@ impl Entry {
 
     fn leave(&mut self, number: usize, why: Why, now: SystemTime) {
         let member = &mut self.members[number];
-        *member = Effective { is_in: false, since: Some(now), why, ..member.clone() };
+        *member =
+            Effective { is_in: false, is_well: false, since: Some(now), why, ..member.clone() };
     }
 
     /// How the pool answers now.
     fn stand(&mut self, board: &Board, chosen: &mut Vec<Pick>) -> PoolStanding {
         let members = &self.members;
+        let forced = |number: u32| match &members[number as usize].why {
+            Why::Forced(forced) => Some(forced.to),
+            _ => None,
+        };
         let member = |number: u32| {
             let effective = &members[number as usize];
             Standing {
                 is_in: effective.is_in,
-                is_barred: matches!(&effective.why, Why::Forced(forced) if forced.to == Force::Down),
+                is_barred: matches!(forced(number), Some(Force::Down | Force::Drain)),
                 share: effective.share,
             }
         };
         let pool = &self.pool;
-        let choice = pool.policy.choose(&pool.groups, member, &self.memory.last, chosen);
+        let last = &self.memory.last;
+        let mut choice = pool.policy.choose(&pool.groups, member, last, chosen);
+        let all = 0..members.len() as u32;
+        if choice != Choice::Selected && all.clone().any(|n| forced(n) == Some(Force::Drain)) {
+            // Nothing else is up: those that were to be spared have to answer.
+            let member = |number: u32| match forced(number) {
+                Some(Force::Drain) => {
+                    let Effective { is_well, share, .. } = members[number as usize];
+                    Standing { is_in: is_well, is_barred: false, share }
+                }
+                _ => member(number),
+            };
+            choice = pool.policy.choose(&pool.groups, member, last, chosen);
+        }
         if choice == Choice::Selected && chosen.iter().any(|pick| member(pick.member).is_in) {
             self.memory.last = chosen.iter().map(|pick| pick.member).collect();
         }

@@ -142,6 +142,10 @@ impl IfUp {
 
     fn select(&self, selector: Selector, eval: &mut Eval<'_>) -> Outcome {
         let count = eval.scratch.chosen.len();
+        if count == 0 {
+            // An operator has put all of them out.
+            return Outcome::Many;
+        }
         if eval.scratch.is_ahead && selector.is_one_of() {
             eval.scratch.is_each = true;
             return Outcome::Many;
@@ -177,7 +181,7 @@ impl IfUp {
             }
             Selector::Weighted | Selector::WeightedHashed => 0,
         };
-        eval.scratch.chosen.swap(0, place.min(count.saturating_sub(1)));
+        eval.scratch.chosen.swap(0, place.min(count - 1));
         eval.scratch.chosen.truncate(1);
         Outcome::Many
     }

@@ -97,9 +97,9 @@ fn an_operator_has_the_last_word_on_each_member_of_pools_now_and_later() {
     let early = world.program(&options("selector='all', all_down='all'"));
     world.observe("+192.0.2.1 +192.0.2.2 -192.0.2.3");
     let reason = "power works".into();
-    world.health.set_overrides(Some(std::sync::Arc::new(move |name, member| {
+    world.health.set_overrides(Some(std::sync::Arc::new(move |pool, member| {
         let to = match member.address.to_string().as_str() {
-            "192.0.2.1" if &*name.owner == "www.example.com." => Force::Down,
+            "192.0.2.1" if &*pool.name.owner == "www.example.com." => Force::Down,
             "192.0.2.3" => Force::Up,
             _ => return None,
         };
@@ -114,6 +114,59 @@ fn an_operator_has_the_last_word_on_each_member_of_pools_now_and_later() {
     world.health.set_overrides(None);
     let program = world.program(&options("selector='all', all_down='all', ttl=7"));
     assert_eq!(world.run(&program), "192.0.2.1");
+}
+
+/// Whoever counts on there being somebody to choose from would panic, and a query with it.
+#[test]
+fn no_selector_minds_that_an_operator_has_put_all_out() {
+    let selectors = [
+        "all",
+        "chashed",
+        "empty",
+        "first",
+        "hashed",
+        "pickclosest",
+        "random",
+        "sample:2",
+        "weighted",
+        "whashed",
+    ];
+    let all_down = ["all", "backup", "first", "last", "none"];
+    for selector in selectors {
+        for policy in all_down {
+            let given =
+                format!("selector='{selector}', backupSelector='{selector}', all_down='{policy}'");
+            let mut world = World::new(Dialect::Halfmoon);
+            let program = world.program(&options(&given));
+            let reason: std::sync::Arc<str> = "none of them".into();
+            world.health.set_overrides(Some(std::sync::Arc::new(move |_, _| {
+                Some(Forced { to: Force::Down, reason: std::sync::Arc::clone(&reason) })
+            })));
+            assert_eq!(world.run(&program), "", "{given}");
+            world.observe("+192.0.2.1 +192.0.2.2 +192.0.2.3");
+            assert_eq!(world.run(&program), "", "{given}, all up");
+        }
+    }
+}
+
+#[test]
+fn what_is_drained_answers_when_nothing_else_is_up() {
+    let mut world = World::new(Dialect::Halfmoon);
+    let program = world.program(&options("selector='all', all_down='all', panic=0.6"));
+    world.observe("+192.0.2.1 +192.0.2.2 +192.0.2.3");
+    let reason: std::sync::Arc<str> = "an update".into();
+    world.health.set_overrides(Some(std::sync::Arc::new(move |_, member| {
+        let is_meant = member.address.to_string() != "192.0.2.3";
+        is_meant.then(|| Forced { to: Force::Drain, reason: std::sync::Arc::clone(&reason) })
+    })));
+    assert_eq!(world.run(&program), "192.0.2.3", "a group that is drained is not one that panics");
+    world.observe("-192.0.2.3");
+    assert_eq!(world.run(&program), "192.0.2.1 192.0.2.2");
+    world.observe("-192.0.2.1");
+    world.observe("-192.0.2.2");
+    assert_eq!(world.run(&program), "192.0.2.1 192.0.2.2 192.0.2.3", "as without the override");
+    world.observe("+192.0.2.3");
+    assert_eq!(world.run(&program), "192.0.2.3");
 }
 
 #[test]
