@@ -15,6 +15,7 @@ pub mod logging;
 pub mod meter;
 pub mod migrate;
 pub mod offline;
+pub mod overrides;
 pub mod publish;
 pub mod secret;
 pub mod serve;

@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::cookies::Cookies;
 use crate::events::Events;
 use crate::meter::Meters;
+use crate::overrides::Overrides;
 use crate::publish::{self, Compile, Loads};
 use crate::serve::{self, StartError};
 use crate::shared::{Policy, Served, Shared, Zones};
@@ -43,14 +44,15 @@ impl Offline {
         let (zones, reports) = read(Loader::new(folder, false), compile)?;
         let shared = Shared {
             zones,
-            health,
             geo: Source::new(Vec::new()),
             cookies: Cookies::random(),
             keys: Keys::none(),
             policy: Policy::new(lua),
             meters: Meters::default(),
             loads: Loads::default(),
+            overrides: Overrides::none(&health),
             events: Arc::new(Events::in_memory()),
+            health,
         };
         Ok(Self { shared, reports })
     }
@@ -71,14 +73,15 @@ impl Offline {
         let (zones, reports) = read.map_err(|source| StartError::Unreadable { path, source })?;
         let shared = Shared {
             zones,
-            health,
             geo,
             cookies: serve::cookies(config)?,
             keys: Keys::open(config.transfer.keys.clone())?,
             policy: serve::policy(config, lua),
             meters: Meters::default(),
             loads: Loads::default(),
+            overrides: Overrides::none(&health),
             events: Arc::new(Events::in_memory()),
+            health,
         };
         Ok(Self { shared, reports })
     }

@@ -277,6 +277,7 @@ impl Work {
         self.shared.loads.note(&loaded, started.elapsed());
         let new = Arc::new(loaded.catalog);
         let old = self.shared.zones.swap(new);
+        self.shared.overrides.refresh();
         self.before.push((Instant::now() + AFTERLIFE, old));
     }
 

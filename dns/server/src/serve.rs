@@ -19,6 +19,7 @@ use crate::counters::Counters;
 use crate::events::{self, Recorder};
 use crate::limit::Limits;
 use crate::meter::Meters;
+use crate::overrides::{Keeper, Overrides, StoreError};
 use crate::publish::{Compile, Loads, Publisher, load, report};
 use crate::secret::SecretError;
 use crate::shared::{Policy, Presentation, Shared};
@@ -80,6 +81,9 @@ pub enum StartError {
     /// Zones cannot be signed.
     #[error(transparent)]
     Signing(#[from] SigningError),
+    /// The overrides that were in force cannot be read.
+    #[error(transparent)]
+    Overrides(#[from] StoreError),
     /// What happens cannot be recorded.
     #[error(transparent)]
     Events(#[from] events::StartError),
@@ -99,6 +103,7 @@ pub struct Server {
     publisher: Publisher,
     signers: Option<(Renewer, Ahead, Roller)>,
     shared: Arc<Shared>,
+    keeper: Keeper,
     recorder: Recorder,
 }
 
@@ -139,14 +144,23 @@ impl Server {
             ..defaults
         })?;
         // Before anything is probed: the first verdicts are changes, too.
-        let (folder, hooks) = (config.health.changes.as_ref(), &config.health.webhook);
-        let recorder = Recorder::start(health.subscribe(), folder, hooks)?;
+        let folder = config.health.changes.as_ref().or(config.health.state.as_ref());
+        let recorder = Recorder::start(health.subscribe(), folder, &config.health.webhook)?;
+        // Before there are pools: none of them answers once without them.
+        let overrides = Arc::new(Overrides::open(
+            health.clone(),
+            Arc::clone(recorder.events()),
+            config.health.state.clone(),
+            (config.health.overrides.max, config.health.safety.clone()),
+        )?);
+        let keeper = Keeper::start(Arc::clone(&overrides)).map_err(StartError::Thread)?;
         let lua = lua_settings(config, &geo);
         let signing = Signing::new(config)?;
         let keys_folder = signing.as_ref().map(|signing| signing.folder().clone());
         let mut compile = Compile::new(lua.clone(), health.clone()).signing(signing);
         let loads = Loads::default();
         let zones = first_load(&mut loader, &mut compile, &loads)?;
+        overrides.refresh();
         let shared = Arc::new(Shared {
             zones: Arc::new(ArcSwap::from_pointee(zones)),
             health,
@@ -157,6 +171,7 @@ impl Server {
             meters: Meters::default(),
             loads,
             events: Arc::clone(recorder.events()),
+            overrides,
         });
         let publisher =
             Publisher::start(loader, compile, Arc::clone(&shared)).map_err(StartError::Thread)?;
@@ -174,7 +189,7 @@ impl Server {
         let listeners = bound.start(move || Worker::new(&workers))?;
         let start = |admin: admin::Bound| admin.start(Arc::clone(&shared), listeners.tallies());
         let admin = admin.map(start).transpose().map_err(StartError::Thread)?;
-        Ok(Self { admin, listeners, publisher, signers, shared, recorder })
+        Ok(Self { admin, listeners, publisher, signers, shared, keeper, recorder })
     }
 
     /// Where the interface for operators listens, if there is one.
@@ -215,11 +230,12 @@ impl Server {
 
     /// Answers what has arrived, then ends.
     pub fn shutdown(self) {
-        let Self { admin, listeners, publisher, signers, shared, recorder } = self;
+        let Self { admin, listeners, publisher, signers, shared, keeper, recorder } = self;
         listeners.shutdown();
         drop(admin);
         drop(publisher);
         drop(signers);
+        drop(keeper);
         drop(shared);
         drop(recorder);
     }

@@ -16,6 +16,7 @@ use crate::events::Events;
 use crate::last_good::LastGood;
 use crate::limit::Limits;
 use crate::meter::{Meters, Striped};
+use crate::overrides::Overrides;
 use crate::publish::Loads;
 use crate::transfer::Slots;
 use crate::tsig::Keys;
@@ -205,4 +206,6 @@ pub struct Shared {
     pub loads: Loads,
     /// What happened.
     pub events: Arc<Events>,
+    /// What operators say of endpoints.
+    pub overrides: Arc<Overrides>,
 }

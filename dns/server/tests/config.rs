@@ -132,6 +132,10 @@ fn every_key_is_understood() {
         targets.allow = ["127.0.0.0/8"]
         targets.deny = ["127.0.0.1/32", "::/0"]
         changes = "log"
+        overrides.max = "2h"
+        [[health.safety]]
+        keep = 2
+        of = "region:*"
         [[health.webhook]]
         url = "https://hooks.example.org/a"
         secret_file = "hook"
@@ -212,6 +216,9 @@ fn every_key_is_understood() {
     assert_eq!(config.health.targets.allow, ["127.0.0.0/8".parse().unwrap()]);
     assert_eq!(config.health.targets.deny.len(), 2);
     assert_eq!(config.health.changes, Some(PathBuf::from("etc/log")));
+    assert_eq!(config.health.overrides.max, Duration::from_secs(7200));
+    let rule = &config.health.safety[0];
+    assert_eq!((rule.keep, &*rule.of), (2, "region:*"));
     let hook = &config.health.webhook[0];
     assert_eq!(hook.url.as_str(), "https://hooks.example.org/a");
     assert_eq!(hook.secret_file, Some(PathBuf::from("etc/hook")));

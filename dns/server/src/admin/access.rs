@@ -122,6 +122,16 @@ pub(super) async fn readers(request: Request, next: Next) -> Result<Response, Re
     }
 }
 
+/// Lets those through who may write. A token is never sent by a browser for somebody else's page.
+pub(super) async fn writers(request: Request, next: Next) -> Result<Response, Refusal> {
+    let may = request.extensions().get::<Caller>().and_then(|caller| caller.may);
+    match may {
+        Some(Right::Write) => Ok(next.run(request).await),
+        Some(Right::Read) => Err(Refusal::ReadOnly),
+        Some(Right::Beat) | None => Err(Refusal::NotAllowed),
+    }
+}
+
 /// Whether a browser makes the request for a page that is not ours.
 fn is_foreign(headers: &HeaderMap, method: &Method) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());

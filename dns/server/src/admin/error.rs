@@ -22,6 +22,14 @@ pub(super) enum Refusal {
     NotYourBeat(String),
     /// There is nothing at this path.
     NoSuchPath,
+    /// There is nothing of this number.
+    NoSuch(String),
+    /// Whoever makes it may read alone.
+    ReadOnly,
+    /// A rule forbids it.
+    Conflict(String),
+    /// It should have worked.
+    Failed(String),
     /// What it asks for cannot be understood.
     Malformed(String),
 }
@@ -40,6 +48,13 @@ impl IntoResponse for Refusal {
             }
             Self::NotYourBeat(why) => (StatusCode::FORBIDDEN, why),
             Self::NoSuchPath => (StatusCode::NOT_FOUND, "there is nothing at this path"),
+            Self::NoSuch(why) => (StatusCode::NOT_FOUND, why),
+            Self::ReadOnly => (
+                StatusCode::FORBIDDEN,
+                "only a token with `may = \"write\"` may do this: `Authorization: Bearer TOKEN`",
+            ),
+            Self::Conflict(why) => (StatusCode::CONFLICT, why),
+            Self::Failed(why) => (StatusCode::INTERNAL_SERVER_ERROR, why),
             Self::Malformed(why) => (StatusCode::BAD_REQUEST, why),
         };
         let mut response = (status, Json(ErrorView { error: why.to_owned() })).into_response();

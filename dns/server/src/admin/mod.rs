@@ -13,6 +13,8 @@ mod health;
 mod heartbeat;
 mod listen;
 mod metrics;
+mod overrides;
+mod pools;
 mod routes;
 mod tokens;
 mod usage;

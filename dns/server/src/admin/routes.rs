@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::error::Refusal;
-use super::{State, access, changes, checks, health, heartbeat, metrics, zones};
+use super::{State, access, changes, checks, health, heartbeat, metrics, overrides, pools, zones};
 
 /// The largest body of a request, in octets.
 const BODY: usize = 16 * 1024;
@@ -41,14 +41,23 @@ pub(super) fn router(state: &Arc<State>) -> Router {
         .route("/metrics", get(metrics::show))
         .route("/api/v1/changes", get(changes::list))
         .route("/api/v1/checks", get(checks::list))
+        .route("/api/v1/overrides", get(overrides::list))
+        .route("/api/v1/pools", get(pools::list))
         .route("/api/v1/zones", get(zones::list))
         .route("/api/v1/status", get(zones::status))
         .route_layer(middleware::from_fn(access::readers));
+    let for_writers = Router::new()
+        .route("/api/v1/overrides", post(overrides::set))
+        .route("/api/v1/overrides/{id}/end", post(overrides::end))
+        .route("/api/v1/resume", post(overrides::resume))
+        .route("/api/v1/let-go", post(overrides::let_go))
+        .route_layer(middleware::from_fn(access::writers));
     Router::new()
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/heartbeat/{name}", post(heartbeat::take))
         .merge(for_readers)
+        .merge(for_writers)
         .fallback(|| async { Refusal::NoSuchPath })
         .layer(DefaultBodyLimit::max(BODY))
         .layer(middleware::from_fn_with_state(Arc::clone(state), access::admit))

@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::events::Event;
+use crate::overrides::{Order, Override};
 
 /// Checks, and how many there are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -41,6 +42,12 @@ pub struct CheckView {
     pub state: String,
     /// Since when, in UTC (RFC 3339).
     pub since: Option<String>,
+    /// Why it is in that state; empty while it is unknown.
+    pub why: String,
+    /// Why it is down although it answers.
+    pub held: Option<String>,
+    /// Whether the state is from before the last start, and nothing was heard since.
+    pub recalled: bool,
     /// What the target says of itself.
     pub weight: u32,
     /// The last probe.
@@ -97,6 +104,154 @@ pub struct EventList {
     pub newest: u64,
     /// Some of them.
     pub changes: Vec<Event>,
+}
+
+/// Pools, and how many there are.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PoolList {
+    /// How many were asked for.
+    pub matching: usize,
+    /// Some of them.
+    pub pools: Vec<PoolView>,
+}
+
+/// What a record chooses from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PoolView {
+    /// The zone.
+    pub zone: String,
+    /// The owner of the record.
+    pub owner: String,
+    /// The type of what it makes.
+    #[serde(rename = "type")]
+    pub makes: String,
+    /// Its number among the pools of that record, from 1.
+    pub number: u32,
+    /// Its members, in order of preference.
+    pub members: Vec<MemberView>,
+}
+
+/// An address of a pool.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MemberView {
+    /// The address.
+    pub address: IpAddr,
+    /// The number of its group, from 1.
+    pub group: usize,
+    /// Its weight.
+    pub weight: u32,
+    /// What it is called by.
+    pub labels: Vec<String>,
+    /// The name of the check that speaks for it.
+    pub check: Option<String>,
+    /// Whether it may be answered.
+    #[serde(rename = "in")]
+    pub is_in: bool,
+    /// Whether it is chosen from at the moment.
+    #[serde(rename = "chosen")]
+    pub is_chosen: bool,
+    /// What it gets of its share, from 0 to 1.
+    pub share: f64,
+    /// Since when, in UTC (RFC 3339).
+    pub since: Option<String>,
+    /// Why.
+    pub why: String,
+}
+
+/// The overrides in force.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverrideList {
+    /// The oldest first.
+    pub overrides: Vec<Override>,
+    /// How long one may last, in seconds.
+    pub max_s: u64,
+    /// Whether they survive a restart.
+    pub kept: bool,
+}
+
+/// An override that somebody wants.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OverrideWish {
+    /// What is to happen.
+    pub order: Order,
+    /// To what.
+    pub target: String,
+    /// In which zone or record alone.
+    #[serde(rename = "in", default)]
+    pub within: Option<String>,
+    /// For how long, as `2h`.
+    #[serde(rename = "for")]
+    pub time: String,
+    /// Why.
+    pub reason: String,
+    /// Who says so, besides the token.
+    #[serde(default)]
+    pub user: Option<String>,
+    /// Whether a record may be left without anything to answer.
+    #[serde(default)]
+    pub may_empty: bool,
+}
+
+/// An override that was set.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OverrideSet {
+    /// The override.
+    #[serde(rename = "override")]
+    pub set: Override,
+    /// How many members of pools it is for.
+    pub members: usize,
+    /// Whether it survives a restart.
+    pub kept: bool,
+}
+
+/// Why an override is to end.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct EndWish {
+    /// Why; may be empty.
+    pub reason: String,
+    /// Who says so, besides the token.
+    pub user: Option<String>,
+}
+
+/// Which endpoint is to come back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResumeWish {
+    /// The name of its check.
+    pub check: String,
+    /// Who says so, besides the token.
+    #[serde(default)]
+    pub user: Option<String>,
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resumed {
+    /// Whether anything held it.
+    pub resumed: bool,
+}
+
+/// Of which records members are to be let go.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LetGoWish {
+    /// A zone or a record.
+    pub records: String,
+    /// For how long, as `10m`.
+    #[serde(rename = "for")]
+    pub time: String,
+    /// Who says so, besides the token.
+    #[serde(default)]
+    pub user: Option<String>,
+}
+
+/// What became of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LetGo {
+    /// How many pools are meant.
+    pub pools: usize,
 }
 
 /// Why a request is not met.

@@ -17,6 +17,7 @@ mod demo;
 mod health;
 mod keys;
 mod migrate;
+mod overrides;
 mod remote;
 mod serve;
 mod signals;
@@ -28,6 +29,7 @@ Examples:
   halfmoon serve /etc/halfmoon.toml        the same, and all that can be configured
   halfmoon check zones/                    say what is wrong with them, without serving
   halfmoon health                          what a running server knows of endpoints
+  halfmoon override list                   what operators said against it
   halfmoon keys --config FILE.toml list    the keys of signed zones
   halfmoon migrate powerdns /etc/powerdns  write a configuration that serves what PowerDNS serves
 
@@ -63,6 +65,7 @@ enum Verb {
     Health(Box<health::Args>),
     Keys(Box<keys::Args>),
     Migrate(migrate::Args),
+    Override(Box<overrides::Args>),
 }
 
 /// Does what the command line of this process asks for.
@@ -76,7 +79,7 @@ pub fn main() -> ExitCode {
         // Help and version are no errors; clap prints them and ends.
         Err(asked) => asked.exit(),
     };
-    let by_default = if matches!(verb, Verb::Demo(_) | Verb::Health(_)) {
+    let by_default = if matches!(verb, Verb::Demo(_) | Verb::Health(_) | Verb::Override(_)) {
         Filter::quiet()
     } else {
         Filter::default()
@@ -92,6 +95,7 @@ pub fn main() -> ExitCode {
         Verb::Demo(args) => demo::run(args),
         Verb::Health(args) => health::run(&args),
         Verb::Keys(args) => keys::run(&args),
+        Verb::Override(args) => overrides::run(&args),
         Verb::Migrate(args) => migrate::run(args),
     }
 }

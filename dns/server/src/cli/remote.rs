@@ -4,9 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use reqwest::header::AUTHORIZATION;
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Client, Method, RequestBuilder, Url};
 
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::runtime::{Builder, Runtime};
 
@@ -90,6 +91,20 @@ impl Remote {
         let mut url = self.url(path)?;
         url.query_pairs_mut().extend_pairs(query);
         self.ask(self.client.request(Method::GET, url).timeout(PATIENCE + wait))
+    }
+
+    /// Sends something to a path.
+    ///
+    /// # Errors
+    /// Why there is no answer, or what the server says instead.
+    pub(super) fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<T, String> {
+        let body = serde_json::to_vec(body).map_err(|error| error.to_string())?;
+        let request = self.client.request(Method::POST, self.url(path)?).timeout(PATIENCE);
+        self.ask(request.header(CONTENT_TYPE, "application/json").body(body))
     }
 
     fn url(&self, path: &str) -> Result<Url, String> {

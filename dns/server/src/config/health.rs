@@ -12,7 +12,8 @@ use ipnet::IpNet;
 use serde::{Deserialize, Deserializer};
 
 use super::{
-    DnsConfig, GrpcConfig, HttpConfig, PushConfig, TlsConfig, WebhookConfig, at_least_one, value,
+    DnsConfig, GrpcConfig, HttpConfig, OverridesConfig, PushConfig, SafetyConfig, TlsConfig,
+    WebhookConfig, at_least_one, value,
 };
 
 /// `[health]`: how endpoints are probed, where a record does not say.
@@ -98,6 +99,10 @@ pub struct HealthConfig {
     pub changes: Option<PathBuf>,
     /// Who is told what happens.
     pub webhook: Vec<WebhookConfig>,
+    /// What operators say against health.
+    pub overrides: OverridesConfig,
+    /// What no override may take out.
+    pub safety: Vec<SafetyConfig>,
 }
 
 /// `[health] targets`: which addresses may be probed. An address has to be in `allow` and not
@@ -147,6 +152,8 @@ impl Default for HealthConfig {
             targets: TargetsConfig::default(),
             changes: None,
             webhook: Vec::new(),
+            overrides: OverridesConfig::default(),
+            safety: Vec::new(),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The log of changes on disk: one JSON object a line, only ever added to.
 //!
 //! Files are bounded: a full one is renamed and a few old ones are kept. What is written is with the
-//! kernel at once, so the end of the process loses nothing; starts are on the disk before the next event
-//! is taken, changes when the kernel sees fit (within half a minute), which a power cut may cost.
+//! kernel at once, so the end of the process loses nothing; what operators did, and starts, are on the disk
+//! before the next event is taken, changes when the kernel sees fit (within half a minute), which a power cut may cost.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};

@@ -19,6 +19,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 use crate::date::date;
+use crate::overrides::Override;
 
 pub use journal::JournalError;
 pub use recorder::{Recorder, StartError, check};
@@ -58,6 +59,66 @@ pub enum What {
         to: String,
         /// Why.
         reason: String,
+    },
+    /// Somebody set an override.
+    OverrideSet {
+        /// Its number.
+        id: u64,
+        /// What it is, as `down region:fsn`.
+        #[serde(rename = "override")]
+        what: String,
+        /// Who.
+        who: String,
+        /// Why.
+        reason: String,
+        /// Until when, in UTC (RFC 3339).
+        until: String,
+    },
+    /// Somebody ended one.
+    OverrideEnded {
+        /// Its number.
+        id: u64,
+        /// What it was.
+        #[serde(rename = "override")]
+        what: String,
+        /// Who.
+        who: String,
+        /// Why; may be empty.
+        reason: String,
+    },
+    /// The time of one is over.
+    OverrideExpired {
+        /// Its number.
+        id: u64,
+        /// What it was.
+        #[serde(rename = "override")]
+        what: String,
+    },
+    /// Somebody wanted one and was refused.
+    OverrideRefused {
+        /// What it would have been.
+        #[serde(rename = "override")]
+        what: String,
+        /// Who.
+        who: String,
+        /// Why it is not.
+        why: String,
+    },
+    /// Somebody let a target come back that was held.
+    Resumed {
+        /// The check.
+        check: String,
+        /// Who.
+        who: String,
+    },
+    /// Somebody let members of pools leave as fast as they fail.
+    LetGo {
+        /// Of which zone or record.
+        records: String,
+        /// Who.
+        who: String,
+        /// Until when, in UTC (RFC 3339).
+        until: String,
     },
     /// So many changes came so fast that they could not be noted one by one.
     Missed {
@@ -195,15 +256,27 @@ pub struct Found {
 impl What {
     /// Whether it has to be on the disk, whatever happens to the machine a moment later.
     fn must_last(&self) -> bool {
-        matches!(self, Self::Start { .. })
+        !matches!(self, Self::Change { .. } | Self::Missed { .. })
+    }
+
+    /// That this override was set.
+    #[must_use]
+    pub fn of(an: &Override) -> Self {
+        Self::OverrideSet {
+            id: an.id,
+            what: an.to_string(),
+            who: an.who.clone(),
+            reason: an.reason.clone(),
+            until: date(an.until),
+        }
     }
 
     /// The name of the check that it is about, if it is about one.
     #[must_use]
     pub fn check(&self) -> Option<&str> {
         match self {
-            Self::Change { check, .. } => Some(check),
-            Self::Start { .. } | Self::Missed { .. } => None,
+            Self::Change { check, .. } | Self::Resumed { check, .. } => Some(check),
+            _ => None,
         }
     }
 }
@@ -216,6 +289,23 @@ impl fmt::Display for Event {
             What::Start { version } => write!(f, "server started, version {version}"),
             What::Change { check, from, to, reason } => {
                 write!(f, "{check} is {to} (was {from}): {reason}")
+            }
+            What::OverrideSet { id, what, who, reason, until } => {
+                write!(f, "override {id} set: {what} until {until}, by {who}: {reason}")
+            }
+            What::OverrideEnded { id, what, who, reason } if reason.is_empty() => {
+                write!(f, "override {id} ended: {what}, by {who}")
+            }
+            What::OverrideEnded { id, what, who, reason } => {
+                write!(f, "override {id} ended: {what}, by {who}: {reason}")
+            }
+            What::OverrideExpired { id, what } => write!(f, "override {id} is over: {what}"),
+            What::OverrideRefused { what, who, why } => {
+                write!(f, "override refused: {what}, by {who}: {why}")
+            }
+            What::Resumed { check, who } => write!(f, "{check} may come back, by {who}"),
+            What::LetGo { records, who, until } => {
+                write!(f, "members of {records} may leave until {until}, by {who}")
             }
             What::Missed { count } => write!(f, "{count} changes came too fast to be noted"),
         }

@@ -264,7 +264,7 @@ fn merge(queue: &mut VecDeque<Waiting>, event: &Event) -> bool {
     let What::Change { check, to, reason, .. } = &event.what else {
         return false;
     };
-    let is_same = |waiting: &&mut Waiting| waiting.event.what.check() == Some(check);
+    let is_same = |waiting: &&mut Waiting| matches!(&waiting.event.what, What::Change { check: own, .. } if own == check);
     let Some(waiting) = queue.iter_mut().find(is_same) else {
         return false;
     };

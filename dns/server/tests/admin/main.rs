@@ -6,6 +6,7 @@ mod checks;
 mod command;
 mod heartbeat;
 mod metrics;
+mod overrides;
 mod webhooks;
 mod wellness;
 

@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering;
 use axum::extract::State as Extract;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use clap::ValueEnum as _;
 use halfmoon_healthcheck::{Counts, Latencies, Report, State as Verdict};
 
 use super::checks::by_state;
@@ -19,6 +20,7 @@ use super::{State, health};
 use crate::counters::Counters;
 use crate::events::Events;
 use crate::meter::Readings;
+use crate::overrides::Order;
 use crate::shared::Zones;
 
 use text::{Kind, Text};
@@ -68,6 +70,7 @@ pub(super) async fn show(Extract(state): Extract<Arc<State>>) -> Response {
     let reports = state.shared.health.checks();
     probes(&state.shared.health.counts(), &mut text);
     of_checks(&reports, &mut text);
+    of_overrides(&state, &mut text);
     of_events(&state.shared.events, &mut text);
     process::show(&mut text);
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text.end()).into_response()
@@ -286,6 +289,27 @@ fn of_checks(reports: &[Report], text: &mut Text) {
     for (name, is_up) in states.iter().take(MOST_SERIES) {
         family.sample(&[("check", name)], u8::from(*is_up));
     }
+}
+
+fn of_overrides(state: &State, text: &mut Text) {
+    let overrides = state.shared.overrides.list();
+    let mut family =
+        text.family("halfmoon_overrides", Kind::Gauge, "Overrides in force, by what they order.");
+    for order in Order::value_variants() {
+        let count = overrides.iter().filter(|an| an.order == *order).count();
+        family.sample(&[("order", &order.to_string())], count);
+    }
+    let pools = state.shared.health.pools();
+    let members = || pools.iter().flat_map(|report| &report.members);
+    text.family("halfmoon_pools", Kind::Gauge, "Pools that records choose from.")
+        .sample(&[], pools.len());
+    text.family(
+        "halfmoon_pool_members",
+        Kind::Gauge,
+        "Members of pools, by whether they are answered.",
+    )
+    .sample(&[("in", "yes")], members().filter(|member| member.is_in).count())
+    .sample(&[("in", "no")], members().filter(|member| !member.is_in).count());
 }
 
 fn of_events(events: &Events, text: &mut Text) {

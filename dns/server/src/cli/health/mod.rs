@@ -7,10 +7,12 @@ use std::time::{Duration, SystemTime};
 
 use super::remote::{Remote, ServerArgs};
 use super::{fail, say};
-use crate::admin::view::{ByState, CheckList, CheckView, EventList};
+use crate::admin::view::{ByState, CheckList, CheckView, EventList, OverrideList};
 use crate::config::Right;
 
 mod table;
+
+pub(super) use table::span;
 
 use table::Table;
 
@@ -94,9 +96,17 @@ fn show(remote: &Remote, args: &Args) -> Result<ExitCode, String> {
     } else {
         let table = Table::new(SystemTime::now(), io::stdout().is_terminal());
         say(table.draw(&checks, counts));
+        overrides(remote)?.iter().for_each(say);
     }
     let is_down = checks.iter().any(|check| check.state == "down");
     Ok(if is_down { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// The overrides in force, a line each.
+fn overrides(remote: &Remote) -> Result<Vec<String>, String> {
+    let list: OverrideList = remote.get("/api/v1/overrides", &[], Duration::ZERO)?;
+    let line = |an| format!("override {}", super::overrides::line(an));
+    Ok(list.overrides.iter().map(line).collect())
 }
 
 /// Gets all checks that are wanted, page by page.
@@ -145,8 +155,9 @@ fn watch(remote: &Remote, args: &Args) -> Result<ExitCode, String> {
     let mut newest = news(remote, args, None, Duration::ZERO)?.newest;
     loop {
         if is_screen {
-            let drawn = fetch(remote, args).map(|(counts, checks)| {
-                Table::new(SystemTime::now(), true).screen(&checks, counts)
+            let drawn = fetch(remote, args).and_then(|(counts, checks)| {
+                let table = Table::new(SystemTime::now(), true);
+                Ok(table.screen(&checks, counts, &overrides(remote)?))
             });
             let text = drawn.unwrap_or_else(|why| format!("\x1b[H\x1b[J{why}"));
             let mut out = io::stdout();

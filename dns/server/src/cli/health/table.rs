@@ -38,13 +38,19 @@ impl Table {
     }
 
     /// The same for a whole screen, which it does not exceed.
-    pub(super) fn screen(&self, checks: &[CheckView], counts: ByState) -> String {
+    pub(super) fn screen(
+        &self,
+        checks: &[CheckView],
+        counts: ByState,
+        overrides: &[String],
+    ) -> String {
         let (width, height) = match terminal_size() {
             Some((Width(width), Height(height))) => (usize::from(width), usize::from(height)),
             None => (80, 24),
         };
         let lines = self.lines(checks);
-        let room = height.saturating_sub(2).max(1);
+        let notes = overrides.len().min(height / 3);
+        let room = height.saturating_sub(2 + notes).max(1);
         // From the corner, and the rest of each line and of the screen is wiped: nothing flickers.
         let mut text = "\x1b[H".to_owned();
         for line in lines.iter().take(room) {
@@ -52,7 +58,11 @@ impl Table {
         }
         let hidden = lines.len().saturating_sub(room);
         let more = if hidden > 0 { format!(", {hidden} more below") } else { String::new() };
-        let _ = write!(text, "{}{more}\x1b[K\x1b[J", summary(checks.len(), counts));
+        let _ = write!(text, "{}{more}\x1b[K", summary(checks.len(), counts));
+        for line in overrides.iter().take(notes) {
+            let _ = write!(text, "\r\n{}\x1b[K", cut(line, width));
+        }
+        text += "\x1b[J";
         text
     }
 
@@ -106,9 +116,22 @@ impl Table {
             shown(wait),
             check.name.clone(),
             users,
-            last.and_then(|last| last.reason.clone().or_else(|| last.warning.clone()))
-                .unwrap_or_default(),
+            why(check),
         ]
+    }
+}
+
+/// What is worth knowing of a check besides its state: what holds it, what is wrong, what will be.
+fn why(check: &CheckView) -> String {
+    let last = check.last.as_ref();
+    let said = check
+        .held
+        .clone()
+        .or_else(|| last.and_then(|last| last.reason.clone().or_else(|| last.warning.clone())));
+    match said {
+        Some(said) => said,
+        None if check.recalled => "as before the last start".to_owned(),
+        None => String::new(),
     }
 }
 
@@ -146,7 +169,7 @@ fn cut(line: &str, width: usize) -> String {
 }
 
 /// A duration in its largest unit, as `12s`, `5m`, `3h` and `2d`.
-fn span(duration: Duration) -> String {
+pub(in crate::cli) fn span(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         0 => format!("{:.1}s", duration.as_secs_f64()),
@@ -174,6 +197,9 @@ mod tests {
             address: None,
             state: state.into(),
             since: Some("1970-01-01T00:00:00Z".into()),
+            why: String::new(),
+            held: None,
+            recalled: false,
             weight: 0,
             last: Some(LastView {
                 result: "success".into(),

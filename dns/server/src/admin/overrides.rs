@@ -1,0 +1,142 @@
+//! `/api/v1/overrides`: what operators say of endpoints.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State as Extract};
+use axum::http::StatusCode;
+use axum::{Extension, Json};
+
+use super::State;
+use super::access::Caller;
+use super::error::Refusal;
+use super::view::{
+    EndWish, LetGo, LetGoWish, OverrideList, OverrideSet, OverrideWish, ResumeWish, Resumed,
+};
+use crate::config::duration;
+use crate::date::date;
+use crate::events::What;
+use crate::overrides::{Override, Refused, Scope, Target, Wish};
+
+/// Lists those in force.
+pub(super) async fn list(Extract(state): Extract<Arc<State>>) -> Json<OverrideList> {
+    let overrides = &state.shared.overrides;
+    Json(OverrideList {
+        overrides: overrides.list(),
+        max_s: overrides.longest().as_secs(),
+        kept: overrides.are_kept(),
+    })
+}
+
+/// Sets one.
+pub(super) async fn set(
+    Extract(state): Extract<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    wish: Result<Json<OverrideWish>, JsonRejection>,
+) -> Result<(StatusCode, Json<OverrideSet>), Refusal> {
+    let Json(wish) = wish.map_err(|why| Refusal::Malformed(why.body_text()))?;
+    let wish = Wish {
+        order: wish.order,
+        target: Target::parse(&wish.target).map_err(Refusal::Malformed)?,
+        within: wish.within.as_deref().map(Scope::parse).transpose().map_err(Refusal::Malformed)?,
+        time: time(&wish.time)?,
+        reason: wish.reason,
+        who: who(&caller, wish.user.as_deref()),
+        may_empty: wish.may_empty,
+    };
+    let (set, members) = state.shared.overrides.set(wish)?;
+    let kept = state.shared.overrides.are_kept();
+    Ok((StatusCode::CREATED, Json(OverrideSet { set, members, kept })))
+}
+
+/// Ends one before its time.
+pub(super) async fn end(
+    Extract(state): Extract<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    Path(id): Path<u64>,
+    wish: Result<Json<EndWish>, JsonRejection>,
+) -> Result<Json<Override>, Refusal> {
+    let Json(wish) = wish.map_err(|why| Refusal::Malformed(why.body_text()))?;
+    let who = who(&caller, wish.user.as_deref());
+    Ok(Json(state.shared.overrides.end(id, &who, &wish.reason)?))
+}
+
+/// Lets an endpoint come back that answers again and is held (`resume`, `hold_down`, flapping).
+pub(super) async fn resume(
+    Extract(state): Extract<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    wish: Result<Json<ResumeWish>, JsonRejection>,
+) -> Result<Json<Resumed>, Refusal> {
+    let Json(wish) = wish.map_err(|why| Refusal::Malformed(why.body_text()))?;
+    let who = who(&caller, wish.user.as_deref());
+    let health = &state.shared.health;
+    let mut named = health.checks();
+    named.retain(|report| report.check.to_string() == wish.check);
+    if named.is_empty() {
+        return Err(Refusal::NoSuch(format!(
+            "there is no check {:?}; `halfmoon health` shows all",
+            wish.check
+        )));
+    }
+    // Checks that differ in their pace alone have one name.
+    let resumed = named.iter().filter(|report| health.resume(report.id)).count();
+    if resumed > 0 {
+        tracing::warn!(who, "{} comes back at an operator's word", wish.check);
+        state.shared.events.note(What::Resumed { check: wish.check, who });
+    }
+    Ok(Json(Resumed { resumed: resumed > 0 }))
+}
+
+/// Lets members of a record's pools leave as fast as they fail (`velocity`).
+pub(super) async fn let_go(
+    Extract(state): Extract<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    wish: Result<Json<LetGoWish>, JsonRejection>,
+) -> Result<Json<LetGo>, Refusal> {
+    let Json(wish) = wish.map_err(|why| Refusal::Malformed(why.body_text()))?;
+    let who = who(&caller, wish.user.as_deref());
+    let scope = Scope::parse(&wish.records).map_err(Refusal::Malformed)?;
+    let time = time(&wish.time)?;
+    let longest = state.shared.overrides.longest();
+    if time.is_zero() || time > longest {
+        return Err(Refusal::Malformed(format!("write from 1s to {}m", longest.as_secs() / 60)));
+    }
+    let health = &state.shared.health;
+    let mut pools = health.pools();
+    pools.retain(|report| scope.holds(&report.pool.name) && health.let_go(report.id, time));
+    if pools.is_empty() {
+        return Err(Refusal::NoSuch(format!("no pool is of {scope}")));
+    }
+    let until = date(SystemTime::now() + time);
+    tracing::warn!(who, until, "members of {scope} may leave as fast as they fail");
+    state.shared.events.note(What::LetGo { records: scope.to_string(), who, until });
+    Ok(Json(LetGo { pools: pools.len() }))
+}
+
+fn time(text: &str) -> Result<Duration, Refusal> {
+    duration(text).map_err(Refusal::Malformed)
+}
+
+/// Whoever shows a token is its holder; of which user is what the client says.
+fn who(caller: &Caller, user: Option<&str>) -> String {
+    let token = caller.token.as_deref().unwrap_or("nobody");
+    match user.filter(|user| !user.trim().is_empty()) {
+        Some(user) => format!("{user} (token {token})"),
+        None => format!("token {token}"),
+    }
+}
+
+impl From<Refused> for Refusal {
+    fn from(why: Refused) -> Self {
+        let text = why.to_string();
+        match why {
+            Refused::NoSuch(_) => Self::NoSuch(text),
+            Refused::Disk(_) => Self::Failed(text),
+            Refused::Safety { .. } | Refused::Empties { .. } | Refused::TooMany { .. } => {
+                Self::Conflict(text)
+            }
+            _ => Self::Malformed(text),
+        }
+    }
+}

@@ -1,0 +1,335 @@
+//! Keeps the overrides: sets and ends them, writes them down, and ends those whose time is over.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, SystemTime};
+
+use halfmoon_healthcheck::{Health, PoolReport};
+
+use super::rules::Rules;
+use super::safety;
+use super::store::{Kept, StoreError};
+use super::{Order, Override, Refused, Target, Wish};
+use crate::config::SafetyConfig;
+use crate::date::date;
+use crate::events::{Events, What};
+
+/// Overrides that may be in force at a time: each is looked at for each member of each pool.
+const MOST: usize = 256;
+/// The longest reason, in letters.
+const LONGEST_REASON: usize = 500;
+/// The longest name of somebody, in letters.
+const LONGEST_NAME: usize = 100;
+/// How long nothing is waited for.
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// The overrides in force.
+#[derive(Debug)]
+pub struct Overrides {
+    inner: Mutex<Inner>,
+    wake: Condvar,
+    health: Health,
+    events: Arc<Events>,
+    folder: Option<PathBuf>,
+    longest: Duration,
+    safety: Vec<SafetyConfig>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    next: u64,
+    list: Vec<Override>,
+    rules: Rules,
+    is_over: bool,
+}
+
+/// Ends overrides when their time is over, for as long as it lives.
+#[derive(Debug)]
+pub struct Keeper {
+    overrides: Arc<Overrides>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Overrides {
+    /// Reads those that are in force; they hold from now on. Without a folder they end with the
+    /// process. Last, how long one may be and what none may take out.
+    ///
+    /// # Errors
+    /// What is written in the folder is not usable.
+    pub fn open(
+        health: Health,
+        events: Arc<Events>,
+        folder: Option<PathBuf>,
+        (longest, safety): (Duration, Vec<SafetyConfig>),
+    ) -> Result<Self, StoreError> {
+        let kept = match &folder {
+            Some(folder) => Kept::read(folder)?,
+            None => Kept::new(1, Vec::new()),
+        };
+        let inner = Inner { next: kept.next.max(1), list: kept.overrides, ..Inner::default() };
+        let inner = Mutex::new(inner);
+        let overrides =
+            Self { inner, wake: Condvar::new(), health, events, folder, longest, safety };
+        let mut inner = overrides.lock();
+        overrides.expire(&mut inner, SystemTime::now());
+        overrides.apply(&mut inner);
+        drop(inner);
+        Ok(overrides)
+    }
+
+    /// None, and none is kept: for what only looks.
+    #[must_use]
+    pub fn none(health: &Health) -> Arc<Self> {
+        Arc::new(Self {
+            inner: Mutex::new(Inner { next: 1, ..Inner::default() }),
+            wake: Condvar::new(),
+            health: health.clone(),
+            events: Arc::new(Events::in_memory()),
+            folder: None,
+            longest: Duration::ZERO,
+            safety: Vec::new(),
+        })
+    }
+
+    /// Those in force, the oldest first.
+    #[must_use]
+    pub fn list(&self) -> Vec<Override> {
+        self.lock().list.clone()
+    }
+
+    /// How long one may be.
+    #[must_use]
+    pub fn longest(&self) -> Duration {
+        self.longest
+    }
+
+    /// Whether they survive the end of the process.
+    #[must_use]
+    pub fn are_kept(&self) -> bool {
+        self.folder.is_some()
+    }
+
+    /// Sets an override. It is in force and written down when this returns. Says how many members it
+    /// is for.
+    ///
+    /// # Errors
+    /// Why it is not; nothing has changed then.
+    pub fn set(&self, wish: Wish) -> Result<(Override, usize), Refused> {
+        let what = match &wish.within {
+            Some(scope) => format!("{} {} in {scope}", wish.order, wish.target),
+            None => format!("{} {}", wish.order, wish.target),
+        };
+        let who = wish.who.clone();
+        self.try_set(wish).inspect_err(|why| {
+            tracing::warn!(who, "override refused: {what}: {why}");
+            self.events.note(What::OverrideRefused { what, who, why: why.to_string() });
+        })
+    }
+
+    fn try_set(&self, wish: Wish) -> Result<(Override, usize), Refused> {
+        let since = SystemTime::now();
+        self.validate(&wish)?;
+        let mut inner = self.lock();
+        self.expire(&mut inner, since);
+        if inner.list.len() >= MOST {
+            return Err(Refused::TooMany { limit: MOST });
+        }
+        let new = Override {
+            id: inner.next,
+            order: wish.order,
+            target: wish.target,
+            within: wish.within,
+            who: wish.who,
+            reason: wish.reason.trim().to_owned(),
+            since,
+            until: since + wish.time,
+        };
+        let pools = self.health.pools();
+        let members = new.count(&pools, &self.health);
+        if members == 0 {
+            return Err(Refused::Nothing(new.to_string()));
+        }
+        let after = Rules::new(inner.list.iter().chain([&new]), &self.health);
+        safety::judge(&pools, (&inner.rules, &after), &self.safety, wish.may_empty)?;
+        // Written first: what is confirmed is not forgotten.
+        let mut list = inner.list.clone();
+        list.push(new.clone());
+        self.write(inner.next + 1, &list)?;
+        inner.next += 1;
+        inner.list = list;
+        self.apply(&mut inner);
+        self.wake.notify_all();
+        tracing::warn!(
+            id = new.id,
+            who = new.who,
+            reason = new.reason,
+            until = date(new.until),
+            members,
+            "override set: {new}"
+        );
+        self.events.note(What::of(&new));
+        Ok((new, members))
+    }
+
+    /// Ends an override before its time.
+    ///
+    /// # Errors
+    /// There is none of this number, or it cannot be written down that it has ended.
+    pub fn end(&self, id: u64, who: &str, reason: &str) -> Result<Override, Refused> {
+        let who = valid_name(who)?;
+        let reason = if reason.trim().is_empty() { String::new() } else { valid_reason(reason)? };
+        let mut inner = self.lock();
+        self.expire(&mut inner, SystemTime::now());
+        let (ended, list): (Vec<_>, Vec<_>) =
+            inner.list.iter().cloned().partition(|an: &Override| an.id == id);
+        let ended = ended.into_iter().next().ok_or(Refused::NoSuch(id))?;
+        self.write(inner.next, &list)?;
+        inner.list = list;
+        self.apply(&mut inner);
+        tracing::warn!(id, who, reason, "override ended: {ended}");
+        self.events.note(What::OverrideEnded { id, what: ended.to_string(), who, reason });
+        Ok(ended)
+    }
+
+    /// Looks checks up again that overrides name; to be called when zones were read.
+    pub fn refresh(&self) {
+        self.apply(&mut self.lock());
+    }
+
+    fn validate(&self, wish: &Wish) -> Result<(), Refused> {
+        valid_reason(&wish.reason)?;
+        valid_name(&wish.who)?;
+        if wish.time.is_zero() {
+            return Err(Refused::Wrong(
+                "an override has to last; say for how long, as \"2h\"".into(),
+            ));
+        }
+        if wish.time > self.longest {
+            return Err(Refused::Wrong(format!(
+                "longer than `health.overrides.max`, which is {}m",
+                self.longest.as_secs() / 60
+            )));
+        }
+        if wish.order == Order::Pin && matches!(wish.target, Target::Record(_) | Target::Zone(_)) {
+            return Err(Refused::Wrong(
+                "what is pinned is an address, network, label or check; \
+                 say in which record or zone with `in`"
+                    .into(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Ends those whose time is over; whether there were any.
+    fn expire(&self, inner: &mut Inner, now: SystemTime) {
+        let (over, list): (Vec<_>, Vec<_>) =
+            inner.list.drain(..).partition(|an: &Override| an.until <= now);
+        inner.list = list;
+        if over.is_empty() {
+            return;
+        }
+        self.apply(inner);
+        // Should it fail: they are over at the next start as well.
+        if let Err(error) = self.write(inner.next, &inner.list) {
+            tracing::error!(%error, "overrides that are over are still written down");
+        }
+        for an in over {
+            tracing::warn!(id = an.id, "override is over: {an}");
+            self.events.note(What::OverrideExpired { id: an.id, what: an.to_string() });
+        }
+    }
+
+    fn apply(&self, inner: &mut Inner) {
+        let rules = Rules::new(&inner.list, &self.health);
+        if rules != inner.rules {
+            self.health.set_overrides(rules.clone().ask());
+            inner.rules = rules;
+        }
+    }
+
+    fn write(&self, next: u64, list: &[Override]) -> Result<(), Refused> {
+        match &self.folder {
+            Some(folder) => Kept::new(next, list.to_vec()).write(folder).map_err(Refused::Disk),
+            None => Ok(()),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn run(&self) {
+        let mut inner = self.lock();
+        while !inner.is_over {
+            let now = SystemTime::now();
+            self.expire(&mut inner, now);
+            let next = inner.list.iter().map(|an| an.until).min();
+            let wait = next.map_or(IDLE, |next| next.duration_since(now).unwrap_or_default());
+            let wait = wait.clamp(Duration::from_millis(1), IDLE);
+            inner = self.wake.wait_timeout(inner, wait).unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+}
+
+impl Override {
+    /// How many members it is for.
+    fn count(&self, pools: &[PoolReport], health: &Health) -> usize {
+        let target = self.target.resolve(health);
+        let is_meant = |report: &&PoolReport| {
+            self.within.as_ref().is_none_or(|scope| scope.holds(&report.pool.name))
+        };
+        let count = |report: &PoolReport| {
+            let members = report.pool.members.iter();
+            members.filter(|member| target.holds(&report.pool, member)).count()
+        };
+        pools.iter().filter(is_meant).map(count).sum()
+    }
+}
+
+fn valid_reason(reason: &str) -> Result<String, Refused> {
+    let reason = reason.trim();
+    if reason.is_empty() {
+        return Err(Refused::Wrong("an override has a reason; say why".into()));
+    }
+    if reason.chars().count() > LONGEST_REASON || reason.chars().any(char::is_control) {
+        return Err(Refused::Wrong(format!(
+            "a reason is one line of at most {LONGEST_REASON} letters"
+        )));
+    }
+    Ok(reason.to_owned())
+}
+
+fn valid_name(who: &str) -> Result<String, Refused> {
+    let is_good = !who.trim().is_empty()
+        && who.chars().count() <= LONGEST_NAME
+        && !who.chars().any(char::is_control);
+    if is_good {
+        return Ok(who.trim().to_owned());
+    }
+    Err(Refused::Wrong(format!("the name of a user is one line of at most {LONGEST_NAME} letters")))
+}
+
+impl Keeper {
+    /// Starts to look at the clock.
+    ///
+    /// # Errors
+    /// No thread is to be had.
+    pub fn start(overrides: Arc<Overrides>) -> io::Result<Self> {
+        let own = Arc::clone(&overrides);
+        let thread =
+            thread::Builder::new().name("overrides".to_owned()).spawn(move || own.run())?;
+        Ok(Self { overrides, thread: Some(thread) })
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        self.overrides.lock().is_over = true;
+        self.overrides.wake.notify_all();
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

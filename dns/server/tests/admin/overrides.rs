@@ -1,0 +1,469 @@
+//! Overrides: what they do to answers, who may set them, what refuses them, and how long they last.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::support::endpoint::{Endpoint, regions};
+use crate::support::http::{Response, get, request};
+use crate::support::{Ended, ask, run, wait_for_answer};
+use crate::{READER, Site, WRITER, admin_address};
+
+/// Three regions `a`, `b` and `c`, and records that choose among them.
+struct Regions {
+    site: Site,
+    ends: [Endpoint; 3],
+    ips: [String; 3],
+}
+
+impl Regions {
+    fn new(more: &str) -> Self {
+        let ends = regions();
+        let ips = ends.each_ref().map(|end| end.address.ip().to_string());
+        let port = ends[0].address.port();
+        let [a, b, c] = &ips;
+        let list =
+            |options: &str| format!("\"ifportup({port}, {{'{a}', '{b}', '{c}'}}, {{{options}}})\"");
+        let zone = format!(
+            "all   LUA A {}\nfirst LUA A {}\none   LUA A \"ifportup({port}, {{'{a}'}})\"\n",
+            list("selector='all'"),
+            list("selector='first'")
+        );
+        let labels = format!(
+            "labels.'region:a' = ['{a}/32']\nlabels.'region:b' = ['{b}/32']\nlabels.'region:c' = ['{c}/32']\n"
+        );
+        let health =
+            format!("interval = '100ms'\nfall = 2\nrise = 2\nstate = 'state'\n{labels}{more}");
+        let site = Site::with(&health, "", &zone);
+        let regions = Self { site, ends, ips };
+        regions.wait("all", &[0, 1, 2]);
+        regions
+    }
+
+    /// Waits until a name answers with these.
+    #[track_caller]
+    fn wait(&self, name: &str, expected: &[usize]) {
+        let expected: Vec<&str> = expected.iter().map(|at| &*self.ips[*at]).collect();
+        wait_for_answer(self.site.dns, &format!("{name}.example.test."), &expected);
+    }
+
+    /// Ends an endpoint.
+    fn close(&mut self, at: usize) {
+        let other = Endpoint::open("127.0.0.1");
+        std::mem::replace(&mut self.ends[at], other).close();
+    }
+
+    /// Sets an override as `ops`.
+    fn set(&self, order: &str, target: &str, more: Value) -> Response {
+        let mut body = json!({"order": order, "target": target, "for": "1h", "reason": "a test"});
+        for (key, value) in more.as_object().unwrap() {
+            body[key] = value.clone();
+        }
+        self.post("/api/v1/overrides", WRITER, &body)
+    }
+
+    /// Sets one that has to be taken; its number.
+    #[track_caller]
+    fn put(&self, order: &str, target: &str) -> u64 {
+        let answer = self.set(order, target, json!({}));
+        assert_eq!(answer.status, 201, "{order} {target}: {}", answer.body);
+        answer.json()["override"]["id"].as_u64().unwrap()
+    }
+
+    fn end(&self, id: u64) -> Response {
+        self.post(&format!("/api/v1/overrides/{id}/end"), WRITER, &json!({"reason": "done"}))
+    }
+
+    fn post(&self, path: &str, token: &str, body: &Value) -> Response {
+        let bearer = format!("Bearer {token}");
+        let headers = [("Authorization", &*bearer), ("Content-Type", "application/json")];
+        request(self.site.admin, "POST", path, &headers, &body.to_string())
+    }
+
+    fn command(&self, args: &[&str]) -> Ended {
+        let server = format!("http://{}", self.site.admin);
+        let token = self.site.folder.path("ops");
+        let server = ["--server", &server, "--token-file", token.to_str().unwrap()];
+        run(&[&["override"], args, &server].concat())
+    }
+}
+
+#[test]
+fn what_is_down_does_not_answer() {
+    let regions = Regions::new("");
+    let set = regions.set("down", &regions.ips[0], json!({"in": "all.example.test/A"}));
+    assert_eq!((set.status, &set.json()["members"]), (201, &1.into()), "{}", set.body);
+    regions.wait("all", &[1, 2]);
+    regions.wait("first", &[0]);
+    assert_eq!(regions.end(set.json()["override"]["id"].as_u64().unwrap()).status, 200);
+    regions.wait("all", &[0, 1, 2]);
+
+    // By the name of the check.
+    let (b, port) = (&regions.ips[1], regions.ends[1].address.port());
+    let down = regions.put("down", &format!("tcp {b}:{port}"));
+    regions.wait("all", &[0, 2]);
+    regions.end(down);
+    regions.wait("all", &[0, 1, 2]);
+}
+
+#[test]
+fn an_endpoint_that_failed_answers_when_an_operator_says_so() {
+    let mut regions = Regions::new("");
+    regions.close(0);
+    regions.wait("all", &[1, 2]);
+    let id = regions.put("up", &regions.ips[0]);
+    regions.wait("all", &[0, 1, 2]);
+    regions.wait("first", &[0]);
+    regions.end(id);
+    regions.wait("all", &[1, 2]);
+}
+
+#[test]
+fn what_is_drained_answers_when_nothing_else_can() {
+    let regions = Regions::new("");
+    regions.put("drain", "region:a");
+    regions.wait("all", &[1, 2]);
+    regions.wait("first", &[1]);
+    // There is nothing else for this name.
+    regions.wait("one", &[0]);
+    regions.put("drain", &regions.ips[1]);
+    regions.put("down", &regions.ips[2]);
+    regions.wait("all", &[0, 1]);
+    let pools = get(regions.site.admin, "/api/v1/pools?name=all").json();
+    let members = &pools["pools"][0]["members"];
+    assert_eq!(
+        (&members[0]["in"], &members[0]["chosen"]),
+        (&false.into(), &true.into()),
+        "{pools}"
+    );
+    assert!(members[0]["why"].as_str().unwrap().contains("drain by token ops: a test"), "{pools}");
+    assert_eq!(members[2]["chosen"], false, "{pools}");
+}
+
+#[test]
+fn what_is_pinned_answers_alone_where_it_is_a_member() {
+    let regions = Regions::new("");
+    let id = regions.put("pin", "region:b");
+    regions.wait("all", &[1]);
+    regions.wait("first", &[1]);
+    regions.wait("one", &[0]);
+    regions.end(id);
+    regions.wait("all", &[0, 1, 2]);
+    let only = regions.set("pin", "region:c", json!({"in": "first.example.test/A"}));
+    assert_eq!((only.status, &only.json()["members"]), (201, &1.into()), "{}", only.body);
+    regions.wait("first", &[2]);
+    regions.wait("all", &[0, 1, 2]);
+    // Two pins hold together.
+    regions.put("pin", "region:a");
+    regions.wait("all", &[0]);
+    regions.wait("first", &[0]);
+}
+
+#[test]
+fn zones_records_and_networks_are_targets_too() {
+    let regions = Regions::new("");
+    let record = regions.set("down", "all.example.test/A", json!({"may_empty": true}));
+    assert_eq!(record.json()["members"], 3, "{}", record.body);
+    regions.wait("all", &[]);
+    regions.wait("first", &[0]);
+    regions.end(record.json()["override"]["id"].as_u64().unwrap());
+    let zone = regions.set("down", "example.test", json!({"may_empty": true}));
+    assert_eq!(zone.json()["members"], 7, "{}", zone.body);
+    regions.wait("all", &[]);
+    regions.wait("one", &[]);
+    regions.end(zone.json()["override"]["id"].as_u64().unwrap());
+    let network = regions.set("drain", &format!("{}/32", regions.ips[1]), json!({}));
+    assert_eq!(network.json()["members"], 2, "{}", network.body);
+    regions.wait("all", &[0, 2]);
+}
+
+#[test]
+fn an_override_is_in_force_within_a_second() {
+    let regions = Regions::new("");
+    let mut longest = Duration::ZERO;
+    for _ in 0..20 {
+        let started = Instant::now();
+        let id = regions.put("drain", "region:a");
+        while ask(regions.site.dns, "first.example.test.") != [&*regions.ips[1]] {
+            assert!(started.elapsed() < Duration::from_secs(10));
+        }
+        longest = longest.max(started.elapsed());
+        regions.end(id);
+        regions.wait("first", &[0]);
+    }
+    assert!(longest < Duration::from_secs(1), "{longest:?} from the request to the answer");
+}
+
+#[test]
+fn an_override_ends_by_itself() {
+    let regions = Regions::new("");
+    let set = regions.set("drain", "region:a", json!({"for": "2s"}));
+    assert_eq!(set.status, 201, "{}", set.body);
+    regions.wait("all", &[1, 2]);
+    regions.wait("all", &[0, 1, 2]);
+    assert_eq!(get(regions.site.admin, "/api/v1/overrides").json()["overrides"], json!([]));
+    let events = get(regions.site.admin, "/api/v1/changes").json();
+    let events = events["changes"].as_array().unwrap();
+    let of = |kind: &str| events.iter().find(|event| event["event"] == kind).unwrap();
+    let told = of("override-set");
+    assert_eq!(told["override"], "drain region:a");
+    assert_eq!((&told["who"], &told["reason"]), (&"token ops".into(), &"a test".into()));
+    assert_eq!(of("override-expired")["id"], told["id"]);
+}
+
+#[test]
+fn an_override_survives_a_restart_and_its_end_does_too() {
+    let regions = Regions::new("");
+    let id = regions.put("drain", "region:a");
+    let pinned = regions.set("pin", "region:c", json!({"in": "first.example.test/A"}));
+    assert_eq!((pinned.status, &pinned.json()["kept"]), (201, &true.into()));
+    let before = get(regions.site.admin, "/api/v1/overrides").json();
+    let Regions { site, ends: _ends, ips } = regions;
+    // It is killed, not ended: what was confirmed is on the disk.
+    site.running.signal("KILL");
+    site.running.wait();
+    let (running, dns) = site.folder.serve();
+    // The very first answer.
+    assert_eq!(ask(dns, "first.example.test."), [&*ips[2]]);
+    let all = ask(dns, "all.example.test.");
+    assert!(!all.contains(&ips[0]), "{all:?}");
+    let admin = admin_address(&running);
+    assert_eq!(get(admin, "/api/v1/overrides").json(), before);
+    let bearer = format!("Bearer {WRITER}");
+    let headers = [("Authorization", &*bearer), ("Content-Type", "application/json")];
+    let ended = request(admin, "POST", &format!("/api/v1/overrides/{id}/end"), &headers, "{}");
+    assert_eq!(ended.status, 200, "{}", ended.body);
+    running.signal("KILL");
+    running.wait();
+    let (running, dns) = site.folder.serve();
+    wait_for_answer(dns, "all.example.test.", &[&ips[0], &ips[1], &ips[2]]);
+    let log = fs::read_to_string(site.folder.path("state/changes.jsonl")).unwrap();
+    for part in ["\"override-set\"", "\"override-ended\"", "\"drain region:a\"", "\"token ops\""] {
+        assert!(log.contains(part), "{part}: {log}");
+    }
+    // What cannot be read is no reason to forget what operators said.
+    running.signal("TERM");
+    running.wait();
+    site.folder.write("state/overrides.json", "{");
+    let refused = run(&["serve", site.folder.path("halfmoon.toml").to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(refused.err.contains("overrides.json: EOF"), "{}", refused.err);
+}
+
+#[test]
+fn setting_and_ending_takes_a_token_that_may_write() {
+    let regions = Regions::new("");
+    let body = json!({"order": "drain", "target": "region:a", "for": "1h", "reason": "x"});
+    let path = "/api/v1/overrides";
+    assert_eq!(regions.post(path, READER, &body).status, 403);
+    assert_eq!(regions.post(path, "0123456789abcdef", &body).status, 401);
+    // From this machine one may read without a token, and no more.
+    let json_body = [("Content-Type", "application/json")];
+    let body = body.to_string();
+    assert_eq!(request(regions.site.admin, "POST", path, &json_body, &body).status, 403);
+    let bearer = format!("Bearer {WRITER}");
+    let with = |extra: (&str, &str)| {
+        let headers = [("Authorization", &*bearer), extra];
+        request(regions.site.admin, "POST", path, &headers, &body).status
+    };
+    // What a form of another page could send.
+    assert_eq!(with(("Content-Type", "text/plain")), 400);
+    let foreign = [
+        ("Authorization", &*bearer),
+        ("Content-Type", "application/json"),
+        ("Origin", "http://evil.example"),
+    ];
+    assert_eq!(request(regions.site.admin, "POST", path, &foreign, &body).status, 403);
+    assert_eq!(with(("Content-Type", "application/json")), 201);
+    let list = get(regions.site.admin, path).json();
+    let id = list["overrides"][0]["id"].as_u64().unwrap();
+    let end = format!("/api/v1/overrides/{id}/end");
+    assert_eq!(regions.post(&end, READER, &json!({})).status, 403);
+    assert_eq!(regions.post("/api/v1/overrides/999/end", WRITER, &json!({})).status, 404);
+    let long = json!({"order": "down", "target": "a", "for": "1h", "reason": "x".repeat(20_000)});
+    assert_eq!(regions.post(path, WRITER, &long).status, 400);
+}
+
+#[test]
+fn what_is_no_override_is_refused_with_the_remedy() {
+    let regions = Regions::new("overrides.max = '2h'\n");
+    let a = regions.ips[0].clone();
+    for (order, target, more, status, part) in [
+        ("down", &*a, json!({"reason": " "}), 400, "an override has a reason; say why"),
+        ("down", &a, json!({"reason": "a\nb"}), 400, "a reason is one line"),
+        (
+            "down",
+            &a,
+            json!({"for": "3h"}),
+            400,
+            "longer than `health.overrides.max`, which is 120m",
+        ),
+        ("down", &a, json!({"for": "0s"}), 400, "an override has to last"),
+        ("down", &a, json!({"for": "long"}), 400, "is not a duration"),
+        ("left", &a, json!({}), 400, "unknown variant"),
+        ("down", &a, json!({"color": 1}), 400, "unknown field"),
+        ("down", "region:z", json!({}), 400, "down region:z is no address, label, check or record"),
+        ("down", "192.0.2.1", json!({}), 400, "is no address, label, check or record of any pool"),
+        ("down", "127.0.0.1:80", json!({}), 400, "\\\"tcp 127.0.0.1:80\\\""),
+        (
+            "pin",
+            "example.test",
+            json!({}),
+            400,
+            "what is pinned is an address, network, label or check",
+        ),
+        (
+            "down",
+            "all.example.test/A",
+            json!({}),
+            409,
+            "all.example.test. A would have nothing left",
+        ),
+        (
+            "down",
+            &a,
+            json!({}),
+            409,
+            "one.example.test. A would have nothing left to answer; drain",
+        ),
+    ] {
+        let answer = regions.set(order, target, more.clone());
+        assert_eq!(answer.status, status, "{order} {target} {more}: {}", answer.body);
+        assert!(answer.body.contains(part), "{order} {target} {more}: {}", answer.body);
+    }
+    assert_eq!(get(regions.site.admin, "/api/v1/overrides").json()["overrides"], json!([]));
+    let events = get(regions.site.admin, "/api/v1/changes").json().to_string();
+    assert!(events.contains("override-refused"), "{events}");
+}
+
+#[test]
+fn a_safety_rule_keeps_what_it_says() {
+    let mut regions = Regions::new("[[health.safety]]\nkeep = 2\nof = 'region:*'\n");
+    let may = json!({"may_empty": true});
+    assert_eq!(regions.set("down", "region:a", may.clone()).status, 201);
+    let refused = regions.set("drain", "region:b", json!({}));
+    assert_eq!(refused.status, 409, "{}", refused.body);
+    let error = refused.json()["error"].to_string();
+    assert!(
+        error.contains("`health.safety` keeps 2 of region:*; left would be: region:c"),
+        "{error}"
+    );
+    // A pin takes the others out.
+    let pinned = regions.set("pin", "region:c", json!({}));
+    assert_eq!(pinned.status, 409, "{}", pinned.body);
+    assert_eq!(regions.set("up", "region:a", json!({})).status, 201);
+    regions.wait("all", &[1, 2]);
+
+    // What health has taken out does not stand either.
+    regions.close(1);
+    regions.wait("all", &[2]);
+    let last = regions.command(&["drain", "region:c", "--for", "1h", "--reason", "x"]);
+    assert_eq!(last.status.code(), Some(2), "{last:?}");
+    assert!(last.err.contains("left would be: none"), "{}", last.err);
+}
+
+#[test]
+fn the_command_sets_lists_and_ends() {
+    let regions = Regions::new("");
+    let drain = ["drain", "region:a", "--for", "30m", "--reason", "kernel update"];
+    let set = regions.command(&drain);
+    assert_eq!(set.status.code(), Some(0), "{set:?}");
+    assert!(set.out.contains("drain region:a, 29m left, by "), "{}", set.out);
+    assert!(
+        set.out.contains("(token ops): kernel update\nfor 3 members of pools\n"),
+        "{}",
+        set.out
+    );
+    regions.wait("all", &[1, 2]);
+
+    let list = regions.command(&["list"]);
+    assert!(list.out.starts_with("1: drain region:a, "), "{}", list.out);
+    let json = regions.command(&["list", "--json"]);
+    let an: Value = serde_json::from_str(json.out.trim()).unwrap();
+    assert_eq!(
+        (&an["id"], &an["order"], &an["target"]),
+        (&1.into(), &"drain".into(), &"region:a".into())
+    );
+    let health = run(&["health", "--server", &format!("http://{}", regions.site.admin)]);
+    assert!(health.out.contains("\noverride 1: drain region:a, "), "{}", health.out);
+
+    let ended = regions.command(&["end", "1", "--reason", "done"]);
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    regions.wait("all", &[0, 1, 2]);
+    assert_eq!(regions.command(&["list"]).out, "no override is in force\n");
+    let history =
+        run(&["health", "--history", "--server", &format!("http://{}", regions.site.admin)]);
+    assert!(history.out.contains("override 1 ended: drain region:a, by "), "{}", history.out);
+
+    for (args, part) in [
+        (&["end", "1"][..], "there is no override 1; `halfmoon override list` shows"),
+        (&["down", "region:a", "--for", "1h"], "--reason"),
+        (&["down", "region:a", "--reason", "x"], "--for"),
+        (&["down", "a..b", "--for", "1h", "--reason", "x"], "\"a..b\" is no name"),
+    ] {
+        let refused = regions.command(args);
+        assert_eq!(refused.status.code(), Some(2), "{args:?}: {refused:?}");
+        assert!(refused.err.contains(part), "{args:?}: {}", refused.err);
+    }
+}
+
+#[test]
+fn a_zone_that_is_read_again_keeps_its_overrides() {
+    let regions = Regions::new("");
+    regions.put("drain", "region:a");
+    regions.wait("all", &[1, 2]);
+    let [a, b, _] = &regions.ips;
+    let port = regions.ends[0].address.port();
+    regions.site.folder.zone(
+        "example.test",
+        &format!("other LUA A \"ifportup({port}, {{'{a}', '{b}'}}, {{selector='all'}})\"\n"),
+    );
+    regions.wait("other", &[1]);
+    let page = get(regions.site.admin, "/metrics").body;
+    assert!(page.contains("halfmoon_overrides{order=\"drain\"} 1\n"), "{page}");
+    assert!(page.contains("halfmoon_pool_members{in=\"no\"} "), "{page}");
+}
+
+#[test]
+fn what_waits_for_an_operator_comes_back_at_his_word() {
+    let mut regions = Regions::new("resume = 'manual'\n");
+    let address = regions.ends[0].address;
+    let check = format!("tcp {address}");
+    let before = regions.command(&["resume", &check]);
+    assert_eq!((before.status.code(), &*before.out), (Some(0), "nothing held it\n"));
+    regions.close(0);
+    regions.wait("all", &[1, 2]);
+    regions.ends[0] = crate::support::wait_for("the same port", || Endpoint::open_at(address).ok());
+    let held = crate::support::wait_for("what holds it", || {
+        let checks = get(regions.site.admin, "/api/v1/checks?state=down").json();
+        let check = checks["checks"][0].clone();
+        (check["last"]["result"] == "success" && check["held"].is_string()).then_some(check)
+    });
+    assert_eq!(held["name"], *check);
+    regions.wait("all", &[1, 2]);
+    let done = regions.command(&["resume", &check]);
+    assert_eq!((done.status.code(), &*done.out), (Some(0), "it comes back\n"), "{done:?}");
+    regions.wait("all", &[0, 1, 2]);
+    let unknown = regions.command(&["resume", "tcp 192.0.2.1:80"]);
+    assert!(unknown.err.contains("there is no check"), "{unknown:?}");
+}
+
+#[test]
+fn endpoints_leave_faster_than_they_may_when_an_operator_lets_them() {
+    let mut regions = Regions::new("velocity = { part = 0.34, window = '1h' }\n");
+    regions.close(0);
+    regions.wait("all", &[1, 2]);
+    regions.close(1);
+    crate::support::wait_for("the failure", || {
+        let pools = get(regions.site.admin, "/api/v1/pools?name=all").json();
+        let why = pools["pools"][0]["members"][1]["why"].to_string();
+        why.contains("too many have left").then_some(())
+    });
+    assert_eq!(ask(regions.site.dns, "all.example.test.").len(), 2);
+    let done = regions.command(&["let-go", "all.example.test/A", "--for", "10m"]);
+    assert_eq!(done.out, "members of 1 pools may leave as fast as they fail\n", "{done:?}");
+    regions.wait("all", &[2]);
+    let none = regions.command(&["let-go", "none.example.test/A", "--for", "10m"]);
+    assert!(none.err.contains("no pool is of none.example.test./A"), "{none:?}");
+}
