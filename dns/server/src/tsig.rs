@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::{ArcSwap, Cache};
+use aws_lc_rs::constant_time;
 use aws_lc_rs::hmac::{self, HMAC_SHA256, HMAC_SHA512};
 use data_encoding::BASE64;
 use halfmoon_wire::{Name, NameBuf};
@@ -24,6 +25,7 @@ const SHA512: &[u8] = b"\x0bhmac-sha512\0";
 const BADSIG: u16 = 16;
 const BADKEY: u16 = 17;
 const BADTIME: u16 = 18;
+const BADTRUNC: u16 = 22;
 
 /// A key.
 struct Key {
@@ -192,13 +194,26 @@ impl KeyReader {
         // Section 4.3.1: the message as it was before it was signed, then what the record says.
         let mut signed = stripped.clone();
         put_variables(&mut signed, &key, (record.time, record.fudge), record.error, record.other);
-        // Compared in constant time. A MAC that was cut short is none.
-        if hmac::verify(&key.key, &signed, record.mac).is_err() {
+        let mac = hmac::sign(&key.key, &signed);
+        let whole = mac.as_ref();
+        // Section 5.2.2.1: no shorter than half of it, and than 10 octets.
+        let lengths = (whole.len() / 2).max(10)..=whole.len();
+        let Some(claimed) =
+            whole.get(..record.mac.len()).filter(|mac| lengths.contains(&mac.len()))
+        else {
+            return Verified::Malformed;
+        };
+        if constant_time::verify_slices_are_equal(claimed, record.mac).is_err() {
             return refuse(BADSIG, None);
         }
+        let is_cut = claimed.len() < whole.len();
         let session = Session { key, before: record.mac.to_vec(), id: record.id, has_begun: false };
         if record.time.abs_diff(now) > u64::from(record.fudge) {
             return refuse(BADTIME, Some(session));
+        }
+        // Section 5.2.4: a MAC that was cut short is right, and not enough here.
+        if is_cut {
+            return refuse(BADTRUNC, Some(session));
         }
         // The answer has the identifier of the message as it came.
         let mut stripped = stripped;
@@ -261,10 +276,11 @@ impl Refusal {
         let id = u16::from_be_bytes(*out.first_chunk()?);
         match self.session {
             // Section 5.2.3: whoever has the key learns our time.
-            Some(mut session) => {
+            Some(mut session) if self.error == BADTIME => {
                 let [_, _, other @ ..] = now.to_be_bytes();
                 session.sign_with(out, length, self.time, self.error, &other)
             }
+            Some(mut session) => session.sign_with(out, length, now, self.error, &[]),
             // Section 5.3.2: nothing signs what no key fits.
             None => {
                 let head = (self.name.as_name(), &*self.algorithm);

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use halfmoon::transport::{Peer, Protocol, Service, Verdict};
 use halfmoon_lua::Dialect;
 use halfmoon_wire::{NameBuf, Type};
-use halfmoon_zones::{Level, Outcome};
+use halfmoon_zones::{Fault, Level, Outcome};
 
 use super::corpus::{load, shared};
 
@@ -25,13 +25,19 @@ fn ask(worker: &mut impl Service, name: &str, rtype: Type) -> (u8, u8) {
 }
 
 #[test]
-fn the_root_zone_loads_without_fault() {
+fn the_root_zone_loads_without_fault_but_for_signatures_of_their_day() {
     let Some(folder) = shared("zones/root") else {
         return;
     };
     let loaded = load(&folder, Dialect::Halfmoon);
     assert_eq!(loaded.reports.len(), 1);
-    assert!(loaded.reports[0].faults.is_empty(), "{:#?}", loaded.reports[0].faults);
+    // The file is a copy of one day, and not all of its signatures are in it.
+    let is_of_the_data = |fault: &&Fault| {
+        !["rrsig-", "denial-"].iter().any(|rule| fault.rule.starts_with(rule))
+            || fault.level == Level::Error
+    };
+    let faults: Vec<&Fault> = loaded.reports[0].faults.iter().filter(is_of_the_data).collect();
+    assert!(faults.is_empty(), "{faults:#?}");
     let mut worker = loaded.worker();
     assert_eq!(ask(&mut worker, ".", Type::NS), (0, 13));
     assert_eq!(ask(&mut worker, "com.", Type::DS).0, 0);

@@ -83,6 +83,9 @@ fn s5_2_what_is_wrong_is_said() {
             "BADTIME",
         ),
         (format!("hmac-sha256:key.example:{OTHER}"), &["ns.example.org", "A", "+tcp"], "BADSIG"),
+        // Half of the MAC (section 5.2.2.1): right, and not enough (section 5.2.4); or wrong.
+        (format!("hmac-sha256-128:key.example:{SECRET}"), &["ns.example.org", "A"], "BADTRUNC"),
+        (format!("hmac-sha256-128:key.example:{OTHER}"), &["ns.example.org", "A"], "BADSIG"),
     ] {
         let Some(said) = dig(server, &key, args) else { return };
         assert!(said.contains("status: NOTAUTH") && said.contains(error), "{key} {args:?}: {said}");
