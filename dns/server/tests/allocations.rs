@@ -5,6 +5,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use halfmoon::config::Config;
 use halfmoon::offline::Offline;
 use halfmoon::transport::{Peer, Protocol, Service, Verdict};
 use halfmoon::worker::Worker;
@@ -62,46 +63,88 @@ fn worker() -> Worker {
     offline.worker()
 }
 
+const QUESTIONS: [(&str, Type); 24] = [
+    ("ns.example.", Type::A),
+    ("ns.example.", Type::TXT),
+    ("ns.example.", Type::ANY),
+    ("example.", Type::MX),
+    ("example.", Type::SOA),
+    ("alias.example.", Type::A),
+    ("x.d.example.", Type::A),
+    ("www.sub.example.", Type::A),
+    ("x.y.wild.example.", Type::TXT),
+    ("nowhere.example.", Type::A),
+    ("other.", Type::A),
+    ("up.example.", Type::A),
+    ("first.example.", Type::A),
+    ("random.example.", Type::A),
+    ("hash.example.", Type::A),
+    ("closest.example.", Type::A),
+    ("view.example.", Type::A),
+    ("branch.example.", Type::A),
+    ("1.2.0.192.rev.example.", Type::PTR),
+    ("9.2.0.192.rev.example.", Type::PTR),
+    ("ip-192-0-2-1.fwd.example.", Type::A),
+    ("2001-db8--1.fwd6.example.", Type::AAAA),
+    ("look.example.", Type::A),
+    ("192-0-2-1.192-0-2-2.magic.example.", Type::A),
+];
+
 #[test]
 fn static_answers_and_plans_allocate_nothing() {
-    let mut worker = worker();
+    allocates_nothing(&mut worker(), &QUESTIONS, 0);
+}
+
+/// Signatures made ahead, the records of proofs, and what is remembered: nothing of it is made anew.
+#[test]
+fn signed_answers_allocate_nothing_once_they_are_signed() {
+    for denial in ["compact", "nsec", "nsec3"] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("zones")).unwrap();
+        std::fs::write(folder.path().join("zones/example.zone"), ZONE).unwrap();
+        let text = format!(
+            "[zones]\npath = \"zones\"\n[health]\ntargets.allow = [\"127.0.0.0/8\"]\n\
+             [limits]\nresponses_per_second = 0\n[dnssec]\nzones = [\"*\"]\nkeys = \"keys\"\ndenial = \"{denial}\"\n\
+             signatures_per_source = 100000\n"
+        );
+        let config = Config::parse(&text, &folder.path().join("halfmoon.toml")).unwrap();
+        let offline = Offline::configured(&config).unwrap();
+        let health = &offline.shared.health;
+        for report in health.checks().iter().skip(1) {
+            health.report(&report.check, Outcome::success(0));
+        }
+        let mut worker = offline.worker();
+        // An answer that is signed for the first time is another one with each draw.
+        let drawn = ["random.example.", "hash.example."];
+        let questions = QUESTIONS.iter().filter(|(name, _)| !drawn.contains(name));
+        let more = [
+            ("example.", Type::DNSKEY),
+            ("example.", Type::TXT),
+            ("up.example.", Type::TXT),
+            ("x.wild.example.", Type::A),
+            ("a.b.nowhere.example.", Type::A),
+            ("sub.example.", Type::DS),
+        ];
+        let questions: Vec<(&str, Type)> = questions.chain(&more).copied().collect();
+        allocates_nothing(&mut worker, &questions, 0x80);
+    }
+}
+
+/// Asks each question until scratch space has grown, and then counts; `flags` are those of EDNS.
+#[track_caller]
+fn allocates_nothing(worker: &mut Worker, questions: &[(&str, Type)], flags: u8) {
     let peer = Peer {
         remote: SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)), 4711),
         local: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53),
         protocol: Protocol::Udp,
     };
     let mut out = vec![0; 4096];
-    for (name, rtype) in [
-        ("ns.example.", Type::A),
-        ("ns.example.", Type::TXT),
-        ("ns.example.", Type::ANY),
-        ("example.", Type::MX),
-        ("example.", Type::SOA),
-        ("alias.example.", Type::A),
-        ("x.d.example.", Type::A),
-        ("www.sub.example.", Type::A),
-        ("x.y.wild.example.", Type::TXT),
-        ("nowhere.example.", Type::A),
-        ("other.", Type::A),
-        ("up.example.", Type::A),
-        ("first.example.", Type::A),
-        ("random.example.", Type::A),
-        ("hash.example.", Type::A),
-        ("closest.example.", Type::A),
-        ("view.example.", Type::A),
-        ("branch.example.", Type::A),
-        ("1.2.0.192.rev.example.", Type::PTR),
-        ("9.2.0.192.rev.example.", Type::PTR),
-        ("ip-192-0-2-1.fwd.example.", Type::A),
-        ("2001-db8--1.fwd6.example.", Type::AAAA),
-        ("look.example.", Type::A),
-        ("192-0-2-1.192-0-2-2.magic.example.", Type::A),
-    ] {
+    for &(name, rtype) in questions {
         let owner: NameBuf = name.parse().unwrap();
         let mut query = vec![0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1];
         query.extend(owner.as_name().as_wire());
         query.extend(rtype.0.to_be_bytes());
-        query.extend([0, 1, 0, 0, 41, 4, 0xd0, 0, 0, 0, 0, 0, 0]);
+        query.extend([0, 1, 0, 0, 41, 4, 0xd0, 0, 0, flags, 0, 0, 0]);
         // The first time, scratch space may grow.
         let mut ask = || {
             worker.refresh();

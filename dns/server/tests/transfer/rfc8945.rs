@@ -142,7 +142,7 @@ fn a_secret_that_is_none_or_open_is_one_line() {
 }
 
 /// A server with the key, for others to transfer from.
-pub(crate) fn serve_keyed(folder: &Path) -> (Running, SocketAddr) {
+pub(crate) fn serve_keyed(folder: &Path, more: &str) -> (Running, SocketAddr) {
     let section = keyed(folder, "hmac-sha256", SECRET);
-    serve(folder, ZONE, &section)
+    serve(folder, ZONE, &format!("{section}\n{more}"))
 }

@@ -4,12 +4,12 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use hickory_proto::op::Message;
-use hickory_proto::rr::RecordType;
+use hickory_proto::op::{Message, ResponseCode};
+use hickory_proto::rr::{Record, RecordType};
 
 use crate::rfc8945::{SECRET, serve_keyed};
 use crate::support::peer::{Peer, alone, free_port, is_alone};
-use crate::support::{question, udp};
+use crate::support::{question, udp, wait_for};
 
 #[test]
 fn nsd_takes_the_zone() {
@@ -87,41 +87,70 @@ fn inside_with_bind() {
     });
 }
 
+/// How the zone is signed: not at all, or with a kind of denial record, which leave with it.
+const SIGNED: [&str; 4] = [
+    "",
+    "[dnssec]\nzones = [\"*\"]\nkeys = \"keys\"\ndenial = \"nsec\"",
+    "[dnssec]\nzones = [\"*\"]\nkeys = \"keys\"\ndenial = \"nsec3\"",
+    "[dnssec]\nzones = [\"*\"]\nkeys = \"keys\"\ndenial = \"nsec3\"\nnsec3 = { opt_out = true }",
+];
+
 /// Starts a secondary and compares its answers with ours.
 fn compare(start: impl Fn(&Path, SocketAddr, u16) -> Peer) {
     if !is_alone() {
         return;
     }
-    let folder = tempfile::tempdir().unwrap();
-    let (_running, here) = serve_keyed(folder.path());
-    let port = free_port();
-    let mut peer = start(folder.path(), here, port);
-    let there = SocketAddr::from(([127, 0, 0, 1], port));
-    peer.wait_for_answer(there, &question("example.org.", RecordType::SOA), |answer| {
-        !answer.answers.is_empty()
-    });
-    let normal = |answer: Message| {
-        let mut records: Vec<String> =
-            answer.answers.iter().map(|r| r.to_string().to_lowercase()).collect();
-        records.sort();
-        (answer.metadata.response_code, answer.metadata.authoritative, records)
-    };
-    for (name, rtype) in [
-        ("example.org.", RecordType::SOA),
-        ("example.org.", RecordType::NS),
-        ("example.org.", RecordType::MX),
-        ("mail.example.org.", RecordType::A),
-        ("mail.example.org.", RecordType::AAAA),
-        ("any.wild.example.org.", RecordType::TXT),
-        ("alias.example.org.", RecordType::A),
-        ("x.dn.example.org.", RecordType::A),
-        ("www.sub.example.org.", RecordType::A),
-        ("empty.example.org.", RecordType::TXT),
-        ("a.b.empty.example.org.", RecordType::TXT),
-        ("odd.example.org.", RecordType::Unknown(65280)),
-        ("nothing.example.org.", RecordType::A),
-    ] {
-        let ask = |server| normal(udp(server, &question(name, rtype)).unwrap());
-        assert_eq!(ask(here), ask(there), "{name} {rtype}");
+    for signing in SIGNED {
+        let folder = tempfile::tempdir().unwrap();
+        let (_running, here) = serve_keyed(folder.path(), signing);
+        let port = free_port();
+        let mut peer = start(folder.path(), here, port);
+        let there = SocketAddr::from(([127, 0, 0, 1], port));
+        peer.wait_for_answer(there, &question("example.org.", RecordType::SOA), |answer| {
+            !answer.answers.is_empty()
+        });
+        for (name, rtype) in QUESTIONS {
+            let mut message = question(name, rtype);
+            message.edns.as_mut().unwrap().set_dnssec_ok(true);
+            let ask = |server| normal(&udp(server, &message).unwrap(), !signing.is_empty());
+            let expected = ask(here);
+            // A secondary that takes a new version over does not answer for a moment.
+            wait_for(&format!("{signing} {name} {rtype}: {expected:?}"), || {
+                (ask(there) == expected).then_some(())
+            });
+        }
     }
+}
+
+const QUESTIONS: [(&str, RecordType); 15] = [
+    ("example.org.", RecordType::SOA),
+    ("example.org.", RecordType::NS),
+    ("example.org.", RecordType::MX),
+    ("mail.example.org.", RecordType::A),
+    ("mail.example.org.", RecordType::AAAA),
+    ("mail.example.org.", RecordType::TXT),
+    ("any.wild.example.org.", RecordType::TXT),
+    ("any.wild.example.org.", RecordType::MX),
+    ("alias.example.org.", RecordType::A),
+    ("x.dn.example.org.", RecordType::A),
+    ("www.sub.example.org.", RecordType::A),
+    ("empty.example.org.", RecordType::TXT),
+    ("a.b.empty.example.org.", RecordType::TXT),
+    ("odd.example.org.", RecordType::Unknown(65280)),
+    ("nothing.example.org.", RecordType::A),
+];
+
+/// What counts of an answer: of the authority section, signatures and what they prove.
+fn normal(answer: &Message, is_signed: bool) -> (ResponseCode, bool, Vec<String>) {
+    let proves = |record: &&Record| {
+        is_signed
+            && matches!(
+                record.record_type(),
+                RecordType::NSEC | RecordType::NSEC3 | RecordType::RRSIG | RecordType::DS
+            )
+    };
+    let records = answer.answers.iter().chain(answer.authorities.iter().filter(proves));
+    let mut records: Vec<String> = records.map(|r| r.to_string().to_lowercase()).collect();
+    records.sort();
+    (answer.metadata.response_code, answer.metadata.authoritative, records)
 }
