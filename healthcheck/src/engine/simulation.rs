@@ -245,7 +245,7 @@ async fn loss(percent: u32, bounds: std::ops::RangeInclusive<u64>) -> (String, S
 /// Half of the endpoints are up for 7 s and down for 7 s.
 async fn flapping(what: &str, pace: Pace, most: u64) -> (String, String) {
     let sim = Sim::new(|number, now| number % 2 == 0 || now.as_secs() / 7 % 2 == 0);
-    let groups = pools_of(1, |_| vec![0..100]);
+    let groups = pools_of(1, |_| std::iter::once(0..100).collect());
     let mut server = Server::start(sim, (100, pace), &groups, None);
     pass(3600 * SECOND).await;
     let (_, down) = server.changes();
@@ -273,13 +273,12 @@ async fn everything_down() -> (String, String) {
     let mut changed = 0;
     while server.now() < 10 * MINUTE {
         pass(SECOND).await;
-        for pool in 0..10 {
+        for (pool, before) in before.iter().enumerate() {
             let standing =
                 server.snapshot().pool(server.pools[pool].id()).cloned().expect("published");
             assert!(!standing.chosen.is_empty());
-            changed += usize::from(
-                Some(&standing.chosen) != before[pool].as_ref().map(|before| &before.chosen),
-            );
+            changed +=
+                usize::from(Some(&standing.chosen) != before.as_ref().map(|before| &before.chosen));
         }
     }
     assert!(server.health.suspicion().is_some());
@@ -337,7 +336,7 @@ async fn recovery(ramp: Duration) -> (String, String) {
 /// The server is killed and started again while a third is down.
 async fn restart() -> (String, String) {
     let world = |number: usize, _| number % 3 != 0;
-    let groups = pools_of(10, |n| vec![n * 9..n * 9 + 9]);
+    let groups = pools_of(10, |n| std::iter::once(n * 9..n * 9 + 9).collect());
     let mut server = Server::start(Sim::new(world), (90, Pace::default()), &groups, None);
     pass(MINUTE).await;
     let chosen = |server: &mut Server| -> Vec<_> {
@@ -406,8 +405,8 @@ async fn many() -> (String, String) {
     let (mut lost, mut asked, mut last) = (0, 0, Duration::ZERO);
     while server.now() < MINUTE + 30 * SECOND {
         pass(SECOND / 2).await;
-        for pool in 0..3000 {
-            let good = server.good(pool, &groups[pool]) == 1.0;
+        for (pool, groups) in groups.iter().enumerate() {
+            let good = server.good(pool, groups) == 1.0;
             asked += 1;
             if !good {
                 lost += 1;
