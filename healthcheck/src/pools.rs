@@ -375,8 +375,8 @@ impl Entry {
         let pool = &self.pool;
         let last = &self.memory.last;
         let mut choice = pool.policy.choose(&pool.groups, member, last, chosen);
-        let all = 0..members.len() as u32;
-        if choice != Choice::Selected && all.clone().any(|n| forced(n) == Some(Force::Drain)) {
+        let mut all = 0..members.len() as u32;
+        if choice != Choice::Selected && all.any(|n| forced(n) == Some(Force::Drain)) {
             // Nothing else is up: those that were to be spared have to answer.
             let member = |number: u32| match forced(number) {
                 Some(Force::Drain) => {

@@ -216,7 +216,7 @@ async fn region_loss() -> (String, String) {
     let last = until(&mut server, MINUTE, |server| {
         let right = (0..50).filter(|pool| server.good(*pool, &groups[*pool]) == 1.0).count();
         if right > 0 {
-            first.get_or_insert(server.now() - MINUTE);
+            first.get_or_insert_with(|| server.now() - MINUTE);
         }
         right == 50
     })
@@ -335,7 +335,7 @@ async fn recovery(ramp: Duration) -> (String, String) {
 
 /// The server is killed and started again while a third is down.
 async fn restart() -> (String, String) {
-    let world = |number: usize, _| number % 3 != 0;
+    let world = |number: usize, _| !number.is_multiple_of(3);
     let groups = pools_of(10, |n| std::iter::once(n * 9..n * 9 + 9).collect());
     let mut server = Server::start(Sim::new(world), (90, Pace::default()), &groups, None);
     pass(MINUTE).await;

@@ -22,8 +22,8 @@ const MOST: usize = 256;
 const LONGEST_REASON: usize = 500;
 /// The longest name of somebody, in letters.
 const LONGEST_NAME: usize = 100;
-/// How long nothing is waited for.
-const IDLE: Duration = Duration::from_secs(3600);
+/// The longest wait: the date may be set while nobody looks.
+const IDLE: Duration = Duration::from_secs(30);
 
 /// The overrides in force.
 #[derive(Debug)]

@@ -164,7 +164,6 @@ fn maybe_text<S: Serializer>(value: &Option<Scope>, to: S) -> Result<S::Ok, S::E
     value.as_ref().map(ToString::to_string).serialize(to)
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
 fn as_date<S: Serializer>(value: &SystemTime, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&date(*value))
 }

@@ -341,7 +341,7 @@ fn what_is_no_override_is_refused_with_the_remedy() {
 fn a_safety_rule_keeps_what_it_says() {
     let mut regions = Regions::new("[[health.safety]]\nkeep = 2\nof = 'region:*'\n");
     let may = json!({"may_empty": true});
-    assert_eq!(regions.set("down", "region:a", may.clone()).status, 201);
+    assert_eq!(regions.set("down", "region:a", may).status, 201);
     let refused = regions.set("drain", "region:b", json!({}));
     assert_eq!(refused.status, 409, "{}", refused.body);
     let error = refused.json()["error"].to_string();
