@@ -80,7 +80,7 @@ pub enum Choice {
 }
 
 /// A member that may be answered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Pick {
     /// Its number among all members of the pool.
     pub member: u32,

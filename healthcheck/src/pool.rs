@@ -119,7 +119,7 @@ pub struct PoolReport {
 }
 
 /// How a pool answers at one moment, as queries find it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct PoolStanding {
     /// How the members that were chosen are to be used.
     pub choice: Choice,

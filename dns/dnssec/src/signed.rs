@@ -85,9 +85,17 @@ pub struct Desk {
     pub(crate) scratch: Scratch,
     key: Vec<u8>,
     pub(crate) nsec: Vec<u8>,
+    margin: u32,
 }
 
 impl Desk {
+    /// For signing before it is asked for: what has less than so many seconds more left than what is
+    /// given out at least is signed anew.
+    #[must_use]
+    pub fn ahead(margin: u32) -> Self {
+        Self { margin, ..Self::default() }
+    }
+
     /// The data of the denial record that [`Signed::deny`] or [`Signed::link`] made last.
     #[must_use]
     pub fn nsec(&self) -> &[u8] {
@@ -264,7 +272,7 @@ impl Signed {
         rdatas: impl Iterator<Item = &'r [u8]>,
         means: &mut Means<'_>,
     ) -> Result<Arc<SignatureSet>, SignError> {
-        let Desk { scratch, key, .. } = &mut *means.desk;
+        let Desk { scratch, key, margin, .. } = &mut *means.desk;
         let now = means.now;
         // Written to once for each zone, as a rule: threads do not take it from each other.
         if ttl > self.longest.load(Ordering::Relaxed) {
@@ -281,7 +289,7 @@ impl Signed {
             key.extend_from_slice(rdata);
         }
         // What is made anew anyway need not have long to go: a day, or half of a short life.
-        let least = (self.validity.lifetime / 2).min(86_400);
+        let least = (self.validity.lifetime / 2).min(86_400) + *margin;
         if let Some(known) = self.cache.find(key, |known| known.window().has_left(now, least)) {
             return Ok(known);
         }

@@ -190,6 +190,25 @@ fn what_is_made_is_signed_once_and_within_the_budget() {
 }
 
 #[test]
+fn who_signs_ahead_makes_signatures_anew_before_they_are_too_old_for_others() {
+    const HOUR: u32 = 3600;
+    let zone = zone();
+    // From which hour on a desk takes no signature that was made at the beginning.
+    let ends = |mut desk: Desk| {
+        let signed = signed(&zone, Algorithm::default(), false);
+        let rdatas: [&[u8]; 1] = [&[192, 0, 2, 9]];
+        let of = |now, desk: &mut Desk, budget: &mut dyn Budget| {
+            let (names, mut means) = ((zone.apex(), zone.apex()), Means { now, budget, desk });
+            signed.of_made(names, (Type::A, 30), rdatas.into_iter(), &mut means).map(drop)
+        };
+        of(NOW, &mut desk, &mut Unlimited).unwrap();
+        let mut hours = (0..24 * 60).map(|hour| (hour, NOW + hour * HOUR));
+        hours.find(|(_, now)| of(*now, &mut desk, &mut Nothing).is_err()).unwrap().0
+    };
+    assert_eq!(ends(Desk::ahead(2 * HOUR)) + 2, ends(Desk::default()));
+}
+
+#[test]
 fn rfc9824_denials_are_signed() {
     let zone = zone();
     let signed = signed(&zone, Algorithm::default(), false);

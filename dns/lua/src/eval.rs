@@ -8,7 +8,7 @@ use std::sync::Arc;
 use fastrand::Rng;
 use foldhash::fast::RandomState;
 use halfmoon_geo::{Attribute, Geo, Location};
-use halfmoon_healthcheck::{Health, Pick, Snapshot};
+use halfmoon_healthcheck::{Health, Pick, PoolId, Snapshot};
 use halfmoon_wire::Name;
 
 use crate::answers::{Reads, Trace};
@@ -41,6 +41,11 @@ pub(crate) trait Bound: fmt::Debug + Send + Sync {
     /// The strings it chooses from.
     fn items(&self) -> &[Item] {
         &[]
+    }
+
+    /// The pool it answers from, if it is registered.
+    fn pool(&self) -> Option<PoolId> {
+        None
     }
 
     /// Chooses. Takes no lock, does not wait, and allocates nothing once its buffers have grown.
@@ -86,10 +91,21 @@ pub(crate) struct Scratch {
     pub(crate) data: Vec<u8>,
     pub(crate) random: Rng,
     pub(crate) places: Places,
-    /// Nobody asks: what is asked for is what anybody could be answered now.
-    pub(crate) is_ahead: bool,
-    /// Then, whether one of [`Scratch::chosen`] is the answer, instead of all of them.
-    pub(crate) is_each: bool,
+    pub(crate) ahead: Ahead,
+}
+
+/// What is asked while nobody asks: what anybody could be answered as things are.
+#[derive(Debug, Default)]
+pub(crate) struct Ahead {
+    /// Whether it is asked.
+    pub(crate) is_asked: bool,
+    /// Where members are on their way back: for clients that have this number of
+    /// [`Verdict::WHOLE`](halfmoon_healthcheck::Verdict::WHOLE).
+    pub(crate) point: u16,
+    /// The least greater number that is answered something else, if there is one.
+    pub(crate) next: Option<u16>,
+    /// How many of [`Scratch::chosen`], any of them, make an answer; `None`: all of them do.
+    pub(crate) size: Option<usize>,
 }
 
 /// Strings one behind the other.

@@ -9,7 +9,7 @@ use halfmoon_wire::{Name, NameBuf};
 use crate::answers::{Answers, Trace};
 use crate::eval::{Context, Eval, Scratch};
 use crate::notes::Note;
-use crate::plan::Candidate;
+use crate::plan::{Candidate, Candidates};
 use crate::program::{Body, Program};
 use crate::remembered::Remembered;
 use crate::vm::Vm;
@@ -100,8 +100,8 @@ impl Machine {
     }
 
     /// What a plan could answer to anybody with health as it is in `cx`, at most `most` answers: for
-    /// those who want to have them ready. Nothing of programs that run in Lua, and nothing of choices that
-    /// do not depend on health.
+    /// those who want to have them ready. Nothing of programs that run in Lua, of choices that do not
+    /// depend on health, and of samples of which there are too many.
     #[must_use]
     pub fn candidates(
         &mut self,
@@ -109,15 +109,14 @@ impl Machine {
         cx: &Context<'_>,
         most: usize,
     ) -> Vec<Candidate> {
-        let mut found = Vec::new();
+        let mut candidates = Candidates::new(most);
         if let Body::Plan(plan) = &program.body {
             let mut trace = Trace::default();
-            self.scratch.is_ahead = true;
-            let eval = &mut Eval::new(cx, &mut trace, &mut self.scratch);
-            plan::candidates(plan, program, eval, most, &mut found);
-            self.scratch.is_ahead = false;
+            self.scratch.ahead.is_asked = true;
+            candidates.follow(plan, program, &mut Eval::new(cx, &mut trace, &mut self.scratch));
+            self.scratch.ahead.is_asked = false;
         }
-        found
+        candidates.found
     }
 
     /// What exactly went wrong in the last run that failed, for the log; may be empty.

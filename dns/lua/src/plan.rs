@@ -80,59 +80,117 @@ pub(crate) fn run(
 /// An answer that a program could give.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Candidate {
-    /// The data of its records.
+    /// The data of its records; none: there are no records now.
     pub rdatas: Vec<Box<[u8]>>,
     /// Its TTL in seconds; `None`: that of the record.
     pub ttl: Option<u32>,
 }
 
-/// What the plan could answer to anybody as things are: what its constants say, and what its calls
-/// choose from. Calls that choose by something else than health are left out, and no more than `most`
-/// are given.
-pub(crate) fn candidates(
-    plan: &Plan,
-    program: &Program,
-    eval: &mut Eval<'_>,
+/// Answers that a program could give, each once.
+#[derive(Debug)]
+pub(crate) struct Candidates {
+    pub(crate) found: Vec<Candidate>,
     most: usize,
-    found: &mut Vec<Candidate>,
-) {
-    let data = |items: &[Item], which: &mut dyn Iterator<Item = usize>| {
-        which.map(|place| items.get(place)?.rdata.clone()).collect::<Option<Vec<_>>>()
-    };
-    let mut add = |rdatas: Option<Vec<Box<[u8]>>>, ttl| match rdatas {
-        Some(rdatas) if !rdatas.is_empty() && found.len() < most => {
-            found.push(Candidate { rdatas, ttl });
+}
+
+impl Candidates {
+    /// None yet, with room for so many.
+    pub(crate) const fn new(most: usize) -> Self {
+        Self { found: Vec::new(), most }
+    }
+
+    /// Takes in what the plan could answer to anybody as things are: what its constants say, and what
+    /// its calls choose from. Calls that choose by something else than health are left out.
+    pub(crate) fn follow(&mut self, plan: &Plan, program: &Program, eval: &mut Eval<'_>) {
+        match plan {
+            Plan::Constant(items) => self.add(items, 0..items.len(), None),
+            Plan::Call(site) => self.call(*site, program, eval),
+            Plan::If { test: Test::Constant(truth), then, otherwise } => {
+                self.follow(if *truth { then } else { otherwise }, program, eval);
+            }
+            Plan::If { then, otherwise, .. } => {
+                self.follow(then, program, eval);
+                self.follow(otherwise, program, eval);
+            }
+            Plan::Nothing => {}
         }
-        _ => {}
-    };
-    match plan {
-        Plan::Constant(items) => add(data(items, &mut (0..items.len())), None),
-        Plan::Call(site) => {
-            let Some(bound) = program.sites.get(*site) else {
-                return;
-            };
-            eval.scratch.is_each = false;
+    }
+
+    fn call(&mut self, site: usize, program: &Program, eval: &mut Eval<'_>) {
+        let Some(bound) = program.sites.get(site) else {
+            return;
+        };
+        let items = bound.items();
+        eval.scratch.ahead.point = 0;
+        // Once for each number of a client that makes a difference: once, if nobody is on the way back.
+        while self.found.len() < self.most {
+            eval.scratch.ahead.size = None;
+            eval.scratch.ahead.next = None;
             *eval.trace = Trace::default();
             if bound.eval(eval) != Ok(Outcome::Many) {
                 return;
             }
-            let (items, ttl) = (bound.items(), eval.trace.own_ttl());
-            let mut chosen = eval.scratch.chosen.iter().map(|place| *place as usize);
-            if eval.scratch.is_each {
-                chosen.for_each(|place| add(data(items, &mut [place].into_iter()), ttl));
-            } else {
-                add(data(items, &mut chosen), ttl);
+            let (ttl, chosen) = (eval.trace.own_ttl(), &eval.scratch.chosen);
+            let place = |place: &u32| *place as usize;
+            match eval.scratch.ahead.size {
+                Some(size) if size < chosen.len() => {
+                    self.add_each(items, (chosen, size), &mut Vec::new(), ttl);
+                }
+                _ => self.add(items, chosen.iter().map(place), ttl),
+            }
+            match eval.scratch.ahead.next {
+                Some(next) => eval.scratch.ahead.point = next,
+                None => return,
             }
         }
-        Plan::If { test: Test::Constant(truth), then, otherwise } => {
-            candidates(if *truth { then } else { otherwise }, program, eval, most, found);
-        }
-        Plan::If { then, otherwise, .. } => {
-            candidates(then, program, eval, most, found);
-            candidates(otherwise, program, eval, most, found);
-        }
-        Plan::Nothing => {}
     }
+
+    /// Takes in every choice of `size` of those in question, with what is picked already. Of single ones
+    /// as many as find room; of larger choices all or none, since some of so many would help nobody.
+    fn add_each(
+        &mut self,
+        items: &[Item],
+        (chosen, size): (&[u32], usize),
+        picked: &mut Vec<usize>,
+        ttl: Option<u32>,
+    ) {
+        if size == 0 {
+            return self.add(items, picked.iter().copied(), ttl);
+        }
+        let has_room = |room: usize| size == 1 || choices(chosen.len(), size) <= room;
+        if picked.is_empty() && !has_room(self.most.saturating_sub(self.found.len())) {
+            return;
+        }
+        for (at, place) in chosen.iter().enumerate() {
+            let after = chosen.get(at + 1..).unwrap_or_default();
+            if after.len() + 1 < size || self.found.len() >= self.most {
+                return;
+            }
+            picked.push(*place as usize);
+            self.add_each(items, (after, size - 1), picked, ttl);
+            picked.pop();
+        }
+    }
+
+    fn add(&mut self, items: &[Item], which: impl Iterator<Item = usize>, ttl: Option<u32>) {
+        let mut rdatas = Vec::new();
+        for place in which {
+            let Some(rdata) = items.get(place).and_then(|item| item.rdata.clone()) else {
+                return;
+            };
+            rdatas.push(rdata);
+        }
+        let candidate = Candidate { rdatas, ttl };
+        if self.found.len() < self.most && !self.found.contains(&candidate) {
+            self.found.push(candidate);
+        }
+    }
+}
+
+/// In how many ways `size` of `count` can be chosen, as far as it matters.
+fn choices(count: usize, size: usize) -> usize {
+    let size = size.min(count.saturating_sub(size));
+    (0..size).fold(1, |ways: usize, at| ways.saturating_mul(count - at) / (at + 1))
 }
 
 enum Answer<'p> {

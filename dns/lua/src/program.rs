@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use halfmoon_healthcheck::{CheckId, Handle};
+use halfmoon_healthcheck::{CheckId, Handle, PoolId};
 use halfmoon_wire::{NameBuf, Type};
 
 use crate::Defaults;
@@ -69,6 +69,11 @@ impl Program {
     /// The checks whose verdicts it may read, as far as its text names them.
     pub fn checks(&self) -> impl ExactSizeIterator<Item = CheckId> {
         self.handles.iter().map(Handle::id)
+    }
+
+    /// The pools it answers from, as far as its text names them.
+    pub fn pools(&self) -> impl Iterator<Item = PoolId> {
+        self.sites.iter().filter_map(|site| site.pool())
     }
 
     /// What it is, for people: `plan, 2 call sites, 4 checks`.

@@ -3,7 +3,7 @@
 
 use std::net::IpAddr;
 
-use halfmoon_healthcheck::{Check, Choice};
+use halfmoon_healthcheck::{Check, Choice, PoolId};
 
 use crate::Dialect;
 use crate::answers::Reads;
@@ -146,8 +146,8 @@ impl IfUp {
             // An operator has put all of them out.
             return Outcome::Many;
         }
-        if eval.scratch.is_ahead && selector.is_one_of() {
-            eval.scratch.is_each = true;
+        if eval.scratch.ahead.is_asked && selector.is_one_of() {
+            eval.scratch.ahead.size = Some(1);
             return Outcome::Many;
         }
         let place = match selector {
@@ -161,9 +161,8 @@ impl IfUp {
             Selector::Hashed => hashed::of_client(eval, count),
             Selector::Closest => eval.closest(&self.addresses, self.dialect),
             Selector::Consistent => self.consistent(eval),
-            // Too many to tell ahead.
-            Selector::Sample(size) if eval.scratch.is_ahead && (size as usize) < count => {
-                eval.scratch.chosen.clear();
+            Selector::Sample(size) if eval.scratch.ahead.is_asked => {
+                eval.scratch.ahead.size = Some(size as usize);
                 return Outcome::Many;
             }
             Selector::Sample(size) => {
@@ -239,6 +238,10 @@ fn draw(client: u32, address: IpAddr) -> f64 {
 impl Bound for IfUp {
     fn items(&self) -> &[Item] {
         &self.items
+    }
+
+    fn pool(&self) -> Option<PoolId> {
+        self.pooled.id()
     }
 
     fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {

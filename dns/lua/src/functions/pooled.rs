@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 use halfmoon_healthcheck::{
-    CheckId, Choice, Member, Pick, Policy, Pool, PoolHandle, State, Verdict,
+    CheckId, Choice, Member, Pick, Policy, Pool, PoolHandle, PoolId, State, Verdict,
 };
 
 use crate::answers::Reads;
@@ -60,6 +60,11 @@ impl Pooled {
             ttl: options.ttl,
             pool: pool.and_then(|pool| binder.register(pool)),
         }
+    }
+
+    /// Its place on the board, if it is registered.
+    pub(super) fn id(&self) -> Option<PoolId> {
+        self.pool.as_ref().map(PoolHandle::id)
     }
 
     /// Puts the numbers of those in question into [`crate::eval::Scratch::chosen`].
@@ -117,14 +122,18 @@ impl Pooled {
 /// goes. A share only grows, so a client that was let in stays in.
 fn let_in(picks: &[Pick], is_sticky: bool, eval: &mut Eval<'_>) {
     eval.scratch.chosen.clear();
+    eval.scratch.ahead.next = None;
     let first = |pick: &&Pick| pick.tier == 0;
-    if picks.iter().all(|pick| pick.share >= Verdict::WHOLE && pick.tier == 0)
-        || eval.scratch.is_ahead
-    {
-        eval.scratch.chosen.extend(picks.iter().filter(first).map(|pick| pick.member));
+    if picks.iter().all(|pick| pick.share >= Verdict::WHOLE && pick.tier == 0) {
+        eval.scratch.chosen.extend(picks.iter().map(|pick| pick.member));
         return;
     }
-    let point = if is_sticky {
+    let point = if eval.scratch.ahead.is_asked {
+        let point = eval.scratch.ahead.point;
+        let greater = |share: &u16| (point + 1..Verdict::WHOLE).contains(share);
+        eval.scratch.ahead.next = picks.iter().map(|pick| pick.share).filter(greater).min();
+        point
+    } else if is_sticky {
         // Another number than the one that picks, or some would be let in last by whoever picks them.
         let client = burtle::hash_address(eval.whole_client());
         (client.wrapping_mul(0x9E37_79B1) >> 24) as u16

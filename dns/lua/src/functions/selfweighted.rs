@@ -1,6 +1,6 @@
 //! `pickselfweighted`: one address, as likely as the number it answers a check with says.
 
-use halfmoon_healthcheck::{CheckId, Choice};
+use halfmoon_healthcheck::{CheckId, Choice, PoolId};
 
 use crate::Dialect;
 use crate::binder::{Binder, Refused};
@@ -88,8 +88,16 @@ impl Bound for SelfWeighted {
         &self.items
     }
 
+    fn pool(&self) -> Option<PoolId> {
+        self.pooled.id()
+    }
+
     fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {
         match self.pooled.choose(true, eval)? {
+            Choice::Selected | Choice::Backup if eval.scratch.ahead.is_asked => {
+                eval.scratch.ahead.size = Some(1);
+                return Ok(Outcome::Many);
+            }
             Choice::Selected => {}
             Choice::Everything | Choice::Nothing | Choice::Failure => return Ok(Outcome::Many),
             Choice::Backup => {

@@ -13,7 +13,11 @@ fn what_follows_from_health_is_told_ahead() {
         ("A ifportup(80, IPS)", "+192.0.2.1 +192.0.2.3", "192.0.2.1 192.0.2.3"),
         ("A ifportup(80, IPS, {selector='first'})", "+192.0.2.2 +192.0.2.3", "192.0.2.2"),
         ("A ifportup(80, IPS, {selector='pickclosest', ttl=5})", "+192.0.2.2", "192.0.2.2/5"),
-        ("A ifportup(80, IPS, {selector='sample:2'})", "+192.0.2.1 +192.0.2.2 +192.0.2.3", ""),
+        (
+            "A ifportup(80, IPS, {selector='sample:2'})",
+            "+192.0.2.1 +192.0.2.2 +192.0.2.3",
+            "192.0.2.1+192.0.2.2 192.0.2.1+192.0.2.3 192.0.2.2+192.0.2.3",
+        ),
         (
             "A ifportup(80, IPS, {selector='sample:2'})",
             "+192.0.2.1 +192.0.2.2",

@@ -14,19 +14,21 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use foldhash::fast::FixedState;
-use halfmoon_dnssec::{Desk, Means, Unlimited};
+use halfmoon_dnssec::{Desk, Means, SignError, Signed, TypeSet, Unlimited};
 use halfmoon_healthcheck::{Reader, Snapshot};
 use halfmoon_lua::{Candidate, Client, Context, Machine, Program};
 use halfmoon_wire::Type;
-use halfmoon_zones::{Hosted, Node, ProgramRef};
+use halfmoon_zones::{Hosted, Node, Zone};
 
 use super::date;
 use crate::shared::{Served, Shared, Zones};
 
 /// Between two looks at whether something changed.
 const LOOK: Duration = Duration::from_millis(20);
-/// How many answers of one program are made ready.
+/// How many answers of one RRset are made ready.
 const MOST: usize = 64;
+/// After so long all answers are looked at again, since signatures run out, in seconds.
+const AGAIN: u32 = 3600;
 /// After so many signatures in a row it is looked whether something else changed.
 const BATCH: usize = 1000;
 
@@ -64,8 +66,13 @@ impl Drop for Ahead {
     }
 }
 
-/// Where a program stands: the number of its zone in the catalog, its node, and itself.
-type Place = (usize, u32, ProgramRef);
+/// An RRset that programs make: the number of its zone in the catalog, its node, and its type.
+#[derive(Clone, Copy)]
+struct Place {
+    zone: usize,
+    node: u32,
+    rtype: Type,
+}
 
 struct Work {
     shared: Arc<Shared>,
@@ -73,12 +80,14 @@ struct Work {
     machine: Machine,
     desk: Desk,
     zones: Arc<Zones>,
-    /// Programs of signed zones whose answers depend on checks.
+    /// RRsets of signed zones that depend on health.
     places: Vec<Place>,
-    /// What was known of a program's checks when its answers were signed, by its number in `places`.
+    /// What was known of its endpoints when an RRset was signed, by its number in `places`.
     signed: HashMap<usize, u64>,
     /// The generation of health that all of `places` were looked at with.
     seen: Option<u64>,
+    /// When all that was signed is looked at again.
+    again: u32,
 }
 
 impl Work {
@@ -88,21 +97,24 @@ impl Work {
             shared,
             reader,
             machine,
-            desk: Desk::default(),
+            desk: Desk::ahead(2 * AGAIN),
             zones: Arc::default(),
             places: Vec::new(),
             signed: HashMap::new(),
             seen: None,
+            again: date().wrapping_add(AGAIN),
         }
     }
 
     fn look(&mut self) {
-        let zones = self.shared.zones.load_full();
-        if !Arc::ptr_eq(&zones, &self.zones) {
+        let (zones, now) = (self.shared.zones.load_full(), date());
+        let is_time = now.wrapping_sub(self.again) < u32::MAX / 2;
+        if is_time || !Arc::ptr_eq(&zones, &self.zones) {
             self.places = places(&zones);
             self.zones = zones;
             self.signed.clear();
             self.seen = None;
+            self.again = now.wrapping_add(AGAIN);
         }
         let snapshot = Arc::clone(self.reader.load());
         if self.places.is_empty() || self.seen == Some(snapshot.generation()) {
@@ -110,17 +122,14 @@ impl Work {
         }
         let mut left = BATCH;
         for at in 0..self.places.len() {
-            let (zone, node, program) = self.places[at];
-            let Some(hosted) = self.zones.zones().get(zone).cloned() else {
+            let place = self.places[at];
+            let Some(hosted) = self.zones.zones().get(place.zone).cloned() else {
                 continue;
             };
-            let Some(node) = hosted.zone.node(node) else {
+            let Some(node) = hosted.zone.node(place.node) else {
                 continue;
             };
-            let Some(code) = code(&hosted, program) else {
-                continue;
-            };
-            let states = states(code, &snapshot);
+            let states = states(&hosted, node, place.rtype, &snapshot);
             if self.signed.get(&at) == Some(&states) {
                 continue;
             }
@@ -128,23 +137,50 @@ impl Work {
                 // The rest comes with the next look, by what is known then.
                 return;
             }
-            left = left.saturating_sub(self.sign(&hosted, node, (program, code), &snapshot));
+            left = left.saturating_sub(self.sign(&hosted, node, place.rtype, &snapshot));
             self.signed.insert(at, states);
         }
         self.seen = Some(snapshot.generation());
     }
 
-    /// Signs what a program could answer now; how many signatures that took at most.
+    /// Signs what an RRset could be now; how many signatures that took at most.
     fn sign(
         &mut self,
         hosted: &Hosted<Served>,
         node: Node<'_>,
-        (program, code): (ProgramRef, &Program),
+        rtype: Type,
         snapshot: &Arc<Snapshot>,
     ) -> usize {
         let Some(signed) = &hosted.beside.signed else {
             return 0;
         };
+        let answers = self.answers(hosted, node, rtype, snapshot);
+        let mut means = Means { now: date(), budget: &mut Unlimited, desk: &mut self.desk };
+        for Candidate { rdatas, ttl } in &answers {
+            let (names, ttl) = ((hosted.zone.apex(), node.owner()), ttl.unwrap_or(0));
+            let result = match rdatas.is_empty() {
+                true => deny(&hosted.zone, signed, (node, rtype), &mut means),
+                false => {
+                    let rdatas = rdatas.iter().map(|rdata| &**rdata);
+                    signed.of_made(names, (rtype, ttl), rdatas, &mut means).map(drop)
+                }
+            };
+            if let Err(error) = result {
+                tracing::error!(zone = %names.0, owner = %names.1, %error, "not signed ahead");
+            }
+        }
+        answers.len()
+    }
+
+    /// What an RRset could be now, as it would be answered: what stands in the zone, with one of the
+    /// answers of each program. Each has a TTL.
+    fn answers(
+        &mut self,
+        hosted: &Hosted<Served>,
+        node: Node<'_>,
+        rtype: Type,
+        snapshot: &Arc<Snapshot>,
+    ) -> Vec<Candidate> {
         let geo = self.shared.geo.current();
         let client = nobody();
         let context = Context {
@@ -157,58 +193,133 @@ impl Work {
             health: snapshot,
             requests: &self.shared.health,
         };
-        let candidates = self.machine.candidates(code, &context, MOST);
-        let fixed = node.set(program.inner);
-        let count = candidates.len();
-        for Candidate { rdatas, ttl } in candidates {
-            // As the answer will be: one RRset with what stands beside the program.
-            let ttl = ttl.unwrap_or(program.ttl).min(fixed.map_or(u32::MAX, |set| set.ttl()));
-            let beside = fixed.into_iter().flat_map(|set| set.rdatas());
-            let all = beside.chain(rdatas.iter().map(|rdata| &**rdata));
-            let mut means = Means { now: date(), budget: &mut Unlimited, desk: &mut self.desk };
-            let names = (hosted.zone.apex(), node.owner());
-            if let Err(error) = signed.of_made(names, (program.inner, ttl), all, &mut means) {
-                tracing::error!(zone = %hosted.zone.apex(), owner = %node.owner(), %error, "not signed ahead");
+        let fixed = node.set(rtype);
+        let beside = fixed.into_iter().flat_map(|set| set.rdatas()).map(Into::into);
+        let mut all = vec![Candidate { rdatas: beside.collect(), ttl: fixed.map(|set| set.ttl()) }];
+        for (code, of_record) in codes(hosted, node, rtype).flatten() {
+            let candidates = self.machine.candidates(code, &context, MOST);
+            if candidates.is_empty() {
+                // What it says is not known; whatever it is, the others cannot be signed without it.
+                return Vec::new();
             }
+            let with = |before: &Candidate| {
+                let before = before.clone();
+                candidates.iter().map(move |candidate| joined(&before, candidate, of_record))
+            };
+            let mut combined: Vec<Candidate> = Vec::new();
+            for answer in all.iter().flat_map(with).take(MOST) {
+                if !combined.contains(&answer) {
+                    combined.push(answer);
+                }
+            }
+            all = combined;
         }
-        count
+        all
     }
 }
 
-/// The programs whose answers can be told ahead: of signed zones, with checks, not below a wildcard,
-/// where the names are not known, and without another of their type beside them.
+/// An answer with what a program adds to it: no record twice, and the least of the TTLs of those who add
+/// something.
+fn joined(before: &Candidate, more: &Candidate, of_record: u32) -> Candidate {
+    let mut answer = before.clone();
+    for rdata in &more.rdatas {
+        if !answer.rdatas.contains(rdata) {
+            answer.rdatas.push(rdata.clone());
+        }
+    }
+    if answer.rdatas.len() > before.rdatas.len() {
+        let ttl = more.ttl.unwrap_or(of_record);
+        answer.ttl = Some(answer.ttl.map_or(ttl, |before| before.min(ttl)));
+    }
+    answer
+}
+
+/// Signs that a node has nothing of a type now.
+fn deny(
+    zone: &Zone,
+    signed: &Signed,
+    (node, rtype): (Node<'_>, Type),
+    means: &mut Means<'_>,
+) -> Result<(), SignError> {
+    match signed.chain() {
+        None => {
+            let (ttl, _) = zone.denial();
+            let types = TypeSet::at(node, Some(rtype));
+            signed.deny((zone.apex(), node.owner()), types, ttl, means).map(drop)
+        }
+        Some(chain) => match chain.of(zone, node) {
+            Some(link) => signed.link(zone, link, Some(&chain.types(node, rtype)), means).map(drop),
+            None => Ok(()),
+        },
+    }
+}
+
+/// The RRsets whose contents can be told ahead: of signed zones, made by plans alone, with checks.
 fn places(zones: &Zones) -> Vec<Place> {
     let mut places = Vec::new();
-    for (at, hosted) in zones.zones().iter().enumerate() {
-        if hosted.beside.signed.is_none() || hosted.zone.program_count() == 0 {
+    for (zone, hosted) in zones.zones().iter().enumerate() {
+        let Some(signed) = &hosted.beside.signed else {
+            continue;
+        };
+        if hosted.zone.program_count() == 0 {
             continue;
         }
         for node in hosted.zone.nodes() {
-            if !node.has_programs() || node.is_occluded() || node.owner().is_wildcard() {
+            // What a wildcard makes is signed for the name in question, which nobody knows, unless the
+            // zone has records that prove its place.
+            let is_unknown = node.owner().is_wildcard() && signed.chain().is_none();
+            if !node.has_programs() || node.is_occluded() || is_unknown {
                 continue;
             }
-            for program in node.programs() {
-                let twins = node.programs().filter(|other| other.inner == program.inner).count();
-                let has_checks = code(hosted, program).is_some_and(|code| code.checks().len() > 0);
-                if twins == 1 && has_checks && program.inner != Type::LUA {
-                    places.push((at, node.id(), program));
-                }
-            }
+            let mut types: Vec<Type> = node.programs().map(|program| program.inner).collect();
+            types.sort_unstable();
+            types.dedup();
+            let is_told = |rtype: &Type| {
+                let codes = || codes(hosted, node, *rtype);
+                let count = codes().count();
+                // Of several that make a CNAME one counts, and which is not known.
+                let is_one = count == 1 || (*rtype != Type::CNAME && count <= MOST);
+                is_one
+                    && !matches!(*rtype, Type::LUA | Type::SOA)
+                    && codes().all(|code| code.is_some())
+                    && codes().flatten().any(|(code, _)| code.checks().len() > 0)
+            };
+            let told = types.into_iter().filter(is_told);
+            places.extend(told.map(|rtype| Place { zone, node: node.id(), rtype }));
         }
     }
     places
 }
 
-fn code(hosted: &Hosted<Served>, program: ProgramRef) -> Option<&Program> {
-    let entry = hosted.beside.programs.entry(program.number)?;
-    entry.program.as_deref().filter(|code| code.is_plan())
+/// The programs that make an RRset, with the TTLs of their records; `None` for one that is no plan.
+fn codes<'h>(
+    hosted: &'h Hosted<Served>,
+    node: Node<'h>,
+    rtype: Type,
+) -> impl Iterator<Item = Option<(&'h Program, u32)>> {
+    node.programs().filter(move |program| program.inner == rtype).map(|program| {
+        let entry = hosted.beside.programs.entry(program.number)?;
+        let code = entry.program.as_deref().filter(|code| code.is_plan())?;
+        Some((code, program.ttl))
+    })
 }
 
-/// A number that changes when what is known of the program's checks does.
-fn states(code: &Program, snapshot: &Snapshot) -> u64 {
+/// A number that changes when what is known of the endpoints of an RRset does: how its pools answer,
+/// after all that verdicts, operators and the pools' own policies say. What has no pool, or none that is
+/// on the board yet, goes by the verdicts.
+fn states(hosted: &Hosted<Served>, node: Node<'_>, rtype: Type, snapshot: &Snapshot) -> u64 {
     let mut hasher = std::hash::BuildHasher::build_hasher(&FixedState::default());
-    for id in code.checks() {
-        snapshot.verdict(id).state.hash(&mut hasher);
+    for (code, _) in codes(hosted, node, rtype).flatten() {
+        let mut is_known = false;
+        let standings = code.pools().map(|pool| snapshot.pool(pool));
+        for standing in standings {
+            standing.hash(&mut hasher);
+            is_known = standing.is_some();
+        }
+        for id in code.checks().filter(|_| !is_known) {
+            let verdict = snapshot.verdict(id);
+            (verdict.state, verdict.share, verdict.is_settled).hash(&mut hasher);
+        }
     }
     hasher.finish()
 }
