@@ -31,7 +31,12 @@ pub enum Resume {
     Manual,
 }
 
-/// A penalty that grows by [`Flap::FALL`] whenever the endpoint goes down and halves in each half-life,
+/// What is done about endpoints that go up and down.
+///
+/// One goes down, too, when [`Flap::BAD`] of its last [`Flap::WINDOW`] probes failed, however many in a
+/// row, and is kept out until no more than [`Flap::GOOD`] did.
+///
+/// Besides, there is a penalty that grows by [`Flap::FALL`] whenever the endpoint goes down and halves in each half-life,
 /// as routers damp routes (RFC 2439).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Flap {
@@ -87,6 +92,16 @@ impl Default for Damping {
 impl Flap {
     /// What one fall adds to the penalty.
     pub const FALL: u32 = 1000;
+    /// How many probes are looked back on, whatever their interval.
+    pub const WINDOW: u32 = u32::BITS;
+    /// An endpoint goes down when so many of them failed. Where a fifth of all probes are lost that is
+    /// so about once a week at an interval of 5 s; an endpoint that is down half of the time gets there
+    /// in as many probes as there are.
+    pub const BAD: u32 = 15;
+    /// One that went down for that is kept out until no more than so many did.
+    pub const GOOD: u32 = 10;
+    /// A check whose `fall` is above this is meant to be patient, and only failures in a row count.
+    pub const PATIENT: u32 = 8;
 
     /// The penalty never gets above so many times `suppress`, so that an endpoint that was bad for a
     /// day does not pay for a week.
@@ -109,7 +124,7 @@ pub enum Hold {
     Waiting,
     /// Nobody has said that it may come back ([`Resume::Manual`]).
     Manual,
-    /// It went down too often ([`Damping::flap`]).
+    /// It went down, or failed, too often ([`Damping::flap`]).
     Flapping,
 }
 
@@ -119,7 +134,7 @@ impl fmt::Display for Hold {
             Self::HoldDown => "answers again, held down for a while",
             Self::Waiting => "answers again, not yet for long enough",
             Self::Manual => "answers again, waits for an operator",
-            Self::Flapping => "answers again, went down too often",
+            Self::Flapping => "answers again, failed too often",
         })
     }
 }

@@ -17,7 +17,8 @@ const STEPS: u32 = 32;
 /// ```text
 ///            first success                 fall failures in a row
 /// Unknown ──────────────────▶ Up ◀──────┐ ──────────────────────▶ Down ◀──┐ fall failures
-///    │                                  │  nothing holds it              │ in a row
+///    │                                  │  or too many of the last 32    │ in a row
+///    │                                  │  nothing holds it              │
 ///    │                                  └───────────────── Held ◀─────────┤
 ///    │                                                      │  rise       │
 ///    │                                                      └─────────────┘
@@ -45,7 +46,14 @@ pub(crate) struct Judge {
     penalty: Penalty,
     /// Its penalty was too high when it went down, and has not been low enough since.
     is_suppressed: bool,
+    recent: Recent,
+    /// It went down because too many of its recent probes failed, few of them in a row.
+    is_wavering: bool,
 }
+
+/// How the last probes ended, a bit each: 1 is a failure. The newest is the lowest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Recent(u32);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Phase {
@@ -93,6 +101,9 @@ pub(crate) struct Memory {
     pub(crate) penalty: f64,
     pub(crate) penalty_at: Option<SystemTime>,
     pub(crate) is_suppressed: bool,
+    /// How the last probes ended, a bit each.
+    pub(crate) recent: u32,
+    pub(crate) is_wavering: bool,
 }
 
 // === impl Judge ===
@@ -108,6 +119,8 @@ impl Default for Judge {
             up_before: None,
             penalty: Penalty::default(),
             is_suppressed: false,
+            recent: Recent::default(),
+            is_wavering: false,
         }
     }
 }
@@ -130,6 +143,8 @@ impl Judge {
             up_before: None,
             penalty: Penalty { value: memory.penalty, at: memory.penalty_at },
             is_suppressed: memory.is_suppressed,
+            recent: Recent(memory.recent),
+            is_wavering: memory.is_wavering,
         }
     }
 
@@ -150,6 +165,8 @@ impl Judge {
             penalty: self.penalty.value,
             penalty_at: self.penalty.at,
             is_suppressed: self.is_suppressed,
+            recent: self.recent.0,
+            is_wavering: self.is_wavering,
         }
     }
 
@@ -161,6 +178,11 @@ impl Judge {
         }
     }
 
+    /// Whether it is down because it failed too often, few times in a row.
+    pub(crate) fn is_wavering(&self) -> bool {
+        self.is_wavering
+    }
+
     /// When it last went down.
     pub(crate) fn fell(&self) -> Option<SystemTime> {
         self.fell
@@ -168,7 +190,10 @@ impl Judge {
 
     /// Whether one more failure makes it go down.
     pub(crate) fn is_about_to_fall(&self, pace: &Pace) -> bool {
-        matches!(self.phase, Phase::Up { .. }) && self.against.saturating_add(1) >= pace.fall
+        let mut recent = self.recent;
+        recent.note(Finding::Failure);
+        let is_last = self.against.saturating_add(1) >= pace.fall || recent.is_too_bad(pace);
+        matches!(self.phase, Phase::Up { .. }) && is_last
     }
 
     /// What is published of it.
@@ -214,6 +239,10 @@ impl Judge {
 
     /// Takes one result in. `doubts`: the prober suspects itself, and takes no failure for the last.
     pub(crate) fn take(&mut self, pace: &Pace, finding: Finding, now: SystemTime, doubts: bool) {
+        let is_meant = matches!(self.phase, Phase::Up { .. }) || self.is_wavering;
+        if is_meant && !(doubts && finding == Finding::Failure) {
+            self.recent.note(finding);
+        }
         match (self.phase, finding) {
             (Phase::Up { .. }, Finding::Success(weight)) => {
                 self.against = 0;
@@ -240,7 +269,17 @@ impl Judge {
             (Phase::Down, Finding::Failure) => self.against = 0,
             (Phase::Unknown | Phase::Up { .. } | Phase::Held { .. }, Finding::Failure) => {
                 self.against = self.against.saturating_add(1);
-                if self.against >= pace.fall && !doubts {
+                if doubts {
+                    return;
+                }
+                if self.against >= pace.fall {
+                    // One that is plainly down comes back as soon as it plainly answers.
+                    if matches!(self.phase, Phase::Up { .. }) {
+                        self.recent = Recent::default();
+                    }
+                    self.fall(pace, now);
+                } else if matches!(self.phase, Phase::Up { .. }) && self.recent.is_too_bad(pace) {
+                    self.is_wavering = true;
                     self.fall(pace, now);
                 }
             }
@@ -254,6 +293,7 @@ impl Judge {
                 if self.is_suppressed && !self.is_flapping(&pace.damping, now) {
                     self.is_suppressed = false;
                 }
+                self.is_wavering &= !self.recent.is_good();
                 // One that fails right now is not let in; its next success or fall decides.
                 if self.against == 0 && self.hold(&pace.damping, since, now).is_none() {
                     self.rise(&pace.damping, now);
@@ -271,6 +311,7 @@ impl Judge {
         let is_held = matches!(self.phase, Phase::Held { .. });
         if is_held {
             self.is_suppressed = false;
+            self.is_wavering = false;
             self.rise(&pace.damping, now);
         }
         is_held
@@ -288,6 +329,8 @@ impl Judge {
         self.since = self.up_before.take();
         self.penalty.value = (self.penalty.value - f64::from(Flap::FALL)).max(0.0);
         self.is_suppressed = false;
+        self.recent = Recent::default();
+        self.is_wavering = false;
         self.fell = None;
     }
 
@@ -295,6 +338,7 @@ impl Judge {
     pub(crate) fn pardon(&mut self) {
         if matches!(self.phase, Phase::Up { .. }) {
             self.against = 0;
+            self.recent = Recent::default();
         }
     }
 
@@ -309,6 +353,7 @@ impl Judge {
 
     fn rise(&mut self, damping: &Damping, now: SystemTime) {
         let ramp = (!damping.ramp.is_zero()).then_some(now);
+        self.recent = Recent::default();
         self.turn(Phase::Up { ramp }, now);
     }
 
@@ -331,7 +376,8 @@ impl Judge {
     /// What holds a target that answers since then.
     fn hold(&self, damping: &Damping, since: SystemTime, now: SystemTime) -> Option<Hold> {
         let fell = self.fell.unwrap_or(since);
-        if self.is_suppressed && self.is_flapping(damping, now) {
+        let is_wavering = self.is_wavering && damping.flap.is_some();
+        if is_wavering || self.is_suppressed && self.is_flapping(damping, now) {
             return Some(Hold::Flapping);
         }
         if now < later(fell, damping.hold_down) {
@@ -344,7 +390,7 @@ impl Judge {
         }
     }
 
-    /// When nothing but an operator holds it any more.
+    /// When nothing but an operator, or another result, holds it any more.
     fn release(&self, damping: &Damping, since: SystemTime) -> Option<SystemTime> {
         let mut times = vec![later(self.fell.unwrap_or(since), damping.hold_down)];
         if let (true, Some(flap)) = (self.is_suppressed, damping.flap) {
@@ -354,6 +400,26 @@ impl Judge {
             times.push(later(since, time));
         }
         times.into_iter().max()
+    }
+}
+
+// === impl Recent ===
+
+impl Recent {
+    /// Takes the newest in; the oldest goes.
+    fn note(&mut self, finding: Finding) {
+        self.0 = self.0 << 1 | u32::from(finding == Finding::Failure);
+    }
+
+    /// Whether so many failed that it does not matter whether they did so in a row.
+    fn is_too_bad(self, pace: &Pace) -> bool {
+        let is_damped = pace.damping.flap.is_some() && pace.fall <= Flap::PATIENT;
+        is_damped && self.0.count_ones() >= Flap::BAD
+    }
+
+    /// Whether so few failed that one that wavered is let in again.
+    fn is_good(self) -> bool {
+        self.0.count_ones() <= Flap::GOOD
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::task::AbortHandle;
 
 use crate::board::{Board, Computed};
 use crate::check::{Check, Probe};
+use crate::damping::Flap;
 use crate::judge::{Finding, Judge, Memory};
 use crate::outcome::Outcome;
 use crate::pool::{Pool, PoolId};
@@ -318,7 +319,12 @@ impl Registry {
             return turns;
         };
         let from = occupant.judge.state();
+        let was_wavering = occupant.judge.is_wavering();
         occupant.judge.take(&check.pace, finding, now, doubts);
+        let reason = match occupant.judge.is_wavering() && !was_wavering {
+            true => format!("{} of {} probes failed, the last: {reason}", Flap::BAD, Flap::WINDOW),
+            false => reason.into(),
+        };
         turns.extend(self.settle_check(id, from, &reason, now));
         turns
     }

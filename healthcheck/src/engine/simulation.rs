@@ -431,12 +431,14 @@ async fn many() -> (String, String) {
 async fn the_figures_are_those_of_the_document() {
     let quick = Pace { interval: SECOND, timeout: SECOND / 2, fall: 2, rise: 1, ..Pace::default() };
     let plain = Pace { damping: Damping::NONE, ..quick };
+    let undamped = Pace { damping: Damping::NONE, ..Pace::default() };
     let rows = [
         region_loss().await,
         loss(1, 0..=3).await,
         loss(5, 8..=60).await,
         loss(20, 1000..=2200).await,
-        flapping("5 s, fall 3", Pace::default(), 0).await,
+        flapping("5 s, fall 3, no penalty", undamped, 0).await,
+        flapping("5 s, fall 3", Pace::default(), 1).await,
         flapping("1 s, fall 2, no penalty", plain, 260).await,
         flapping("1 s, fall 2", quick, 12).await,
         everything_down().await,

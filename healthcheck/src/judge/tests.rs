@@ -144,6 +144,65 @@ fn falls_that_are_far_apart_are_forgiven_and_many_do_not_add_up_for_ever() {
     assert!((1000..1100).contains(&wait), "{wait} s");
 }
 
+/// Plays a pattern again and again, and then other results; says when it first went down, counted in
+/// results, and the state at the end.
+fn waver(pace: &Pace, pattern: &str, then: &str) -> (Option<usize>, char) {
+    let mut judge = Judge::default();
+    let results = pattern.chars().cycle().take(200).chain(then.chars());
+    let mut fell = None;
+    for (number, result) in results.enumerate() {
+        let finding = if result == 's' { Finding::Success(0) } else { Finding::Failure };
+        judge.take(pace, finding, start(), false);
+        if judge.state() == State::Down {
+            fell.get_or_insert(number + 1);
+        }
+    }
+    (fell, letter(&judge.verdict(pace, start())))
+}
+
+#[test]
+fn one_that_fails_half_of_the_time_goes_down_and_stays_out_until_it_mostly_answers() {
+    let flapping = Damping::default();
+    let good = "s".repeat(25);
+    for (fall, damping, pattern, then, expected) in [
+        // The fifteenth failure of thirty results.
+        (3, flapping, "sf", "", (Some(30), 'd')),
+        (3, flapping, "sf", "ss", (Some(30), 'h')),
+        (3, flapping, "ssffsf", "ss", (Some(30), 'h')),
+        (3, flapping, "sf", "sssssssss", (Some(30), 'h')),
+        (3, flapping, "sf", &*good, (Some(30), 'u')),
+        // A third is bad luck.
+        (3, flapping, "ssf", "", (None, 'u')),
+        // Many failures in a row are no sign of it, and what is back is wholly back.
+        (3, flapping, "sfffffffffffffffffffffffffffffffffffffff", "ssfsf", (Some(4), 'u')),
+        // Who is meant to be patient is, and who does not damp does not.
+        (8, flapping, "sf", "", (Some(30), 'd')),
+        (9, flapping, "sf", "", (None, 'u')),
+        (3, Damping::NONE, "sf", "", (None, 'u')),
+    ] {
+        let found = waver(&pace(fall, 2, damping), pattern, then);
+        assert_eq!(found, expected, "fall {fall}, {pattern}, then {then}");
+    }
+}
+
+#[test]
+fn one_that_wavers_does_so_in_the_next_process_too() {
+    let pace = pace(3, 2, Damping::default());
+    let mut judge = Judge::default();
+    for number in 0..100 {
+        let finding = if number % 2 == 0 { Finding::Success(0) } else { Finding::Failure };
+        judge.take(&pace, finding, start(), false);
+    }
+    let mut again = Judge::recall(&judge.memory());
+    for _ in 0..5 {
+        again.take(&pace, Finding::Success(0), start(), false);
+    }
+    assert_eq!(again.verdict(&pace, start()).hold, Some(Hold::Flapping));
+    assert!(again.resume(&pace, start()), "an operator lets it in");
+    again.take(&pace, Finding::Failure, start(), false);
+    assert_eq!(again.state(), State::Up);
+}
+
 #[test]
 fn a_share_grows_in_steps_from_a_little_to_the_whole() {
     let pace = pace(1, 1, Damping { ramp: 64 * SECOND, ..Damping::NONE });

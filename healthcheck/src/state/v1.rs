@@ -75,6 +75,11 @@ pub(crate) struct Check {
     penalty_at: Option<u64>,
     #[serde(default)]
     suppressed: bool,
+    /// How the last probes ended, as bits.
+    #[serde(default)]
+    recent: u32,
+    #[serde(default)]
+    wavering: bool,
 }
 
 /// What was known of a pool.
@@ -123,6 +128,8 @@ impl Known {
                 penalty: memory.penalty,
                 penalty_at: memory.penalty_at.map(millis),
                 suppressed: memory.is_suppressed,
+                recent: memory.recent,
+                wavering: memory.is_wavering,
             }
         });
         let pools = registry.pools.memories().take(MOST).map(|(name, memory)| Pool {
@@ -190,6 +197,8 @@ impl Check {
             penalty: if self.penalty.is_finite() { self.penalty.clamp(0.0, 1e9) } else { 0.0 },
             penalty_at: self.penalty_at.and_then(date),
             is_suppressed: self.suppressed,
+            recent: self.recent,
+            is_wavering: self.wavering,
         };
         (self.key.into(), self.check.into(), memory, self.reason.into())
     }
