@@ -133,7 +133,7 @@ impl Data for Nothing {
 fn answers(text: String, inner: Type, dialect: Dialect, health: &Health) -> Option<Answers> {
     let settings = Settings { time: Duration::from_millis(50), ..Settings::of(dialect) };
     let place = Place { file: FileId(0), line: 1, column: 1 };
-    let source = ProgramSource { inner, text, spans: vec![Span { at: 0, place }] };
+    let source = ProgramSource { inner, text, ttl: 60, spans: vec![Span { at: 0, place }] };
     let name: NameBuf = "4.3.2.1.example.com.".parse().expect("a name");
     let owner: NameBuf = "*.example.com.".parse().expect("a name");
     let zone = name.as_name().suffix(2);

@@ -79,7 +79,8 @@ fuzz_target!(|octets: &[u8]| {
     let inner = [Type::A, Type::AAAA, Type::TXT, Type::CNAME, Type::MX][usize::from(*inner) % 5];
     let Ok(text) = std::str::from_utf8(text) else { return };
     let place = Place { file: FileId(0), line: 1, column: 1 };
-    let source = ProgramSource { inner, text: text.to_owned(), spans: vec![Span { at: 0, place }] };
+    let source =
+        ProgramSource { inner, text: text.to_owned(), ttl: 60, spans: vec![Span { at: 0, place }] };
     let zone: NameBuf = "example.com.".parse().expect("a name");
     for dialect in [Dialect::Halfmoon, Dialect::PowerDns] {
         let health = Health::unprobed(TargetPolicy::default());

@@ -52,7 +52,7 @@ pub use latency::Latencies;
 pub use outcome::Outcome;
 pub use policy::{AllDown, Choice, Pick, Policy, Standing, Unknown, Velocity};
 pub use pool::{
-    Effective, Force, Forced, Labels, Member, Override, Pool, PoolId, PoolName, PoolReport,
+    Effective, Force, Forced, Label, Labels, Member, Override, Pool, PoolId, PoolName, PoolReport,
     PoolStanding, Why,
 };
 pub use refused::Refused;

@@ -48,7 +48,16 @@ pub struct Member {
     /// What says whether it is up; `None`: nothing, and it never is.
     pub check: Option<CheckId>,
     /// What it is called by, as in `region:fsn`.
-    pub labels: Arc<[Arc<str>]>,
+    pub labels: Arc<[Label]>,
+}
+
+/// What an address is called by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Label {
+    /// The label, as in `region:fsn`.
+    pub name: Arc<str>,
+    /// Whether the settings of the zone say so, and not those of the server.
+    pub is_zones: bool,
 }
 
 /// An operator's word on a member, against whatever its check says.
@@ -140,7 +149,7 @@ pub struct PoolId {
 
 /// Names of networks: which labels an address has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Labels(Vec<(Arc<str>, Vec<IpNet>)>);
+pub struct Labels(Vec<(Label, Vec<IpNet>)>);
 
 // === impl Labels ===
 
@@ -148,24 +157,27 @@ impl Labels {
     /// These labels, each for the addresses in some networks.
     #[must_use]
     pub fn new(labels: impl IntoIterator<Item = (String, Vec<IpNet>)>) -> Self {
-        Self(labels.into_iter().map(|(label, networks)| (label.into(), networks)).collect())
+        let label = |name: String| Label { name: name.into(), is_zones: false };
+        Self(labels.into_iter().map(|(name, networks)| (label(name), networks)).collect())
     }
 
-    /// These and others beside them.
+    /// These, and beside them those that a zone gives to the addresses of its own records.
     #[must_use]
-    pub fn and(&self, others: &Self) -> Self {
-        Self(self.0.iter().chain(&others.0).cloned().collect())
+    pub fn with_zones(&self, others: impl IntoIterator<Item = (String, Vec<IpNet>)>) -> Self {
+        let label = |name: String| Label { name: name.into(), is_zones: true };
+        let others = others.into_iter().map(|(name, networks)| (label(name), networks));
+        Self(self.0.iter().cloned().chain(others).collect())
     }
 
-    /// The labels of an address, each once.
+    /// The labels of an address, each once; of two alike, the server's.
     #[must_use]
-    pub fn of(&self, address: IpAddr) -> Arc<[Arc<str>]> {
+    pub fn of(&self, address: IpAddr) -> Arc<[Label]> {
         let address = address.to_canonical();
         let holds = |networks: &[IpNet]| networks.iter().any(|network| network.contains(&address));
-        let mut found: Vec<Arc<str>> = Vec::new();
+        let mut found: Vec<Label> = Vec::new();
         for (label, networks) in &self.0 {
-            if holds(networks) && !found.contains(label) {
-                found.push(Arc::clone(label));
+            if holds(networks) && !found.iter().any(|known| known.name == label.name) {
+                found.push(label.clone());
             }
         }
         found.into()

@@ -14,7 +14,9 @@ mod tree;
 pub use build::{Addition, Builder, Built, Draft};
 pub use catalog::{Catalog, Hosted};
 pub use fault::{Fault, FileId, Files, Level, Place};
-pub use load::{Attach, FileReport, ListedZone, Loaded, Loader, Outcome, Sources};
+pub use load::{
+    Attach, Companion, FileReport, Fresh, ListedZone, Loaded, Loader, Outcome, Sources,
+};
 pub use program::{ProgramSource, Span};
 pub use read::{Entry, ReadOptions, Sink, read_file, read_text};
 pub use tree::{Node, Position, ProgramRef, RrSet, Zone};

@@ -5,10 +5,11 @@
 //! last load are not read again.
 
 mod changed;
+mod companion;
+mod find;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -22,8 +23,9 @@ use crate::{
     ReadOptions, Zone, read_file,
 };
 
-/// The ending of zone files in a folder.
-const ENDING: &str = "zone";
+pub use companion::Companion;
+use companion::{Companions, companion_of};
+use find::{ENDING, origin_of, zone_files};
 
 /// Makes what is kept beside a zone of its programs and its records; adds what is wrong with them.
 pub trait Attach<P> {
@@ -39,15 +41,21 @@ pub trait Attach<P> {
         Vec::new()
     }
 
-    /// `programs` are in the order in which `zone` numbers them, each with its owner; `before` is the
-    /// version of the zone that this one takes the place of.
-    fn attach(
-        &mut self,
-        zone: &Zone,
-        programs: &[(NameBuf, ProgramSource)],
-        before: Option<&Hosted<P>>,
-        faults: &mut Vec<Fault>,
-    ) -> P;
+    /// What is kept beside the zone.
+    fn attach(&mut self, fresh: &Fresh<'_, P>, faults: &mut Vec<Fault>) -> P;
+}
+
+/// A zone that was read, as [`Attach::attach`] finds it.
+#[derive(Debug)]
+pub struct Fresh<'a, P> {
+    /// The zone.
+    pub zone: &'a Zone,
+    /// Its programs in the order in which it numbers them, each with its owner.
+    pub programs: &'a [(NameBuf, ProgramSource)],
+    /// The version of the zone that this one takes the place of.
+    pub before: Option<&'a Hosted<P>>,
+    /// The file of settings beside its file.
+    pub companion: Option<&'a Companion>,
 }
 
 /// What became of one zone file.
@@ -87,6 +95,9 @@ pub struct Loaded<P> {
     pub reports: Vec<FileReport>,
     /// The zones that are no longer served because their file is gone.
     pub removed: Vec<NameBuf>,
+    /// Files of settings ([`Companion`]) beside which there is no zone, as far as the last load did
+    /// not find them.
+    pub strays: Vec<PathBuf>,
 }
 
 /// What tells whether a file has changed.
@@ -113,8 +124,16 @@ impl Stamp {
 /// The stamps of a zone file and of all that it includes; `None` for a file that is not there.
 type Stamps = Vec<(PathBuf, Option<Stamp>)>;
 
-/// A zone that was read in this load, and the stamp of what was added to it.
-type Read = (Source, Built, Stamps, u64);
+/// A zone that was read in this load.
+struct Read {
+    source: Source,
+    built: Built,
+    stamps: Stamps,
+    /// The stamp of what was added to it.
+    added: u64,
+    companion: Option<Companion>,
+    companion_stamp: Option<Stamp>,
+}
 
 /// Where zones are found.
 #[derive(Clone, Debug, Default)]
@@ -192,6 +211,8 @@ struct Known<P> {
     stamps: Stamps,
     /// The stamp of what was added to the file, at the apex it had.
     added: Option<(NameBuf, u64)>,
+    /// The file of settings beside it, if there was one.
+    companion: Option<Stamp>,
     /// What is served of it.
     hosted: Option<Arc<Hosted<P>>>,
     /// It is a part of other files and no zone.
@@ -206,6 +227,8 @@ pub struct Loader<P> {
     known: BTreeMap<Source, Known<P>>,
     /// The files that others included at the last whole load.
     parts: HashSet<PathBuf>,
+    /// Settings without a zone, as the last whole load found them.
+    strays: BTreeSet<PathBuf>,
 }
 
 impl<P> Loader<P> {
@@ -219,7 +242,13 @@ impl<P> Loader<P> {
     /// A loader of a folder, of a list, or of both.
     #[must_use]
     pub fn of(sources: Sources, insert_whitespace: bool) -> Self {
-        Self { sources, insert_whitespace, known: BTreeMap::new(), parts: HashSet::new() }
+        Self {
+            sources,
+            insert_whitespace,
+            known: BTreeMap::new(),
+            parts: HashSet::new(),
+            strays: BTreeSet::new(),
+        }
     }
 
     /// Where zones are found.
@@ -229,7 +258,8 @@ impl<P> Loader<P> {
     }
 
     /// The folders of listed files, and of what they included at the last load: a change in
-    /// them, not below, may be one of a zone.
+    /// them, not below, may be one of a zone. The folder of a zone file that is served alone is one
+    /// of them.
     #[must_use]
     pub fn folders_of_listed(&self) -> BTreeSet<PathBuf> {
         let listed = self.sources.listed.iter().map(|zone| zone.path.as_path());
@@ -238,7 +268,8 @@ impl<P> Loader<P> {
             .iter()
             .filter(|(source, _)| matches!(source, Source::Listed(..)))
             .flat_map(|(_, known)| known.stamps.iter().map(|(path, _)| path.as_path()));
-        listed.chain(included).map(|path| folder_of(path).to_owned()).collect()
+        let alone = self.sources.folder.as_deref().filter(|path| path.is_file());
+        listed.chain(included).chain(alone).map(|path| folder_of(path).to_owned()).collect()
     }
 
     /// Reads what has changed and makes the catalog that is to be served.
@@ -247,7 +278,7 @@ impl<P> Loader<P> {
     /// The folder itself cannot be read. Nothing has changed then. A listed file that cannot be
     /// read is a fault of its zone only, which stays as it was.
     pub fn load(&mut self, attach: &mut dyn Attach<P>) -> io::Result<Loaded<P>> {
-        let sources = self.find()?;
+        let (sources, companions) = self.find()?;
         let mut before = std::mem::take(&mut self.known);
         let mut read: Vec<Read> = Vec::new();
         let mut unchanged: BTreeMap<Source, Known<P>> = BTreeMap::new();
@@ -256,27 +287,32 @@ impl<P> Loader<P> {
                 (known.hosted.is_some() || known.is_part)
                     && known.stamps.iter().all(|(path, stamp)| Stamp::of(path) == *stamp)
                     && known.added.is_none_or(|(apex, stamp)| attach.stamp(apex.as_name()) == stamp)
+                    && companions.is_still(source.path(), known.companion.as_ref())
             });
             if same && let Some(known) = before.remove(&source) {
                 unchanged.insert(source, known);
             } else {
-                let (built, stamps, added) = self.read(&source, origin, attach);
-                read.push((source, built, stamps, added));
+                let companion = companions.beside(source.path());
+                read.push(self.read(source, origin, companion, attach));
             }
         }
         let parts = parts_of_others(&read, &unchanged);
         let mut reports = Vec::new();
-        for (source, built, stamps, added) in read {
-            if is_part(&source, &built) && parts.contains(&real(source.path())) {
-                let part = Known { stamps, added: None, hosted: None, is_part: true };
-                self.known.insert(source, part);
+        for new in read {
+            if is_part(&new.source, &new.built) && parts.contains(&real(new.source.path())) {
+                let companion = new.companion_stamp;
+                let part = Known {
+                    stamps: new.stamps,
+                    added: None,
+                    companion,
+                    hosted: None,
+                    is_part: true,
+                };
+                self.known.insert(new.source, part);
                 continue;
             }
-            let old = before.remove(&source).and_then(|known| known.hosted);
-            let added = Some((built.apex, added));
-            let (hosted, report) = host(source.path(), built, old, attach);
-            self.known.insert(source, Known { stamps, added, hosted, is_part: false });
-            reports.push(report);
+            let old = before.remove(&new.source).and_then(|known| known.hosted);
+            reports.push(self.keep(new, old, attach).1);
         }
         let removed = before
             .into_values()
@@ -285,11 +321,53 @@ impl<P> Loader<P> {
         self.known.append(&mut unchanged);
         self.parts = parts;
         let zones = self.choose(&mut reports);
-        Ok(Loaded { catalog: Catalog::new(zones), reports, removed })
+        let strays = self.strays(companions);
+        Ok(Loaded { catalog: Catalog::new(zones), reports, removed, strays })
     }
 
-    /// The zones there are to load, each with the origin that its file begins with.
-    fn find(&self) -> io::Result<Vec<(Source, NameBuf)>> {
+    /// Keeps what was read; what is served of it, and what is to be said of it.
+    fn keep(
+        &mut self,
+        new: Read,
+        old: Option<Arc<Hosted<P>>>,
+        attach: &mut dyn Attach<P>,
+    ) -> (Option<Arc<Hosted<P>>>, FileReport) {
+        let Read { source, built, stamps, added, companion, companion_stamp } = new;
+        let added = Some((built.apex, added));
+        let (hosted, report) = host(source.path(), built, companion.as_ref(), old, attach);
+        let known = Known {
+            stamps,
+            added,
+            companion: companion_stamp,
+            hosted: hosted.clone(),
+            is_part: false,
+        };
+        self.known.insert(source, known);
+        (hosted, report)
+    }
+
+    /// The settings beside which there is no zone, without those that the last load found, too.
+    fn strays(&mut self, companions: Companions) -> Vec<PathBuf> {
+        let mut left = companions.into_found();
+        if !left.is_empty() {
+            for (source, _) in self.known.iter().filter(|(_, known)| !known.is_part) {
+                left.remove(&companion_of(source.path()));
+            }
+        }
+        if !left.is_empty() && !self.sources.listed.is_empty() {
+            // The list may name a file of the folder in another way than the folder does.
+            let listed = self.sources.listed.iter();
+            let theirs: HashSet<_> = listed.map(|zone| real(&companion_of(&zone.path))).collect();
+            left.retain(|path| !theirs.contains(&real(path)));
+        }
+        let new = left.difference(&self.strays).cloned().collect();
+        self.strays = left;
+        new
+    }
+
+    /// The zones there are to load, each with the origin that its file begins with, and the settings
+    /// beside them.
+    fn find(&self) -> io::Result<(Vec<(Source, NameBuf)>, Companions)> {
         let Sources { folder, listed, .. } = &self.sources;
         let mut found: Vec<(Source, NameBuf)> = listed
             .iter()
@@ -297,9 +375,10 @@ impl<P> Loader<P> {
                 (Source::Listed(path.clone(), name.to_string().to_ascii_lowercase()), *name)
             })
             .collect();
+        let mut companions = Companions::beside_listed(listed);
         if let Some(folder) = folder {
             let taken: HashSet<PathBuf> = listed.iter().map(|zone| real(&zone.path)).collect();
-            let others = zone_files(folder)?.into_iter().filter(|path| {
+            let others = zone_files(folder, &mut companions)?.into_iter().filter(|path| {
                 // Without a list, as it mostly is, nothing is looked up.
                 taken.is_empty() || !taken.contains(&real(path))
             });
@@ -308,18 +387,19 @@ impl<P> Loader<P> {
                 (Source::Found(path), origin)
             }));
         }
-        Ok(found)
+        Ok((found, companions))
     }
 
     fn read(
         &self,
-        source: &Source,
+        source: Source,
         origin: NameBuf,
+        companion: Option<PathBuf>,
         attach: &mut dyn Attach<P>,
-    ) -> (Built, Stamps, u64) {
+    ) -> Read {
         let path = source.path();
         let Sources { folder, include_root, .. } = &self.sources;
-        let (root, include_base) = match source {
+        let (root, include_base) = match &source {
             Source::Listed(..) => (include_root.as_ref(), include_root.clone()),
             Source::Found(_) => (folder.as_ref().filter(|folder| folder.is_dir()), None),
         };
@@ -347,7 +427,11 @@ impl<P> Loader<P> {
             .iter()
             .map(|file| (file.to_owned(), if file == path { own.clone() } else { Stamp::of(file) }))
             .collect();
-        (built, stamps, added)
+        let companion_stamp = companion.as_deref().and_then(Stamp::of);
+        let companion = companion
+            .filter(|_| companion_stamp.is_some())
+            .and_then(|path| Companion::read(&path, &mut built.files, &mut built.faults));
+        Read { source, built, stamps, added, companion, companion_stamp }
     }
 
     /// The zones to serve: of two files with the same zone, one that is listed, else the first in
@@ -384,12 +468,15 @@ impl<P> Loader<P> {
 fn host<P>(
     path: &Path,
     built: Built,
+    companion: Option<&Companion>,
     old: Option<Arc<Hosted<P>>>,
     attach: &mut dyn Attach<P>,
 ) -> (Option<Arc<Hosted<P>>>, FileReport) {
     let Built { zone, apex, programs, mut faults, files, .. } = built;
     let new = zone.and_then(|zone| {
-        let beside = attach.attach(&zone, &programs, old.as_deref(), &mut faults);
+        let (programs, before) = (programs.as_slice(), old.as_deref());
+        let fresh = Fresh { zone: &zone, programs, before, companion };
+        let beside = attach.attach(&fresh, &mut faults);
         let refused = faults.iter().any(|fault| fault.level == Level::Error);
         (!refused).then(|| Arc::new(Hosted { zone, beside }))
     });
@@ -416,7 +503,7 @@ fn is_part(source: &Source, built: &Built) -> bool {
 
 /// The files that some other file includes.
 fn parts_of_others<P>(read: &[Read], unchanged: &BTreeMap<Source, Known<P>>) -> HashSet<PathBuf> {
-    let new = read.iter().map(|(source, _, stamps, _)| (source, stamps));
+    let new = read.iter().map(|read| (&read.source, &read.stamps));
     let old = unchanged.iter().map(|(source, known)| (source, &known.stamps));
     new.chain(old)
         .flat_map(|(source, stamps)| {
@@ -442,45 +529,4 @@ fn folder_of(path: &Path) -> &Path {
 
 fn real(path: &Path) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
-}
-
-/// The zone that a file is taken to be as long as it has no SOA: its name without the ending.
-fn origin_of(path: &Path) -> NameBuf {
-    let name = path.file_name().and_then(OsStr::to_str).unwrap_or("");
-    let name =
-        name.strip_suffix(ENDING).map_or(name, |name| name.strip_suffix('.').unwrap_or(name));
-    NameBuf::from_text(name.as_bytes(), Some(Name::ROOT)).unwrap_or(NameBuf::root())
-}
-
-/// The zone files in a folder and the folders below it, in order of path; `root` alone if it is a
-/// file. What begins with a dot is passed over, and so are links to folders, which may go round.
-fn zone_files(root: &Path) -> io::Result<Vec<PathBuf>> {
-    if fs::metadata(root)?.is_file() {
-        return Ok(vec![root.to_owned()]);
-    }
-    let inside = fs::canonicalize(root)?;
-    let mut found = Vec::new();
-    let mut folders = vec![root.to_owned()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder)? {
-            let entry = entry?;
-            let path = entry.path();
-            if entry.file_name().as_encoded_bytes().starts_with(b".") {
-                continue;
-            }
-            let kind = entry.file_type()?;
-            if kind.is_dir() {
-                folders.push(path);
-                continue;
-            }
-            // Only a link can lead out of the folder: where it leads is looked up, which takes longer
-            // than all the rest.
-            let is_inside = || kind.is_file() || path.is_file() && real(&path).starts_with(&inside);
-            if path.extension() == Some(OsStr::new(ENDING)) && is_inside() {
-                found.push(path);
-            }
-        }
-    }
-    found.sort_unstable_by(|a, b| compare(a, b));
-    Ok(found)
 }

@@ -14,6 +14,8 @@ pub struct ProgramSource {
     pub inner: Type,
     /// The code, its character-strings joined a leading `;` included.
     pub text: String,
+    /// The TTL of the record, in seconds, as it is served.
+    pub ttl: u32,
     /// Where the pieces of `text` stand, in order of `at`; the first has `at == 0`.
     pub spans: Vec<Span>,
 }
@@ -60,6 +62,7 @@ mod tests {
         let source = ProgramSource {
             inner: Type::A,
             text: "ab\ncd".into(),
+            ttl: 60,
             spans: vec![Span { at: 0, place: place(3, 10) }, Span { at: 4, place: place(7, 2) }],
         };
         assert_eq!(source.place(1), place(3, 11));

@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::fs;
 
 use halfmoon_wire::{Name, NameBuf, Type};
-use halfmoon_zones::{Addition, Attach, Draft, Fault, Hosted, Loader, ProgramSource, Zone};
+use halfmoon_zones::{Addition, Attach, Draft, Fault, Fresh, Loader};
 
 /// Adds a DS record to each delegation of the zone `parent.`, unless it comes signed.
 #[derive(Default)]
@@ -31,13 +31,7 @@ impl Attach<()> for Keys {
         draft.delegations().into_iter().map(ds).collect()
     }
 
-    fn attach(
-        &mut self,
-        _: &Zone,
-        _: &[(NameBuf, ProgramSource)],
-        _: Option<&Hosted<()>>,
-        _: &mut Vec<Fault>,
-    ) {
+    fn attach(&mut self, _: &Fresh<'_, ()>, _: &mut Vec<Fault>) {
         self.loads += 1;
     }
 }

@@ -3,10 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use halfmoon_wire::NameBuf;
-use halfmoon_zones::{
-    Attach, Fault, Hosted, ListedZone, Loaded, Loader, Outcome, ProgramSource, Sources, Zone,
-};
+use halfmoon_zones::{Attach, Fault, Fresh, ListedZone, Loaded, Loader, Outcome, Sources};
 
 const SOA: &str = "$TTL 60\n@ SOA ns. host. 1 2 3 4 5\n@ NS ns.else.\n";
 
@@ -14,14 +11,7 @@ const SOA: &str = "$TTL 60\n@ SOA ns. host. 1 2 3 4 5\n@ NS ns.else.\n";
 struct Nothing;
 
 impl Attach<()> for Nothing {
-    fn attach(
-        &mut self,
-        _: &Zone,
-        _: &[(NameBuf, ProgramSource)],
-        _: Option<&Hosted<()>>,
-        _: &mut Vec<Fault>,
-    ) {
-    }
+    fn attach(&mut self, _: &Fresh<'_, ()>, _: &mut Vec<Fault>) {}
 }
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {

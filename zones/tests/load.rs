@@ -3,10 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use halfmoon_wire::NameBuf;
-use halfmoon_zones::{
-    Attach, Catalog, Fault, Hosted, Loaded, Loader, Outcome, Place, ProgramSource, Zone,
-};
+use halfmoon_zones::{Attach, Catalog, Fault, Fresh, Loaded, Loader, Outcome, Place};
 
 /// Counts how often programs are compiled, and refuses the text `refuse`.
 #[derive(Default)]
@@ -17,13 +14,8 @@ struct Compiler {
 }
 
 impl Attach<usize> for Compiler {
-    fn attach(
-        &mut self,
-        _: &Zone,
-        programs: &[(NameBuf, ProgramSource)],
-        before: Option<&Hosted<usize>>,
-        faults: &mut Vec<Fault>,
-    ) -> usize {
+    fn attach(&mut self, fresh: &Fresh<'_, usize>, faults: &mut Vec<Fault>) -> usize {
+        let Fresh { programs, before, .. } = fresh;
         self.runs += 1;
         self.replaced += usize::from(before.is_some());
         if programs.iter().any(|(_, source)| source.text == "refuse") {

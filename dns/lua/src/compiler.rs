@@ -48,9 +48,9 @@ impl Compiler {
         Self { settings, health, known: HashMap::default(), limit: 1024 }
     }
 
-    /// What holds from now on where a program does not say otherwise; what held before.
-    pub fn set_defaults(&mut self, defaults: Arc<Defaults>) -> Arc<Defaults> {
-        std::mem::replace(&mut self.settings.defaults, defaults)
+    /// What holds from now on where a program does not say otherwise.
+    pub fn set_defaults(&mut self, defaults: Arc<Defaults>) {
+        self.settings.defaults = defaults;
     }
 
     /// Says whether a database with coordinates is loaded from now on.
@@ -105,9 +105,11 @@ impl Compiler {
             return program;
         }
         let scope = may_ask_health(&source.text).then(|| owner.to_lower());
+        // A program that asks for no health is the same in all zones, whatever they set.
+        let asks = scope.is_some();
         let key = (source.inner, Box::from(source.text.as_str()), scope);
         if let Some(known) = self.known.get(&key)
-            && *known.defaults == *self.settings.defaults
+            && (!asks || is_same(&known.defaults, &self.settings.defaults))
             && let Some(program) = known.program.upgrade()
         {
             faults.extend(known.remarks.iter().map(|remark| remark.at(source)));
@@ -210,4 +212,9 @@ impl Compiler {
             }
         })
     }
+}
+
+/// Whether two defaults are alike; mostly they are one.
+fn is_same(a: &Arc<Defaults>, b: &Arc<Defaults>) -> bool {
+    Arc::ptr_eq(a, b) || **a == **b
 }

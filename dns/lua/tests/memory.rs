@@ -15,7 +15,7 @@ fn resident() -> usize {
 
 fn source(text: String) -> ProgramSource {
     let place = Place { file: FileId(0), line: 1, column: 1 };
-    ProgramSource { inner: "A".parse().unwrap(), text, spans: vec![Span { at: 0, place }] }
+    ProgramSource { inner: "A".parse().unwrap(), text, ttl: 60, spans: vec![Span { at: 0, place }] }
 }
 
 /// Octets for each of 100,000 programs, every ten of which are the same; and all that has to stay for

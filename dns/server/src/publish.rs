@@ -12,13 +12,14 @@ use std::time::{Duration, Instant};
 use halfmoon_dnssec::Presigned;
 use halfmoon_geo::Attribute;
 use halfmoon_healthcheck::Health;
-use halfmoon_lua::{Compiler, Dialect, Settings};
-use halfmoon_wire::{Name, NameBuf};
+use halfmoon_lua::{Compiler, Defaults, Dialect, Settings};
+use halfmoon_wire::Name;
 use halfmoon_zones::{
-    Addition, Attach, Draft, Fault, FileReport, Hosted, Level, Loaded, Loader, Outcome,
-    ProgramSource, Zone,
+    Addition, Attach, Companion, Draft, Fault, FileReport, Files, Fresh, Level, Loaded, Loader,
+    Outcome, Place,
 };
 
+use crate::config::{ZoneFault, ZoneHealth};
 use crate::last_good;
 use crate::shared::{Programs, Served, Shared, Zones};
 use crate::signing::{Signing, date};
@@ -49,6 +50,8 @@ const MOST_LOGGED: usize = 100;
 #[derive(Debug)]
 pub struct Compile {
     compiler: Compiler,
+    /// What holds of records where their zone says nothing.
+    defaults: Arc<Defaults>,
     signing: Option<Signing>,
     /// Whether a program that fails has nothing said in its place (as in PowerDNS).
     is_final: bool,
@@ -59,14 +62,32 @@ impl Compile {
     #[must_use]
     pub fn new(settings: Settings, health: Health) -> Self {
         let is_final = settings.dialect == Dialect::PowerDns;
+        let defaults = Arc::clone(&settings.defaults);
         let compiler = Compiler::new(settings, health);
-        Self { compiler, signing: None, is_final }
+        Self { compiler, defaults, signing: None, is_final }
     }
 
     /// Signs zones, too.
     #[must_use]
     pub fn signing(self, signing: Option<Signing>) -> Self {
         Self { signing, ..self }
+    }
+
+    /// What holds of the records of a zone with these settings beside it.
+    fn defaults(&self, companion: Option<&Companion>, faults: &mut Vec<Fault>) -> Arc<Defaults> {
+        let Some(companion) = companion else {
+            return Arc::clone(&self.defaults);
+        };
+        match ZoneHealth::parse(&companion.text) {
+            Ok(zone) => Arc::new(zone.defaults(&self.defaults)),
+            Err(wrong) => {
+                faults.extend(wrong.into_iter().map(|ZoneFault { line, column, message }| {
+                    let place = Place { file: companion.file, line, column };
+                    Fault::error("zone-settings", place, message)
+                }));
+                Arc::clone(&self.defaults)
+            }
+        }
     }
 }
 
@@ -85,7 +106,7 @@ pub fn load(loader: &mut Loader<Served>, compile: &mut Compile) -> io::Result<Lo
     let is_told = |report: &FileReport| reports.iter().any(|other| other.path == report.path);
     let once: Vec<FileReport> = first.reports.into_iter().filter(|r| !is_told(r)).collect();
     reports.extend(once);
-    Ok(Loaded { reports, removed: first.removed, ..again })
+    Ok(Loaded { reports, removed: first.removed, strays: first.strays, ..again })
 }
 
 impl Attach<Served> for Compile {
@@ -97,17 +118,14 @@ impl Attach<Served> for Compile {
         self.signing.as_mut().map_or_else(Vec::new, |signing| signing.additions(draft))
     }
 
-    fn attach(
-        &mut self,
-        zone: &Zone,
-        programs: &[(NameBuf, ProgramSource)],
-        before: Option<&Hosted<Served>>,
-        faults: &mut Vec<Fault>,
-    ) -> Served {
+    fn attach(&mut self, fresh: &Fresh<'_, Served>, faults: &mut Vec<Fault>) -> Served {
+        let Fresh { zone, programs, before, companion } = *fresh;
+        let defaults = self.defaults(companion, faults);
         if let Some(presigned) = Presigned::of(zone, date(), faults) {
             // What its programs made could not be signed: they are not run.
             return Served { presigned: Some(presigned), ..Served::default() };
         }
+        self.compiler.set_defaults(defaults);
         let compiled = self.compiler.compile_zone(zone.apex(), programs, faults);
         let with_last_good = programs.iter().zip(compiled).map(|((owner, _), program)| {
             let runs = program.as_ref().filter(|program| !program.is_plan() && !self.is_final);
@@ -271,6 +289,7 @@ impl Work {
 
     fn publish(&mut self, loaded: Loaded<Served>, started: Instant) {
         if loaded.reports.is_empty() && loaded.removed.is_empty() {
+            report_strays(&loaded);
             return;
         }
         report(&loaded, started.elapsed());
@@ -342,6 +361,7 @@ pub fn report(loaded: &Loaded<Served>, took: Duration) {
     if logged > MOST_LOGGED {
         tracing::warn!("{} more faults; `halfmoon check` lists all", logged - MOST_LOGGED);
     }
+    report_strays(loaded);
     for apex in &loaded.removed {
         tracing::info!(zone = %apex, "zone removed: its file is gone");
     }
@@ -356,6 +376,26 @@ pub fn report(loaded: &Loaded<Served>, took: Duration) {
         took = ?took,
         "zones loaded"
     );
+}
+
+fn report_strays(loaded: &Loaded<Served>) {
+    for path in &loaded.strays {
+        let (fault, files) = stray(path);
+        tracing::warn!("{}", fault.display_without_level(&files));
+    }
+}
+
+/// What is said of settings without a zone.
+#[must_use]
+pub fn stray(path: &Path) -> (Fault, Files) {
+    let mut files = Files::default();
+    let place = Place { file: files.add(path), line: 1, column: 1 };
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let name = name.trim_end_matches("health.toml");
+    let message =
+        format!("no zone file {name}zone is beside these settings: they count for nothing");
+    let help = "name them after the file of their zone";
+    (Fault::warning("stray-settings", place, message).help(help), files)
 }
 
 fn report_file(file: &FileReport, logged: &mut usize) {

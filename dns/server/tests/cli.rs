@@ -204,6 +204,49 @@ fn a_fault_of_an_included_file_is_told_once() {
 }
 
 #[test]
+fn the_settings_of_a_zone_are_checked_with_it_and_those_without_a_zone_are_told() {
+    let zone = format!("{ZONE}p LUA A \"ifportup(80, {{'127.0.0.1'}})\"\n");
+    for (settings, expected) in [
+        ("fall = 2\n[http]\nhttpcode = '200-299'\n", ""),
+        ("\nfal = 2\n", "2:1: error: unknown key `fal`; did you mean `fall`?"),
+        ("fall = 0\n", "1:8: error: "),
+        ("[http]\nmethods = 'GET'\n", "2:1: error: unknown key `methods`; did you mean `method`?"),
+        (
+            "targets.deny = []\n",
+            "1:1: error: `targets` is not for a zone to set; it stands under [health] in the \
+             configuration of the server",
+        ),
+        ("[health]\nfall = 2\n", "1:2: error: the settings of a zone have no [health] around them"),
+        ("labels.fsn = ['127.0.0.1/32']\n", "1:1: error: \"fsn\" is no label; write a kind and"),
+        ("fall = \n", "1:8: error: "),
+    ] {
+        let files = [("example.test.zone", &*zone), ("example.test.health.toml", settings)];
+        let folder = folder(&files);
+        let config = "zones.zone = [{ name = 'example.test', file = 'example.test.zone' }]\n";
+        fs::write(folder.path().join("halfmoon.toml"), config).unwrap();
+        let settings_path = folder.path().join("example.test.health.toml");
+        let status = i32::from(!expected.is_empty());
+        for path in ["", "halfmoon.toml", "example.test.zone", "example.test.health.toml"] {
+            let ended = run(&["check", text(&folder.path().join(path))]);
+            assert_eq!(ended.status.code(), Some(status), "{path}: {ended:?}");
+            let line = format!("{}:{expected}", settings_path.display());
+            let is_told = expected.is_empty() || ended.out.starts_with(&line);
+            assert!(is_told, "{path} {settings:?}: not {line:?} in {ended:?}");
+        }
+    }
+    let folder = folder(&[("example.test.zone", ZONE), ("exampel.test.health.toml", "")]);
+    let ended = run(&["check", text(folder.path())]);
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    let expected =
+        "exampel.test.health.toml:1:1: warning: no zone file exampel.test.zone is beside";
+    assert!(ended.out.contains(expected), "{ended:?}");
+    assert_eq!(ended.err, "1 zone, 4 records: 0 errors, 1 warning\n");
+    let json = run(&["check", "--format", "json", text(folder.path())]);
+    let fault: serde_json::Value = serde_json::from_str(json.out.trim()).unwrap();
+    assert_eq!((&fault["rule"], &fault["line"]), (&"stray-settings".into(), &1.into()));
+}
+
+#[test]
 fn the_examples_are_without_fault() {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/failover/halfmoon.toml");
     let ended = run(&["check", example]);

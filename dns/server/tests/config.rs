@@ -209,8 +209,8 @@ fn every_key_is_understood() {
     assert!(config.lua.shared);
     assert_eq!((config.lua.fuel.get(), config.lua.memory), (1000, 2 << 20));
     assert_eq!(config.lua.time, Duration::from_micros(500));
-    assert_eq!(config.health.interval, Duration::from_millis(100));
-    assert_eq!(config.health.timeout, Duration::from_secs(1));
+    assert_eq!(config.health.interval, Some(Duration::from_millis(100)));
+    assert_eq!(config.health.timeout, Some(Duration::from_secs(1)));
     assert_eq!((config.fall(), config.rise()), (4, 5));
     assert_eq!(config.health.lease, Duration::from_secs(300));
     assert_eq!(config.health.targets.allow, ["127.0.0.0/8".parse().unwrap()]);

@@ -547,12 +547,5 @@ fn a_site_in_production_is_served_in_place() {
 struct Nothing;
 
 impl halfmoon_zones::Attach<()> for Nothing {
-    fn attach(
-        &mut self,
-        _: &halfmoon_zones::Zone,
-        _: &[(NameBuf, halfmoon_zones::ProgramSource)],
-        _: Option<&halfmoon_zones::Hosted<()>>,
-        _: &mut Vec<halfmoon_zones::Fault>,
-    ) {
-    }
+    fn attach(&mut self, _: &halfmoon_zones::Fresh<'_, ()>, _: &mut Vec<halfmoon_zones::Fault>) {}
 }

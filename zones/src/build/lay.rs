@@ -61,7 +61,8 @@ impl Builder {
                 data.extend_from_slice(self.rdata(record));
                 if let Some(source) = sources.get_mut(record.program as usize).filter(|_| is_lua) {
                     let owner = self.owner_name(record.owner).to_buf();
-                    programs.push((owner, source.take()?));
+                    let source = source.take()?;
+                    programs.push((owner, ProgramSource { ttl: record.ttl, ..source }));
                 }
             }
             sets.push(SetData {

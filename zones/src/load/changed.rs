@@ -4,10 +4,12 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::{Attach, ENDING, Known, Loaded, Loader, Source, Stamp, host, is_part, origin_of, real};
+use super::companion::{companion_of, is_companion, zone_of};
+use super::{Attach, ENDING, Loaded, Loader, Source, Stamp, is_part, origin_of, real};
 use crate::Catalog;
 
 impl<P> Loader<P> {
@@ -26,8 +28,13 @@ impl<P> Loader<P> {
         if !self.sources.listed.is_empty() {
             return None;
         }
+        // What changes beside a zone file changes its zone.
+        let zones = changed.iter().map(|path| match is_companion(path) {
+            true => zone_of(path).unwrap_or_else(|| path.clone()),
+            false => path.clone(),
+        });
         let mut read = Vec::new();
-        for path in changed {
+        for path in &zones.collect::<BTreeSet<_>>() {
             let source = Source::Found(path.clone());
             let Some(known) = self.known.get(&source) else {
                 if self.matters(path) {
@@ -42,29 +49,36 @@ impl<P> Loader<P> {
             if known.is_part || !is_plain || !is_served || self.is_included(path) {
                 return None;
             }
-            if known.stamps.iter().all(|(path, stamp)| Stamp::of(path) == *stamp) {
+            let companion = companion_of(path);
+            let companion = match fs::symlink_metadata(&companion) {
+                Ok(meta) if meta.is_file() => Some(companion),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+                // A link may lead out of the folder.
+                _ => return None,
+            };
+            let is_still = companion.as_deref().and_then(Stamp::of) == known.companion;
+            if is_still && known.stamps.iter().all(|(path, stamp)| Stamp::of(path) == *stamp) {
                 continue;
             }
-            let (built, stamps, added) = self.read(&source, origin_of(path), attach);
-            let includes = stamps.iter().map(|(path, _)| path);
-            if is_part(&source, &built)
-                || built.apex.as_name() != apex
+            let new = self.read(source, origin_of(path), companion, attach);
+            let includes = new.stamps.iter().map(|(path, _)| path);
+            if is_part(&new.source, &new.built)
+                || new.built.apex.as_name() != apex
                 || !includes.eq(known.stamps.iter().map(|(path, _)| path))
             {
                 return None;
             }
-            read.push((source, built, stamps, added));
+            read.push(new);
         }
         let (mut reports, mut new) = (Vec::new(), Vec::new());
-        for (source, built, stamps, added) in read {
-            let old = self.known.remove(&source).and_then(|known| known.hosted);
-            let added = Some((built.apex, added));
-            let (hosted, report) = host(source.path(), built, old, attach);
-            new.extend(hosted.clone());
-            self.known.insert(source, Known { stamps, added, hosted, is_part: false });
+        for zone in read {
+            let old = self.known.remove(&zone.source).and_then(|known| known.hosted);
+            let (hosted, report) = self.keep(zone, old, attach);
+            new.extend(hosted);
             reports.push(report);
         }
-        Some(Loaded { catalog: served.replacing(new), reports, removed: Vec::new() })
+        let catalog = served.replacing(new);
+        Some(Loaded { catalog, reports, removed: Vec::new(), strays: Vec::new() })
     }
 
     /// Whether something at a path that is no zone so far may be one, have some below it, or be a

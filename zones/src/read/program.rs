@@ -35,7 +35,7 @@ pub(super) fn read(
     out.extend_from_slice(&inner.0.to_be_bytes());
     let mut program = Program {
         join,
-        source: ProgramSource { inner, text: String::new(), spans: Vec::new() },
+        source: ProgramSource { inner, text: String::new(), ttl: 0, spans: Vec::new() },
         text: Vec::new(),
     };
     let mut mark = words.mark();
@@ -120,7 +120,7 @@ fn read_generic(
     let text = String::from_utf8(text).map_err(|_| bad("the program is not valid UTF-8"))?;
     let mut mark = words.mark();
     let spans = vec![Span { at: 0, place: at(words, &mut mark, source, start) }];
-    Ok(ProgramSource { inner, text, spans })
+    Ok(ProgramSource { inner, text, ttl: 0, spans })
 }
 
 fn inner_type(word: &Word<'_>) -> Result<Type, RdataFault> {

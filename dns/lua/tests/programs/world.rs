@@ -186,6 +186,7 @@ pub(crate) fn source(record: &str) -> ProgramSource {
     ProgramSource {
         inner: inner.parse().unwrap(),
         text: text.to_owned(),
+        ttl: 60,
         spans: vec![Span { at: 0, place }],
     }
 }

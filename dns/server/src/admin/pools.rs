@@ -69,7 +69,10 @@ impl Wanted {
             || name.owner.to_ascii_lowercase().contains(&part)
             || report.pool.members.iter().any(|member| {
                 member.address.to_string().contains(&part)
-                    || member.labels.iter().any(|label| label.to_ascii_lowercase().contains(&part))
+                    || member
+                        .labels
+                        .iter()
+                        .any(|label| label.name.to_ascii_lowercase().contains(&part))
             })
     }
 }
@@ -92,7 +95,7 @@ fn view(report: &PoolReport, checks: &HashMap<CheckId, String>) -> PoolView {
                 address: member.address,
                 group: group(number) + 1,
                 weight: member.weight,
-                labels: member.labels.iter().map(ToString::to_string).collect(),
+                labels: member.labels.iter().map(|label| label.name.to_string()).collect(),
                 check: member.check.and_then(|check| checks.get(&check).cloned()),
                 is_in: effective.is_in,
                 is_chosen: is_chosen(number),

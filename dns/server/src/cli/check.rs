@@ -8,15 +8,16 @@ use std::process::ExitCode;
 
 use halfmoon_geo::Source;
 use halfmoon_healthcheck::Health;
-use halfmoon_zones::{Fault, FileReport, Files, Level};
+use halfmoon_zones::{Fault, FileReport, Files, Level, Loaded};
 use serde::Serialize;
 
 use super::fail;
 use crate::admin;
 use crate::config::{Config, Dialect};
 use crate::events;
-use crate::publish::Compile;
+use crate::publish::{Compile, stray};
 use crate::serve::{cookies, loader, lua_settings, targets};
+use crate::shared::Served;
 use crate::tsig::Keys;
 
 const EXAMPLES: &str = "\
@@ -35,7 +36,7 @@ Exit status 1 if there are errors; warnings alone keep no zone from being served
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// Zone files, folders of them (*.zone), configuration files (*.toml)
+    /// Zone files, their settings (*.health.toml), folders of them, configuration files (*.toml)
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
     /// How faults are printed
@@ -82,24 +83,34 @@ pub(super) fn run(args: &Args) -> ExitCode {
     let mut tally = Tally::default();
     let mut told = HashSet::new();
     for path in &args.paths {
-        let reports = match load(path, args.dialect) {
-            Ok(reports) => reports,
+        let loaded = match load(path, args.dialect) {
+            Ok(loaded) => loaded,
             Err(why) => {
                 // What was found so far is worth reading.
                 let _ = out.flush();
                 return fail(why);
             }
         };
-        for mut report in reports {
+        for path in &loaded.strays {
+            let (fault, files) = stray(path);
+            tally.warnings += 1;
+            if print(&mut out, &fault, &files, ("", args.format)).is_err() {
+                return tally.status();
+            }
+        }
+        for mut report in loaded.reports {
             if args.format == Format::Text {
                 // A file that many zones include has its faults in each: people read them once.
                 let files = &report.files;
                 report.faults.retain(|fault| told.insert(fault.display(files).to_string()));
             }
             tally.add(&report);
-            if print(&mut out, &report, args.format).is_err() {
-                // Nobody reads on: `check | head`.
-                return tally.status();
+            let zone = report.apex.to_string();
+            for fault in &report.faults {
+                if print(&mut out, fault, &report.files, (&zone, args.format)).is_err() {
+                    // Nobody reads on: `check | head`.
+                    return tally.status();
+                }
             }
         }
     }
@@ -113,9 +124,13 @@ pub(super) fn run(args: &Args) -> ExitCode {
     tally.status()
 }
 
-fn load(path: &Path, dialect: Option<Dialect>) -> Result<Vec<FileReport>, String> {
+fn load(path: &Path, dialect: Option<Dialect>) -> Result<Loaded<Served>, String> {
     let mut config = Config::default();
-    if path.extension() == Some(OsStr::new("toml")) {
+    let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+    if let Some(zone) = name.strip_suffix(".health.toml") {
+        // The settings of a zone are looked at with it.
+        config.zones.path = Some(path.with_file_name(format!("{zone}.zone")));
+    } else if path.extension() == Some(OsStr::new("toml")) {
         config = Config::load(path).map_err(|fault| fault.to_string())?;
     } else {
         config.zones.path = Some(path.to_owned());
@@ -135,21 +150,22 @@ fn load(path: &Path, dialect: Option<Dialect>) -> Result<Vec<FileReport>, String
     let mut loader = loader(&config).map_err(|error| format!("{}: {error}", path.display()))?;
     let loaded = loader.load(&mut compile);
     let folder = config.zones.path.unwrap_or_default();
-    Ok(loaded.map_err(|error| format!("{}: {error}", folder.display()))?.reports)
+    loaded.map_err(|error| format!("{}: {error}", folder.display()))
 }
 
-fn print(out: &mut impl Write, report: &FileReport, format: Format) -> io::Result<()> {
-    let zone = report.apex.to_string();
-    for fault in &report.faults {
-        match format {
-            Format::Text => writeln!(out, "{}", fault.display(&report.files))?,
-            Format::Json => {
-                serde_json::to_writer(&mut *out, &Line::new(fault, &report.files, &zone))?;
-                writeln!(out)?;
-            }
+fn print(
+    out: &mut impl Write,
+    fault: &Fault,
+    files: &Files,
+    (zone, format): (&str, Format),
+) -> io::Result<()> {
+    match format {
+        Format::Text => writeln!(out, "{}", fault.display(files)),
+        Format::Json => {
+            serde_json::to_writer(&mut *out, &Line::new(fault, files, zone))?;
+            writeln!(out)
         }
     }
-    Ok(())
 }
 
 impl<'a> Line<'a> {

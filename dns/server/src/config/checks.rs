@@ -116,7 +116,7 @@ pub enum StaleConfig {
 }
 
 /// Puts what is said in the place of what was.
-fn set<T: Clone>(place: &mut T, said: &Option<T>) {
+pub(super) fn set<T: Clone>(place: &mut T, said: &Option<T>) {
     if let Some(said) = said {
         place.clone_from(said);
     }

@@ -31,15 +31,16 @@ pub enum ConfigError {
 
 /// Turns the parser's error into one line with position and remedy.
 pub(super) fn locate(fault: &toml::de::Error, text: &str, path: &Path) -> ConfigError {
-    let at = fault.span().map_or(0, |span| span.start).min(text.len());
+    let (line, column) = position(text, fault.span().map_or(0, |span| span.start));
+    ConfigError::Wrong { path: path.to_owned(), line, column, message: remedy(fault.message()) }
+}
+
+/// The line and the column of an octet.
+pub(super) fn position(text: &str, at: usize) -> (usize, usize) {
+    let at = at.min(text.len());
     let before = &text.as_bytes()[..at];
     let line_start = before.iter().rposition(|&octet| octet == b'\n').map_or(0, |at| at + 1);
-    ConfigError::Wrong {
-        path: path.to_owned(),
-        line: before.iter().filter(|&&octet| octet == b'\n').count() + 1,
-        column: at - line_start + 1,
-        message: remedy(fault.message()),
-    }
+    (before.iter().filter(|&&octet| octet == b'\n').count() + 1, at - line_start + 1)
 }
 
 /// Names the nearest known key or value where the message lists what is known; otherwise the
@@ -54,15 +55,20 @@ fn remedy(message: &str) -> String {
         };
         // What is known stands between backticks: every second piece.
         let known: Vec<&str> = expected.split('`').skip(1).step_by(2).collect();
-        let nearest = known
-            .iter()
-            .map(|candidate| (strsim::damerau_levenshtein(wrong, candidate), candidate))
-            .filter(|(distance, candidate)| *distance <= candidate.len().max(wrong.len()) / 2)
-            .min_by_key(|(distance, _)| *distance);
-        return match nearest {
-            Some((_, nearest)) => format!("unknown {kind} `{wrong}`; did you mean `{nearest}`?"),
-            None => format!("unknown {kind} `{wrong}`; known here: {}", known.join(", ")),
-        };
+        return unknown(kind, wrong, &known);
     }
     message.trim_end().replace('\n', "; ")
+}
+
+/// Names what is known that is spelled most like what is not, or all of it.
+pub(super) fn unknown(kind: &str, wrong: &str, known: &[&str]) -> String {
+    let nearest = known
+        .iter()
+        .map(|candidate| (strsim::damerau_levenshtein(wrong, candidate), candidate))
+        .filter(|(distance, candidate)| *distance <= candidate.len().max(wrong.len()) / 2)
+        .min_by_key(|(distance, _)| *distance);
+    match nearest {
+        Some((_, nearest)) => format!("unknown {kind} `{wrong}`; did you mean `{nearest}`?"),
+        None => format!("unknown {kind} `{wrong}`; known here: {}", known.join(", ")),
+    }
 }

@@ -6,29 +6,34 @@ use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use halfmoon_healthcheck::{AllDown, Damping, Flap, Policy, Resume, Unknown, Velocity};
-use halfmoon_lua::TtlRange;
+use halfmoon_healthcheck::{AllDown, Damping, Flap, Pace, Resume, Unknown, Velocity};
+use halfmoon_lua::{Defaults, TtlRange};
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer};
 
+use super::checks::set;
 use super::{
     DnsConfig, GrpcConfig, HttpConfig, OverridesConfig, PushConfig, SafetyConfig, TlsConfig,
     WebhookConfig, at_least_one, value,
 };
+use crate::overrides::Target;
 
 /// `[health]`: how endpoints are probed, where a record does not say.
+///
+/// What is an option here is left as it is where it is not set: a zone's settings, which are a part of
+/// the same table, change those of the server, and a record changes those of its zone.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct HealthConfig {
     /// From the start of one probe to the start of the next.
-    #[serde(deserialize_with = "value::positive_duration")]
-    pub interval: Duration,
+    #[serde(deserialize_with = "some_positive")]
+    pub interval: Option<Duration>,
     /// How long one probe may take.
-    #[serde(deserialize_with = "value::positive_duration")]
-    pub timeout: Duration,
-    /// Failures in a row before an endpoint is down, if set; see [`super::Config::fall`].
+    #[serde(deserialize_with = "some_positive")]
+    pub timeout: Option<Duration>,
+    /// Failures in a row before an endpoint is down.
     pub fall: Option<NonZeroU32>,
-    /// Successes in a row before it is up again, if set; see [`super::Config::rise`].
+    /// Successes in a row before it is up again.
     pub rise: Option<NonZeroU32>,
     /// The local address to probe from.
     pub source: Option<IpAddr>,
@@ -46,37 +51,37 @@ pub struct HealthConfig {
     /// configuration file.
     pub files: Option<PathBuf>,
     /// The shortest time from going down to coming back.
-    #[serde(deserialize_with = "value::any_duration")]
-    pub hold_down: Duration,
+    #[serde(deserialize_with = "some_week")]
+    pub hold_down: Option<Duration>,
     /// When an endpoint that answers again counts as up.
     #[serde(deserialize_with = "resume")]
-    pub resume: Resume,
+    pub resume: Option<Resume>,
     /// How long it takes to get its whole share again.
-    #[serde(deserialize_with = "value::any_duration")]
-    pub ramp: Duration,
-    /// What is done about endpoints that go down again and again; as the dialect has it if not set.
+    #[serde(deserialize_with = "some_week")]
+    pub ramp: Option<Duration>,
+    /// What is done about endpoints that go down again and again.
     #[serde(deserialize_with = "flap")]
     pub flap: Option<Option<Flap>>,
     /// How long after a change the TTL stays low.
-    #[serde(deserialize_with = "value::any_duration")]
-    pub fresh: Duration,
+    #[serde(deserialize_with = "some_week")]
+    pub fresh: Option<Duration>,
     /// What an endpoint counts as while nothing is known of it.
     #[serde(deserialize_with = "unknown")]
-    pub unknown: Unknown,
+    pub unknown: Option<Unknown>,
     /// What is answered when nothing is up.
     #[serde(deserialize_with = "all_down")]
-    pub all_down: AllDown,
+    pub all_down: Option<AllDown>,
     /// Fewer than so many are never answered.
-    pub min_answers: u8,
+    pub min_answers: Option<u8>,
     /// A group of which less than this part is up is not believed; in thousandths.
-    #[serde(deserialize_with = "part")]
-    pub panic: u16,
+    #[serde(deserialize_with = "some_part")]
+    pub panic: Option<u16>,
     /// How fast members may leave a pool.
     #[serde(deserialize_with = "velocity")]
-    pub velocity: Option<Velocity>,
+    pub velocity: Option<Option<Velocity>>,
     /// The bounds between which TTLs follow the state.
     #[serde(deserialize_with = "ttl")]
-    pub ttl: Option<TtlRange>,
+    pub ttl: Option<Option<TtlRange>>,
     /// What addresses in some networks are called by.
     #[serde(deserialize_with = "labels")]
     pub labels: BTreeMap<String, Vec<IpNet>>,
@@ -120,10 +125,9 @@ pub struct TargetsConfig {
 
 impl Default for HealthConfig {
     fn default() -> Self {
-        let Damping { hold_down, resume, ramp, fresh, .. } = Damping::default();
         Self {
-            interval: Duration::from_secs(5),
-            timeout: Duration::from_secs(2),
+            interval: None,
+            timeout: None,
             fall: None,
             rise: None,
             source: None,
@@ -133,15 +137,15 @@ impl Default for HealthConfig {
             grpc: GrpcConfig::default(),
             push: PushConfig::default(),
             files: None,
-            hold_down,
-            resume,
-            ramp,
+            hold_down: None,
+            resume: None,
+            ramp: None,
             flap: None,
-            fresh,
-            unknown: Unknown::default(),
-            all_down: AllDown::default(),
-            min_answers: 0,
-            panic: 0,
+            fresh: None,
+            unknown: None,
+            all_down: None,
+            min_answers: None,
+            panic: None,
             velocity: None,
             ttl: None,
             labels: BTreeMap::new(),
@@ -170,33 +174,64 @@ impl Default for TargetsConfig {
 }
 
 impl HealthConfig {
-    /// How endpoints come back; `base` as the dialect has it.
-    pub(super) fn damping(&self, base: Damping) -> Damping {
-        let Self { hold_down, resume, ramp, fresh, .. } = *self;
-        Damping { hold_down, resume, ramp, fresh, flap: self.flap.unwrap_or(base.flap) }
-    }
-
-    /// What pools make of verdicts.
-    pub(super) fn policy(&self) -> Policy {
-        Policy {
-            unknown: self.unknown,
-            all_down: self.all_down,
-            min_answers: u32::from(self.min_answers),
-            panic: self.panic,
-            velocity: self.velocity,
-        }
+    /// Puts what is said of records in the place of what was, but for labels.
+    pub(super) fn apply(&self, defaults: &mut Defaults) {
+        let Defaults { checks, policy, ttl, .. } = defaults;
+        let Pace { interval, timeout, fall, rise, damping } = &mut checks.pace;
+        set(interval, &self.interval);
+        set(timeout, &self.timeout);
+        set(fall, &self.fall.map(NonZeroU32::get));
+        set(rise, &self.rise.map(NonZeroU32::get));
+        set(&mut damping.hold_down, &self.hold_down);
+        set(&mut damping.resume, &self.resume);
+        set(&mut damping.ramp, &self.ramp);
+        set(&mut damping.flap, &self.flap);
+        set(&mut damping.fresh, &self.fresh);
+        checks.source = self.source.or(checks.source);
+        self.http.apply(checks);
+        self.tls.apply(checks);
+        self.dns.apply(checks);
+        self.grpc.apply(checks);
+        self.push.apply(checks);
+        set(&mut policy.unknown, &self.unknown);
+        set(&mut policy.all_down, &self.all_down);
+        set(&mut policy.min_answers, &self.min_answers.map(u32::from));
+        set(&mut policy.panic, &self.panic);
+        set(&mut policy.velocity, &self.velocity);
+        set(ttl, &self.ttl);
     }
 }
 
-fn resume<'de, D: Deserializer<'de>>(from: D) -> Result<Resume, D::Error> {
+fn some_positive<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    value::positive_duration(from).map(Some)
+}
+
+/// A duration of at most a week, as long as anything about coming back may take.
+fn some_week<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Duration>, D::Error> {
+    let duration = value::any_duration(from)?;
+    if duration > Damping::LONGEST {
+        let hours = Damping::LONGEST.as_secs() / 3600;
+        return Err(serde::de::Error::custom(format_args!("is too long: at most \"{hours}h\"")));
+    }
+    Ok(Some(duration))
+}
+
+fn resume<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Resume>, D::Error> {
     let text = String::deserialize(from)?;
+    let refused = |message: &str| {
+        let message = format_args!("{text:?} {message}");
+        serde::de::Error::custom(message)
+    };
     match &*text {
-        "auto" => Ok(Resume::Auto),
-        "manual" => Ok(Resume::Manual),
-        _ => value::duration(&text).map(Resume::After).map_err(|_| {
-            let message = "write \"auto\", \"manual\" or a duration, as in \"10m\"";
-            serde::de::Error::custom(format_args!("{text:?} is none of them; {message}"))
-        }),
+        "auto" => Ok(Some(Resume::Auto)),
+        "manual" => Ok(Some(Resume::Manual)),
+        _ => match value::duration(&text) {
+            Ok(after) if after <= Damping::LONGEST => Ok(Some(Resume::After(after))),
+            Ok(_) => Err(refused("is too long: at most \"168h\"")),
+            Err(_) => Err(refused(
+                "is none of them; write \"auto\", \"manual\" or a duration, as in \"10m\"",
+            )),
+        },
     }
 }
 
@@ -254,12 +289,12 @@ enum UnknownWord {
     Down,
 }
 
-fn unknown<'de, D: Deserializer<'de>>(from: D) -> Result<Unknown, D::Error> {
-    Ok(match UnknownWord::deserialize(from)? {
+fn unknown<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Unknown>, D::Error> {
+    Ok(Some(match UnknownWord::deserialize(from)? {
         UnknownWord::Last => Unknown::Last,
         UnknownWord::Up => Unknown::Up,
         UnknownWord::Down => Unknown::Down,
-    })
+    }))
 }
 
 #[derive(Deserialize)]
@@ -273,15 +308,15 @@ enum AllDownWord {
     Servfail,
 }
 
-fn all_down<'de, D: Deserializer<'de>>(from: D) -> Result<AllDown, D::Error> {
-    Ok(match AllDownWord::deserialize(from)? {
+fn all_down<'de, D: Deserializer<'de>>(from: D) -> Result<Option<AllDown>, D::Error> {
+    Ok(Some(match AllDownWord::deserialize(from)? {
         AllDownWord::All => AllDown::All,
         AllDownWord::Backup => AllDown::Backup,
         AllDownWord::First => AllDown::First,
         AllDownWord::Last => AllDown::Last,
         AllDownWord::None => AllDown::None,
         AllDownWord::Servfail => AllDown::Servfail,
-    })
+    }))
 }
 
 fn part<'de, D: Deserializer<'de>>(from: D) -> Result<u16, D::Error> {
@@ -305,9 +340,21 @@ struct VelocityTable {
     window: Duration,
 }
 
-fn velocity<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Velocity>, D::Error> {
-    let VelocityTable { part, window } = VelocityTable::deserialize(from)?;
-    Ok(Some(Velocity { part, window }))
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "write false, or { part = 0.34, window = \"5m\" }")]
+enum VelocityOrNone {
+    Is(False),
+    Table(VelocityTable),
+}
+
+fn velocity<'de, D>(from: D) -> Result<Option<Option<Velocity>>, D::Error>
+where
+    D: Deserializer<'de>,
+{
+    Ok(Some(match VelocityOrNone::deserialize(from)? {
+        VelocityOrNone::Is(False) => None,
+        VelocityOrNone::Table(VelocityTable { part, window }) => Some(Velocity { part, window }),
+    }))
 }
 
 #[derive(Deserialize)]
@@ -317,14 +364,35 @@ struct TtlTable {
     max: u32,
 }
 
-fn ttl<'de, D: Deserializer<'de>>(from: D) -> Result<Option<TtlRange>, D::Error> {
-    let TtlTable { min, max } = TtlTable::deserialize(from)?;
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "write false, or { min = 10, max = 300 }")]
+enum TtlOrNone {
+    Is(False),
+    Table(TtlTable),
+}
+
+fn ttl<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<TtlRange>>, D::Error> {
+    let TtlOrNone::Table(TtlTable { min, max }) = TtlOrNone::deserialize(from)? else {
+        return Ok(Some(None));
+    };
     // RFC 2181 section 8.
     if min > max || max > i32::MAX as u32 {
         let message = "min has to be at most max, and max at most 2147483647";
         return Err(serde::de::Error::custom(message));
     }
-    Ok(Some(TtlRange { min, max }))
+    Ok(Some(Some(TtlRange { min, max })))
+}
+
+/// `false`, which takes back what the server has for all zones.
+struct False;
+
+impl<'de> Deserialize<'de> for False {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        match bool::deserialize(from)? {
+            false => Ok(Self),
+            true => Err(serde::de::Error::custom("true says nothing")),
+        }
+    }
 }
 
 struct Networks(Vec<IpNet>);
@@ -337,5 +405,11 @@ impl<'de> Deserialize<'de> for Networks {
 
 fn labels<'de, D: Deserializer<'de>>(from: D) -> Result<BTreeMap<String, Vec<IpNet>>, D::Error> {
     let labels = BTreeMap::<String, Networks>::deserialize(from)?;
+    // One that looks like something else could never be named in an override.
+    let is_label = |text: &str| matches!(Target::parse(text), Ok(Target::Label(_)));
+    if let Some(odd) = labels.keys().find(|text| !is_label(text)) {
+        let message = format_args!("{odd:?} is no label; write a kind and a name, \"region:fsn\"");
+        return Err(serde::de::Error::custom(message));
+    }
     Ok(labels.into_iter().map(|(label, Networks(networks))| (label, networks)).collect())
 }

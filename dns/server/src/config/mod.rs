@@ -28,6 +28,7 @@ mod overrides;
 mod transfer;
 mod value;
 mod webhook;
+mod zone;
 
 pub use admin::{AdminConfig, Right, TokenConfig};
 pub use checks::{
@@ -43,6 +44,7 @@ pub use overrides::{OverridesConfig, SafetyConfig};
 pub use transfer::{KeyAlgorithm, KeyConfig, TransferConfig};
 pub use value::{address, duration, size};
 pub use webhook::WebhookConfig;
+pub use zone::{ZoneFault, ZoneHealth};
 
 /// Where a server listens that was not told otherwise.
 pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 5300);
@@ -282,31 +284,18 @@ impl Config {
     /// How endpoints are probed where a program does not say: `options` as the dialect has them, with
     /// what is set.
     #[must_use]
-    pub fn checks(&self, mut options: Options) -> Options {
-        let health = &self.health;
-        let pace = &mut options.pace;
-        (pace.interval, pace.timeout) = (health.interval, health.timeout);
-        (pace.fall, pace.rise) = (self.fall(), self.rise());
-        pace.damping = health.damping(pace.damping);
-        options.source = health.source;
-        health.http.apply(&mut options);
-        health.tls.apply(&mut options);
-        health.dns.apply(&mut options);
-        health.grpc.apply(&mut options);
-        health.push.apply(&mut options);
-        options
+    pub fn checks(&self, options: Options) -> Options {
+        self.defaults(&Defaults { checks: options, ..Defaults::default() }).checks
     }
 
     /// What holds of pools and their checks where a program does not say otherwise: `base` as the
     /// dialect has it, with what is set.
     #[must_use]
     pub fn defaults(&self, base: &Defaults) -> Defaults {
-        Defaults {
-            checks: self.checks(base.checks.clone()),
-            policy: self.health.policy(),
-            ttl: self.health.ttl,
-            labels: Labels::new(self.health.labels.clone()),
-        }
+        let mut defaults = base.clone();
+        self.health.apply(&mut defaults);
+        defaults.labels = Labels::new(self.health.labels.clone());
+        defaults
     }
 
     /// What part of all endpoints has to fail at once for the server to suspect itself, in

@@ -61,8 +61,10 @@ fn standing(pools: &[PoolReport], rules: &Rules, rule: &SafetyConfig) -> BTreeMa
                 Some(Force::Up) => true,
                 None => effective.is_well,
             };
-            for label in member.labels.iter().filter(|label| is_like(label, &rule.of)) {
-                *labels.entry(label.to_string()).or_default() |= stands;
+            // What a zone says of its own addresses must not make up for what is to be kept.
+            let labelled = member.labels.iter().filter(|label| !label.is_zones);
+            for label in labelled.filter(|label| is_like(&label.name, &rule.of)) {
+                *labels.entry(label.name.to_string()).or_default() |= stands;
             }
         }
     }

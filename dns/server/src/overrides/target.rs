@@ -152,7 +152,7 @@ impl Found {
         match self {
             Self::Network(network) => network.contains(&member.address.to_canonical()),
             Self::Checks(checks) => member.check.is_some_and(|check| checks.contains(&check)),
-            Self::Label(label) => member.labels.iter().any(|own| **own == **label),
+            Self::Label(label) => member.labels.iter().any(|own| *own.name == **label),
             Self::Scope(scope) => scope.holds(&pool.name),
         }
     }

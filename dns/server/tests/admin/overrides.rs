@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::endpoint::{Endpoint, regions};
 use crate::support::http::{Response, get, request};
-use crate::support::{Ended, ask, run, wait_for_answer};
+use crate::support::{Ended, ask, run, wait_for, wait_for_answer};
 use crate::{READER, Site, WRITER, admin_address};
 
 /// Three regions `a`, `b` and `c`, and records that choose among them.
@@ -434,8 +434,8 @@ fn what_waits_for_an_operator_comes_back_at_his_word() {
     assert_eq!((before.status.code(), &*before.out), (Some(0), "nothing held it\n"));
     regions.close(0);
     regions.wait("all", &[1, 2]);
-    regions.ends[0] = crate::support::wait_for("the same port", || Endpoint::open_at(address).ok());
-    let held = crate::support::wait_for("what holds it", || {
+    regions.ends[0] = wait_for("the same port", || Endpoint::open_at(address).ok());
+    let held = wait_for("what holds it", || {
         let checks = get(regions.site.admin, "/api/v1/checks?state=down").json();
         let check = checks["checks"][0].clone();
         (check["last"]["result"] == "success" && check["held"].is_string()).then_some(check)
@@ -455,7 +455,7 @@ fn endpoints_leave_faster_than_they_may_when_an_operator_lets_them() {
     regions.close(0);
     regions.wait("all", &[1, 2]);
     regions.close(1);
-    crate::support::wait_for("the failure", || {
+    wait_for("the failure", || {
         let pools = get(regions.site.admin, "/api/v1/pools?name=all").json();
         let why = pools["pools"][0]["members"][1]["why"].to_string();
         why.contains("too many have left").then_some(())
@@ -466,4 +466,50 @@ fn endpoints_leave_faster_than_they_may_when_an_operator_lets_them() {
     regions.wait("all", &[2]);
     let none = regions.command(&["let-go", "none.example.test/A", "--for", "10m"]);
     assert!(none.err.contains("no pool is of none.example.test./A"), "{none:?}");
+}
+
+#[test]
+fn the_label_of_a_zone_is_for_its_own_records_and_makes_up_for_nothing() {
+    let regions = Regions::new("safety = [{ keep = 1, of = 'region:*' }]\n");
+    let [a, b, _] = &regions.ips;
+    let port = regions.ends[0].address.port();
+    let own = Endpoint::open_at(([127, 0, 255, 77], port).into()).expect("a port that is free");
+    let own = own.address.ip().to_string();
+    let folder = &regions.site.folder;
+    let record =
+        format!("all LUA A \"ifportup({port}, {{'{a}', '{b}', '{own}'}}, {{selector='all'}})\"\n");
+    folder.write(
+        "zones/tenant.test.health.toml",
+        format!("labels.'region:x' = ['{a}/32']\nlabels.'region:y' = ['{own}/32']\n"),
+    );
+    folder.zone("tenant.test", &record);
+    let tenant = |expected: &[&String]| {
+        let expected: Vec<&str> = expected.iter().map(|ip| ip.as_str()).collect();
+        wait_for_answer(regions.site.dns, "all.tenant.test.", &expected);
+    };
+    tenant(&[a, b, &own]);
+    // Its own label takes out its own member alone, by the command as by HTTP.
+    let ended = regions.command(&["down", "region:x", "--for", "1h", "--reason", "works"]);
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
+    tenant(&[b, &own]);
+    regions.wait("all", &[0, 1, 2]);
+    // One of the server is for all zones.
+    regions.put("down", "region:b");
+    regions.wait("all", &[0, 2]);
+    tenant(&[&own]);
+    // The zone's own region:y would be left, and is none of those of which one is to be kept.
+    let a_down = regions.set("down", "region:a", json!({"may_empty": true}));
+    assert_eq!(a_down.status, 201, "{}", a_down.body);
+    let last = regions.set("down", "region:c", json!({"may_empty": true}));
+    assert_eq!(last.status, 409, "{}", last.body);
+    assert!(last.body.contains("region:*"), "{}", last.body);
+    // Another word of the zone is heard without a restart.
+    folder.write("zones/tenant.test.health.toml", format!("labels.'region:x' = ['{b}/32']\n"));
+    wait_for("the new labels", || {
+        let pools = get(regions.site.admin, "/api/v1/pools?zone=tenant.test").json();
+        let members = pools["pools"][0]["members"].as_array()?.clone();
+        let labels: Vec<&Value> = members.iter().map(|member| &member["labels"]).collect();
+        let expected = [json!(["region:a"]), json!(["region:b", "region:x"]), json!([])];
+        (labels == expected.each_ref()).then_some(())
+    });
 }

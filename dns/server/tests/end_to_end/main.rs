@@ -11,6 +11,7 @@ mod reload;
 mod restart;
 mod transport;
 mod unreachable;
+mod zone_settings;
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -139,8 +139,9 @@ fn introduce(server: &Server, config: &Config, folder: &Path) {
         return;
     };
     let dig = format!("dig @{} -p {}", address.ip(), address.port());
-    let interval = config.health.interval;
-    let budget = interval * config.fall() + config.health.timeout + TTL;
+    let pace = config.checks(halfmoon_healthcheck::Options::default()).pace;
+    let (interval, timeout) = (pace.interval, pace.timeout);
+    let budget = interval * pace.fall + timeout + TTL;
     say(format_args!(
         "
 The zone is {folder}/failover.test.zone; edit it, and it is loaded at once.
@@ -159,8 +160,7 @@ A region that fails is out of every answer, caches included, within {budget:.1} 
         folder = folder.display(),
         help = command::HELP,
         budget = budget.as_secs_f64(),
-        fall = config.fall(),
-        timeout = config.health.timeout,
+        fall = pace.fall,
         ttl = TTL,
     ));
 }
