@@ -7,7 +7,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 
-use crate::name::{Name, label_at};
+use crate::name::{Name, label_at, lower};
 
 static SEED: LazyLock<u64> =
     LazyLock::new(|| RandomState::new().hash_one(0x4861_6c66_6d6f_6f6e_u64));
@@ -26,8 +26,7 @@ fn extend(hash: u64, label: &[u8]) -> u64 {
     for chunk in label.chunks(8) {
         let mut word = [0u8; 8];
         word[..chunk.len()].copy_from_slice(chunk);
-        word.make_ascii_lowercase();
-        hash = fold(hash ^ u64::from_le_bytes(word), K1);
+        hash = fold(hash ^ lower(u64::from_le_bytes(word)), K1);
     }
     hash
 }

@@ -208,9 +208,33 @@ pub(crate) fn label_at(octets: &[u8], offset: u8) -> &[u8] {
     octets.get(start + 1..start + 1 + length).unwrap_or(&[])
 }
 
+/// Eight octets with ASCII letters in lower case.
+pub(crate) const fn lower(word: u64) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * EACH;
+    // The high bit of each octet says whether its lower seven are above `Z`, or `A` and above; no sum
+    // carries into the next.
+    let seven = word & !HIGH;
+    let above = seven + (0x7f - b'Z' as u64) * EACH;
+    let from = seven + (0x80 - b'A' as u64) * EACH;
+    let capitals = from & !above & !word & HIGH;
+    word | capitals >> 2
+}
+
 impl PartialEq<Name<'_>> for Name<'_> {
+    /// Eight octets at a time: each look-up compares names, most of which are short.
     fn eq(&self, other: &Name<'_>) -> bool {
-        self.0.eq_ignore_ascii_case(other.0)
+        let (mine, theirs) = (self.0, other.0);
+        // Length octets are at most 63 and so never letters.
+        let lower = |word: &[u8; 8]| lower(u64::from_le_bytes(*word));
+        let (Some(last), Some(their_last)) = (mine.last_chunk(), theirs.last_chunk()) else {
+            return mine.eq_ignore_ascii_case(theirs);
+        };
+        // The last eight reach back into the words before them.
+        let mut words = mine.as_chunks().0.iter().zip(theirs.as_chunks().0);
+        mine.len() == theirs.len()
+            && lower(last) == lower(their_last)
+            && words.all(|(mine, theirs)| lower(mine) == lower(theirs))
     }
 }
 
@@ -466,6 +490,32 @@ mod tests {
             assert_eq!(name(text).to_string(), text);
         }
         assert_eq!(name(r"\097\b.").to_string(), "ab.");
+    }
+
+    #[test]
+    fn names_are_the_same_but_for_case_whatever_their_length() {
+        for length in 1..=40 {
+            let one = vec![b'k'; length];
+            let wire = |label: &[u8]| [&[label.len() as u8], label, &[0]].concat();
+            let same = |label: &[u8]| {
+                Name::from_wire(&wire(label)).unwrap() == Name::from_wire(&wire(&one)).unwrap()
+            };
+            assert!(same(&one));
+            assert!(!same(&vec![b'k'; length + 1]));
+            for at in 0..length {
+                // The last two are an octet that a letter is 32 away from, and no letter.
+                for (octet, is_same) in [(b'K', true), (b'x', false), (b'k' - 64, false)] {
+                    let mut other = one.clone();
+                    other[at] = octet;
+                    assert_eq!(same(&other), is_same, "{length} {at} {octet}");
+                }
+            }
+        }
+        let odd = |octet| {
+            Name::from_wire(&[8, 0, 0, 0, 0, 0, 0, 0, octet, 0]).unwrap()
+                == name(r"\000\000\000\000\000\000\000[.").as_name()
+        };
+        assert!(odd(b'[') && !odd(b'{'), "neither is a letter");
     }
 
     #[test]

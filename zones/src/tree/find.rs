@@ -63,7 +63,8 @@ impl Zone {
         let node = &self.nodes[id as usize];
         let start = node.name as usize;
         usize::from(node.name_length) == octets.len()
-            && self.data[start..start + octets.len()].eq_ignore_ascii_case(octets)
+            && Name::from_known_wire(&self.data[start..start + octets.len()])
+                == Name::from_known_wire(octets)
     }
 
     /// `node` is the deepest existing ancestor of `name`, or `name` itself.
