@@ -41,9 +41,14 @@ struct State {
     filled: u64,
 }
 
-/// The purse of one source.
+/// The purse of one source at some second. It is looked for when it is needed: most queries cost
+/// nothing.
 #[derive(Debug)]
-pub struct Purse<'p>(&'p mut State);
+pub struct Purse<'p> {
+    purses: &'p mut Purses,
+    source: Source,
+    now: u64,
+}
 
 impl Purses {
     /// Each source may spend so much a second.
@@ -54,7 +59,11 @@ impl Purses {
     }
 
     /// The purse of the network of a source, /24 or /56, at second `now`.
-    pub fn of(&mut self, source: Source, now: u64) -> Purse<'_> {
+    pub const fn of(&mut self, source: Source, now: u64) -> Purse<'_> {
+        Purse { purses: self, source, now }
+    }
+
+    fn state(&mut self, source: Source, now: u64) -> &mut State {
         let whose = (network(source.address), source.is_known);
         let at = self.hasher.hash_one(whose) as usize % PURSES;
         let purse = &mut self.purses[at];
@@ -62,7 +71,7 @@ impl Purses {
         let most = self.rate.saturating_mul(SECONDS);
         purse.left = purse.left.saturating_add(passed.saturating_mul(self.rate)).min(most);
         purse.filled = now;
-        Purse(purse)
+        purse
     }
 }
 
@@ -77,20 +86,26 @@ pub(crate) fn network(address: IpAddr) -> u64 {
 impl Purse<'_> {
     /// Whether nothing is left.
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
-        self.0.left == 0
+    pub fn is_empty(&mut self) -> bool {
+        self.state().left == 0
     }
 
     /// Takes so much out, or all there is.
-    pub const fn spend(&mut self, much: u32) {
-        self.0.left = self.0.left.saturating_sub(much);
+    pub fn spend(&mut self, much: u32) {
+        let state = self.state();
+        state.left = state.left.saturating_sub(much);
+    }
+
+    fn state(&mut self) -> &mut State {
+        self.purses.state(self.source, self.now)
     }
 }
 
 impl Budget for Purse<'_> {
     fn take(&mut self) -> bool {
-        let left = self.0.left.checked_sub(1);
-        self.0.left = left.unwrap_or(0);
+        let state = self.state();
+        let left = state.left.checked_sub(1);
+        state.left = left.unwrap_or(0);
         left.is_some()
     }
 }

@@ -52,13 +52,14 @@ impl<'a> Query<'a> {
     /// Reads a message. `None`: it deserves no reply (too short for a header, or a reply itself).
     #[must_use]
     pub fn parse(message: &'a [u8]) -> Option<Self> {
-        let header = message.get(..HEADER)?;
-        let flags = u16_at(header, 2)?;
+        let (header, body) = message.split_first_chunk::<HEADER>()?;
+        let word = |at| u16::from_be_bytes([header[at], header[at + 1]]);
+        let flags = word(2);
         if flags & 0x8000 != 0 {
             return None;
         }
         let mut query = Query {
-            id: u16_at(header, 0)?,
+            id: word(0),
             flags,
             question_octets: &[],
             question: None,
@@ -68,7 +69,8 @@ impl<'a> Query<'a> {
         };
         let known = query.opcode() == Opcode::QUERY;
         // An opcode we do not serve may use the sections as it likes: its form is not judged.
-        query.fault = match query.sections(message) {
+        let counts = [word(4), word(6), word(8), word(10)];
+        query.fault = match query.sections(counts, body) {
             _ if !known => Some(Rcode::NOTIMP),
             Ok(()) => None,
             Err(rcode) => Some(rcode),
@@ -84,11 +86,9 @@ impl<'a> Query<'a> {
 
     /// Reads what follows the header. What can be read is, whatever is wrong before it, so that an
     /// OPT record gets one in the reply (RFC 6891 section 6.1.1).
-    fn sections(&mut self, message: &'a [u8]) -> Result<(), Rcode> {
-        let count = |at| u16_at(message, at).ok_or(Rcode::FORMERR);
-        let (questions, answers, authorities, additionals) =
-            (count(4)?, count(6)?, count(8)?, count(10)?);
-        let mut rest = message.get(HEADER..).unwrap_or(&[]);
+    fn sections(&mut self, counts: [u16; 4], body: &'a [u8]) -> Result<(), Rcode> {
+        let [questions, answers, authorities, additionals] = counts;
+        let mut rest = body;
         if questions == 1 {
             rest = self.read_question(rest)?;
         } else {
@@ -103,7 +103,7 @@ impl<'a> Query<'a> {
             misplaced |= matches!(record.rtype, Type::OPT | Type::TSIG);
         }
         for number in 1..=additionals {
-            let at = message.len() - rest.len();
+            let at = HEADER + body.len() - rest.len();
             let (record, tail) = Record::read(rest)?;
             rest = tail;
             match record.rtype {
@@ -136,15 +136,15 @@ impl<'a> Query<'a> {
 
     fn read_question(&mut self, octets: &'a [u8]) -> Result<&'a [u8], Rcode> {
         let name = Name::from_wire(octets).map_err(|_| Rcode::FORMERR)?;
-        let end = name.as_wire().len();
-        let (Some(qtype), Some(class), Some(whole)) =
-            (u16_at(octets, end), u16_at(octets, end + 2), octets.get(..end + 4))
-        else {
-            return Err(Rcode::FORMERR);
-        };
+        let end = name.as_wire().len() + 4;
+        let (whole, rest) = octets.split_at_checked(end).ok_or(Rcode::FORMERR)?;
+        let &[type_high, type_low, class_high, class_low] =
+            whole.last_chunk().ok_or(Rcode::FORMERR)?;
+        let qtype = Type(u16::from_be_bytes([type_high, type_low]));
+        let class = Class(u16::from_be_bytes([class_high, class_low]));
         self.question_octets = whole;
-        self.question = Some(Question { name, qtype: Type(qtype), class: Class(class) });
-        Ok(octets.get(end + 4..).unwrap_or(&[]))
+        self.question = Some(Question { name, qtype, class });
+        Ok(rest)
     }
 }
 
@@ -167,21 +167,18 @@ impl<'a> Record<'a> {
     fn read(octets: &'a [u8]) -> Result<(Self, &'a [u8]), Rcode> {
         let name = skip_name(octets).ok_or(Rcode::FORMERR)?;
         let rest = octets.get(name..).unwrap_or(&[]);
-        let (Some(rtype), Some(class), Some(high), Some(low), Some(length)) =
-            (u16_at(rest, 0), u16_at(rest, 2), u16_at(rest, 4), u16_at(rest, 6), u16_at(rest, 8))
-        else {
-            return Err(Rcode::FORMERR);
-        };
-        let end = 10 + usize::from(length);
-        let rdata = rest.get(10..end).ok_or(Rcode::FORMERR)?;
+        let (fixed, rest) = rest.split_first_chunk().ok_or(Rcode::FORMERR)?;
+        let &[type_high, type_low, class_high, class_low, a, b, c, d, high, low] = fixed;
+        let length = usize::from(u16::from_be_bytes([high, low]));
+        let (rdata, rest) = rest.split_at_checked(length).ok_or(Rcode::FORMERR)?;
         let record = Self {
             at_root: octets.first() == Some(&0),
-            rtype: Type(rtype),
-            class,
-            ttl: u32::from(high) << 16 | u32::from(low),
+            rtype: Type(u16::from_be_bytes([type_high, type_low])),
+            class: u16::from_be_bytes([class_high, class_low]),
+            ttl: u32::from_be_bytes([a, b, c, d]),
             rdata,
         };
-        Ok((record, rest.get(end..).unwrap_or(&[])))
+        Ok((record, rest))
     }
 }
 

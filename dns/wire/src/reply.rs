@@ -296,22 +296,25 @@ impl<'a> Reply<'a> {
         ttl: u32,
         rdata: &[u8],
     ) -> Result<(), Full> {
+        let ([t0, t1], [c0, c1]) = (rtype.0.to_be_bytes(), Class::IN.0.to_be_bytes());
+        let [l0, l1, l2, l3] = ttl.to_be_bytes();
+        let [high, low] = (rdata.len() as u16).to_be_bytes();
         match owner {
-            Owner::Question => self.octets(&[0xc0, HEADER as u8])?,
-            Owner::Name(name) => self.name(name)?,
+            Owner::Question => {
+                self.octets(&[0xc0, HEADER as u8, t0, t1, c0, c1, l0, l1, l2, l3, high, low])?
+            }
+            Owner::Name(name) => {
+                self.name(name)?;
+                self.octets(&[t0, t1, c0, c1, l0, l1, l2, l3, high, low])?;
+            }
         }
-        self.octets(&rtype.0.to_be_bytes())?;
-        self.octets(&Class::IN.0.to_be_bytes())?;
-        self.octets(&ttl.to_be_bytes())?;
-        let length_at = self.at;
-        self.octets(&[0, 0])?;
-        if rtype.has_compressible_names() {
-            self.rdata_with_names(rtype, rdata)?;
-        } else {
-            self.octets(rdata)?;
+        if !rtype.has_compressible_names() {
+            return self.octets(rdata);
         }
-        let length = (self.at - length_at - 2) as u16;
-        self.out[length_at..length_at + 2].copy_from_slice(&length.to_be_bytes());
+        let start = self.at;
+        self.rdata_with_names(rtype, rdata)?;
+        let length = (self.at - start) as u16;
+        self.out[start - 2..start].copy_from_slice(&length.to_be_bytes());
         Ok(())
     }
 
@@ -441,7 +444,7 @@ impl<'a> Reply<'a> {
 
     /// Writes the OPT record and the header, and says how long the reply is.
     #[must_use]
-    pub fn finish(mut self, rcode: Rcode) -> usize {
+    pub fn finish(&mut self, rcode: Rcode) -> usize {
         let with_opt = self.options.present;
         if with_opt {
             self.write_opt(rcode);
@@ -452,28 +455,32 @@ impl<'a> Reply<'a> {
         let questions = u16::from(self.question_name.is_some());
         let additional = self.counts[2] + u16::from(with_opt);
         let words = [self.id, flags, questions, self.counts[0], self.counts[1], additional];
-        for (place, word) in self.out.chunks_exact_mut(2).zip(words) {
-            place.copy_from_slice(&word.to_be_bytes());
+        if let Some(header) = self.out.first_chunk_mut::<HEADER>() {
+            for (place, word) in header.as_chunks_mut().0.iter_mut().zip(words) {
+                *place = word.to_be_bytes();
+            }
         }
         self.at
     }
 
     fn write_opt(&mut self, rcode: Rcode) {
         let length = self.opt_length();
-        let options = self.options;
-        let Some(opt) = self.out.get_mut(self.at..self.at + length) else {
+        let options = &self.options;
+        let opt = self.out.get_mut(self.at..self.at + length);
+        let Some((head, mut rest)) = opt.and_then(|opt| opt.split_first_chunk_mut()) else {
             return;
         };
-        let (head, mut rest) = opt.split_at_mut(OPT_LENGTH);
-        let flags = [(options.dnssec_ok, DNSSEC_OK), (options.compact_ok, COMPACT_OK)];
-        let flags = flags.iter().filter(|(set, _)| *set).map(|(_, flag)| flag).sum::<u16>();
-        head[0] = 0;
-        head[1..3].copy_from_slice(&Type::OPT.0.to_be_bytes());
-        head[3..5].copy_from_slice(&OWN_UDP_SIZE.to_be_bytes());
-        head[5] = (rcode.0 >> 4) as u8;
-        head[6] = 0;
-        head[7..9].copy_from_slice(&flags.to_be_bytes());
-        head[9..11].copy_from_slice(&((length - OPT_LENGTH) as u16).to_be_bytes());
+        let flag = |is_set, flag| if is_set { flag } else { 0 };
+        let flags = flag(options.dnssec_ok, DNSSEC_OK) | flag(options.compact_ok, COMPACT_OK);
+        let ([t0, t1], [s0, s1]) = (Type::OPT.0.to_be_bytes(), OWN_UDP_SIZE.to_be_bytes());
+        let ([f0, f1], [l0, l1]) =
+            (flags.to_be_bytes(), ((length - OPT_LENGTH) as u16).to_be_bytes());
+        let code = (rcode.0 >> 4) as u8;
+        *head = [0, t0, t1, s0, s1, code, 0, f0, f1, l0, l1];
+        self.at += length;
+        if rest.is_empty() {
+            return;
+        }
         if let Some(subnet) = options.client_subnet
             && let Some(written) = subnet.reply(options.scope, rest)
         {
@@ -495,7 +502,6 @@ impl<'a> Reply<'a> {
         if let Some(error) = options.error {
             error.write(rest);
         }
-        self.at += length;
     }
 
     /// Throws away all records and flags of the reply so far, for a reply that is an error.
@@ -608,7 +614,7 @@ mod tests {
         let octets = query("a.", true);
         let query = Query::parse(&octets).unwrap();
         let (mut out, mut places) = ([0; 512], Places::default());
-        let reply = Reply::new(&query, 512, &mut out, &mut places).unwrap();
+        let mut reply = Reply::new(&query, 512, &mut out, &mut places).unwrap();
         let length = reply.finish(Rcode::BADVERS);
         assert_eq!(out[3] & 0xf, 0);
         assert_eq!(out[length - 6], 1);

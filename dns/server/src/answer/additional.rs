@@ -9,7 +9,7 @@ use super::Turn;
 /// How many hosts of one RRset get their addresses along. Bounds the work of one reply.
 const MOST_HOSTS: usize = 32;
 
-impl<'a> Turn<'a> {
+impl<'a> Turn<'_, 'a> {
     /// The addresses of the hosts that `set` names, as far as they fit.
     pub(super) fn addresses(&mut self, set: RrSet<'a>) {
         self.hosts(set, |_| false);

@@ -23,7 +23,7 @@ pub(super) fn representative(node: Node<'_>) -> Option<Type> {
     plain.min().or_else(|| computed.min()).or_else(|| types().min())
 }
 
-impl<'a> Turn<'a> {
+impl<'a> Turn<'_, 'a> {
     /// Whether one RRset has to do for ANY.
     pub(super) fn is_any_minimal(&self) -> bool {
         self.policy.any == AnyAnswers::Minimal && !self.client.tcp

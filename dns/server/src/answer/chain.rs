@@ -20,7 +20,7 @@ pub(super) enum Step {
     Follow(NameBuf),
 }
 
-impl<'a> Turn<'a> {
+impl<'a> Turn<'_, 'a> {
     /// Writes the answer and says its RCODE, that of the last name of the chain (RFC 6604).
     pub(super) fn resolve(&mut self) -> Rcode {
         let rcode = self.follow();

@@ -68,7 +68,7 @@ impl Given {
     }
 }
 
-impl<'a> Turn<'a> {
+impl<'a> Turn<'_, 'a> {
     /// Says what is not there: the SOA tells how long that lasts (RFC 2308), and signed zones prove it.
     pub(super) fn deny(&mut self, zone: &'a Zone, asked: Asked<'_>, absent: Absent<'a>) -> Rcode {
         let (ttl, soa) = zone.denial();
@@ -234,7 +234,7 @@ impl<'a> Turn<'a> {
         let (owner, (ttl, _)) = (Owner::Name(link.owner.as_name()), zone.denial());
         let section = Section::Authority;
         self.reply.record(section, owner, (link.rtype, ttl), self.desk.nsec()).is_ok()
-            && put(&mut self.reply, section, (owner, ttl), link.signatures.rdatas())
+            && put(self.reply, section, (owner, ttl), link.signatures.rdatas())
     }
 
     /// Writes the NSEC record that denies something at one name, and its signatures.
@@ -257,7 +257,7 @@ impl<'a> Turn<'a> {
         };
         let section = Section::Authority;
         self.reply.record(section, owner, (Type::NSEC, ttl), self.desk.nsec()).is_ok()
-            && put(&mut self.reply, section, (owner, ttl), made.rdatas())
+            && put(self.reply, section, (owner, ttl), made.rdatas())
     }
 
     /// Answers with what signing here adds to a node and is in no zone file: its NSEC record where it
@@ -287,7 +287,7 @@ impl<'a> Turn<'a> {
                 }
             };
             let rdatas = made.as_ref()?.rdatas();
-            if !put(&mut self.reply, section, (owner, set.ttl()), rdatas) {
+            if !put(self.reply, section, (owner, set.ttl()), rdatas) {
                 self.reply.truncated();
             }
             return Some(Said::Answer);
@@ -305,7 +305,7 @@ impl<'a> Turn<'a> {
         let mark = self.reply.mark();
         let written = self.reply.record(section, owner, (qtype, ttl), self.desk.nsec()).is_ok()
             && (self.signer.is_none()
-                || put(&mut self.reply, section, (owner, ttl), link.signatures.rdatas()));
+                || put(self.reply, section, (owner, ttl), link.signatures.rdatas()));
         if !written {
             self.reply.rewind(mark);
             self.reply.truncated();

@@ -83,12 +83,12 @@ pub fn answer(
         Form::Zones(question) => question,
         Form::Chaos(question) => {
             let rcode = chaos::answer(&question, &policy.presentation, &mut reply);
-            return gate.pass(reply, Kind::Error, rcode);
+            return gate.pass(&mut reply, Kind::Error, rcode);
         }
         Form::Transfer(question) => {
             let (zones, policy) = ((&**zones, hashes), (&*policy, signer.is_some(), gate.meter));
             return match transfer::answer(&question, peer, zones, policy, &mut reply) {
-                Some(rcode) => gate.pass(reply, Kind::Error, rcode),
+                Some(rcode) => gate.pass(&mut reply, Kind::Error, rcode),
                 None => Verdict::Stream,
             };
         }
@@ -99,19 +99,19 @@ pub fn answer(
                 // Without cookies it is a query without a question (RFC 9619).
                 CookieState::None => Rcode::FORMERR,
             };
-            return gate.pass(reply, Kind::Error, rcode);
+            return gate.pass(&mut reply, Kind::Error, rcode);
         }
         Form::Refused(rcode, why) => {
             if let Some(why) = why {
                 reply.extended_error(why);
             }
-            return gate.pass(reply, Kind::Error, rcode);
+            return gate.pass(&mut reply, Kind::Error, rcode);
         }
     };
     let header = message.first_chunk().copied().unwrap_or_default();
     let mut turn = Turn {
         question,
-        reply,
+        reply: &mut reply,
         zones,
         health: health.load(),
         geo: geo.load(),
@@ -163,7 +163,7 @@ struct Gate<'a> {
 
 impl Gate<'_> {
     /// Finishes a reply, if it may leave: those to senders who may be forged are counted.
-    fn pass(&mut self, mut reply: Reply<'_>, kind: Kind<'_>, mut rcode: Rcode) -> Verdict {
+    fn pass(&mut self, reply: &mut Reply<'_>, kind: Kind<'_>, mut rcode: Rcode) -> Verdict {
         if !self.source.is_known {
             match self.limiter.judge(self.source.address, kind, self.now) {
                 Fate::Pass => {}
@@ -241,9 +241,9 @@ fn client(query: &Query<'_>, peer: &Peer, policy: &Policy) -> Client {
 }
 
 /// One query being answered.
-struct Turn<'a> {
+struct Turn<'t, 'a> {
     question: Question<'a>,
-    reply: Reply<'a>,
+    reply: &'t mut Reply<'a>,
     zones: &'a Arc<Zones>,
     health: &'a Arc<Snapshot>,
     geo: &'a Arc<Geo>,
@@ -297,7 +297,7 @@ enum Asked<'a> {
     Target(&'a NameBuf),
 }
 
-impl<'a> Turn<'a> {
+impl<'a> Turn<'_, 'a> {
     /// In what the reply is like others, for those who count them.
     fn kind(&self, rcode: Rcode) -> Kind<'a> {
         let is_answer = rcode == Rcode::NOERROR && self.reply.count(Section::Answer) > 0;

@@ -23,7 +23,7 @@ pub(super) enum Said {
     Failed(ExtendedError),
 }
 
-impl<'a> Turn<'a> {
+impl<'a> Turn<'_, 'a> {
     /// Answers from `node`, which is the name itself or the wildcard that makes it.
     pub(super) fn at_node(
         &mut self,

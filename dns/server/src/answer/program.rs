@@ -30,7 +30,7 @@ pub(super) enum Computed {
     Failed(ExtendedError),
 }
 
-impl<'a> Turn<'a> {
+impl<'a> Turn<'_, 'a> {
     /// Runs the programs that make CNAMEs; the first record counts.
     pub(super) fn run_alias(
         &mut self,

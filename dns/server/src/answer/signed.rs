@@ -43,7 +43,7 @@ impl<'a> Signer<'a> {
     }
 }
 
-impl<'a> Turn<'a> {
+impl<'a> Turn<'_, 'a> {
     /// From here on this zone answers.
     pub(super) fn enter(&mut self, hosted: &'a Hosted<Served>) {
         self.apex = Some(hosted.zone.apex());
@@ -95,7 +95,7 @@ impl<'a> Turn<'a> {
             // nothing closer does (RFC 9824 section 3.4).
             let what = (set.rtype(), set.ttl());
             let made = signed.of_made((zone.apex(), name), what, set.rdatas(), &mut means)?;
-            return Ok(put(&mut self.reply, section, (owner, ttl), made.rdatas()));
+            return Ok(put(self.reply, section, (owner, ttl), made.rdatas()));
         }
         if is_made && section != Section::Answer {
             // It would need a proof, which addresses that come along are not worth.
@@ -105,12 +105,12 @@ impl<'a> Turn<'a> {
             Signer::Here(signed) => {
                 let known = signed.of_set(zone, (node.owner(), set), &mut means)?;
                 known.as_ref().is_some_and(|signatures| {
-                    put(&mut self.reply, section, (owner, ttl), signatures.rdatas())
+                    put(self.reply, section, (owner, ttl), signatures.rdatas())
                 })
             }
             Signer::Zone(_) => {
                 let signatures = signatures_at(node, set.rtype());
-                put(&mut self.reply, section, (owner, ttl), signatures)
+                put(self.reply, section, (owner, ttl), signatures)
             }
         };
         if is_written && is_made {
@@ -134,7 +134,7 @@ impl<'a> Turn<'a> {
         let mut means = Means { now: self.date, budget: &mut self.purse, desk: self.desk };
         match signed.of_made(names, (rtype, ttl), self.answers.rdatas(), &mut means) {
             Ok(made) => {
-                let is_written = put(&mut self.reply, Section::Answer, (owner, ttl), made.rdatas());
+                let is_written = put(self.reply, Section::Answer, (owner, ttl), made.rdatas());
                 if let Some(wildcard) = wildcard.filter(|_| is_written) {
                     self.note_expanded(wildcard);
                 }
