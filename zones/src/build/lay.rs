@@ -4,8 +4,8 @@ use halfmoon_wire::{Name, NameBuf, SuffixHashes, Type};
 
 use super::{Builder, OwnerName};
 use crate::tree::{
-    ALIAS, CUT, DNAME, HASHED, NONE, NodeData, OCCLUDED, PARENT, PROGRAMS, RECORD_HEAD, SetData,
-    WILDCARD_CHILD, has_target, record_head, target,
+    ALIAS, ALIAS_PROGRAMS, CUT, DNAME, HASHED, NONE, NodeData, OCCLUDED, PARENT, PROGRAMS,
+    RECORD_HEAD, SetData, WILDCARD_CHILD, has_target, record_head, target,
 };
 use crate::{Fault, ProgramSource, Zone};
 
@@ -58,7 +58,12 @@ impl Builder {
             let is_lua = first.rtype == Type::LUA;
             for record in set {
                 data.extend_from_slice(&record_head(record.rtype, record.ttl, record.length));
-                data.extend_from_slice(self.rdata(record));
+                let rdata = self.rdata(record);
+                data.extend_from_slice(rdata);
+                // The data of a program begins with the type of the records it makes.
+                if is_lua && rdata.starts_with(&Type::CNAME.0.to_be_bytes()) {
+                    node.flags |= ALIAS_PROGRAMS;
+                }
                 if let Some(source) = sources.get_mut(record.program as usize).filter(|_| is_lua) {
                     let owner = self.owner_name(record.owner).to_buf();
                     let source = source.take()?;

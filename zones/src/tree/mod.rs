@@ -36,6 +36,9 @@ pub(crate) const PARENT: u16 = 64;
 /// The owner holds nothing but NSEC3 records and their signatures: its name is a hash.
 pub(crate) const HASHED: u16 = 128;
 
+/// The owner holds record programs that make CNAME records.
+pub(crate) const ALIAS_PROGRAMS: u16 = 256;
+
 /// No such node, no such place.
 pub(crate) const NONE: u32 = u32::MAX;
 
@@ -258,6 +261,12 @@ impl<'z> Node<'z> {
     #[must_use]
     pub fn has_programs(self) -> bool {
         self.has(PROGRAMS)
+    }
+
+    /// Whether the owner has record programs that make CNAME records.
+    #[must_use]
+    pub fn has_alias_programs(self) -> bool {
+        self.has(ALIAS_PROGRAMS)
     }
 
     /// Whether there are names below this one in the zone.

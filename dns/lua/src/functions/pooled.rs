@@ -77,19 +77,23 @@ impl Pooled {
         eval: &mut Eval<'_>,
     ) -> Result<Choice, &'static str> {
         eval.trace.read(Reads::HEALTH);
-        let mut picks = std::mem::take(&mut eval.scratch.picks);
-        picks.clear();
-        let standing = self.pool.as_ref().and_then(|pool| eval.health.pool(pool.id()));
+        let health = eval.health;
+        let standing = self.pool.as_ref().and_then(|pool| health.pool(pool.id()));
         let (choice, is_known, is_settled) = match standing {
             Some(standing) => {
-                picks.extend_from_slice(&standing.chosen);
+                let_in(&standing.chosen, is_sticky, eval);
                 (standing.choice, standing.is_known, standing.is_settled)
             }
-            None => self.work_out(eval, &mut picks),
+            None => {
+                let mut picks = std::mem::take(&mut eval.scratch.picks);
+                picks.clear();
+                let found = self.work_out(eval, &mut picks);
+                let_in(&picks, is_sticky, eval);
+                eval.scratch.picks = picks;
+                found
+            }
         };
         eval.trace.ttl(self.ttl.map(|ttl| ttl.of(is_settled)));
-        let_in(&picks, is_sticky, eval);
-        eval.scratch.picks = picks;
         match choice {
             Choice::Failure => Err(FAILURE),
             Choice::Selected => Ok(choice),

@@ -92,7 +92,7 @@ impl<'a> Turn<'_, 'a> {
         let qtype = self.question.qtype;
         let mut alias_failed = None;
         let mut denied = false;
-        if !matches!(qtype, Type::CNAME | Type::ANY) {
+        if node.has_alias_programs() && !matches!(qtype, Type::CNAME | Type::ANY) {
             match self.run_alias(hosted, node, asked) {
                 Computed::Nothing => {}
                 Computed::Failed(why) if self.policy.failure_is_final() => {
