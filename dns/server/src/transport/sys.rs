@@ -346,10 +346,12 @@ pub(super) fn tell_local_address(socket: BorrowedFd<'_>, address: SocketAddr) ->
 }
 
 /// Sends datagrams without regard to path MTU messages, which anybody can forge: answers
-/// are small enough for every path.
+/// are small enough for every path. Over IPv4 they say that they are not to be fragmented (RFC 9715
+/// section 3.1); what needs no fragments needs no number to put them together by either, which the
+/// kernel would have to choose for each.
 pub(super) fn ignore_path_mtu(socket: BorrowedFd<'_>, address: SocketAddr) -> io::Result<()> {
     let (level, option, value) = match address {
-        SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_OMIT),
+        SocketAddr::V4(_) => (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_PROBE),
         SocketAddr::V6(_) => {
             (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_OMIT)
         }
