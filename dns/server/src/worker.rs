@@ -15,7 +15,7 @@ use crate::budget::Purses;
 use crate::cookies;
 use crate::counters::Event;
 use crate::limit::{Fate, Kind, Limiter};
-use crate::meter::Meter;
+use crate::meter::{Meter, Meters};
 use crate::shared::{Policy, Shared, Zones};
 use crate::signing::date;
 use crate::transfer::{Transfer, is_current};
@@ -81,6 +81,16 @@ impl Worker {
             published: Cache::new(Arc::clone(&shared.zones)),
             started: Instant::now(),
         }
+    }
+}
+
+impl Worker {
+    /// A worker whose answers do not count: nobody but an operator has asked.
+    pub(crate) fn apart(shared: &Shared) -> Self {
+        let mut worker = Self::new(shared);
+        worker.meter.end();
+        worker.meter = Meters::default().take();
+        worker
     }
 }
 

@@ -1,5 +1,6 @@
 //! `/api/v1/checks`: what is known of endpoints.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +13,9 @@ use serde::Deserialize;
 use super::State;
 use super::error::Refusal;
 use super::usage::{User, Users};
-use super::view::{ByState, CheckList, CheckView, LastView, UserView};
+use super::view::{ByState, CheckList, CheckView, LastView, TurnView, UserView};
 use crate::date::date;
+use crate::events::{Event, Events, What};
 use crate::shared::Zones;
 
 /// Entries of one answer, unless the request says how many.
@@ -22,6 +24,8 @@ pub(super) const SOME: usize = 100;
 pub(super) const MOST: usize = 1000;
 /// Users of one check that are named; the rest are counted.
 const MOST_USERS: usize = 20;
+/// Changes of one check that are shown.
+const MOST_TURNS: usize = 100;
 
 /// Which checks are wanted.
 #[derive(Debug, Deserialize)]
@@ -33,6 +37,8 @@ pub(super) struct Wanted {
     state: Option<WantedState>,
     /// The zone of a record that uses it, with or without the dot at the end.
     zone: String,
+    /// Whether their latest changes are wanted.
+    history: bool,
     /// How many are left out at the beginning.
     offset: usize,
     /// How many are shown.
@@ -49,7 +55,14 @@ enum WantedState {
 
 impl Default for Wanted {
     fn default() -> Self {
-        Self { name: String::new(), state: None, zone: String::new(), offset: 0, limit: SOME }
+        Self {
+            name: String::new(),
+            state: None,
+            zone: String::new(),
+            history: false,
+            offset: 0,
+            limit: SOME,
+        }
     }
 }
 
@@ -75,8 +88,35 @@ pub(super) async fn list(
     });
     let count = matching.len();
     let shown = matching.into_iter().skip(wanted.offset).take(wanted.limit.min(MOST));
-    let checks = shown.map(|(name, report)| view(name, &report, &users, &zones)).collect();
+    let view = |(name, report): (String, Report)| view(name, &report, &users, &zones);
+    let mut checks: Vec<CheckView> = shown.map(view).collect();
+    if wanted.history {
+        add_history(&mut checks, &state.shared.events);
+    }
     Ok(Json(CheckList { counts, matching: count, checks }))
+}
+
+/// Adds to each check what happened to it, as far as that is still in memory.
+fn add_history(checks: &mut [CheckView], events: &Events) {
+    let mut places: HashMap<String, usize> = HashMap::with_capacity(checks.len());
+    for (at, check) in checks.iter().enumerate() {
+        places.insert(check.name.clone(), at);
+    }
+    let is_wanted =
+        |event: &Event| event.what.check().is_some_and(|check| places.contains_key(check));
+    for event in events.last(usize::MAX, is_wanted).events {
+        let What::Change { check, from, to, .. } = &event.what else {
+            continue;
+        };
+        if let Some(check) = places.get(check).and_then(|at| checks.get_mut(*at)) {
+            let turn = TurnView { at: event.at.clone(), from: from.clone(), to: to.clone() };
+            check.history.push(turn);
+        }
+    }
+    for check in checks {
+        let surplus = check.history.len().saturating_sub(MOST_TURNS);
+        check.history.drain(..surplus);
+    }
 }
 
 fn rank(state: Verdict) -> u8 {
@@ -163,6 +203,7 @@ fn view(name: String, report: &Report, users: &Users, zones: &Zones) -> CheckVie
         rise: check.pace.rise,
         computed: report.is_leased,
         used_by: of_check.len(),
+        history: Vec::new(),
         users: of_check.iter().take(MOST_USERS).filter_map(|u| user_view(u, zones)).collect(),
     }
 }

@@ -28,6 +28,8 @@ pub(super) enum Refusal {
     ReadOnly,
     /// A rule forbids it.
     Conflict(String),
+    /// Too much waits already.
+    Busy,
     /// It should have worked.
     Failed(String),
     /// What it asks for cannot be understood.
@@ -54,6 +56,9 @@ impl IntoResponse for Refusal {
                 "only a token with `may = \"write\"` may do this: `Authorization: Bearer TOKEN`",
             ),
             Self::Conflict(why) => (StatusCode::CONFLICT, why),
+            Self::Busy => {
+                (StatusCode::SERVICE_UNAVAILABLE, "too many questions wait already; ask again")
+            }
             Self::Failed(why) => (StatusCode::INTERNAL_SERVER_ERROR, why),
             Self::Malformed(why) => (StatusCode::BAD_REQUEST, why),
         };

@@ -6,6 +6,7 @@
 //! `access` says who may do what, and each other module is what stands at some of the paths.
 
 mod access;
+mod answer;
 mod changes;
 mod checks;
 mod error;
@@ -14,6 +15,7 @@ mod heartbeat;
 mod listen;
 mod metrics;
 mod overrides;
+mod page;
 mod pools;
 mod routes;
 mod tokens;
@@ -37,6 +39,7 @@ use crate::shared::Shared;
 use crate::transport::Tallies;
 
 use access::Access;
+use answer::Asker;
 use health::Readiness;
 use usage::Usage;
 
@@ -91,6 +94,7 @@ struct State {
     access: Access,
     readiness: Readiness,
     usage: Usage,
+    asker: Asker,
     /// Requests that wait for something to happen.
     waiting: AtomicUsize,
     started: Instant,
@@ -137,6 +141,7 @@ impl Bound {
             access: self.access,
             readiness: Readiness::new(self.ready_within),
             usage: Usage::default(),
+            asker: Asker::default(),
             waiting: AtomicUsize::new(0),
             started: Instant::now(),
         });

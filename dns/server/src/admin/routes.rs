@@ -15,7 +15,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::error::Refusal;
-use super::{State, access, changes, checks, health, heartbeat, metrics, overrides, pools, zones};
+use super::{State, access, answer, changes, checks, health, heartbeat, metrics, overrides};
+use super::{page, pools, zones};
 
 /// The largest body of a request, in octets.
 const BODY: usize = 16 * 1024;
@@ -39,6 +40,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
 pub(super) fn router(state: &Arc<State>) -> Router {
     let for_readers = Router::new()
         .route("/metrics", get(metrics::show))
+        .route("/api/v1/answer", get(answer::show))
         .route("/api/v1/changes", get(changes::list))
         .route("/api/v1/checks", get(checks::list))
         .route("/api/v1/overrides", get(overrides::list))
@@ -53,6 +55,8 @@ pub(super) fn router(state: &Arc<State>) -> Router {
         .route("/api/v1/let-go", post(overrides::let_go))
         .route_layer(middleware::from_fn(access::writers));
     Router::new()
+        .route("/", get(page::index))
+        .route("/page/{name}", get(page::file))
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/heartbeat/{name}", post(heartbeat::take))

@@ -68,6 +68,20 @@ pub struct CheckView {
     pub used_by: usize,
     /// Some of them.
     pub users: Vec<UserView>,
+    /// Its latest changes of state, the oldest first, if they were asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<TurnView>,
+}
+
+/// A change of state.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TurnView {
+    /// When, in UTC (RFC 3339).
+    pub at: String,
+    /// The state before.
+    pub from: String,
+    /// The state from then on.
+    pub to: String,
 }
 
 /// The result of a probe.
@@ -104,6 +118,35 @@ pub struct EventList {
     pub newest: u64,
     /// Some of them.
     pub changes: Vec<Event>,
+}
+
+/// What a name answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerView {
+    /// The code, as `NOERROR`.
+    pub rcode: String,
+    /// Whether a zone of this server speaks for the name.
+    pub authoritative: bool,
+    /// For whom it was answered.
+    pub client: IpAddr,
+    /// The records of the answer section.
+    pub records: Vec<RecordView>,
+    /// What the answer says of itself (RFC 8914).
+    pub note: Option<String>,
+}
+
+/// A record.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecordView {
+    /// Its owner.
+    pub name: String,
+    /// How long it may be kept, in seconds.
+    pub ttl: u32,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub rtype: String,
+    /// Its data, as in a zone file.
+    pub data: String,
 }
 
 /// Pools, and how many there are.

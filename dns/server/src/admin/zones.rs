@@ -63,6 +63,8 @@ pub(super) struct Status {
     ready: bool,
     zones: usize,
     checks: ByState,
+    overrides: usize,
+    suspicion: Option<SuspicionView>,
     loads: LoadView,
     caller: CallerView,
 }
@@ -73,6 +75,14 @@ struct LoadView {
     failed: u64,
     refused: u64,
     last: Option<String>,
+}
+
+/// That the server believes itself, and not its targets, to be cut off.
+#[derive(Debug, Serialize)]
+struct SuspicionView {
+    since: String,
+    failing: usize,
+    of: usize,
 }
 
 /// What whoever asks may do.
@@ -140,6 +150,12 @@ pub(super) async fn status(
         ready: health::unreadiness(&state).is_none(),
         zones: state.shared.zones.load().zones().len(),
         checks: by_state(&state.shared.health.checks()),
+        overrides: state.shared.overrides.list().len(),
+        suspicion: state.shared.health.suspicion().map(|suspicion| SuspicionView {
+            since: date(suspicion.since),
+            failing: suspicion.failing,
+            of: suspicion.of,
+        }),
         loads: LoadView {
             done: loads.done,
             failed: loads.failed,

@@ -60,7 +60,11 @@ fn who_is_not_allowed_sees_nothing_but_whether_the_server_is_well() {
         assert_eq!(request(site.admin, "GET", path, &token, "").status, 200, "{path}");
     }
     assert_eq!(get(site.admin, "/healthz").body, "alive\n");
-    assert_eq!(get(site.admin, "/api/v1/nothing").status, 404);
+    // The page says nothing by itself.
+    assert!(get(site.admin, "/").body.contains("<h1>"));
+    for path in ["/api/v1/nothing", "/page/nothing.js", "/page/..%2Fmod.rs"] {
+        assert_eq!(get(site.admin, path).status, 404, "{path}");
+    }
 }
 
 #[test]
@@ -86,7 +90,7 @@ fn a_token_can_be_changed_while_the_server_runs() {
 #[test]
 fn answers_forbid_what_a_browser_might_do_with_them() {
     let site = Site::new("", ZONE);
-    for path in ["/healthz", "/metrics", "/api/v1/status", "/nothing"] {
+    for path in ["/", "/page/main.js", "/healthz", "/metrics", "/api/v1/status", "/nothing"] {
         let answer = get(site.admin, path);
         for (name, part) in [
             ("content-security-policy", "default-src 'none'"),

@@ -1,12 +1,14 @@
 //! The interface for operators of the real binary, over real sockets.
 
 mod access;
+mod browser;
 mod changes;
 mod checks;
 mod command;
 mod heartbeat;
 mod metrics;
 mod overrides;
+mod page;
 mod webhooks;
 mod wellness;
 

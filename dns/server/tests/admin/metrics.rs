@@ -74,6 +74,8 @@ fn what_happens_is_counted() {
     let check = format!("http://www.example.test:{port}/ at 127.0.0.1");
     for (series, value) in [
         ("halfmoon_ready", 1.0),
+        ("halfmoon_suspicion", 0.0),
+        ("halfmoon_suspicion_failing", 0.0),
         ("halfmoon_zones", 1.0),
         ("halfmoon_replies_total{rcode=\"NOERROR\"}", 5.0),
         ("halfmoon_replies_total{rcode=\"SERVFAIL\"}", 1.0),

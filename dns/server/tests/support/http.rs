@@ -64,7 +64,14 @@ pub fn try_request(
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.write_all(format!("{head}\r\n{body}").as_bytes())?;
     let mut octets = Vec::new();
-    stream.read_to_end(&mut octets)?;
+    let mut part = [0; 16 * 1024];
+    // Some servers keep the connection, whatever they are asked.
+    while !is_whole(&octets) {
+        match stream.read(&mut part)? {
+            0 => break,
+            length => octets.extend_from_slice(&part[..length]),
+        }
+    }
     let text = String::from_utf8_lossy(&octets);
     let wrong = || io::Error::other(format!("no response: {text:?}"));
     let (head, body) = text.split_once("\r\n\r\n").ok_or_else(wrong)?;
@@ -72,6 +79,17 @@ pub fn try_request(
     let is_chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
     let body = if is_chunked { joined(body) } else { body.to_owned() };
     Ok(Response { status, head: head.to_owned(), body })
+}
+
+/// Whether a response that says how long it is is there to its end.
+fn is_whole(octets: &[u8]) -> bool {
+    let Some(head) = octets.windows(4).position(|four| four == b"\r\n\r\n") else {
+        return false;
+    };
+    let text = String::from_utf8_lossy(&octets[..head]).to_ascii_lowercase();
+    let length = text.lines().find_map(|line| line.strip_prefix("content-length:"));
+    let length = length.and_then(|length| length.trim().parse::<usize>().ok());
+    length.is_some_and(|length| octets.len() >= head + 4 + length)
 }
 
 /// Gets a path without a token.

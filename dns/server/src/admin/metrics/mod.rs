@@ -29,7 +29,7 @@ use text::{Kind, Text};
 const MOST_SERIES: usize = 2000;
 
 /// The mnemonics of RCODEs (RFC 6895 section 2.3) in their order.
-const RCODES: [&str; 24] = [
+pub(super) const RCODES: [&str; 24] = [
     "NOERROR",
     "FORMERR",
     "SERVFAIL",
@@ -70,6 +70,7 @@ pub(super) async fn show(Extract(state): Extract<Arc<State>>) -> Response {
     let reports = state.shared.health.checks();
     probes(&state.shared.health.counts(), &mut text);
     of_checks(&reports, &mut text);
+    suspicion(&state, &mut text);
     of_overrides(&state, &mut text);
     of_events(&state.shared.events, &mut text);
     process::show(&mut text);
@@ -289,6 +290,19 @@ fn of_checks(reports: &[Report], text: &mut Text) {
     for (name, is_up) in states.iter().take(MOST_SERIES) {
         family.sample(&[("check", name)], u8::from(*is_up));
     }
+}
+
+fn suspicion(state: &State, text: &mut Text) {
+    let suspicion = state.shared.health.suspicion();
+    text.family(
+        "halfmoon_suspicion",
+        Kind::Gauge,
+        "Whether nearly all targets fail at once, so that the server suspects itself and nothing goes down.",
+    )
+    .sample(&[], u8::from(suspicion.is_some()));
+    let failing = suspicion.map_or(0, |suspicion| suspicion.failing);
+    text.family("halfmoon_suspicion_failing", Kind::Gauge, "How many targets fail meanwhile.")
+        .sample(&[], failing);
 }
 
 fn of_overrides(state: &State, text: &mut Text) {

@@ -216,6 +216,7 @@ mod tests {
             computed: false,
             used_by,
             users: vec![user; used_by.min(1)],
+            history: Vec::new(),
         }
     }
 
