@@ -48,7 +48,8 @@ pub fn alone(inner: &str, programs: &[&str]) {
     assert!(ended.status.success(), "{out}\n{err}");
     assert!(out.contains("1 passed"), "{inner} is no test of this binary:\n{out}");
     // What the inner test says it left out is said here too.
-    for line in err.lines().filter(|line| line.contains("SKIPPED")) {
+    // So are the figures it found.
+    for line in err.lines().filter(|line| line.contains("SKIPPED") || line.starts_with("| ")) {
         let _ = writeln!(io::stderr(), "{line}");
     }
 }
