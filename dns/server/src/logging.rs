@@ -80,6 +80,10 @@ impl Default for Filter {
 /// hold up an answer.
 const WAITING: usize = 16_384;
 
+/// The verifier of certificates logs an error at each probe of an endpoint whose certificate is not good;
+/// that the endpoint is down, and why, is said once, by us.
+const SILENT: &str = "rustls_platform_verifier=off";
+
 /// Writes what is logged as long as it lives, and what still waits when it is dropped.
 #[derive(Debug)]
 #[must_use = "nothing is logged when it is dropped"]
@@ -90,7 +94,7 @@ pub fn start(filter: &Filter, format: Format) -> Log {
     let (writer, guard) =
         NonBlockingBuilder::default().buffered_lines_limit(WAITING).finish(io::stderr());
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new(&filter.0))
+        .with_env_filter(EnvFilter::new(format!("{SILENT},{}", filter.0)))
         .with_writer(writer)
         .with_ansi(io::stderr().is_terminal())
         .with_target(false);

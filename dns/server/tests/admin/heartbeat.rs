@@ -48,6 +48,32 @@ fn who_calls_in_is_answered_until_it_falls_silent() {
 }
 
 #[test]
+fn a_calculated_check_follows_heartbeats_and_files() {
+    let beats =
+        "[[admin.tokens]]\nname = 'fra'\nsecret_file = 'fra'\nmay = 'beat'\nbeats = ['fra']\n";
+    let zone = "both LUA A \"ifup({{'192.0.2.1', check={'all', {'beat', 'fra'}, {'file', 'disk'}}}}, \
+                {within=3600, rise=1, fall=1, backupSelector='empty'})\"\n\
+                any  LUA A \"ifup({{'192.0.2.1', check={'any', {'beat', 'fra'}, {'file', 'disk'}}}}, \
+                {within=3600, rise=1, fall=1, backupSelector='empty'})\"\n";
+    let health = "interval = '100ms'\nfiles = 'said'\n";
+    let site = Site::built(health, beats, zone, |folder| {
+        secret(folder, "fra", BEATER);
+        std::fs::create_dir(folder.path("said")).unwrap();
+        folder.write("said/disk", "down");
+    });
+    assert_eq!(beat(&site, "fra", BEATER, "up"), 204);
+    wait_for_answer(site.dns, "any.example.test.", &["192.0.2.1"]);
+    assert_eq!(ask(site.dns, "both.example.test."), [""; 0]);
+    site.folder.write("said/disk", "up");
+    wait_for_answer(site.dns, "both.example.test.", &["192.0.2.1"]);
+    assert_eq!(beat(&site, "fra", BEATER, "down"), 204);
+    wait_for_answer(site.dns, "both.example.test.", &[]);
+    assert_eq!(ask(site.dns, "any.example.test."), ["192.0.2.1"]);
+    site.folder.write("said/disk", "down");
+    wait_for_answer(site.dns, "any.example.test.", &[]);
+}
+
+#[test]
 fn calling_in_takes_the_token_for_it() {
     let site = site();
     for (name, token, status) in [

@@ -51,7 +51,12 @@ impl Site {
         Self::built(QUICK, tokens, zone, prepare)
     }
 
-    fn built(health: &str, admin: &str, zone: &str, prepare: impl FnOnce(&Folder)) -> Self {
+    pub(crate) fn built(
+        health: &str,
+        admin: &str,
+        zone: &str,
+        prepare: impl FnOnce(&Folder),
+    ) -> Self {
         let tokens = "[[admin.tokens]]\nname = 'ops'\nsecret_file = 'ops'\nmay = 'write'\n\
                       [[admin.tokens]]\nname = 'eyes'\nsecret_file = 'eyes'\n";
         let config = format!("{health}[admin]\nlisten = '127.0.0.1:0'\n{admin}\n{tokens}");

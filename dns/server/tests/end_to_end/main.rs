@@ -2,6 +2,7 @@
 //! out. Nothing here waits for a time; everything waits for what has to happen.
 
 mod failover;
+mod handshakes;
 mod http;
 mod kinds;
 mod pace;
