@@ -181,23 +181,13 @@ impl Policy {
             chosen.extend(group.clone().filter(allowed).map(whole));
             return Choice::Selected;
         }
-        let first = groups.first().cloned().unwrap_or_default();
         match self.all_down {
             AllDown::All => {
                 chosen.extend(groups.iter().cloned().flatten().filter(allowed).map(whole));
                 Choice::Everything
             }
             AllDown::Backup => {
-                chosen.extend(first.filter(allowed).map(whole));
-                if chosen.is_empty() {
-                    // The whole of it was put out by an operator, who meant somebody else to answer.
-                    let rest = groups.iter().skip(1).cloned();
-                    let next = rest.map(|group| group.filter(allowed)).find_map(|group| {
-                        let mut group = group.peekable();
-                        group.peek().is_some().then_some(group)
-                    });
-                    chosen.extend(next.into_iter().flatten().map(whole));
-                }
+                chosen.extend(backup(groups, allowed).map(whole));
                 Choice::Backup
             }
             AllDown::First => {
@@ -208,7 +198,7 @@ impl Policy {
             AllDown::Last => {
                 chosen.extend(last.iter().copied().filter(allowed).map(whole));
                 if chosen.is_empty() {
-                    chosen.extend(first.filter(allowed).map(whole));
+                    chosen.extend(backup(groups, allowed).map(whole));
                     return Choice::Backup;
                 }
                 Choice::Selected
@@ -251,6 +241,16 @@ impl Policy {
             }
         }
     }
+}
+
+/// The first group; one that an operator has put out as a whole leaves it to the next.
+fn backup<'g>(
+    groups: &'g [Range<u32>],
+    allowed: impl Fn(&u32) -> bool + Copy + 'g,
+) -> impl Iterator<Item = u32> + 'g {
+    let is_there = move |group: &&Range<u32>| (*group).clone().any(|number| allowed(&number));
+    let group = groups.iter().find(is_there).cloned().unwrap_or_default();
+    group.filter(move |number| allowed(number))
 }
 
 #[cfg(test)]
@@ -322,6 +322,13 @@ mod tests {
             (AllDown::Last, "dd dd", &[3], "selected 3"),
             (AllDown::Last, "dd dd", &[], "backup 0 1"),
             (AllDown::Last, "dd db", &[3], "backup 0 1"),
+            (AllDown::Last, "bb dd", &[0, 1], "backup 2 3"),
+            // All of them were put out by an operator.
+            (AllDown::All, "bb bb", &[], "everything"),
+            (AllDown::First, "bb b", &[], "everything"),
+            (AllDown::Last, "bb b", &[0], "backup"),
+            (AllDown::None, "b b", &[], "nothing"),
+            (AllDown::Servfail, "b b", &[], "failure"),
             (AllDown::None, "dd", &[], "nothing"),
             (AllDown::Servfail, "dd", &[], "failure"),
             (AllDown::Servfail, "du", &[], "selected 1"),

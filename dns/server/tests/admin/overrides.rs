@@ -3,11 +3,13 @@
 use std::fs;
 use std::time::{Duration, Instant};
 
+use hickory_proto::op::ResponseCode;
+use hickory_proto::rr::RecordType;
 use serde_json::{Value, json};
 
 use crate::support::endpoint::{Endpoint, regions};
 use crate::support::http::{Response, get, request};
-use crate::support::{Ended, ask, run, wait_for, wait_for_answer};
+use crate::support::{Ended, ask, question, run, udp, wait_for, wait_for_answer};
 use crate::{READER, Site, WRITER, admin_address};
 
 /// Three regions `a`, `b` and `c`, and records that choose among them.
@@ -512,4 +514,59 @@ fn the_label_of_a_zone_is_for_its_own_records_and_makes_up_for_nothing() {
         let expected = [json!(["region:a"]), json!(["region:b", "region:x"]), json!([])];
         (labels == expected.each_ref()).then_some(())
     });
+}
+
+#[test]
+fn where_all_are_put_out_nothing_is_answered_and_servfail_is_a_failure() {
+    let mut zone = String::new();
+    let ends = regions();
+    let [a, b, c] = ends.each_ref().map(|end| end.address.ip().to_string());
+    let port = ends[0].address.port();
+    let policies = ["all", "backup", "first", "last", "none", "servfail"];
+    for all_down in policies {
+        zone.push_str(&format!(
+            "{all_down} LUA A \"ifportup({port}, {{{{'{a}', '{b}'}}, {{'{c}'}}}}, \
+             {{selector='all', backupSelector='all', all_down='{all_down}'}})\"\n"
+        ));
+    }
+    let health = "interval = '100ms'\nfall = 2\nrise = 2\nstate = 'state'\n";
+    let regions = Regions { site: Site::with(health, "", &zone), ips: [a, b, c], ends };
+    for all_down in policies {
+        regions.wait(all_down, &[0, 1]);
+    }
+    let down = |target: &str, more: Value| {
+        let set = regions.set("down", target, more);
+        assert_eq!(set.status, 201, "{}", set.body);
+        set.json()["override"]["id"].as_u64().unwrap()
+    };
+    // A group that was put out leaves it to the next, whatever its checks say.
+    let first = [down(&regions.ips[0], json!({})), down(&regions.ips[1], json!({}))];
+    for all_down in policies {
+        regions.wait(all_down, &[2]);
+    }
+    // The last one has to be meant.
+    assert_eq!(regions.set("down", &regions.ips[2], json!({})).status, 409);
+    let last = down(&regions.ips[2], json!({"may_empty": true}));
+    let code = |name: &str| {
+        let name = format!("{name}.example.test.");
+        let answer = udp(regions.site.dns, &question(&name, RecordType::A)).unwrap();
+        assert_eq!(answer.answers.len(), 0, "{answer}");
+        answer.metadata.response_code
+    };
+    for all_down in &policies[..5] {
+        regions.wait(all_down, &[]);
+        assert_eq!(code(all_down), ResponseCode::NoError, "{all_down}");
+    }
+    assert_eq!(code("servfail"), ResponseCode::ServFail);
+    // What is drained in place of that is answered when nothing else is left.
+    regions.end(last);
+    for id in first {
+        regions.end(id);
+    }
+    for ip in &regions.ips {
+        regions.put("drain", ip);
+    }
+    for all_down in policies {
+        regions.wait(all_down, &[0, 1]);
+    }
 }
