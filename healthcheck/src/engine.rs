@@ -100,7 +100,8 @@ impl<P: Prober> Engine<P> {
         if let Some(due) = registry.board.due() {
             until = until.min(due);
         }
-        if let Some(due) = registry.next() {
+        registry.awaited = registry.next();
+        if let Some(due) = registry.awaited {
             // Verdicts that only the time changes need no more than that.
             until = until.min(shared.clock.moment(due).max(now + TICK));
         }

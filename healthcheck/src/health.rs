@@ -363,6 +363,12 @@ impl Health {
         first.map_or(Duration::ZERO, |first| now.saturating_duration_since(first))
     }
 
+    /// How much is held of everything.
+    #[cfg(test)]
+    pub(crate) fn sizes(&self) -> Vec<(&'static str, usize)> {
+        self.inner.shared.lock().sizes()
+    }
+
     /// Changes of state from now on.
     #[must_use]
     pub fn subscribe(&self) -> Changes {
@@ -611,7 +617,7 @@ impl Shared {
 
     /// Sees to it that the engine does what is left to do.
     fn nudge(&self, registry: &Registry) {
-        if registry.board.due().is_some() {
+        if registry.board.due().is_some() || registry.is_overslept() {
             self.wake.notify_one();
         }
     }

@@ -205,6 +205,18 @@ impl Pools {
         self.remembered = HashMap::default();
     }
 
+    #[cfg(test)]
+    pub(crate) fn sizes(&self) -> [(&'static str, usize); 6] {
+        [
+            ("room for pools", self.slots.len()),
+            ("pools", self.slots.len() - self.free.len()),
+            ("pools by name", self.by_name.len()),
+            ("pools by check", self.by_check.values().map(Vec::len).sum()),
+            ("dirty pools", self.dirty.len()),
+            ("alarms of pools", self.alarms.len()),
+        ]
+    }
+
     fn ids(&self) -> impl Iterator<Item = PoolId> {
         self.slots.iter().enumerate().filter_map(|(number, slot)| {
             slot.entry.as_ref()?;

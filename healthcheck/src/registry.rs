@@ -44,6 +44,8 @@ pub(crate) struct Registry {
     stirred: Vec<CheckId>,
     /// When the passing of time may change a verdict.
     alarms: BTreeSet<(SystemTime, CheckId)>,
+    /// Until when the engine sleeps at most, for the sake of [`Registry::next`].
+    pub(crate) awaited: Option<SystemTime>,
     /// What checks were in another process.
     remembered: Remembered,
     /// Checks that were taken on with what they were there, and are not on the board yet.
@@ -128,6 +130,7 @@ impl Registry {
             complained: None,
             stirred: Vec::new(),
             alarms: BTreeSet::new(),
+            awaited: None,
             remembered: HashMap::default(),
             recalled: Vec::new(),
             doubts: Doubts::new(suspect),
@@ -470,6 +473,11 @@ impl Registry {
         [alarms, self.pools.next(), self.doubts.next()].into_iter().flatten().min()
     }
 
+    /// Whether the engine, which waits for something else, would oversleep what time has to change.
+    pub(crate) fn is_overslept(&self) -> bool {
+        self.next().is_some_and(|next| self.awaited.is_none_or(|awaited| next < awaited))
+    }
+
     /// An operator says that a check that is held may come back; `None` if it is not held.
     pub(crate) fn resume(&mut self, id: CheckId, now: SystemTime) -> Option<Turn> {
         let occupant = self.occupant_mut(id)?;
@@ -549,6 +557,26 @@ impl Registry {
     pub(crate) fn occupant_mut(&mut self, id: CheckId) -> Option<&mut Occupant> {
         let slot = self.slots.get_mut(id.slot())?;
         slot.occupant.as_mut().filter(|_| slot.epoch == id.epoch())
+    }
+
+    /// How much there is of everything, by name; of slots, which are used again, as room.
+    #[cfg(test)]
+    pub(crate) fn sizes(&self) -> Vec<(&'static str, usize)> {
+        let followers = self.iter().map(|(_, occupant)| occupant.followers.len()).sum();
+        let mut sizes = vec![
+            ("room for checks", self.slots.len()),
+            ("checks", self.len()),
+            ("checks by what they are", self.by_check.len()),
+            ("fresh", self.fresh.as_ref().map_or(0, Vec::len)),
+            ("leased", self.leased),
+            ("zones", self.zones.values().map(VecDeque::len).sum()),
+            ("stirred", self.stirred.len()),
+            ("alarms", self.alarms.len()),
+            ("recalled", self.recalled.len()),
+            ("followers", followers),
+        ];
+        sizes.extend(self.pools.sizes());
+        sizes
     }
 
     /// All checks with their places, in order of place.

@@ -7,9 +7,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
 use crate::board::Board;
-use crate::check::{Check, Pace, Probe};
-use crate::health::Health;
+use crate::check::{Check, Group, Pace, Probe};
+use crate::health::{Handle, Health};
 use crate::outcome::Outcome;
+use crate::policy::{Policy, Velocity};
+use crate::pool::{Member, Pool, PoolName};
 use crate::target::TargetPolicy;
 use crate::verdict::State;
 
@@ -301,4 +303,84 @@ async fn the_engine_ends_with_the_last_health() {
     pass(10 * SECOND).await;
     assert_eq!(script.started(target(1)).len(), probes);
     drop(handle);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_only_time_changes_waits_for_no_probe() {
+    let (health, _script) = start(&Settings::default(), Script::default());
+    let hour = 3600 * SECOND;
+    let mut check = check(1, hour);
+    check.pace.fall = 1;
+    check.pace.rise = 1;
+    check.pace.damping.hold_down = 10 * SECOND;
+    let handle = health.acquire(check.clone()).expect("an allowed target");
+    pass(SECOND).await;
+    // Results from elsewhere, as heartbeats are, each published before the next.
+    assert!(health.report(&check, Outcome::failure("it says so")));
+    pass(SECOND).await;
+    assert!(health.report(&check, Outcome::success(0)));
+    pass(SECOND).await;
+    let mut reader = health.reader();
+    assert_eq!(reader.load().verdict(handle.id()).state, State::Down, "it is held");
+    pass(9 * SECOND).await;
+    assert_eq!(reader.load().verdict(handle.id()).state, State::Up, "and the next probe is far");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_thousand_reloads_leave_nothing_behind() {
+    let (health, script) = start(&Settings::default(), Script::default());
+    // Some endpoints fail, so that there are alarms, departures and penalties.
+    script.down.lock().expect("no panic before").extend((0..40).step_by(3).map(target));
+    let mut before = Vec::new();
+    let mut sizes = Vec::new();
+    for version in 0..1000u32 {
+        // Some checks stay, some are new, some are gone; all of one version is there before the other goes.
+        let numbers = (0..20).map(|number| number + version % 7 * u32::from(number > 9));
+        let mut handles: Vec<_> = numbers
+            .map(|number| health.acquire(check(number, SECOND)).expect("an allowed target"))
+            .collect();
+        let parts = [check(version % 5, SECOND), check(30 + version % 3, SECOND)];
+        let group = Group { at_least: 1, parts: parts.map(Arc::new).into() };
+        let group = Check { probe: Probe::Group(group), pace: Group::pace(), source: None };
+        handles.push(health.acquire(group).expect("allowed parts"));
+        health.request(b"zone", check(100 + version % 50, SECOND));
+        let member = |handle: &Handle| Member {
+            address: target(handle.id().slot() as u32).ip(),
+            weight: 1,
+            check: Some(handle.id()),
+            labels: [].into(),
+        };
+        let members: Vec<Member> = handles.iter().map(member).collect();
+        let velocity = Some(Velocity { part: 100, window: 5 * SECOND });
+        let pools: Vec<_> = (0..5)
+            .map(|number| {
+                let (zone, owner) = ("a.".into(), format!("w{number}.a.").into());
+                let name = PoolName { zone, owner, rtype: "A".into(), number: 0 };
+                let groups = std::iter::once(0..members.len() as u32).collect();
+                let policy = Policy { velocity, ..Policy::default() };
+                health.register(Pool { name, members: members.clone(), groups, policy })
+            })
+            .collect();
+        before = vec![(handles, pools)];
+        pass(Duration::from_millis(if version % 10 == 0 { 3000 } else { 5 })).await;
+        if version == 99 || version == 999 {
+            sizes.push(health.sizes());
+        }
+    }
+    let (early, late) = (&sizes[0], &sizes[1]);
+    for ((what, early), (_, late)) in early.iter().zip(late) {
+        assert!(
+            *late <= early + early / 2 + 8,
+            "{what}: {early} after 100 reloads, {late} after 1000"
+        );
+    }
+    drop(before);
+    // Leases end by themselves.
+    pass(2 * Settings::default().lease).await;
+    let left: Vec<_> = health
+        .sizes()
+        .into_iter()
+        .filter(|(what, size)| !what.starts_with("room") && *size > 0)
+        .collect();
+    assert_eq!(left, []);
 }
