@@ -15,6 +15,7 @@ mod grpc;
 mod http;
 mod options;
 mod push;
+mod reaction;
 mod tls;
 
 pub use dns::{DnsCode, DnsOptions, DnsProbe, DnsType, UnknownCode, UnknownType};
@@ -23,6 +24,7 @@ pub use grpc::{GrpcOptions, GrpcProbe};
 pub use http::{HttpOptions, HttpProbe, Method, Statuses, StatusesError, UnknownMethod};
 pub use options::Options;
 pub use push::{BeatProbe, FileProbe, PushOptions, Stale};
+pub use reaction::Reaction;
 pub use tls::{Certificate, TlsOptions, TlsProbe};
 
 /// One check. Two records that ask for equal checks share one.

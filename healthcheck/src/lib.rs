@@ -44,7 +44,8 @@ pub use change::{Change, Changes};
 pub use check::{
     BeatProbe, Certificate, Check, DnsCode, DnsOptions, DnsProbe, DnsType, FileProbe, Group,
     GrpcOptions, GrpcProbe, HttpOptions, HttpProbe, Method, Options, Pace, Probe, PushOptions,
-    Stale, Statuses, StatusesError, TlsOptions, TlsProbe, UnknownCode, UnknownMethod, UnknownType,
+    Reaction, Stale, Statuses, StatusesError, TlsOptions, TlsProbe, UnknownCode, UnknownMethod,
+    UnknownType,
 };
 pub use damping::{Damping, Flap, Hold, Resume};
 pub use health::{Handle, Health, PoolHandle, Settings, StartError};

@@ -2,14 +2,16 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
-use halfmoon_healthcheck::{Handle, Health, PoolName};
+use halfmoon_healthcheck::{Handle, Health, Options as CheckOptions, PoolName, Reaction};
 use halfmoon_wire::{Name, NameBuf, Type};
 use halfmoon_zones::Level;
 
 use crate::binder::{Binder, Checks, Held};
+use crate::budget::Budget;
 use crate::eval::Bound;
-use crate::functions::options::{Options, Target};
+use crate::functions::options::{Options, Target, Ttl};
 use crate::functions::{self, Function, Gives, Kind};
 use crate::globals;
 use crate::include::{Include, Library};
@@ -27,11 +29,21 @@ mod prefetch;
 /// How deep a program may nest.
 pub(crate) const DEEPEST: usize = 200;
 
+/// A record with a program.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Record<'a> {
+    pub(crate) inner: Type,
+    pub(crate) text: &'a str,
+    pub(crate) owner: Name<'a>,
+    /// In seconds.
+    pub(crate) ttl: u32,
+}
+
 /// Compiles one program. `None`: it has errors.
 pub(crate) fn compile(
     settings: &Settings,
     health: &Health,
-    (inner, text, owner): (Type, &str, Name<'_>),
+    Record { inner, text, owner, ttl }: Record<'_>,
     library: &Library<'_>,
 ) -> (Option<Program>, Vec<Remark>) {
     let mut analysis = Analysis {
@@ -48,9 +60,13 @@ pub(crate) fn compile(
         library,
         includes: Vec::new(),
         included: Vec::new(),
+        ttl,
+        budgets: Vec::new(),
     };
     let body = analysis.body(text);
-    let Analysis { remarks, bound, handles, held, includes, .. } = analysis;
+    // A program that is too slow can be told of all the same.
+    analysis.judge_budgets();
+    let Analysis { remarks, bound, handles, held, includes, budgets, .. } = analysis;
     let program = body.map(|body| Program {
         id: next_id(),
         inner,
@@ -60,6 +76,7 @@ pub(crate) fn compile(
         held,
         handles,
         includes,
+        budgets: budgets.into(),
     });
     (program, remarks)
 }
@@ -76,6 +93,7 @@ impl Program {
             held: Held::default(),
             handles: Vec::new(),
             includes: Vec::new(),
+            budgets: Box::default(),
         }
     }
 }
@@ -103,6 +121,9 @@ struct Analysis<'a> {
     includes: Vec<(NameBuf, Arc<Include>)>,
     /// The globals it leaves behind.
     included: Vec<Box<str>>,
+    /// The TTL of the record.
+    ttl: u32,
+    budgets: Vec<Budget>,
 }
 
 impl Analysis<'_> {
@@ -307,9 +328,14 @@ impl Analysis<'_> {
                 owner,
             },
             remarks: Vec::new(),
+            slowest: None,
+            budget: None,
         };
         let bound = function.bind(call.span.start, args, &mut binder);
         self.remarks.append(&mut binder.remarks);
+        if let (Ok(_), Some(budget)) = (&bound, binder.budget) {
+            self.budgets.push(budget.of_record(call.span.start, self.ttl));
+        }
         bound.ok()
     }
 
@@ -325,6 +351,14 @@ impl Analysis<'_> {
             return;
         }
         let target = Target::of_function(function.name);
+        let is_by_health = functions::is_by_health(function.name);
+        // What of it is said nowhere is as it is by default.
+        let has_options = args.get(function.parameters.len() - 1).is_some();
+        if is_by_health && !has_options {
+            let defaults = &self.settings.defaults;
+            let ttl = defaults.ttl.map(Ttl::Range);
+            self.budget_of_form(call, target, &defaults.checks, (ttl, defaults.rto));
+        }
         for (kind, arg) in function.parameters.iter().zip(args) {
             if *kind != Kind::Options || arg.is_none() {
                 continue;
@@ -336,10 +370,43 @@ impl Analysis<'_> {
                 direct: false,
                 checks: Checks::Form,
                 remarks: Vec::new(),
+                slowest: None,
+                budget: None,
             };
             // What is wrong is among the remarks.
-            let _ = Options::read(arg.as_ref(), target, &mut binder);
+            let options = Options::read(arg.as_ref(), target, &mut binder);
             self.remarks.append(&mut binder.remarks);
+            if let Some(options) = options.ok().filter(|_| is_by_health) {
+                self.budget_of_form(call, target, &options.checks, (options.ttl, options.rto));
+            }
+        }
+    }
+}
+
+impl Analysis<'_> {
+    /// Takes in the budget of a call whose list the program computes: its members are checked as its
+    /// options say, whatever they are.
+    fn budget_of_form(
+        &mut self,
+        call: &Call,
+        target: Target,
+        checks: &CheckOptions,
+        (ttl, rto): (Option<Ttl>, Option<Duration>),
+    ) {
+        let reaction = match target {
+            Target::Push => Reaction::of_push(&checks.pace, &checks.push),
+            _ => Some(Reaction::of_probes(&checks.pace)),
+        };
+        let budget = Budget::new((None, reaction), ttl, rto);
+        self.budgets.push(budget.of_record(call.span.start, self.ttl));
+    }
+
+    /// Looks whether failovers are as quick as they are to be. What is there to be included is
+    /// judged where it is.
+    fn judge_budgets(&mut self) {
+        if self.inner != Type::LUA {
+            self.budgets.sort_by_key(|budget| budget.at);
+            self.remarks.extend(self.budgets.iter().filter_map(Budget::fault));
         }
     }
 }

@@ -8,10 +8,12 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use halfmoon_healthcheck::{
-    Check, CheckId, Handle, Health, Pool, PoolHandle, PoolName, Refused as CheckRefused, Snapshot,
+    Check, CheckId, Handle, Health, Pool, PoolHandle, PoolName, Reaction, Refused as CheckRefused,
+    Snapshot,
 };
 use halfmoon_wire::{NameBuf, Type};
 
+use crate::budget::Budget;
 use crate::eval::Item;
 use crate::include::Include;
 use crate::remark::Remark;
@@ -64,7 +66,14 @@ pub(crate) struct Binder<'a> {
     pub(crate) direct: bool,
     pub(crate) checks: Checks<'a>,
     pub(crate) remarks: Vec<Remark>,
+    /// The check that takes longest to find out, of those that began at load, and how long.
+    pub(crate) slowest: Option<Slowest>,
+    /// How long a failover takes of what was bound.
+    pub(crate) budget: Option<Budget>,
 }
+
+/// A check by its name, and how long it takes; `None`: without end.
+pub(crate) type Slowest = (Option<Box<str>>, Option<Reaction>);
 
 impl Binder<'_> {
     pub(crate) fn dialect(&self) -> Dialect {
@@ -269,6 +278,16 @@ impl Binder<'_> {
                 Ok(found)
             }
             Checks::Load { health, handles, held, .. } => {
+                let reaction = Reaction::of(&check);
+                let is_slower = match (&self.slowest, reaction) {
+                    (None, _) => true,
+                    (Some((_, None)), _) => false,
+                    (Some(_), None) => true,
+                    (Some((_, Some(was))), Some(is)) => is.total() > was.total(),
+                };
+                if is_slower {
+                    self.slowest = Some((Some(check.to_string().into()), reaction));
+                }
                 if let Some(id) = held.get(&check) {
                     return Ok(Some(*id));
                 }

@@ -9,7 +9,7 @@ use halfmoon_healthcheck::Health;
 use halfmoon_wire::{Name, NameBuf, Type};
 use halfmoon_zones::{Fault, Level, ProgramSource};
 
-use crate::analysis::{DEEPEST, compile};
+use crate::analysis::{DEEPEST, Record, compile};
 use crate::functions::may_ask_health;
 use crate::include::{Library, may_include};
 use crate::program::Program;
@@ -37,6 +37,7 @@ type Key = (Type, Box<str>, Option<NameBuf>);
 #[derive(Debug)]
 struct Known {
     defaults: Arc<Defaults>,
+    ttl: u32,
     program: Weak<Program>,
     remarks: Vec<Remark>,
 }
@@ -110,6 +111,7 @@ impl Compiler {
         let key = (source.inner, Box::from(source.text.as_str()), scope);
         if let Some(known) = self.known.get(&key)
             && (!asks || is_same(&known.defaults, &self.settings.defaults))
+            && (!asks || known.ttl == source.ttl)
             && let Some(program) = known.program.upgrade()
         {
             faults.extend(known.remarks.iter().map(|remark| remark.at(source)));
@@ -121,7 +123,7 @@ impl Compiler {
             self.forget();
             let defaults = Arc::clone(&self.settings.defaults);
             let program = Arc::downgrade(program);
-            self.known.insert(key, Known { defaults, program, remarks });
+            self.known.insert(key, Known { defaults, ttl: source.ttl, program, remarks });
         }
         program
     }
@@ -159,7 +161,8 @@ impl Compiler {
             let message = "brackets, blocks or operators nest too deep";
             (None, vec![Remark::error("lua-too-deep", 0, message)])
         } else {
-            self.compile_guarded((source.inner, &text, owner), nesting, library)
+            let record = Record { inner: source.inner, text: &text, owner, ttl: source.ttl };
+            self.compile_guarded(record, nesting, library)
         };
         self.judge(source, program, remarks)
     }
@@ -186,19 +189,19 @@ impl Compiler {
     /// Compiles on a stack that is large enough, and survives a parser that gives up.
     fn compile_guarded(
         &self,
-        program @ (_, text, _): (Type, &str, Name<'_>),
+        record: Record<'_>,
         nesting: usize,
         library: &Library<'_>,
     ) -> (Option<Program>, Vec<Remark>) {
         let gave_up =
             || (None, vec![Remark::error("lua-syntax", 0, "the program cannot be parsed")]);
         let work = || {
-            let work = AssertUnwindSafe(|| compile(&self.settings, &self.health, program, library));
+            let work = AssertUnwindSafe(|| compile(&self.settings, &self.health, record, library));
             catch_unwind(work).unwrap_or_else(|_| gave_up())
         };
         // What is included may be deeper than what includes it.
-        let is_alone = !may_include(text);
-        if is_alone && nesting <= SHALLOW.0 && text.len() <= SHALLOW.1 {
+        let is_alone = !may_include(record.text);
+        if is_alone && nesting <= SHALLOW.0 && record.text.len() <= SHALLOW.1 {
             return work();
         }
         std::thread::scope(|scope| {

@@ -12,6 +12,7 @@ use halfmoon_wire::{Name, NameBuf};
 use halfmoon_zones::ProgramSource;
 
 use crate::binder::Held;
+use crate::budget::Budget;
 use crate::globals::Variable;
 
 /// What stands at one name.
@@ -28,6 +29,8 @@ pub(crate) struct Include {
     pub(crate) held: Held,
     /// Keeps them alive.
     pub(crate) handles: Vec<Handle>,
+    /// How long failovers of its calls take.
+    pub(crate) budgets: Vec<Budget>,
 }
 
 /// One program, as statements.

@@ -25,6 +25,7 @@ mod address;
 mod analysis;
 mod answers;
 mod binder;
+mod budget;
 mod burtle;
 mod client;
 mod compiler;
@@ -48,6 +49,7 @@ mod value;
 mod vm;
 
 pub use answers::{Answers, Reads, Said};
+pub use budget::Budget;
 pub use client::{Client, Network};
 pub use compiler::Compiler;
 pub use data::{Data, Share};

@@ -8,6 +8,7 @@ use halfmoon_wire::{NameBuf, Type};
 
 use crate::Defaults;
 use crate::binder::Held;
+use crate::budget::Budget;
 use crate::eval::Bound;
 use crate::globals::Variable;
 use crate::include::Include;
@@ -30,6 +31,7 @@ pub struct Program {
     pub(crate) handles: Vec<Handle>,
     /// What stands at the names it includes, directly or not.
     pub(crate) includes: Vec<(NameBuf, Arc<Include>)>,
+    pub(crate) budgets: Box<[Budget]>,
 }
 
 /// What there is to run.
@@ -74,6 +76,12 @@ impl Program {
     /// The pools it answers from, as far as its text names them.
     pub fn pools(&self) -> impl Iterator<Item = PoolId> {
         self.sites.iter().filter_map(|site| site.pool())
+    }
+
+    /// How long failovers take, of each of its calls by health, as far as that is known at load.
+    #[must_use]
+    pub fn budgets(&self) -> &[Budget] {
+        &self.budgets
     }
 
     /// What it is, for people: `plan, 2 call sites, 4 checks`.

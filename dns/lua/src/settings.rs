@@ -29,6 +29,9 @@ pub struct Defaults {
     pub policy: Policy,
     /// Between which bounds the TTL of an answer follows the state; `None`: it does not.
     pub ttl: Option<TtlRange>,
+    /// How long after the failure of an endpoint everybody has the right answer, at worst; `None`:
+    /// nobody asks.
+    pub rto: Option<Duration>,
     /// What addresses are called by.
     pub labels: Labels,
 }

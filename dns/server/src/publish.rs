@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 use halfmoon_dnssec::Presigned;
 use halfmoon_geo::Attribute;
 use halfmoon_healthcheck::Health;
-use halfmoon_lua::{Compiler, Defaults, Dialect, Settings};
-use halfmoon_wire::Name;
+use halfmoon_lua::{Budget, Compiler, Defaults, Dialect, Program, Settings};
+use halfmoon_wire::{Name, NameBuf, Type};
 use halfmoon_zones::{
     Addition, Attach, Companion, Draft, Fault, FileReport, Files, Fresh, Level, Loaded, Loader,
-    Outcome, Place,
+    Outcome, Place, ProgramSource,
 };
 
 use crate::config::{ZoneFault, ZoneHealth};
@@ -53,6 +53,8 @@ pub struct Compile {
     /// What holds of records where their zone says nothing.
     defaults: Arc<Defaults>,
     signing: Option<Signing>,
+    /// How long failovers take, if anybody wants to know.
+    budgets: Option<Vec<ZoneBudgets>>,
     /// Whether a program that fails has nothing said in its place (as in PowerDNS).
     is_final: bool,
 }
@@ -64,7 +66,19 @@ impl Compile {
         let is_final = settings.dialect == Dialect::PowerDns;
         let defaults = Arc::clone(&settings.defaults);
         let compiler = Compiler::new(settings, health);
-        Self { compiler, defaults, signing: None, is_final }
+        Self { compiler, defaults, signing: None, budgets: None, is_final }
+    }
+
+    /// Notes how long failovers take, too.
+    #[must_use]
+    pub fn with_budgets(self) -> Self {
+        Self { budgets: Some(Vec::new()), ..self }
+    }
+
+    /// How long failovers take in the zones that were read, refused ones among them.
+    #[must_use]
+    pub fn into_budgets(self) -> Vec<ZoneBudgets> {
+        self.budgets.unwrap_or_default()
     }
 
     /// Signs zones, too.
@@ -90,6 +104,31 @@ impl Compile {
         }
     }
 }
+
+/// How long failovers take in a zone.
+#[derive(Debug)]
+pub struct ZoneBudgets {
+    /// The zone.
+    pub apex: NameBuf,
+    /// The records by health, each with its owner, its program, and the budget of its slowest call.
+    pub records: Vec<(NameBuf, ProgramSource, Budget)>,
+}
+
+impl ZoneBudgets {
+    fn of(apex: Name<'_>, programs: &[(NameBuf, ProgramSource)], compiled: &[Compiled]) -> Self {
+        let slowness =
+            |budget: &Budget| (!budget.is_met(), budget.total().is_none(), budget.total());
+        let records = programs.iter().zip(compiled).filter_map(|((owner, source), program)| {
+            // What is there to be included is told where it is.
+            let program = program.as_ref().filter(|_| source.inner != Type::LUA)?;
+            let slowest = program.budgets().iter().max_by_key(|budget| slowness(budget))?;
+            Some((*owner, source.clone(), slowest.clone()))
+        });
+        Self { apex: apex.to_buf(), records: records.collect() }
+    }
+}
+
+type Compiled = Option<Arc<Program>>;
 
 /// Loads the zones; a second time where the first made keys that zones above have to know of.
 ///
@@ -127,6 +166,9 @@ impl Attach<Served> for Compile {
         }
         self.compiler.set_defaults(defaults);
         let compiled = self.compiler.compile_zone(zone.apex(), programs, faults);
+        if let Some(budgets) = &mut self.budgets {
+            budgets.push(ZoneBudgets::of(zone.apex(), programs, &compiled));
+        }
         let with_last_good = programs.iter().zip(compiled).map(|((owner, _), program)| {
             let runs = program.as_ref().filter(|program| !program.is_plan() && !self.is_final);
             let last_good =

@@ -246,6 +246,102 @@ fn the_settings_of_a_zone_are_checked_with_it_and_those_without_a_zone_are_told(
     assert_eq!((&fault["rule"], &fault["line"]), (&"stray-settings".into(), &1.into()));
 }
 
+/// 5 s × 3 + 2 s and a TTL of 60 s.
+#[test]
+fn a_record_that_cannot_meet_its_rto_is_a_fault_with_the_sum_and_what_to_write() {
+    let tcp = "tcp 127.0.0.1:80: ";
+    // Options, what is said, and what is said to write, which is without fault then.
+    for (options, sum, remedy) in [
+        ("rto=77", "", ""),
+        ("rto=76.9", "5 s × 3 + 2 s + TTL 60 s = 77 s, more than the rto of 76.9 s", "ttl=59"),
+        ("rto=60, ttl=50", "5 s × 3 + 2 s + TTL 50 s = 67 s", "ttl=43"),
+        (
+            "rto=60, ttl={min=5, max=300}",
+            "5 s × 3 + 2 s + TTL 300 s = 317 s",
+            "ttl={min=5, max=43}",
+        ),
+        ("rto=10, ttl=20", "5 s × 3 + 2 s + TTL 20 s = 37 s", "ttl=5, timeout=0.6, interval=1.4"),
+        ("rto=57, ttl=0, timeout=12", "", ""),
+    ] {
+        let record = |options: &str| {
+            format!("{ZONE}p LUA A \"ifportup(80, {{'127.0.0.1'}}, {{{options}}})\"\n")
+        };
+        let folder = folder(&[("example.test.zone", &record(options))]);
+        let check = || run(&["check", text(folder.path())]);
+        let ended = check();
+        if remedy.is_empty() {
+            assert_eq!(ended.status.code(), Some(0), "{options}: {ended:?}");
+            continue;
+        }
+        assert_eq!(ended.status.code(), Some(1), "{options}: {ended:?}");
+        assert!(ended.out.contains(":6:10: error: "), "{ended:?}");
+        assert!(ended.out.contains(&format!("{tcp}{sum}")), "{options}: {ended:?}");
+        let help = ended.out.trim().rsplit("; write ").next().unwrap();
+        assert!(help.starts_with(remedy), "{options}: {help}, not {remedy}");
+        let rto = options.split(',').next().unwrap();
+        fs::write(folder.path().join("example.test.zone"), record(&format!("{rto}, {remedy}")))
+            .unwrap();
+        let mended = check();
+        assert_eq!(mended.status.code(), Some(0), "{rto}, {remedy}: {mended:?}");
+    }
+}
+
+#[test]
+fn the_budget_of_each_record_is_a_table_or_an_object_a_line() {
+    let zone = format!(
+        "{ZONE}a LUA A \"ifportup(80, {{'127.0.0.1'}})\"\n\
+         b LUA A \"ifurlup('http://b.test/', {{'127.0.0.1', '127.0.0.2'}}, {{selector='all', ttl={{min=5, max=20}}, rto=30}})\"\n\
+         c LUA A \";local ips = {{}} return ifportup(80, ips, {{fall=1, ttl=1, rto=false}})\"\n\
+         d LUA A \";if country('de') then return ifportup(80, {{'127.0.0.1'}}, {{interval=60}}) end return ifportup(81, {{'127.0.0.1'}})\"\n\
+         e LUA A \"ifbeat({{{{'127.0.0.1', file='e'}}}}, {{stale='unknown', rto=false}})\"\n\
+         f LUA A \"ifup({{{{'127.0.0.1', check={{'all', {{'ping'}}, {{'port', 90, interval=9}}}}}}}})\"\n\
+         g LUA A \"pickrandom({{'127.0.0.1'}})\"\n"
+    );
+    let folder = folder(&[("example.test.zone", &zone)]);
+    fs::write(folder.path().join("example.test.health.toml"), "rto = '100s'\n").unwrap();
+    fs::write(folder.path().join("c.toml"), "zones.path = '.'\nhealth.files = 'files'\n").unwrap();
+    let config = folder.path().join("c.toml");
+    let ended = run(&["check", "--budget", "--format", "json", text(&config)]);
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    let lines: Vec<serde_json::Value> =
+        ended.out.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (budgets, faults): (Vec<_>, Vec<_>) =
+        lines.iter().partition(|line| line.get("budget").is_some());
+    let rtos = faults.iter().filter(|fault| fault["rule"] == "rto");
+    assert_eq!(rtos.map(|fault| &fault["line"]).collect::<Vec<_>>(), [7, 9]);
+    let found: Vec<String> = budgets
+        .iter()
+        .map(|row| {
+            let owner = row["owner"].as_str().unwrap().trim_end_matches(".example.test.");
+            format!("{owner} {} {} {} {}", row["budget"], row["ttl"], row["rto"], row["met"])
+        })
+        .collect();
+    let expected = [
+        "a 77.0 60 100.0 true",
+        "b 37.0 20 30.0 false",
+        "c 8.0 1 null true",
+        "d 242.0 60 100.0 false",
+        "e null 60 null true",
+        "f 89.0 60 100.0 true",
+    ];
+    assert_eq!(found, expected, "{}", ended.out);
+    assert_eq!(budgets[3]["check"], "tcp 127.0.0.1:80");
+
+    let ended = run(&["check", "--budget", text(&config)]);
+    let table: Vec<&str> =
+        ended.out.lines().skip_while(|line| !line.starts_with("RECORD")).collect();
+    assert_eq!(table.len(), 7, "{}", ended.out);
+    let row = |at: usize| table[at].split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(row(0), "RECORD BUDGET RTO SUM SLOWEST CHECK");
+    assert_eq!(
+        row(2),
+        "b.example.test. A 37 s 30 s (exceeded) 5 s × 3 + 2 s + TTL 20 s = 37 s \
+         http://b.test/ at 127.0.0.1"
+    );
+    assert_eq!(row(5), "e.example.test. A never - silence is never taken for a failure file e");
+    assert!(ended.err.contains("1 zone, "), "{}", ended.err);
+}
+
 #[test]
 fn the_examples_are_without_fault() {
     let example = concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/failover/halfmoon.toml");

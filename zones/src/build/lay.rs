@@ -67,7 +67,7 @@ impl Builder {
                 if let Some(source) = sources.get_mut(record.program as usize).filter(|_| is_lua) {
                     let owner = self.owner_name(record.owner).to_buf();
                     let source = source.take()?;
-                    programs.push((owner, ProgramSource { ttl: record.ttl, ..source }));
+                    programs.push((owner, ProgramSource { ttl: first.ttl, ..source }));
                 }
             }
             sets.push(SetData {

@@ -37,19 +37,23 @@ impl Analysis<'_> {
             if let Some(fault) = &include.fault {
                 self.remarks.push(Remark::error("lua-include", at, fault.clone()).help(HELP));
             }
-            self.keep_include(name, include);
+            self.keep_include(name, include, at);
         }
     }
 
-    fn keep_include(&mut self, name: NameBuf, include: Arc<Include>) {
+    fn keep_include(&mut self, name: NameBuf, include: Arc<Include>, at: usize) {
         if self.includes.iter().any(|(known, _)| *known == name) {
             return;
         }
+        let (ttl, budgets) = (self.ttl, include.budgets.iter().cloned());
+        self.budgets.extend(budgets.map(|budget| budget.of_record(at, ttl)));
         self.included.extend(include.assigned.iter().cloned());
         for inner in &include.inner {
             if let Some(found) = self.library.known(inner)
                 && !self.includes.iter().any(|(known, _)| known == inner)
             {
+                let budgets = found.budgets.iter().cloned();
+                self.budgets.extend(budgets.map(|budget| budget.of_record(at, ttl)));
                 self.includes.push((*inner, found));
             }
         }
@@ -143,7 +147,10 @@ impl Analysis<'_> {
         let bound = std::mem::take(&mut self.bound);
         let handles = std::mem::take(&mut self.handles);
         let held = std::mem::take(&mut self.held);
+        let budgets = std::mem::take(&mut self.budgets);
         self.calls(script);
+        include.budgets.append(&mut self.budgets);
+        self.budgets = budgets;
         include.handles.append(&mut self.handles);
         include.held.extend(self.held.drain());
         (self.sites, self.bound, self.handles, self.held) = (sites, bound, handles, held);

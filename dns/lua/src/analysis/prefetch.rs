@@ -84,6 +84,8 @@ impl Analysis<'_> {
                 owner: None,
             },
             remarks: Vec::new(),
+            slowest: None,
+            budget: None,
         };
         // What is wrong with these was said when the form of the call was looked at, and what is
         // wrong with an address is known only when it is used.

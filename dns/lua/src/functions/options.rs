@@ -1,5 +1,7 @@
 //! The options of the functions that answer with what is up.
 
+use std::time::Duration;
+
 use halfmoon_healthcheck::{self as healthcheck, Certificate, Policy, PushOptions};
 
 use crate::TtlRange;
@@ -29,7 +31,7 @@ pub(crate) enum Target {
 }
 
 /// Every option, and what it is an option of; of nothing in particular: of everything.
-const OPTIONS: [(&str, &[Target]); 41] = [
+const OPTIONS: [(&str, &[Target]); 42] = [
     ("all_down", &[]),
     ("answer", &[Target::Dns]),
     ("backupSelector", &[]),
@@ -56,6 +58,7 @@ const OPTIONS: [(&str, &[Target]); 41] = [
     ("resume", &[]),
     ("reuse", &[Target::Url]),
     ("rise", &[]),
+    ("rto", &[]),
     ("selector", &[]),
     ("servername", &[Target::Tls, Target::Grpc]),
     ("service", &[Target::Grpc]),
@@ -74,12 +77,13 @@ const OPTIONS: [(&str, &[Target]); 41] = [
 ];
 
 /// Options that say what is answered, and nothing of a check.
-const OF_ANSWERS: [&str; 9] = [
+const OF_ANSWERS: [&str; 10] = [
     "all_down",
     "backupSelector",
     "failOnIncompleteCheck",
     "min_answers",
     "panic",
+    "rto",
     "selector",
     "ttl",
     "unknown",
@@ -136,6 +140,8 @@ pub(crate) struct Options {
     pub(crate) policy: Policy,
     /// Of the answer; `None`: the record's.
     pub(crate) ttl: Option<Ttl>,
+    /// How long after a failure everybody has the right answer, at worst; said of it at load.
+    pub(crate) rto: Option<Duration>,
     /// How checks are carried out.
     pub(crate) checks: healthcheck::Options,
     /// Whether no check can succeed, for an option that the peer trips over whenever it probes.
@@ -187,6 +193,7 @@ impl Options {
             fails_unknown: false,
             policy: binder.defaults.policy,
             ttl: binder.defaults.ttl.map(Ttl::Range),
+            rto: binder.defaults.rto,
             checks: binder.defaults.checks.clone(),
             never: false,
         };
@@ -311,6 +318,7 @@ impl Options {
             "recursion" => self.checks.dns.recursion = truth(value, name, binder)?,
             "reuse" => http.reuse = seconds(value, DAY, binder)?,
             "rise" => pace.rise = count(value, binder)?,
+            "rto" => self.rto = policy::rto(value, binder)?,
             "selector" => self.selector = Some(Selector::read(value, binder)?),
             "servername" => {
                 self.checks.server_name = Some(binder.text(value, name)?.into_owned());

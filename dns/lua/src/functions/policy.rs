@@ -61,6 +61,17 @@ pub(super) fn read(
     Ok(())
 }
 
+/// How long a failover may take: seconds, or `false` for however long.
+pub(super) fn rto(value: &Arg, binder: &mut Binder<'_>) -> Result<Option<Duration>, Refused> {
+    match value.value {
+        Value::Bool(false) => Ok(None),
+        _ => match time(value, binder)? {
+            Duration::ZERO => Err(binder.refuse(value, "an rto is longer than 0 seconds")),
+            rto => Ok(Some(rto)),
+        },
+    }
+}
+
 /// A TTL, or a range in which it follows the state.
 pub(super) fn ttl(value: &Arg, binder: &mut Binder<'_>) -> Result<Ttl, Refused> {
     let Value::Table(table) = &value.value else {

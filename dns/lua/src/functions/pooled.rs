@@ -10,6 +10,7 @@ use halfmoon_healthcheck::{
 
 use crate::answers::Reads;
 use crate::binder::Binder;
+use crate::budget::Budget;
 use crate::burtle;
 use crate::eval::Eval;
 use crate::functions::options::{Options, Ttl};
@@ -38,8 +39,10 @@ impl Pooled {
         members: Vec<(IpAddr, u32, Option<CheckId>)>,
         groups: Vec<Range<u32>>,
         options: &Options,
-        binder: &Binder<'_>,
+        binder: &mut Binder<'_>,
     ) -> Self {
+        let slowest = binder.slowest.take().unwrap_or_default();
+        binder.budget = Some(Budget::new(slowest, options.ttl, options.rto));
         let checks = members.iter().map(|(_, _, check)| *check).collect();
         let pool = binder.pool_name().map(|name| {
             let labels = &binder.defaults.labels;

@@ -247,6 +247,8 @@ impl Host {
                 asked: &asked,
             },
             remarks: Vec::new(),
+            slowest: None,
+            budget: None,
         };
         let bound = function.bind(0, &args, &mut binder);
         if asked.get() {

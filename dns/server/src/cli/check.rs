@@ -11,11 +11,11 @@ use halfmoon_healthcheck::Health;
 use halfmoon_zones::{Fault, FileReport, Files, Level, Loaded};
 use serde::Serialize;
 
-use super::fail;
+use super::{budgets, fail};
 use crate::admin;
 use crate::config::{Config, Dialect};
 use crate::events;
-use crate::publish::{Compile, stray};
+use crate::publish::{Compile, ZoneBudgets, stray};
 use crate::serve::{cookies, loader, lua_settings, targets};
 use crate::shared::Served;
 use crate::tsig::Keys;
@@ -26,10 +26,13 @@ Examples:
   halfmoon check zones/example.org.zone zones/example.net.zone
   halfmoon check --format json zones/ | jq -r .message
   halfmoon check --dialect powerdns zones/
+  halfmoon check --budget zones/                   how long a failover of each record takes
   halfmoon check /etc/halfmoon.toml                the configuration, and the zones it names
 
 Each fault is a line `file:line:column: level: what is wrong; what to write instead`, or with
 `--format json` an object a line with file, line, column, level, rule, message, help and zone.
+With `--budget`, a table follows of how long a failover takes at worst, record by record: `interval × fall + timeout + TTL`
+of the slowest check; with `--format json` an object a line, with `budget` in seconds and what it is made of.
 Exit status 1 if there are errors; warnings alone keep no zone from being served.";
 
 /// Say what is wrong with zone files and their programs
@@ -45,6 +48,9 @@ pub(super) struct Args {
     /// Whose defaults and quirks apply, instead of what the configuration says
     #[arg(long, value_enum, value_name = "DIALECT")]
     dialect: Option<Dialect>,
+    /// Print how long a failover of each record takes, too
+    #[arg(long)]
+    budget: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -82,9 +88,10 @@ pub(super) fn run(args: &Args) -> ExitCode {
     let mut out = BufWriter::new(io::stdout().lock());
     let mut tally = Tally::default();
     let mut told = HashSet::new();
+    let mut rows = Vec::new();
     for path in &args.paths {
-        let loaded = match load(path, args.dialect) {
-            Ok(loaded) => loaded,
+        let (loaded, mut budgets) = match load(path, args) {
+            Ok(found) => found,
             Err(why) => {
                 // What was found so far is worth reading.
                 let _ = out.flush();
@@ -105,6 +112,9 @@ pub(super) fn run(args: &Args) -> ExitCode {
                 report.faults.retain(|fault| told.insert(fault.display(files).to_string()));
             }
             tally.add(&report);
+            if let Some(at) = budgets.iter().position(|zone| zone.apex == report.apex) {
+                rows.extend(budgets::rows(&budgets.remove(at), &report.files));
+            }
             let zone = report.apex.to_string();
             for fault in &report.faults {
                 if print(&mut out, fault, &report.files, (&zone, args.format)).is_err() {
@@ -113,6 +123,12 @@ pub(super) fn run(args: &Args) -> ExitCode {
                 }
             }
         }
+    }
+    if args.budget {
+        let _ = match args.format {
+            Format::Text => budgets::table(&mut out, &rows),
+            Format::Json => budgets::lines(&mut out, &rows),
+        };
     }
     let _ = out.flush();
     if tally.files == 0 {
@@ -124,7 +140,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
     tally.status()
 }
 
-fn load(path: &Path, dialect: Option<Dialect>) -> Result<Loaded<Served>, String> {
+fn load(path: &Path, args: &Args) -> Result<(Loaded<Served>, Vec<ZoneBudgets>), String> {
     let mut config = Config::default();
     let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
     if let Some(zone) = name.strip_suffix(".health.toml") {
@@ -135,7 +151,7 @@ fn load(path: &Path, dialect: Option<Dialect>) -> Result<Loaded<Served>, String>
     } else {
         config.zones.path = Some(path.to_owned());
     }
-    if let Some(dialect) = dialect {
+    if let Some(dialect) = args.dialect {
         config.lua.dialect = dialect;
     }
     let geo = Source::open(config.geo.databases.clone()).map_err(|error| error.to_string())?;
@@ -147,10 +163,14 @@ fn load(path: &Path, dialect: Option<Dialect>) -> Result<Loaded<Served>, String>
     }
     let health = Health::unprobed(targets(&config));
     let mut compile = Compile::new(lua_settings(&config, &geo), health);
+    if args.budget {
+        compile = compile.with_budgets();
+    }
     let mut loader = loader(&config).map_err(|error| format!("{}: {error}", path.display()))?;
     let loaded = loader.load(&mut compile);
     let folder = config.zones.path.unwrap_or_default();
-    loaded.map_err(|error| format!("{}: {error}", folder.display()))
+    let loaded = loaded.map_err(|error| format!("{}: {error}", folder.display()))?;
+    Ok((loaded, compile.into_budgets()))
 }
 
 fn print(

@@ -12,6 +12,7 @@ use clap::{Parser, Subcommand};
 
 use crate::logging::{self, Filter, Format};
 
+mod budgets;
 mod check;
 mod demo;
 mod health;

@@ -82,6 +82,9 @@ pub struct HealthConfig {
     /// The bounds between which TTLs follow the state.
     #[serde(deserialize_with = "ttl")]
     pub ttl: Option<Option<TtlRange>>,
+    /// How long after the failure of an endpoint everybody has the right answer, at worst.
+    #[serde(deserialize_with = "rto")]
+    pub rto: Option<Option<Duration>>,
     /// What addresses in some networks are called by.
     #[serde(deserialize_with = "labels")]
     pub labels: BTreeMap<String, Vec<IpNet>>,
@@ -148,6 +151,7 @@ impl Default for HealthConfig {
             panic: None,
             velocity: None,
             ttl: None,
+            rto: None,
             labels: BTreeMap::new(),
             lease: Duration::from_secs(3600),
             computed_per_zone: at_least_one(1000),
@@ -176,7 +180,7 @@ impl Default for TargetsConfig {
 impl HealthConfig {
     /// Puts what is said of records in the place of what was, but for labels.
     pub(super) fn apply(&self, defaults: &mut Defaults) {
-        let Defaults { checks, policy, ttl, .. } = defaults;
+        let Defaults { checks, policy, ttl, rto, labels: _ } = defaults;
         let Pace { interval, timeout, fall, rise, damping } = &mut checks.pace;
         set(interval, &self.interval);
         set(timeout, &self.timeout);
@@ -199,6 +203,7 @@ impl HealthConfig {
         set(&mut policy.panic, &self.panic);
         set(&mut policy.velocity, &self.velocity);
         set(ttl, &self.ttl);
+        set(rto, &self.rto);
     }
 }
 
@@ -381,6 +386,26 @@ fn ttl<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<TtlRange>>, D
         return Err(serde::de::Error::custom(message));
     }
     Ok(Some(Some(TtlRange { min, max })))
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "write false, or a duration, as in \"60s\"")]
+enum RtoOrNone {
+    Is(False),
+    Text(String),
+}
+
+fn rto<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Option<Duration>>, D::Error> {
+    let RtoOrNone::Text(text) = RtoOrNone::deserialize(from)? else {
+        return Ok(Some(None));
+    };
+    match value::duration(&text).map_err(serde::de::Error::custom)? {
+        Duration::ZERO => Err(serde::de::Error::custom("must be longer than 0")),
+        rto if rto > Damping::LONGEST => {
+            Err(serde::de::Error::custom("is too long: at most \"168h\""))
+        }
+        rto => Ok(Some(Some(rto))),
+    }
 }
 
 /// `false`, which takes back what the server has for all zones.

@@ -11,7 +11,7 @@ use toml::de::DeTable;
 use super::{ConfigError, HealthConfig, error};
 
 /// The keys that a zone may set.
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 23] = [
     "all_down",
     "dns",
     "fall",
@@ -28,6 +28,7 @@ const KEYS: [&str; 22] = [
     "ramp",
     "resume",
     "rise",
+    "rto",
     "source",
     "timeout",
     "tls",
