@@ -298,13 +298,15 @@ impl Work {
     /// Loads what stands at these paths alone, if that is all there is to do.
     fn load_changed(&mut self, changed: &BTreeSet<PathBuf>) {
         let started = Instant::now();
-        // Keys that are made for one zone are told of in another.
-        if self.compile.signing.is_some() {
-            return self.load();
-        }
         let served = self.shared.zones.load_full();
         match self.loader.load_changed(changed, &served, &mut self.compile) {
-            Some(loaded) => self.publish(loaded, started),
+            Some(loaded) => {
+                self.publish(loaded, started);
+                // Keys that were made for one zone are told of in another.
+                if self.compile.signing.as_mut().is_some_and(Signing::take_made) {
+                    self.load();
+                }
+            }
             None => self.load(),
         }
     }
