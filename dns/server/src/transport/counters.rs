@@ -1,10 +1,14 @@
 //! What the transports have seen since they started.
 
+use std::slice;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts of one transport. Threads add to them once a batch; reading never disturbs them.
+/// Counts of one thread of UDP, or of all TCP. UDP adds to them once a batch, each thread in a place of
+/// its own, of two lines of the processor's cache, which are fetched together; reading disturbs nobody for
+/// long.
 #[derive(Debug, Default)]
+#[repr(align(128))]
 pub(super) struct Tally {
     pub(super) queries: AtomicU64,
     pub(super) answers: AtomicU64,
@@ -24,7 +28,7 @@ pub(super) struct Tally {
 /// Where both transports of a server count: to be read from wherever they are wanted.
 #[derive(Clone, Debug)]
 pub struct Tallies {
-    pub(super) udp: Arc<Tally>,
+    pub(super) udp: Vec<Arc<Tally>>,
     pub(super) tcp: Arc<Tally>,
 }
 
@@ -32,13 +36,13 @@ impl Tallies {
     /// What UDP has seen.
     #[must_use]
     pub fn udp(&self) -> Counters {
-        self.udp.read()
+        Tally::read(&self.udp)
     }
 
     /// What TCP has seen.
     #[must_use]
     pub fn tcp(&self) -> Counters {
-        self.tcp.read()
+        Tally::read(slice::from_ref(&self.tcp))
     }
 }
 
@@ -79,22 +83,25 @@ pub struct Counters {
 }
 
 impl Tally {
-    pub(super) fn read(&self) -> Counters {
-        let of = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    /// The sums of several.
+    pub(super) fn read(tallies: &[Arc<Self>]) -> Counters {
+        let of = |count: fn(&Self) -> &AtomicU64| {
+            tallies.iter().map(|tally| count(tally).load(Ordering::Relaxed)).sum()
+        };
         Counters {
-            queries: of(&self.queries),
-            answers: of(&self.answers),
-            unsent: of(&self.unsent),
-            refused: of(&self.refused),
-            panics: of(&self.panics),
-            connections: of(&self.connections),
-            full: of(&self.full),
-            full_for_address: of(&self.full_for_address),
-            gave_way: of(&self.gave_way),
-            idle: of(&self.idle),
-            slow_queries: of(&self.slow_queries),
-            slow_readers: of(&self.slow_readers),
-            pipelined: of(&self.pipelined),
+            queries: of(|tally| &tally.queries),
+            answers: of(|tally| &tally.answers),
+            unsent: of(|tally| &tally.unsent),
+            refused: of(|tally| &tally.refused),
+            panics: of(|tally| &tally.panics),
+            connections: of(|tally| &tally.connections),
+            full: of(|tally| &tally.full),
+            full_for_address: of(|tally| &tally.full_for_address),
+            gave_way: of(|tally| &tally.gave_way),
+            idle: of(|tally| &tally.idle),
+            slow_queries: of(|tally| &tally.slow_queries),
+            slow_readers: of(|tally| &tally.slow_readers),
+            pipelined: of(|tally| &tally.pipelined),
         }
     }
 

@@ -51,7 +51,8 @@ pub struct Listeners {
     stop_udp: Arc<AtomicBool>,
     stop_tcp: watch::Sender<bool>,
     threads: Vec<JoinHandle<()>>,
-    udp: Arc<Tally>,
+    /// Of each UDP thread.
+    udp: Vec<Arc<Tally>>,
     tcp: Arc<Tally>,
 }
 
@@ -106,7 +107,7 @@ impl Bound {
             stop_udp: Arc::default(),
             stop_tcp,
             threads: Vec::new(),
-            udp: Arc::default(),
+            udp: Vec::new(),
             tcp: Arc::default(),
         };
         let shared = tcp::Shared {
@@ -141,14 +142,15 @@ impl Bound {
         let mut number = 0;
         for Endpoint { address, udp, tcp: _ } in self.endpoints {
             let pins = Pins { processors: &self.processors, threads: udp.len() };
-            let site = udp::Site {
-                bound: address,
-                proxies: Arc::clone(&self.proxies),
-                tally: Arc::clone(&listeners.udp),
-                stop: Arc::clone(&listeners.stop_udp),
-            };
             for (at, socket) in udp.into_iter().enumerate() {
-                let (factory, site, pin) = (Arc::clone(factory), site.clone(), pins.of(at));
+                let (factory, pin) = (Arc::clone(factory), pins.of(at));
+                let site = udp::Site {
+                    bound: address,
+                    proxies: Arc::clone(&self.proxies),
+                    tally: Arc::default(),
+                    stop: Arc::clone(&listeners.stop_udp),
+                };
+                listeners.udp.push(Arc::clone(&site.tally));
                 listeners.spawn(format!("udp-{number}"), move || {
                     if let Some(Err(error)) = pin.map(sys::pin) {
                         tracing::debug!(%error, "a UDP thread is not pinned");
@@ -196,19 +198,19 @@ impl Listeners {
     /// Where both transports count.
     #[must_use]
     pub fn tallies(&self) -> Tallies {
-        Tallies { udp: Arc::clone(&self.udp), tcp: Arc::clone(&self.tcp) }
+        Tallies { udp: self.udp.clone(), tcp: Arc::clone(&self.tcp) }
     }
 
     /// What UDP has seen.
     #[must_use]
     pub fn udp(&self) -> Counters {
-        self.udp.read()
+        Tally::read(&self.udp)
     }
 
     /// What TCP has seen.
     #[must_use]
     pub fn tcp(&self) -> Counters {
-        self.tcp.read()
+        Tally::read(std::slice::from_ref(&self.tcp))
     }
 
     /// Ends all threads: batches begun are answered, open connections get about a second. Returns when all

@@ -17,12 +17,13 @@ use super::{Peer, Protocol, ServiceFactory, Verdict};
 /// The pause after an error that may last, so that it does not become a busy loop.
 const ERROR_PAUSE: Duration = Duration::from_millis(20);
 
-/// What the threads of one address share.
-#[derive(Clone, Debug)]
+/// What a thread serves.
+#[derive(Debug)]
 pub(super) struct Site {
-    /// The address their sockets are bound to.
+    /// The address its socket is bound to.
     pub(super) bound: SocketAddr,
     pub(super) proxies: Arc<Proxies>,
+    /// Its own counts.
     pub(super) tally: Arc<Tally>,
     pub(super) stop: Arc<AtomicBool>,
 }
