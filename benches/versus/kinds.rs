@@ -60,7 +60,27 @@ pub(crate) struct Kind {
     pub(crate) servers: &'static [Server],
     pub(crate) queries: Vec<Query>,
     pub(crate) tcp: bool,
+    /// Whether each round asks for other names, as if nobody had asked before.
+    pub(crate) fresh: bool,
 }
+
+impl Kind {
+    /// Chooses other names, where the kind wants that for each round.
+    pub(crate) fn renew(&mut self, rng: &mut Rng) {
+        let signed = self.name == COLD;
+        self.queries = (0..5 * QUERIES)
+            .map(|_| {
+                let name = format!("{}{}.any.{SIGNED}.", label(rng, false), label(rng, false));
+                let octets = question(&name, Type::TXT, signed, None);
+                Query { octets, want: Want::Text, signed }
+            })
+            .collect();
+    }
+}
+
+/// The kind whose every answer needs a signature of its own, and the same without.
+pub(crate) const COLD: &str = "Lua of a signed zone, signed anew";
+pub(crate) const COLD_PLAIN: &str = "Lua of a signed zone, plain";
 
 /// The names of one kind of computed record: what the kind is called, whose they are, and what is
 /// wanted of each.
@@ -150,7 +170,7 @@ impl World {
             })
             .collect();
         let mut add = |name, servers, queries, tcp| {
-            self.kinds.push(Kind { name, servers, queries, tcp });
+            self.kinds.push(Kind { name, servers, queries, tcp, fresh: false });
         };
         add("fixed", all, plain.clone(), false);
         add("no such name", all, absent, false);
@@ -229,7 +249,7 @@ impl World {
                     Query { octets, want: want.clone(), signed: false }
                 })
                 .collect();
-            self.kinds.push(Kind { name, servers, queries, tcp: false });
+            self.kinds.push(Kind { name, servers, queries, tcp: false, fresh: false });
         }
         self.near(rng)?;
         self.cold(rng);
@@ -251,23 +271,18 @@ impl World {
             })
             .collect();
         let servers = &[Halfmoon, PowerDns];
-        self.kinds.push(Kind { name: "closest, by client subnet", servers, queries, tcp: false });
+        let name = "closest, by client subnet";
+        self.kinds.push(Kind { name, servers, queries, tcp: false, fresh: false });
         Ok(())
     }
 
     /// Names that a program makes of the question, each with a signature of its own.
     fn cold(&mut self, rng: &mut Rng) {
-        for (name, signed) in
-            [("Lua of a signed zone, plain", false), ("Lua of a signed zone, signed anew", true)]
-        {
-            let queries = (0..5 * QUERIES)
-                .map(|_| {
-                    let name = format!("{}.any.{SIGNED}.", label(rng, false));
-                    let octets = question(&name, Type::TXT, signed, None);
-                    Query { octets, want: Want::Text, signed }
-                })
-                .collect();
-            self.kinds.push(Kind { name, servers: &[Halfmoon], queries, tcp: false });
+        for name in [COLD_PLAIN, COLD] {
+            let (servers, queries) = (&[Halfmoon][..], Vec::new());
+            let mut kind = Kind { name, servers, queries, tcp: false, fresh: true };
+            kind.renew(rng);
+            self.kinds.push(kind);
         }
     }
 }

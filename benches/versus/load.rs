@@ -15,6 +15,8 @@ use crate::{Args, Result};
 pub(crate) struct Cost {
     pub(crate) user: f64,
     pub(crate) total: f64,
+    /// That of our own threads alone that answer over UDP.
+    pub(crate) udp: f64,
     pub(crate) rate: f64,
 }
 
@@ -67,7 +69,10 @@ fn run_once(
         let once = servers.iter().take(ids.len());
         once.map(|running| running.process.time()).collect()
     };
-    let before = spent();
+    let answering = || -> f64 {
+        servers.iter().take(ids.len()).map(|running| running.process.time_of("udp")).sum()
+    };
+    let (before, before_udp) = (spent(), answering());
     let asked: Vec<_> = servers
         .iter()
         .map(|running| start(running, kind, queries, args, servers.len() as u32, processors))
@@ -83,7 +88,8 @@ fn run_once(
         user += (after.user - before.user) / 1000.0 / answered;
         total += (after.total() - before.total()) / 1000.0 / answered;
     }
-    Ok(Cost { user, total, rate })
+    let udp = (answering() - before_udp) / 1000.0 / answered;
+    Ok(Cost { user, total, udp, rate })
 }
 
 /// Starts dnsperf, one of `of` that run.

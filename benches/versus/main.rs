@@ -4,11 +4,15 @@
 //! Each kind of question (`kinds`) goes to each server that is installed and can answer it
 //! (`servers`), in turn and for several rounds, through dnsperf on a processor of its own (`load`).
 //! Answers are looked at before they count (`check`). `--size` asks for memory and
-//! time to load instead (`size`). Everything runs in a network namespace
+//! time to load instead (`size`), `--changes` how late answers are while everything changes (`changes`),
+//! `--checks` what many health checks cost those who ask (`checks`). Everything runs in a network namespace
 //! in which nothing exists but loopback.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a table is what it is for")]
 
+mod changes;
 mod check;
+mod checks;
+mod endpoints;
 mod kinds;
 mod load;
 mod process;
@@ -57,6 +61,12 @@ struct Args {
     /// Measures memory and the time to load instead.
     #[arg(long)]
     size: bool,
+    /// Measures how late answers are while health and a zone change, instead.
+    #[arg(long)]
+    changes: bool,
+    /// Measures what 50,000 health checks cost those who ask, and how late answers follow verdicts, instead.
+    #[arg(long)]
+    checks: bool,
     /// Starts everything, checks the answers, and measures for a moment only.
     #[arg(long)]
     smoke: bool,
@@ -84,6 +94,12 @@ fn main() -> Result<()> {
     }
     if args.size {
         return size::run(&args);
+    }
+    if args.changes {
+        return changes::run(&args);
+    }
+    if args.checks {
+        return checks::run(&args);
     }
     table::run(&args)
 }

@@ -82,13 +82,28 @@ impl Process {
             let (user, system) = (field(11), field(12));
             let ticks = user + system;
             // Of threads that have ended only the ticks are left, a hundredth of a second each.
-            let exact = exact(id).max(ticks * 1e7);
+            let exact = exact(id, |_| true).max(ticks * 1e7);
             if ticks > 0.0 {
                 time.user += exact * user / ticks;
                 time.system += exact * system / ticks;
             }
         }
         time
+    }
+
+    /// CPU time of its threads whose names begin so, in nanoseconds.
+    pub(crate) fn time_of(&self, threads: &str) -> f64 {
+        let is_named = |task: &Path| {
+            let name = fs::read_to_string(task.join("comm")).unwrap_or_default();
+            name.starts_with(threads)
+        };
+        exact(self.id(), is_named)
+    }
+
+    /// Sends it a signal, by its name without `SIG`.
+    pub(crate) fn signal(&self, signal: &str) -> Result<()> {
+        let sent = Command::new("kill").args(["-s", signal, &self.id().to_string()]).status()?;
+        if sent.success() { Ok(()) } else { Err(format!("cannot send {signal}").into()) }
     }
 
     /// Resident memory in KiB, of the process and those it forked; what they share counts once as
@@ -120,13 +135,14 @@ impl Drop for Process {
     }
 }
 
-/// Nanoseconds that all threads of a process have run.
-fn exact(id: u32) -> f64 {
+/// Nanoseconds that those threads of a process have run whose folder in `/proc` is wanted.
+fn exact(id: u32, is_wanted: impl Fn(&Path) -> bool) -> f64 {
     let Ok(tasks) = fs::read_dir(format!("/proc/{id}/task")) else {
         return 0.0;
     };
     tasks
         .flatten()
+        .filter(|task| is_wanted(&task.path()))
         .filter_map(|task| fs::read_to_string(task.path().join("schedstat")).ok())
         .filter_map(|text| text.split_whitespace().next()?.parse::<f64>().ok())
         .sum()
