@@ -47,7 +47,8 @@ struct Round {
     wrong: usize,
     /// Answers without the endpoint that changes, and with it.
     seen: [usize; 2],
-    changes: u64,
+    /// A second.
+    changes: f64,
     versions: u32,
 }
 
@@ -78,13 +79,13 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             worst[at] = late(0.999);
             bad += round.lost + round.wrong;
             println!(
-                "| {} | {:.0} | {:.0} | {:.0} | {:.0} | {} | {} | {} | {} |",
+                "| {} | {:.0} | {:.0} | {:.0} | {:.0} | {:.0} | {} | {} | {} |",
                 if is_busy { "changing" } else { "quiet" },
                 late(0.5),
                 late(0.99),
                 late(0.999),
                 late(1.0),
-                round.changes / u64::from(args.seconds),
+                round.changes,
                 round.versions,
                 round.lost,
                 round.wrong
@@ -211,7 +212,7 @@ fn ask(
     // Which query an answer belongs to: identifiers do not come round within the time they may take.
     let sent: Mutex<Vec<Option<(Instant, usize)>>> = Mutex::new(vec![None; 1 << 16]);
     let is_over = AtomicBool::new(false);
-    let (before, first) = (endpoints.changed(), *version);
+    let (before, first, started) = (endpoints.changed(), *version, Instant::now());
     let queries: Vec<_> = (0..count).map(|number| Asked::of(number).query(number as u16)).collect();
     let mut round = thread::scope(|scope| -> Result<Round> {
         let receiver = scope.spawn(|| receive(&socket, &sent, &is_over));
@@ -252,7 +253,7 @@ fn ask(
     })?;
     round.late.sort_by(f64::total_cmp);
     round.lost = count - round.late.len();
-    round.changes = endpoints.changed() - before;
+    round.changes = (endpoints.changed() - before) as f64 / started.elapsed().as_secs_f64();
     round.versions = round.versions.saturating_sub(first);
     Ok(round)
 }
