@@ -505,3 +505,51 @@ fn sizes_and_durations() {
     assert!(config::size("KiB").is_err());
     assert!(config::duration("").is_err());
 }
+
+/// Each key of `[health]` that speaks of records, with a value that is taken and one that is not.
+#[test]
+fn every_key_of_health_takes_what_it_can_be_and_says_what_it_cannot() {
+    for (good, bad, said) in [
+        ("hold_down = '10s'", "hold_down = '169h'", "2:13: is too long: at most \"168h\""),
+        ("ramp = '10s'", "ramp = '169h'", "2:8: is too long: at most \"168h\""),
+        ("fresh = '10s'", "fresh = '169h'", "2:9: is too long: at most \"168h\""),
+        ("resume = 'manual'", "resume = 'soon'", "2:10: \"soon\" is none of them; write \"auto\""),
+        ("resume = '10m'", "resume = '169h'", "2:10: \"169h\" is too long: at most \"168h\""),
+        ("flap = false", "flap = 3", "2:8: write false, or { half_life = \"5m\""),
+        ("flap = { reuse = 5 }", "flap = { reuse = 0 }", "2:8: reuse has to be above 0 and"),
+        ("unknown = 'up'", "unknown = 'upp'", "2:11: unknown value `upp`; did you mean `up`?"),
+        ("all_down = 'last'", "all_down = 'lst'", "2:12: unknown value `lst`; did you mean"),
+        ("min_answers = 2", "min_answers = 256", "2:15: "),
+        ("panic = 0.3", "panic = 30", "2:9: "),
+        ("panic = 1.0", "panic = 1.1", "2:9: 1.1 is no part; write 0.3 for 30 %"),
+        (
+            "velocity = { part = 0.3, window = '5m' }",
+            "velocity = true",
+            "2:12: write false, or { part = 0.34, window = \"5m\" }",
+        ),
+        ("velocity = false", "velocity = { part = 0.3 }", "2:12: write false, or { part"),
+        ("ttl = { min = 5, max = 9 }", "ttl = { min = 9, max = 5 }", "2:7: min has to be at most"),
+        ("ttl = false", "ttl = 5", "2:7: write false, or { min = 10, max = 300 }"),
+        ("rto = '60s'", "rto = '0s'", "2:7: must be longer than 0"),
+        ("rto = false", "rto = 60", "2:7: write false, or a duration, as in \"60s\""),
+        ("rto = '168h'", "rto = '169h'", "2:7: is too long: at most \"168h\""),
+        ("suspect = 0.5", "suspect = 2.0", "2:11: 2 is no part; write 0.3 for 30 %"),
+        ("source = '127.0.0.1'", "source = 'here'", "2:10: "),
+        ("rise = 1", "rise = 0", "2:8: "),
+        ("fall = 1", "fall = 0", "2:8: "),
+        ("computed_per_zone = 1", "computed_per_zone = 0", "2:21: "),
+        (
+            "labels.'region:fsn' = ['127.0.0.1/32']",
+            "labels.fsn = ['127.0.0.1/32']",
+            "2:1: \"fsn\" is no label; write a kind and a name, \"region:fsn\"",
+        ),
+        (
+            "labels.'rack:1' = []",
+            "labels.'rack:1' = ['127.0.0.1']",
+            "2:20: \"127.0.0.1\" has no prefix length",
+        ),
+    ] {
+        read(&format!("[health]\n{good}\n"));
+        refused_with(&format!("[health]\n{bad}\n"), said);
+    }
+}
