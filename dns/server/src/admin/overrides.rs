@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use axum::extract::rejection::JsonRejection;
+use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State as Extract};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
@@ -17,7 +17,7 @@ use super::view::{
 use crate::config::duration;
 use crate::date::date;
 use crate::events::What;
-use crate::overrides::{Override, Refused, Scope, Target, Wish};
+use crate::overrides::{Override, Refused, Scope, Target, Wish, valid_name};
 
 /// Lists those in force.
 pub(super) async fn list(Extract(state): Extract<Arc<State>>) -> Json<OverrideList> {
@@ -42,7 +42,7 @@ pub(super) async fn set(
         within: wish.within.as_deref().map(Scope::parse).transpose().map_err(Refusal::Malformed)?,
         time: time(&wish.time)?,
         reason: wish.reason,
-        who: who(&caller, wish.user.as_deref()),
+        who: who(&caller, wish.user.as_deref())?,
         may_empty: wish.may_empty,
     };
     let (set, members) = state.shared.overrides.set(wish)?;
@@ -54,11 +54,12 @@ pub(super) async fn set(
 pub(super) async fn end(
     Extract(state): Extract<Arc<State>>,
     Extension(caller): Extension<Caller>,
-    Path(id): Path<u64>,
+    id: Result<Path<u64>, PathRejection>,
     wish: Result<Json<EndWish>, JsonRejection>,
 ) -> Result<Json<Override>, Refusal> {
+    let Path(id) = id.map_err(|why| Refusal::Malformed(why.body_text()))?;
     let Json(wish) = wish.map_err(|why| Refusal::Malformed(why.body_text()))?;
-    let who = who(&caller, wish.user.as_deref());
+    let who = who(&caller, wish.user.as_deref())?;
     Ok(Json(state.shared.overrides.end(id, &who, &wish.reason)?))
 }
 
@@ -69,7 +70,7 @@ pub(super) async fn resume(
     wish: Result<Json<ResumeWish>, JsonRejection>,
 ) -> Result<Json<Resumed>, Refusal> {
     let Json(wish) = wish.map_err(|why| Refusal::Malformed(why.body_text()))?;
-    let who = who(&caller, wish.user.as_deref());
+    let who = who(&caller, wish.user.as_deref())?;
     let health = &state.shared.health;
     let mut named = health.checks();
     named.retain(|report| report.check.to_string() == wish.check);
@@ -95,7 +96,7 @@ pub(super) async fn let_go(
     wish: Result<Json<LetGoWish>, JsonRejection>,
 ) -> Result<Json<LetGo>, Refusal> {
     let Json(wish) = wish.map_err(|why| Refusal::Malformed(why.body_text()))?;
-    let who = who(&caller, wish.user.as_deref());
+    let who = who(&caller, wish.user.as_deref())?;
     let scope = Scope::parse(&wish.records).map_err(Refusal::Malformed)?;
     let time = time(&wish.time)?;
     let longest = state.shared.overrides.longest();
@@ -119,12 +120,13 @@ fn time(text: &str) -> Result<Duration, Refusal> {
 }
 
 /// Whoever shows a token is its holder; of which user is what the client says.
-fn who(caller: &Caller, user: Option<&str>) -> String {
+fn who(caller: &Caller, user: Option<&str>) -> Result<String, Refusal> {
     let token = caller.token.as_deref().unwrap_or("nobody");
-    match user.filter(|user| !user.trim().is_empty()) {
-        Some(user) => format!("{user} (token {token})"),
+    Ok(match user.filter(|user| !user.trim().is_empty()) {
+        // It is logged and kept, whatever becomes of the rest.
+        Some(user) => format!("{} (token {token})", valid_name(user)?),
         None => format!("token {token}"),
-    }
+    })
 }
 
 impl From<Refused> for Refusal {

@@ -178,7 +178,6 @@ impl Overrides {
     /// # Errors
     /// There is none of this number, or it cannot be written down that it has ended.
     pub fn end(&self, id: u64, who: &str, reason: &str) -> Result<Override, Refused> {
-        let who = valid_name(who)?;
         let reason = if reason.trim().is_empty() { String::new() } else { valid_reason(reason)? };
         let mut inner = self.lock();
         self.expire(&mut inner, SystemTime::now());
@@ -189,7 +188,12 @@ impl Overrides {
         inner.list = list;
         self.apply(&mut inner);
         tracing::warn!(id, who, reason, "override ended: {ended}");
-        self.events.note(What::OverrideEnded { id, what: ended.to_string(), who, reason });
+        self.events.note(What::OverrideEnded {
+            id,
+            what: ended.to_string(),
+            who: who.to_owned(),
+            reason,
+        });
         Ok(ended)
     }
 
@@ -200,7 +204,6 @@ impl Overrides {
 
     fn validate(&self, wish: &Wish) -> Result<(), Refused> {
         valid_reason(&wish.reason)?;
-        valid_name(&wish.who)?;
         if wish.time.is_zero() {
             return Err(Refused::Wrong(
                 "an override has to last; say for how long, as \"2h\"".into(),
@@ -301,7 +304,11 @@ fn valid_reason(reason: &str) -> Result<String, Refused> {
     Ok(reason.to_owned())
 }
 
-fn valid_name(who: &str) -> Result<String, Refused> {
+/// The name of somebody, if it is one line of bounded length.
+///
+/// # Errors
+/// What to write instead.
+pub(crate) fn valid_name(who: &str) -> Result<String, Refused> {
     let is_good = !who.trim().is_empty()
         && who.chars().count() <= LONGEST_NAME
         && !who.chars().any(char::is_control);

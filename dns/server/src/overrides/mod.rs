@@ -18,6 +18,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::date::{date, parse};
 
+pub(crate) use keeper::valid_name;
 pub use keeper::{Keeper, Overrides};
 pub use store::StoreError;
 pub use target::{Scope, Target};

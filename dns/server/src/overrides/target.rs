@@ -8,6 +8,9 @@ use halfmoon_healthcheck::{CheckId, Health, Member, Pool, PoolName};
 use halfmoon_wire::{NameBuf, Type};
 use ipnet::IpNet;
 
+/// The longest text of a target, in octets: longer than a URL in a zone can be.
+const LONGEST: usize = 4096;
+
 /// What an override is on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -38,6 +41,10 @@ impl Target {
     /// # Errors
     /// What to write instead.
     pub fn parse(text: &str) -> Result<Self, String> {
+        // What is refused is noted and kept, too.
+        if text.len() > LONGEST || text.chars().any(char::is_control) {
+            return Err(format!("a target is one line of at most {LONGEST} octets"));
+        }
         if let Ok(address) = text.parse::<IpAddr>() {
             return Ok(Self::Network(address.to_canonical().into()));
         }
@@ -191,6 +198,8 @@ mod tests {
             ("a..b", "is no name; write an address, a network, a zone"),
             ("www.example.org/ALPHA", "is no type of records; write A or AAAA"),
             ("192.0.2.0/33", "is no type of records"),
+            ("region:a\nb", "one line"),
+            (&format!("tcp {}", "a".repeat(LONGEST)), "at most 4096 octets"),
         ] {
             let refused = Target::parse(text).unwrap_err();
             assert!(refused.contains(part), "{text}: {refused}");

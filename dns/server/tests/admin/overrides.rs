@@ -570,3 +570,44 @@ fn where_all_are_put_out_nothing_is_answered_and_servfail_is_a_failure() {
         regions.wait(all_down, &[0, 1]);
     }
 }
+
+#[test]
+fn what_is_noted_is_one_line_of_bounded_length() {
+    let regions = Regions::new("");
+    let bearer = format!("Bearer {WRITER}");
+    let headers = [("Content-Type", "application/json"), ("Authorization", &*bearer)];
+    let post = |path: &str, body: &Value| {
+        request(regions.site.admin, "POST", path, &headers, &body.to_string())
+    };
+    let newest = || get(regions.site.admin, "/api/v1/changes?limit=0").json()["newest"].clone();
+    let before = newest();
+    let port = regions.ends[0].address.port();
+    let check = format!("tcp {}:{port}", regions.ips[0]);
+    let (long, broken) = ("x".repeat(101), "somebody\nelse");
+    for user in [&*long, broken] {
+        for (path, body) in [
+            ("/api/v1/resume", json!({"check": check, "user": user})),
+            ("/api/v1/let-go", json!({"records": "all.example.test/A", "for": "1m", "user": user})),
+            ("/api/v1/overrides/1/end", json!({"user": user})),
+            (
+                "/api/v1/overrides",
+                json!({"order": "up", "target": "192.0.2.1", "for": "1h", "reason": "x", "user": user}),
+            ),
+        ] {
+            let refused = post(path, &body);
+            assert_eq!(refused.status, 400, "{path}: {}", refused.body);
+            let why = refused.json()["error"].as_str().unwrap().to_owned();
+            assert!(why.contains("one line of at most 100 letters"), "{path}: {why}");
+        }
+    }
+    let target = format!("tcp {}", "x".repeat(5000));
+    let refused = post(
+        "/api/v1/overrides",
+        &json!({"order": "up", "target": target, "for": "1h", "reason": "x"}),
+    );
+    assert_eq!(refused.status, 400, "{}", refused.body);
+    let refused = post("/api/v1/overrides/first/end", &json!({}));
+    assert_eq!(refused.status, 400, "{}", refused.body);
+    assert!(refused.json()["error"].is_string());
+    assert_eq!(newest(), before, "what nobody could read was noted");
+}
