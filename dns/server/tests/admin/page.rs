@@ -8,7 +8,7 @@ use crate::browser::Browser;
 use crate::support::endpoint::{Endpoint, regions};
 use crate::support::http::{get, request};
 use crate::support::peer::{alone, is_alone};
-use crate::support::{ask, wait_for_answer};
+use crate::support::{ask, wait_for, wait_for_answer};
 use crate::{READER, Site, WRITER};
 
 /// A server with three regions, and a browser that looks at its page.
@@ -243,6 +243,10 @@ mod inside {
         }
         let site = Site::with("interval = '60s'\nfall = 1\n", "", &zone);
         browser.go(&format!("http://{}/#endpoints", site.admin));
+        let left = "halfmoon_series_left_out{of=\"checks\"} 3000\n";
+        wait_for("what is left out", || {
+            get(site.admin, "/metrics").body.contains(left).then_some(())
+        });
         browser.see("5000 down, 0 unknown, 0 up");
         browser.see("1 to 50 of 5000");
         assert_eq!(browser.run("return document.querySelectorAll('tbody tr').length"), 50);

@@ -65,11 +65,12 @@ pub(super) async fn show(Extract(state): Extract<Arc<State>>) -> Response {
     replies(&readings, &mut text);
     limits(&state, &readings, &mut text);
     let zones = state.shared.zones.load_full();
-    of_zones(&zones, &mut text);
+    let (zones_left, programs_left) = of_zones(&zones, &mut text);
     loads(&state, &mut text);
     let reports = state.shared.health.checks();
     probes(&state.shared.health.counts(), &mut text);
-    of_checks(&reports, &mut text);
+    let checks_left = of_checks(&reports, &mut text);
+    left_out(zones_left, programs_left, checks_left, &mut text);
     suspicion(&state, &mut text);
     of_overrides(&state, &mut text);
     of_events(&state.shared.events, &mut text);
@@ -132,7 +133,8 @@ fn limits(state: &State, readings: &Readings, text: &mut Text) {
     }
 }
 
-fn of_zones(zones: &Zones, text: &mut Text) {
+/// Writes what there is of zones; how many zones and programs have no series of their own.
+fn of_zones(zones: &Zones, text: &mut Text) -> (usize, usize) {
     let zones = zones.zones();
     let records: u64 = zones.iter().map(|hosted| u64::from(hosted.zone.record_count())).sum();
     let signed = zones.iter().filter(|hosted| hosted.beside.signed.is_some()).count();
@@ -204,13 +206,18 @@ fn of_zones(zones: &Zones, text: &mut Text) {
         }
     }
     let programs: usize = with_programs.iter().map(|h| h.beside.programs.iter().count()).sum();
+    (zones.len().saturating_sub(MOST_SERIES), programs.saturating_sub(MOST_SERIES))
+}
+
+fn left_out(zones: usize, programs: usize, checks: usize, text: &mut Text) {
     text.family(
         "halfmoon_series_left_out",
         Kind::Gauge,
         "Things that have no series of their own because there are too many of them.",
     )
-    .sample(&[("of", "zones")], zones.len().saturating_sub(MOST_SERIES))
-    .sample(&[("of", "programs")], programs.saturating_sub(MOST_SERIES));
+    .sample(&[("of", "zones")], zones)
+    .sample(&[("of", "programs")], programs)
+    .sample(&[("of", "checks")], checks);
 }
 
 fn loads(state: &State, text: &mut Text) {
@@ -267,7 +274,8 @@ fn probes(counts: &Counts, text: &mut Text) {
     .sample(&[("reason", "too_many")], counts.dropped);
 }
 
-fn of_checks(reports: &[Report], text: &mut Text) {
+/// Writes the states of checks; how many have no series of their own.
+fn of_checks(reports: &[Report], text: &mut Text) -> usize {
     let counts = by_state(reports);
     text.family("halfmoon_checks", Kind::Gauge, "Checks, by state.")
         .sample(&[("state", "up")], counts.up)
@@ -290,6 +298,7 @@ fn of_checks(reports: &[Report], text: &mut Text) {
     for (name, is_up) in states.iter().take(MOST_SERIES) {
         family.sample(&[("check", name)], u8::from(*is_up));
     }
+    states.len().saturating_sub(MOST_SERIES)
 }
 
 fn suspicion(state: &State, text: &mut Text) {
