@@ -98,11 +98,50 @@ fn load(config: &[TokenConfig]) -> Result<Vec<Token>, SecretError> {
         let beats = token.beats.as_slice().into();
         Ok(Token { name: token.name.clone(), may: token.may, beats, digest })
     };
-    config.iter().map(load_one).collect()
+    let tokens: Vec<Token> = config.iter().map(load_one).collect::<Result<_, _>>()?;
+    for (at, token) in tokens.iter().enumerate() {
+        // Which of the two its holder is would depend on their order.
+        if tokens[..at].iter().any(|other| other.digest.as_ref() == token.digest.as_ref()) {
+            return Err(SecretError::Wrong {
+                path: config[at].secret_file.clone(),
+                reason: "the secret of another token, too; give each token its own",
+            });
+        }
+    }
+    Ok(tokens)
 }
 
 impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Token({}, {:?})", self.name, self.may)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn no_secret_is_that_of_two_tokens() {
+        let folder = tempfile::tempdir().unwrap();
+        let token = |name: &str, secret: &str| {
+            let path = folder.path().join(name);
+            fs::write(&path, secret).unwrap();
+            fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+            TokenConfig {
+                name: name.into(),
+                secret_file: path,
+                may: Right::Read,
+                beats: Vec::new(),
+            }
+        };
+        let (a, b) = ("0123456789abcdef", "fedcba9876543210");
+        assert!(Tokens::open(vec![token("a", a), token("b", b)]).is_ok());
+        let error = Tokens::open(vec![token("a", a), token("b", b), token("c", a)]).unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("/c: the secret of another token"), "{text}");
     }
 }
