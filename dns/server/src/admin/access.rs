@@ -10,7 +10,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use axum::extract::{Request, State as Extract};
-use axum::http::header::{AUTHORIZATION, FORWARDED, HOST, ORIGIN, VIA};
+use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -21,6 +21,10 @@ use super::error::Refusal;
 use super::tokens::Tokens;
 use crate::config::{AdminConfig, Right};
 use crate::secret::SecretError;
+
+/// What proxies add to requests, besides `X-Forwarded-...`.
+const PROXIED: [&str; 6] =
+    ["forwarded", "via", "x-real-ip", "x-client-ip", "true-client-ip", "cf-connecting-ip"];
 
 /// The address that a request comes from.
 #[derive(Clone, Copy, Debug)]
@@ -73,9 +77,9 @@ impl Access {
         }
         let from = from.to_canonical();
         // Behind a proxy on this machine, everybody would seem to be on it.
-        let is_proxied = [FORWARDED.as_str(), VIA.as_str(), "x-forwarded-for", "x-real-ip"]
-            .iter()
-            .any(|name| headers.contains_key(*name));
+        let is_proxied = headers.keys().any(|name| {
+            PROXIED.contains(&name.as_str()) || name.as_str().starts_with("x-forwarded")
+        });
         let may_read = !is_proxied && self.allow.iter().any(|network| network.contains(&from));
         Ok(Caller { token: None, may: may_read.then_some(Right::Read), beats: Arc::default() })
     }
@@ -248,6 +252,10 @@ mod tests {
             ("127.0.0.1", &[("x-forwarded-for", "192.0.2.1")], None),
             ("127.0.0.1", &[("forwarded", "for=192.0.2.1")], None),
             ("127.0.0.1", &[("via", "1.1 proxy")], None),
+            ("127.0.0.1", &[("x-real-ip", "192.0.2.1")], None),
+            ("127.0.0.1", &[("x-forwarded-host", "ns1.example.org")], None),
+            ("127.0.0.1", &[("x-forwarded-proto", "https")], None),
+            ("127.0.0.1", &[("cf-connecting-ip", "192.0.2.1")], None),
         ] {
             let caller = access().caller(&headers(extra), from.parse().unwrap()).unwrap();
             assert_eq!(caller.may, may, "{from} {extra:?}");
