@@ -1,6 +1,6 @@
 //! `/api/v1/pools`: what records choose from, and what they choose now.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use axum::Json;
@@ -39,18 +39,24 @@ pub(super) async fn list(
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<PoolList>, Refusal> {
     let Query(wanted) = wanted.map_err(|why| Refusal::Malformed(why.body_text()))?;
-    let mut matching: Vec<PoolReport> =
+    let matching: Vec<PoolReport> =
         state.shared.health.pools().into_iter().filter(|report| wanted.holds(report)).collect();
     let is_whole = |report: &PoolReport| report.members.iter().all(|member| member.is_in);
-    matching.sort_by(|a, b| (is_whole(a), &a.pool.name).cmp(&(is_whole(b), &b.pool.name)));
+    let mut matching: Vec<(bool, PoolReport)> =
+        matching.into_iter().map(|report| (is_whole(&report), report)).collect();
+    matching
+        .sort_by(|(is_whole, a), (other, b)| (is_whole, &a.pool.name).cmp(&(other, &b.pool.name)));
     let count = matching.len();
-    let shown: Vec<PoolReport> =
-        matching.into_iter().skip(wanted.offset).take(wanted.limit.min(MOST)).collect();
+    let shown = matching.into_iter().skip(wanted.offset).take(wanted.limit.min(MOST));
+    let shown: Vec<PoolReport> = shown.map(|(_, report)| report).collect();
+    let members = shown.iter().flat_map(|report| &report.pool.members);
+    let named: HashSet<CheckId> = members.filter_map(|member| member.check).collect();
     let checks: HashMap<CheckId, String> = state
         .shared
         .health
         .checks()
         .into_iter()
+        .filter(|report| named.contains(&report.id))
         .map(|report| (report.id, report.check.to_string()))
         .collect();
     let pools = shown.iter().map(|report| view(report, &checks)).collect();

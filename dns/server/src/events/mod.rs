@@ -203,7 +203,10 @@ impl Events {
         let ring = self.lock();
         let newest = ring.next - 1;
         let seq = if seq > newest { 0 } else { seq };
-        let fresh = ring.events.iter().filter(|event| event.seq > seq && is_wanted(event));
+        // Numbers have no gaps: what is old need not be looked at.
+        let first = ring.events.front().map_or(0, |event| event.seq);
+        let old = usize::try_from((seq + 1).saturating_sub(first)).unwrap_or(usize::MAX);
+        let fresh = ring.events.iter().skip(old).filter(|event| is_wanted(event));
         Found { events: fresh.take(most).cloned().collect(), newest }
     }
 
