@@ -85,10 +85,11 @@ pub(super) fn unreadiness(state: &State) -> Option<String> {
     if state.started.elapsed() < readiness.within {
         let checks = state.shared.health.checks();
         // Those that programs compute come with the queries.
-        let of_zones = checks.iter().filter(|report| !report.is_leased);
-        let unknown = of_zones.filter(|report| report.verdict.state == Verdict::Unknown).count();
+        let of_zones = || checks.iter().filter(|report| !report.is_leased);
+        let unknown = of_zones().filter(|report| report.verdict.state == Verdict::Unknown).count();
         if unknown > 0 {
-            return Some(format!("{unknown} of {} checks have no verdict yet", checks.len()));
+            let all = of_zones().count();
+            return Some(format!("{unknown} of {all} checks have no verdict yet"));
         }
     }
     readiness.is_reached.store(true, Ordering::Relaxed);
