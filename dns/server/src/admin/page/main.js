@@ -16,6 +16,8 @@ const trouble = document.getElementById("trouble");
 const dialog = document.getElementById("token-dialog");
 let me = { may_write: false, token: null };
 let view = null;
+// Between two looks whatever happens, in milliseconds.
+const PAUSE = 500;
 // When the server last answered.
 let heard = Date.now();
 // Which entries of "down now" are shown at most.
@@ -116,6 +118,8 @@ async function follow() {
       const query = newest == null ? { limit: 0 } : { after: newest, wait: LOOK };
       newest = (await get("/api/v1/changes", query)).newest;
       if (!document.hidden) await look();
+      // Much may happen at once.
+      await new Promise((done) => setTimeout(done, PAUSE));
     } catch {
       await new Promise((done) => setTimeout(done, 2000));
       await look();
@@ -134,5 +138,6 @@ dialog.addEventListener("close", () => {
   look();
 });
 window.addEventListener("hashchange", show);
+document.addEventListener("visibilitychange", () => document.hidden || look());
 show();
 follow();
