@@ -78,7 +78,8 @@ impl Browser {
 
     fn command(&self, method: &str, path: &str, body: &Value) -> Result<Value, String> {
         let headers = [("Content-Type", "application/json")];
-        let body = if method == "GET" { String::new() } else { body.to_string() };
+        // Whatever but a POST is refused with a body.
+        let body = if method == "POST" { body.to_string() } else { String::new() };
         let answer = try_request(self.address, method, path, &headers, &body)
             .map_err(|error| error.to_string())?;
         let value = answer.json()["value"].clone();
@@ -164,9 +165,11 @@ impl Browser {
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        let _ = self.command("DELETE", &format!("/session/{}", self.session), &Value::Null);
+        let ended = self.command("DELETE", &format!("/session/{}", self.session), &Value::Null);
         let _ = self.driver.kill();
         let _ = self.driver.wait();
+        // A browser that does not end would stay behind.
+        assert!(ended.is_ok() || std::thread::panicking(), "the browser did not end: {ended:?}");
     }
 }
 
