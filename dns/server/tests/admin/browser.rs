@@ -137,14 +137,12 @@ impl Browser {
         }
     }
 
-    /// Waits for an element that can be used, by a selector of CSS.
+    /// Waits for an element, by a selector of CSS.
     #[track_caller]
-    pub(crate) fn find(&self, css: &str) -> Element<'_> {
-        let number = wait_for(css, || {
-            let found = self.try_post("/element", &json!({"using": "css selector", "value": css}));
-            found.ok().and_then(|element| element[ELEMENT].as_str().map(str::to_owned))
-        });
-        Element { browser: self, number }
+    pub(crate) fn find<'b>(&'b self, css: &'b str) -> Element<'b> {
+        let element = Element { browser: self, css };
+        wait_for(css, || element.number().ok());
+        element
     }
 
     /// What the browser has to complain of.
@@ -173,15 +171,21 @@ impl Drop for Browser {
     }
 }
 
-/// Something on the page.
+/// Something on the page. It is looked up for each act: the page may be drawn anew meanwhile.
 pub(crate) struct Element<'b> {
     browser: &'b Browser,
-    number: String,
+    css: &'b str,
 }
 
 impl Element<'_> {
+    fn number(&self) -> Result<String, String> {
+        let wanted = json!({"using": "css selector", "value": self.css});
+        let found = self.browser.try_post("/element", &wanted)?;
+        found[ELEMENT].as_str().map(str::to_owned).ok_or_else(|| found.to_string())
+    }
+
     fn post(&self, act: &str, body: &Value) -> Result<Value, String> {
-        self.browser.try_post(&format!("/element/{}/{act}", self.number), body)
+        self.browser.try_post(&format!("/element/{}/{act}", self.number()?), body)
     }
 
     /// Clicks, as soon as that is possible.
