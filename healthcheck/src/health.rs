@@ -267,6 +267,14 @@ impl Health {
         PoolHandle { hold: Arc::new(PoolHold { id, shared: Arc::clone(shared) }) }
     }
 
+    /// Publishes what has changed without waiting for the next publication. Whoever is about to serve
+    /// what names new checks and pools calls this first: a query that did not find its pool would be
+    /// answered as if nobody had ever said anything of its members.
+    pub fn publish(&self) {
+        let shared = &self.inner.shared;
+        shared.publish(&mut shared.lock(), Clock::now());
+    }
+
     /// All pools, for people: their members, what these count as and why.
     #[must_use]
     pub fn pools(&self) -> Vec<PoolReport> {
@@ -606,13 +614,18 @@ impl Shared {
         let date = self.clock.date(now);
         let turns = registry.tick(date);
         if registry.board.may_publish(now) {
-            registry.settle_pools(date);
-            // Under the registry's lock, so that generations are published in order.
-            if let Some(snapshot) = registry.board.publish(now) {
-                self.published.store(Arc::new(snapshot));
-            }
+            self.publish(registry, now);
         }
         turns
+    }
+
+    /// Publishes what changed, however old the last publication is.
+    fn publish(&self, registry: &mut Registry, now: Instant) {
+        registry.settle_pools(self.clock.date(now));
+        // Under the registry's lock, so that generations are published in order.
+        if let Some(snapshot) = registry.board.publish(now) {
+            self.published.store(Arc::new(snapshot));
+        }
     }
 
     /// Sees to it that the engine does what is left to do.

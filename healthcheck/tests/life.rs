@@ -4,8 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use halfmoon_healthcheck::{
-    Check, Counts, Denial, Health, HttpProbe, Outcome, Pace, Probe, Refused, Settings, State,
-    TargetPolicy,
+    Check, Counts, Denial, Health, HttpProbe, Member, Outcome, Pace, Policy, Pool, PoolName, Probe,
+    Refused, Settings, State, TargetPolicy,
 };
 use url::Url;
 
@@ -234,4 +234,30 @@ async fn clones_share_and_the_last_ends_the_probing() {
     drop(clone);
     drop(handle);
     assert!(changes.next().await.is_none(), "there will be no more changes");
+}
+
+#[test]
+fn pools_are_found_as_soon_as_they_are_published() {
+    let health = start();
+    let mut reader = health.reader();
+    // In a row, so that the last ones come sooner after a publication than the next would.
+    for number in 0..200 {
+        let member = Member {
+            address: Ipv4Addr::LOCALHOST.into(),
+            weight: 1,
+            check: None,
+            labels: [].into(),
+        };
+        let name = PoolName {
+            zone: "a.".into(),
+            owner: format!("w{number}.a.").into(),
+            rtype: "A".into(),
+            number: 0,
+        };
+        let groups = std::iter::once(0..1).collect();
+        let (members, policy) = (vec![member], Policy::default());
+        let pool = health.register(Pool { name, members, groups, policy });
+        health.publish();
+        assert!(reader.load().pool(pool.id()).is_some(), "pool {number}");
+    }
 }

@@ -339,8 +339,10 @@ impl Work {
         report(&loaded, started.elapsed());
         self.shared.loads.note(&loaded, started.elapsed());
         let new = Arc::new(loaded.catalog);
-        let old = self.shared.zones.swap(new);
+        // What these zones name is to be known before a query asks for it.
         self.shared.overrides.refresh();
+        self.shared.health.publish();
+        let old = self.shared.zones.swap(new);
         self.before.push((Instant::now() + AFTERLIFE, old));
     }
 

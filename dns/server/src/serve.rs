@@ -161,6 +161,7 @@ impl Server {
         let loads = Loads::default();
         let zones = first_load(&mut loader, &mut compile, &loads)?;
         overrides.refresh();
+        health.publish();
         let shared = Arc::new(Shared {
             zones: Arc::new(ArcSwap::from_pointee(zones)),
             health,
