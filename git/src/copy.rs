@@ -1,0 +1,330 @@
+//! The copy of a repository on this disk.
+
+use std::error::Error as _;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use gix::bstr::ByteSlice as _;
+use gix::objs::tree::EntryKind;
+use gix::remote::Direction;
+use gix::{ObjectId, Repository, ThreadSafeRepository};
+
+use crate::source::Place;
+use crate::{About, Change, CommitId, Source, tree};
+
+/// The largest file that is read, in octets.
+pub const MOST_OCTETS: u64 = 512 << 20;
+/// Fewer digits than these name no commit.
+const FEWEST_DIGITS: usize = 7;
+
+/// Why something cannot be had of a repository.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum GitError {
+    /// What Git's data or the other side say, in one line.
+    #[error("{0}")]
+    Said(String),
+    /// The copy cannot be used.
+    #[error("the copy of the repository, {}: {why}", path.display())]
+    Unusable {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// There is no such branch.
+    #[error("{place}: there is no branch {branch:?}")]
+    NoBranch {
+        /// The repository.
+        place: String,
+        /// The branch.
+        branch: String,
+    },
+    /// There is no such commit.
+    #[error(
+        "there is no commit {0} here; write its first {FEWEST_DIGITS} digits or more, of one that was fetched"
+    )]
+    NoCommit(String),
+    /// There is no such folder in a commit.
+    #[error("commit {commit} has no folder {path:?}")]
+    NoFolder {
+        /// The commit.
+        commit: CommitId,
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Folders lie in folders without end.
+    #[error("folders lie too deep in folders")]
+    Deep,
+}
+
+/// An error of the library with all that led to it, in one line.
+pub(crate) fn said(error: impl Into<gix::Error>) -> GitError {
+    let error = error.into();
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !text.contains(&cause_text) {
+            text = format!("{text}: {cause_text}");
+        }
+        source = cause.source();
+    }
+    GitError::Said(text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// A bare repository of our own, with all commits that were fetched so far.
+pub struct Copy {
+    repo: ThreadSafeRepository,
+}
+
+impl Copy {
+    /// Opens the copy in a folder, and makes one if there is none. Settings of the user and the
+    /// environment do not count.
+    ///
+    /// # Errors
+    /// It cannot be used.
+    pub fn open(folder: &Path) -> Result<Self, GitError> {
+        let unusable = |why: String| GitError::Unusable { path: folder.to_owned(), why };
+        let options = || gix::open::Options::isolated().open_path_as_is(true);
+        let opened = match gix::open_opts(folder, options().with(gix::sec::Trust::Full)) {
+            Ok(repo) => repo,
+            Err(_) if !folder.join("HEAD").exists() => {
+                std::fs::create_dir_all(folder).map_err(|error| unusable(error.to_string()))?;
+                let kind = gix::create::Kind::Bare;
+                let made = ThreadSafeRepository::init_opts(
+                    folder,
+                    kind,
+                    // What a process left that was killed here is no reason to fail.
+                    gix::create::Options {
+                        destination_must_be_empty: Some(false),
+                        ..Default::default()
+                    },
+                    options().with(gix::sec::Trust::Full),
+                );
+                made.map_err(|error| unusable(said(error).to_string()))?.to_thread_local()
+            }
+            Err(error) => return Err(unusable(said(error).to_string())),
+        };
+        Ok(Self { repo: opened.into_sync() })
+    }
+
+    /// Where the copy is.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.repo.path()
+    }
+
+    /// Another handle on the same copy.
+    #[must_use]
+    pub fn handle(&self) -> Self {
+        Self { repo: self.repo.clone() }
+    }
+
+    /// Brings what the branch has, and says which commit is its newest. It may take long: over a
+    /// network, and the first time.
+    ///
+    /// # Errors
+    /// The other side cannot be reached, or has no such branch.
+    pub fn fetch(&self, source: &Source) -> Result<CommitId, GitError> {
+        match &source.place {
+            Place::Local(path) => self.fetch_local(path, &source.branch),
+            Place::Remote(url) => self.fetch_remote(url, source),
+        }
+    }
+
+    fn fetch_local(&self, path: &Path, branch: &str) -> Result<CommitId, GitError> {
+        // The operator names it: it may be anybody's.
+        let options = gix::open::Options::isolated().with(gix::sec::Trust::Full);
+        let from = gix::open_opts(path, options).map_err(said)?;
+        let no_branch =
+            || GitError::NoBranch { place: path.display().to_string(), branch: branch.to_owned() };
+        let found = from.try_find_reference(&format!("refs/heads/{branch}")).map_err(said)?;
+        let tip = found.ok_or_else(no_branch)?.into_fully_peeled_id().map_err(said)?.detach();
+        let to = self.repo.to_thread_local();
+        copy_commit(&from, &to, tip)?;
+        Ok(CommitId(tip))
+    }
+
+    fn fetch_remote(&self, url: &str, source: &Source) -> Result<CommitId, GitError> {
+        let repo = self.repo.to_thread_local();
+        let branch = &source.branch;
+        let kept = format!("refs/remotes/source/{branch}");
+        let refspec = format!("+refs/heads/{branch}:{kept}");
+        let remote = repo
+            .remote_at(url)
+            .map_err(said)?
+            .with_fetch_tags(gix::remote::fetch::Tags::None)
+            .with_refspecs([refspec.as_str()], Direction::Fetch)
+            .map_err(said)?;
+        let connection = remote.connect(Direction::Fetch).map_err(said)?;
+        let account = source.account.clone();
+        let connection = connection.with_credentials(move |action| match action {
+            gix::credentials::helper::Action::Get(context) => {
+                Ok(account.clone().map(|(username, password)| {
+                    let identity = gix::sec::identity::Account {
+                        username,
+                        password,
+                        oauth_refresh_token: None,
+                    };
+                    gix::credentials::protocol::Outcome { identity, next: context.into() }
+                }))
+            }
+            _ => Ok(None),
+        });
+        let never = AtomicBool::new(false);
+        let prepared = connection
+            .prepare_fetch(gix::progress::Discard, gix::remote::ref_map::Options::default())
+            .map_err(said)?;
+        prepared.receive(gix::progress::Discard, &never).map_err(said)?;
+        let found = repo.try_find_reference(&kept).map_err(said)?;
+        let no_branch = || GitError::NoBranch { place: url.to_owned(), branch: branch.clone() };
+        let tip = found.ok_or_else(no_branch)?.into_fully_peeled_id().map_err(said)?;
+        Ok(CommitId(tip.detach()))
+    }
+
+    /// The commit that a text names by its first digits.
+    ///
+    /// # Errors
+    /// There is none, or there are several.
+    pub fn resolve(&self, text: &str) -> Result<CommitId, GitError> {
+        let none = || GitError::NoCommit(text.to_owned());
+        if text.len() < FEWEST_DIGITS {
+            return Err(none());
+        }
+        let prefix = gix::hash::Prefix::from_hex(text).map_err(|_| none())?;
+        let repo = self.repo.to_thread_local();
+        let found = repo.objects.lookup_prefix(prefix, None).map_err(said)?;
+        let id = found.and_then(Result::ok).ok_or_else(none)?;
+        repo.find_commit(id).map_err(|_| none())?;
+        Ok(CommitId(id))
+    }
+
+    /// What is told of a commit.
+    ///
+    /// # Errors
+    /// It is not here.
+    pub fn about(&self, commit: CommitId) -> Result<About, GitError> {
+        let repo = self.repo.to_thread_local();
+        let found = repo.find_commit(commit.0).map_err(said)?;
+        let decoded = found.decode().map_err(said)?;
+        let author = decoded.author().map_err(said)?;
+        let committer = decoded.committer().map_err(said)?;
+        Ok(About {
+            at: committer.time().map(|time| time.seconds).unwrap_or_default(),
+            author: author.name.to_str_lossy().into_owned(),
+            subject: decoded.message_summary().to_str_lossy().into_owned(),
+        })
+    }
+
+    /// The files below a folder that differ between two commits; all there are where there is no
+    /// commit before.
+    ///
+    /// # Errors
+    /// A commit is not here whole, or the newer one lacks the folder.
+    pub fn changes(
+        &self,
+        before: Option<CommitId>,
+        after: CommitId,
+        folder: &Path,
+    ) -> Result<Vec<Change>, GitError> {
+        let repo = self.repo.to_thread_local();
+        let old = match before {
+            Some(commit) => folder_of(&repo, commit, folder)?,
+            None => None,
+        };
+        let no_folder = || GitError::NoFolder { commit: after, path: folder.to_owned() };
+        let new = folder_of(&repo, after, folder)?.ok_or_else(no_folder)?;
+        tree::compare(&repo, (old, Some(new)))
+    }
+
+    /// Reads a file below a folder of a commit.
+    ///
+    /// # Errors
+    /// It is not there, or no plain file.
+    pub fn read(&self, commit: CommitId, path: &Path) -> io::Result<Vec<u8>> {
+        let repo = self.repo.to_thread_local();
+        let other = |error: GitError| io::Error::other(error.to_string());
+        let tree = repo.find_commit(commit.0).and_then(|found| found.tree());
+        let tree = tree.map_err(|error| other(said(error)))?;
+        let entry = tree.lookup_entry_by_path(path).map_err(|error| other(said(error)))?;
+        let Some(entry) = entry else {
+            return Err(io::ErrorKind::NotFound.into());
+        };
+        if !matches!(entry.mode().kind(), EntryKind::Blob | EntryKind::BlobExecutable) {
+            return Err(io::Error::other("it is no plain file"));
+        }
+        let id = entry.object_id();
+        let size = repo.find_header(id).map_err(|error| other(said(error)))?.size();
+        if size > MOST_OCTETS {
+            return Err(io::Error::other("it is too large"));
+        }
+        let blob = repo.find_blob(id).map_err(|error| other(said(error)))?;
+        Ok(blob.detach().data)
+    }
+}
+
+impl fmt::Debug for Copy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Copy").field(&self.folder()).finish()
+    }
+}
+
+/// The tree of a folder in a commit, if it is there.
+fn folder_of(
+    repo: &Repository,
+    commit: CommitId,
+    folder: &Path,
+) -> Result<Option<ObjectId>, GitError> {
+    let tree = repo.find_commit(commit.0).map_err(said)?.tree().map_err(said)?;
+    if folder.as_os_str().is_empty() {
+        return Ok(Some(tree.id));
+    }
+    let entry = tree.lookup_entry_by_path(folder).map_err(said)?;
+    Ok(entry.filter(|entry| entry.mode().is_tree()).map(|entry| entry.object_id()))
+}
+
+/// Copies a commit and all that is in it, not those before it. What is here already has all that it
+/// refers to, since that is written first.
+fn copy_commit(from: &Repository, to: &Repository, id: ObjectId) -> Result<(), GitError> {
+    if to.has_object(id) {
+        return Ok(());
+    }
+    let tree = from.find_commit(id).map_err(said)?.tree_id().map_err(said)?.detach();
+    copy_tree(from, to, tree, 0)?;
+    copy_object(from, to, id)
+}
+
+fn copy_tree(
+    from: &Repository,
+    to: &Repository,
+    id: ObjectId,
+    depth: usize,
+) -> Result<(), GitError> {
+    if to.has_object(id) {
+        return Ok(());
+    }
+    if depth > 64 {
+        return Err(GitError::Deep);
+    }
+    let tree = from.find_tree(id).map_err(said)?;
+    for entry in tree.iter() {
+        let entry = entry.map_err(said)?;
+        match entry.mode().kind() {
+            EntryKind::Tree => copy_tree(from, to, entry.object_id(), depth + 1)?,
+            EntryKind::Commit => {}
+            _ if to.has_object(entry.object_id()) => {}
+            _ => copy_object(from, to, entry.object_id())?,
+        }
+    }
+    copy_object(from, to, id)
+}
+
+fn copy_object(from: &Repository, to: &Repository, id: ObjectId) -> Result<(), GitError> {
+    use gix::prelude::Write as _;
+    let object = from.find_object(id).map_err(said)?;
+    let written = to.objects.write_buf(object.kind, &object.data).map_err(said)?;
+    if written == id { Ok(()) } else { Err(GitError::Said(format!("{id} is damaged"))) }
+}
