@@ -15,8 +15,9 @@ pub use build::{Addition, Builder, Built, Draft};
 pub use catalog::{Catalog, Hosted};
 pub use fault::{Fault, FileId, Files, Level, Place};
 pub use load::{
-    Attach, Companion, FileReport, Fresh, ListedZone, Loaded, Loader, Outcome, Sources,
+    Attach, CommitLoader, Companion, FileReport, Fresh, ListedZone, Loaded, Loader, Outcome,
+    Proposal, Sources,
 };
 pub use program::{ProgramSource, Span};
-pub use read::{Entry, ReadOptions, Sink, read_file, read_text};
+pub use read::{Entry, ReadOptions, Sink, Store, read_file, read_stored, read_text};
 pub use tree::{Node, Position, ProgramRef, RrSet, Zone};

@@ -5,6 +5,7 @@
 //! last load are not read again.
 
 mod changed;
+mod commit;
 mod companion;
 mod find;
 
@@ -17,6 +18,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use halfmoon_wire::{Name, NameBuf};
+
+pub use commit::{CommitLoader, Proposal};
 
 use crate::{
     Addition, Builder, Built, Catalog, Draft, Fault, Files, Hosted, Level, Place, ProgramSource,

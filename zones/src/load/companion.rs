@@ -32,8 +32,18 @@ pub struct Companion {
 impl Companion {
     /// Reads one. `None`: it cannot be read, which is among the faults then.
     pub(super) fn read(path: &Path, files: &mut Files, faults: &mut Vec<Fault>) -> Option<Self> {
+        Self::of(path, octets(path), files, faults)
+    }
+
+    /// The one that these octets are.
+    pub(super) fn of(
+        path: &Path,
+        octets: std::io::Result<Vec<u8>>,
+        files: &mut Files,
+        faults: &mut Vec<Fault>,
+    ) -> Option<Self> {
         let file = files.add(path);
-        let why = match octets(path) {
+        let why = match octets {
             Ok(octets) if octets.len() as u64 > LONGEST => {
                 format!("has more than {LONGEST} octets")
             }

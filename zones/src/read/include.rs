@@ -34,8 +34,11 @@ impl Reader<'_> {
         let mut path = Vec::new();
         rdata::push_text(&name, &mut path)?;
         let found = self.find(&path, &name)?;
-        let text = std::fs::read(found.canonical())
-            .map_err(|error| unreadable(&name, &found.shown, &error))?;
+        let text = match self.store {
+            Some(store) => store.read(&found.shown),
+            None => std::fs::read(found.canonical()),
+        };
+        let text = text.map_err(|error| unreadable(&name, &found.shown, &error))?;
         self.included += 1;
         let file = self.files.add(&found.shown);
         let owner = self.owner.clone();
@@ -71,6 +74,13 @@ impl Reader<'_> {
         let beside = || self.open.last().and_then(|file| file.shown.parent());
         let folder = self.options.include_base.as_deref().or_else(beside);
         let shown = folder.map_or_else(|| PathBuf::from(name), |folder| folder.join(name));
+        if self.store.is_some() {
+            let shown = plain(&shown).filter(|path| path.starts_with(root)).ok_or_else(outside)?;
+            if self.open.iter().any(|file| file.shown == shown) {
+                return Err(RdataFault::new("include-cycle", word.at, "the file includes itself"));
+            }
+            return Ok(OpenFile { canonical: shown.clone().into(), shown });
+        }
         let root = root.canonicalize().map_err(|error| unreadable(word, root, &error))?;
         let canonical = shown.canonicalize().map_err(|error| {
             // Whether a file exists out there is not for the writer of a zone to learn.
@@ -91,6 +101,20 @@ impl Reader<'_> {
         }
         Ok(OpenFile { shown, canonical: canonical.into() })
     }
+}
+
+/// The same path without `.` and `..`; none if it climbs out of the top or starts anew.
+fn plain(path: &Path) -> Option<PathBuf> {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::Normal(name) => plain.push(name),
+            Component::CurDir => {}
+            Component::ParentDir if plain.pop() => {}
+            _ => return None,
+        }
+    }
+    Some(plain)
 }
 
 fn unreadable(word: &Word<'_>, path: &Path, error: &std::io::Error) -> RdataFault {

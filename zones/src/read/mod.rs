@@ -11,6 +11,7 @@ mod program;
 mod reader;
 mod record;
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use halfmoon_wire::{Class, Name, NameBuf, Type};
@@ -52,6 +53,15 @@ pub trait Sink {
     fn fault(&mut self, fault: Fault);
 }
 
+/// Where files are that are on no disk: those of a commit. Paths start at its top and do not climb.
+pub trait Store {
+    /// The octets of a file.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be read.
+    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+}
+
 /// How to read.
 #[derive(Clone, Debug)]
 pub struct ReadOptions {
@@ -78,15 +88,23 @@ impl ReadOptions {
 /// Reads the zone file at `path` and all that it includes. A file that cannot be read is a fault.
 pub fn read_file(path: &Path, options: &ReadOptions, files: &mut Files, sink: &mut dyn Sink) {
     let file = files.add(path);
+    Reader::new(options, files, sink).read_found(std::fs::read(path), path, file);
+}
+
+/// Reads the zone file at `path` of a store and all that it includes. `root` of the options is a folder
+/// of the store.
+pub fn read_stored(
+    path: &Path,
+    store: &dyn Store,
+    options: &ReadOptions,
+    files: &mut Files,
+    sink: &mut dyn Sink,
+) {
+    let file = files.add(path);
     let mut reader = Reader::new(options, files, sink);
-    match std::fs::read(path) {
-        Ok(text) => reader.read_main(&text, path, file),
-        Err(error) => {
-            let place = Place { file, line: 1, column: 1 };
-            let message = format!("the zone file cannot be read: {error}");
-            reader.sink.fault(Fault::error("unreadable-file", place, message));
-        }
-    }
+    reader.store = Some(store);
+    let text = store.read(path);
+    reader.read_found(text, path, file);
 }
 
 /// Reads `text` as the zone file at `path`, which is not opened: it names the text in places,

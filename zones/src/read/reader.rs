@@ -1,11 +1,12 @@
 //! The state of reading one zone: what a line may leave out, and what is open.
 
 use std::cell::OnceCell;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use halfmoon_wire::{Name, NameBuf};
 
-use super::{ReadOptions, Sink};
+use super::{ReadOptions, Sink, Store};
 use crate::rdata::{RdataFault, Words};
 use crate::{Fault, FileId, Files, Place};
 
@@ -17,6 +18,8 @@ pub(super) struct Reader<'r> {
     pub(super) options: &'r ReadOptions,
     pub(super) files: &'r mut Files,
     pub(super) sink: &'r mut dyn Sink,
+    /// Where the files are, unless on the disk.
+    pub(super) store: Option<&'r dyn Store>,
     pub(super) origin: NameBuf,
     /// The owner of the record before, in wire form; empty before the first.
     pub(super) owner: Vec<u8>,
@@ -81,6 +84,7 @@ impl<'r> Reader<'r> {
             options,
             files,
             sink,
+            store: None,
             origin: options.origin,
             owner: Vec::with_capacity(255),
             ttl: Ttl::default(),
@@ -89,6 +93,18 @@ impl<'r> Reader<'r> {
             open: Vec::new(),
             included: 0,
             generated_left: MAX_GENERATED,
+        }
+    }
+
+    /// Reads the zone's own file, if it could be had.
+    pub(super) fn read_found(&mut self, text: io::Result<Vec<u8>>, path: &Path, file: FileId) {
+        match text {
+            Ok(text) => self.read_main(&text, path, file),
+            Err(error) => {
+                let place = Place { file, line: 1, column: 1 };
+                let message = format!("the zone file cannot be read: {error}");
+                self.sink.fault(Fault::error("unreadable-file", place, message));
+            }
         }
     }
 
