@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use halfmoon_dnssec::Presigned;
 use halfmoon_geo::Attribute;
+use halfmoon_git::CommitId;
 use halfmoon_healthcheck::Health;
 use halfmoon_lua::{Budget, Compiler, Defaults, Dialect, Program, Settings};
 use halfmoon_wire::{Name, NameBuf, Type};
@@ -18,16 +19,22 @@ use halfmoon_zones::{
     Addition, Attach, Companion, Draft, Fault, FileReport, Files, Fresh, Level, Loaded, Loader,
     Outcome, Place, ProgramSource,
 };
+use tokio::sync::oneshot;
 
 use crate::config::{ZoneFault, ZoneHealth};
 use crate::last_good;
 use crate::shared::{Programs, Served, Shared, Zones};
 use crate::signing::{Signing, date};
 
+mod git;
+mod guards;
 mod loads;
+mod publishing;
 mod watch;
 
+pub use git::{FollowError, Following};
 pub use loads::{LoadCounts, Loads};
+pub use publishing::{Act, Answer, CommitView, GitView, Publishing, RefusedView, Wish};
 use watch::Watch;
 
 /// After a change, the folder has to be quiet for so long before it is read: whoever writes a
@@ -191,11 +198,15 @@ pub struct Publisher {
 }
 
 #[derive(Debug)]
-enum Order {
+pub(crate) enum Order {
     /// Something changed at these paths.
     Changed(Vec<PathBuf>),
     /// Something changed, nobody knows what, or the operator wants it.
     Load,
+    /// The newest commit of the branch, or why it is not known.
+    Tip(Result<CommitId, String>),
+    /// An operator wants something of whoever follows a repository.
+    Ask(Wish, oneshot::Sender<Result<Answer, String>>),
     End,
 }
 
@@ -212,9 +223,26 @@ impl Publisher {
         let (orders, inbox) = mpsc::channel();
         let mut watch = Watch::new(loader.sources().folder.clone(), orders.clone());
         watch.cover(loader.folders_of_listed());
-        let work = Work { loader, compile, shared, watch, before: Vec::new() };
-        let thread =
-            thread::Builder::new().name("publish".into()).spawn(move || work.run(&inbox))?;
+        let base = Base { compile, shared, before: Vec::new() };
+        let work = Work { loader, watch, base };
+        Self::spawn(orders, move || work.run(&inbox))
+    }
+
+    /// Starts to follow a repository. `following` has made the zones that `shared` holds.
+    ///
+    /// # Errors
+    /// When no thread is to be had.
+    pub fn follow(following: Following, compile: Compile, shared: Arc<Shared>) -> io::Result<Self> {
+        let (orders, inbox) = mpsc::channel();
+        shared.publishing.listen(orders.clone());
+        let base = Base { compile, shared, before: Vec::new() };
+        let kicks = following.fetch_always(orders.clone())?;
+        let work = git::Work::new(following, base, kicks);
+        Self::spawn(orders, move || work.run(&inbox))
+    }
+
+    fn spawn(orders: Sender<Order>, work: impl FnOnce() + Send + 'static) -> io::Result<Self> {
+        let thread = thread::Builder::new().name("publish".into()).spawn(work)?;
         Ok(Self { orders, thread: Some(thread) })
     }
 
@@ -240,14 +268,19 @@ impl Drop for Publisher {
     }
 }
 
-/// The publishing thread.
-struct Work {
-    loader: Loader<Served>,
+/// What the publishing thread has, wherever zones come from.
+pub(crate) struct Base {
     compile: Compile,
     shared: Arc<Shared>,
-    watch: Watch,
     /// What was served before, and until when it is kept.
     before: Vec<(Instant, Arc<Zones>)>,
+}
+
+/// The publishing thread of a folder.
+struct Work {
+    loader: Loader<Served>,
+    watch: Watch,
+    base: Base,
 }
 
 impl Work {
@@ -257,7 +290,7 @@ impl Work {
             self.load();
         }
         loop {
-            let wait = if self.before.is_empty() { LOOK } else { AFTERLIFE };
+            let wait = if self.base.before.is_empty() { LOOK } else { AFTERLIFE };
             match inbox.recv_timeout(wait) {
                 Ok(order @ (Order::Load | Order::Changed(_))) => {
                     let Ok(changed) = settle(order, inbox) else {
@@ -269,6 +302,8 @@ impl Work {
                         None => self.load(),
                     }
                 }
+                // Nothing is fetched here, and who asks is told by nobody being there.
+                Ok(Order::Tip(_) | Order::Ask(..)) => {}
                 Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
                     if self.watch.renew() {
@@ -276,14 +311,9 @@ impl Work {
                     }
                 }
             }
-            let now = Instant::now();
-            self.before.retain(|(until, _)| now < *until);
-            if self.compile.signing.as_mut().is_some_and(Signing::look) {
+            if self.base.look() {
                 self.load();
             }
-            self.look_at_geo();
-            self.look_at_cookies();
-            self.look_at_keys();
         }
     }
 
@@ -298,12 +328,12 @@ impl Work {
     /// Loads what stands at these paths alone, if that is all there is to do.
     fn load_changed(&mut self, changed: &BTreeSet<PathBuf>) {
         let started = Instant::now();
-        let served = self.shared.zones.load_full();
-        match self.loader.load_changed(changed, &served, &mut self.compile) {
+        let served = self.base.shared.zones.load_full();
+        match self.loader.load_changed(changed, &served, &mut self.base.compile) {
             Some(loaded) => {
-                self.publish(loaded, started);
+                self.base.publish(loaded, started);
                 // Keys that were made for one zone are told of in another.
-                if self.compile.signing.as_mut().is_some_and(Signing::take_made) {
+                if self.base.compile.signing.as_mut().is_some_and(Signing::take_made) {
                     self.load();
                 }
             }
@@ -313,12 +343,11 @@ impl Work {
 
     fn load_once(&mut self) {
         let started = Instant::now();
-        let coordinates = self.shared.geo.current().has(Attribute::Location);
-        self.compile.compiler.with_coordinates(coordinates);
-        let loaded = match load(&mut self.loader, &mut self.compile) {
+        self.base.prepare();
+        let loaded = match load(&mut self.loader, &mut self.base.compile) {
             Ok(loaded) => loaded,
             Err(error) => {
-                self.shared.loads.fail();
+                self.base.shared.loads.fail();
                 let folder =
                     self.loader.sources().folder.as_deref().unwrap_or_else(|| Path::new(""));
                 tracing::error!(
@@ -328,7 +357,26 @@ impl Work {
                 return;
             }
         };
-        self.publish(loaded, started);
+        self.base.publish(loaded, started);
+    }
+}
+
+impl Base {
+    /// Looks at all that changes beside the zones. Whether zones are to be loaded again.
+    pub(crate) fn look(&mut self) -> bool {
+        let now = Instant::now();
+        self.before.retain(|(until, _)| now < *until);
+        let are_keys_new = self.compile.signing.as_mut().is_some_and(Signing::look);
+        self.look_at_geo();
+        self.look_at_cookies();
+        self.look_at_keys();
+        are_keys_new
+    }
+
+    /// Tells the compiler what it has to know of the moment.
+    pub(crate) fn prepare(&mut self) {
+        let coordinates = self.shared.geo.current().has(Attribute::Location);
+        self.compile.compiler.with_coordinates(coordinates);
     }
 
     fn publish(&mut self, loaded: Loaded<Served>, started: Instant) {
@@ -338,7 +386,12 @@ impl Work {
         }
         report(&loaded, started.elapsed());
         self.shared.loads.note(&loaded, started.elapsed());
-        let new = Arc::new(loaded.catalog);
+        self.swap(loaded.catalog);
+    }
+
+    /// Serves these zones from now on.
+    pub(crate) fn swap(&mut self, zones: Zones) {
+        let new = Arc::new(zones);
         // What these zones name is to be known before a query asks for it.
         self.shared.overrides.refresh();
         self.shared.health.publish();
@@ -382,6 +435,7 @@ fn settle(first: Order, inbox: &Receiver<Order>) -> Result<Option<BTreeSet<PathB
             (Order::Changed(paths), Some(changed)) => changed.extend(paths),
             (Order::Changed(_), None) => {}
             (Order::Load, _) => changed = None,
+            (Order::Tip(_) | Order::Ask(..), _) => {}
             (Order::End, _) => return Err(()),
         }
         if changed.as_ref().is_some_and(|changed| changed.len() > MOST_CHANGED) {

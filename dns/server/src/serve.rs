@@ -20,7 +20,7 @@ use crate::events::{self, Recorder};
 use crate::limit::Limits;
 use crate::meter::Meters;
 use crate::overrides::{Keeper, Overrides, StoreError};
-use crate::publish::{Compile, Loads, Publisher, load, report};
+use crate::publish::{Compile, FollowError, Following, Loads, Publisher, Publishing, load, report};
 use crate::secret::SecretError;
 use crate::shared::{Policy, Presentation, Shared};
 use crate::signing::{Ahead, Renewer, Roller, Signing, SigningError};
@@ -61,6 +61,9 @@ pub enum StartError {
         /// How many there are.
         count: usize,
     },
+    /// Zones cannot come from the repository.
+    #[error(transparent)]
+    Git(#[from] FollowError),
     /// The configuration does not say where the zones are.
     #[error(transparent)]
     NoPath(#[from] NoZones),
@@ -115,7 +118,8 @@ impl Server {
     /// What is missing, in one line.
     pub fn start(config: &Config) -> Result<Self, StartError> {
         let files = open_files();
-        let mut loader = loader(config)?;
+        let mut following = Following::open(config)?;
+        let mut loader = following.is_none().then(|| loader(config)).transpose()?;
         // What is quickly seen to be wrong is told before the work begins.
         let (cookies, keys) = (cookies(config)?, Keys::open(config.transfer.keys.clone())?);
         let bound = Bound::bind(&transport::Settings {
@@ -159,7 +163,11 @@ impl Server {
         let keys_folder = signing.as_ref().map(|signing| signing.folder().clone());
         let mut compile = Compile::new(lua.clone(), health.clone()).signing(signing);
         let loads = Loads::default();
-        let zones = first_load(&mut loader, &mut compile, &loads)?;
+        let zones = match (&mut following, &mut loader) {
+            (Some(following), _) => following.first(&mut compile, &loads)?,
+            (None, Some(loader)) => first_load(loader, &mut compile, &loads)?,
+            (None, None) => return Err(NoZones.into()),
+        };
         overrides.refresh();
         health.publish();
         let shared = Arc::new(Shared {
@@ -171,11 +179,16 @@ impl Server {
             policy: policy(config, lua),
             meters: Meters::default(),
             loads,
+            publishing: Publishing::default(),
             events: Arc::clone(recorder.events()),
             overrides,
         });
-        let publisher =
-            Publisher::start(loader, compile, Arc::clone(&shared)).map_err(StartError::Thread)?;
+        let publisher = match (following, loader) {
+            (Some(following), _) => Publisher::follow(following, compile, Arc::clone(&shared)),
+            (None, Some(loader)) => Publisher::start(loader, compile, Arc::clone(&shared)),
+            (None, None) => return Err(NoZones.into()),
+        };
+        let publisher = publisher.map_err(StartError::Thread)?;
         let signers = match keys_folder {
             Some(folder) => {
                 let renewer = Renewer::start(Arc::clone(&shared)).map_err(StartError::Thread)?;

@@ -17,7 +17,7 @@ use crate::last_good::LastGood;
 use crate::limit::Limits;
 use crate::meter::{Meters, Striped};
 use crate::overrides::Overrides;
-use crate::publish::Loads;
+use crate::publish::{Loads, Publishing};
 use crate::transfer::Slots;
 use crate::tsig::Keys;
 
@@ -204,6 +204,8 @@ pub struct Shared {
     pub meters: Meters,
     /// What became of the zones each time they were read.
     pub loads: Loads,
+    /// The repository that zones come from, and who can be asked to publish.
+    pub publishing: Publishing,
     /// What happened.
     pub events: Arc<Events>,
     /// What operators say of endpoints.

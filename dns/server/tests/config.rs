@@ -363,7 +363,7 @@ fn unknown_names_are_refused_with_the_nearest() {
     refused("[health]\ntargets.alow = []\n", "2:9: unknown key `alow`; did you mean `allow`?");
     refused(
         "[zones]\nfolder = 'a'\n",
-        "2:1: unknown key `folder`; known here: path, include_root, zone",
+        "2:1: unknown key `folder`; known here: path, include_root, zone, git, guards",
     );
     refused(
         "[[zones.zone]]\nname = 'a'\npath = 'b'\n",

@@ -17,6 +17,7 @@ mod metrics;
 mod overrides;
 mod page;
 mod pools;
+mod publish;
 mod routes;
 mod tokens;
 mod usage;

@@ -120,7 +120,7 @@ fn time(text: &str) -> Result<Duration, Refusal> {
 }
 
 /// Whoever shows a token is its holder; of which user is what the client says.
-fn who(caller: &Caller, user: Option<&str>) -> Result<String, Refusal> {
+pub(super) fn who(caller: &Caller, user: Option<&str>) -> Result<String, Refusal> {
     let token = caller.token.as_deref().unwrap_or("nobody");
     Ok(match user.filter(|user| !user.trim().is_empty()) {
         // It is logged and kept, whatever becomes of the rest.

@@ -16,7 +16,7 @@ use axum::routing::{get, post};
 
 use super::error::Refusal;
 use super::{State, access, answer, changes, checks, health, heartbeat, metrics, overrides};
-use super::{page, pools, zones};
+use super::{page, pools, publish, zones};
 
 /// The largest body of a request, in octets.
 const BODY: usize = 16 * 1024;
@@ -52,6 +52,7 @@ pub(super) fn router(state: &Arc<State>) -> Router {
         .route("/api/v1/overrides", post(overrides::set))
         .route("/api/v1/overrides/{id}/end", post(overrides::end))
         .route("/api/v1/resume", post(overrides::resume))
+        .route("/api/v1/publish", post(publish::order))
         .route("/api/v1/let-go", post(overrides::let_go))
         .route_layer(middleware::from_fn(access::writers));
     Router::new()

@@ -16,6 +16,7 @@ use super::view::ByState;
 use super::{State, health};
 use crate::config::Right;
 use crate::date::date;
+use crate::publish::GitView;
 use crate::shared::Served;
 
 /// Which zones are wanted.
@@ -66,6 +67,8 @@ pub(super) struct Status {
     overrides: usize,
     suspicion: Option<SuspicionView>,
     loads: LoadView,
+    /// The repository that zones come from; null where they come from a folder.
+    git: Option<GitView>,
     caller: CallerView,
 }
 
@@ -162,6 +165,7 @@ pub(super) async fn status(
             refused: loads.refused,
             last: (loads.at > 0).then(|| date(last)),
         },
+        git: state.shared.publishing.git(),
         caller: CallerView { may_write: caller.may == Some(Right::Write), token: caller.token },
     })
 }

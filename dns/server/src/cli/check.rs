@@ -15,7 +15,7 @@ use super::{budgets, fail};
 use crate::admin;
 use crate::config::{Config, Dialect};
 use crate::events;
-use crate::publish::{Compile, ZoneBudgets, stray};
+use crate::publish::{Compile, Following, ZoneBudgets, stray};
 use crate::serve::{cookies, loader, lua_settings, targets};
 use crate::shared::Served;
 use crate::tsig::Keys;
@@ -89,9 +89,19 @@ pub(super) fn run(args: &Args) -> ExitCode {
     let mut tally = Tally::default();
     let mut told = HashSet::new();
     let mut rows = Vec::new();
+    let mut are_zones_elsewhere = false;
     for path in &args.paths {
         let (loaded, mut budgets) = match load(path, args) {
-            Ok(found) => found,
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                let _ = writeln!(
+                    io::stderr(),
+                    "{}: its zones come from Git; check them in a working tree, as `halfmoon check zones/`",
+                    path.display()
+                );
+                are_zones_elsewhere = true;
+                continue;
+            }
             Err(why) => {
                 // What was found so far is worth reading.
                 let _ = out.flush();
@@ -131,6 +141,9 @@ pub(super) fn run(args: &Args) -> ExitCode {
         };
     }
     let _ = out.flush();
+    if tally.files == 0 && are_zones_elsewhere {
+        return ExitCode::SUCCESS;
+    }
     if tally.files == 0 {
         return fail(format_args!("{}: no zone files (*.zone) there", args.paths[0].display()));
     }
@@ -140,7 +153,11 @@ pub(super) fn run(args: &Args) -> ExitCode {
     tally.status()
 }
 
-fn load(path: &Path, args: &Args) -> Result<(Loaded<Served>, Vec<ZoneBudgets>), String> {
+/// Zones as they were read, and the budgets of their records.
+type Found = (Loaded<Served>, Vec<ZoneBudgets>);
+
+/// What the zones of a path are; none where they come from Git.
+fn load(path: &Path, args: &Args) -> Result<Option<Found>, String> {
     let mut config = Config::default();
     let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
     if let Some(zone) = name.strip_suffix(".health.toml") {
@@ -161,6 +178,10 @@ fn load(path: &Path, args: &Args) -> Result<(Loaded<Served>, Vec<ZoneBudgets>), 
     if let Some(config) = &config.admin {
         admin::check(config).map_err(|error| error.to_string())?;
     }
+    if config.zones.git.is_some() {
+        Following::check(&config).map_err(|error| error.to_string())?;
+        return Ok(None);
+    }
     let health = Health::unprobed(targets(&config));
     let mut compile = Compile::new(lua_settings(&config, &geo), health);
     if args.budget {
@@ -170,7 +191,7 @@ fn load(path: &Path, args: &Args) -> Result<(Loaded<Served>, Vec<ZoneBudgets>), 
     let loaded = loader.load(&mut compile);
     let folder = config.zones.path.unwrap_or_default();
     let loaded = loaded.map_err(|error| format!("{}: {error}", folder.display()))?;
-    Ok((loaded, compile.into_budgets()))
+    Ok(Some((loaded, compile.into_budgets())))
 }
 
 fn print(

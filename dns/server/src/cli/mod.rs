@@ -19,6 +19,7 @@ mod health;
 mod keys;
 mod migrate;
 mod overrides;
+mod publishing;
 mod remote;
 mod serve;
 mod signals;
@@ -31,6 +32,7 @@ Examples:
   halfmoon check zones/                    say what is wrong with them, without serving
   halfmoon health                          what a running server knows of endpoints
   halfmoon override list                   what operators said against it
+  halfmoon status                          what it serves, and of which commit
   halfmoon keys --config FILE.toml list    the keys of signed zones
   halfmoon migrate powerdns /etc/powerdns  write a configuration that serves what PowerDNS serves
 
@@ -67,6 +69,9 @@ enum Verb {
     Keys(Box<keys::Args>),
     Migrate(migrate::Args),
     Override(Box<overrides::Args>),
+    Publish(Box<publishing::PublishArgs>),
+    Rollback(Box<publishing::RollbackArgs>),
+    Status(Box<publishing::StatusArgs>),
 }
 
 /// Does what the command line of this process asks for.
@@ -80,10 +85,9 @@ pub fn main() -> ExitCode {
         // Help and version are no errors; clap prints them and ends.
         Err(asked) => asked.exit(),
     };
-    let by_default = if matches!(verb, Verb::Demo(_) | Verb::Health(_) | Verb::Override(_)) {
-        Filter::quiet()
-    } else {
-        Filter::default()
+    let by_default = match verb {
+        Verb::Serve(_) | Verb::Check(_) | Verb::Keys(_) | Verb::Migrate(_) => Filter::default(),
+        _ => Filter::quiet(),
     };
     let filter = match log.log.map_or_else(Filter::from_environment, |filter| Ok(Some(filter))) {
         Ok(filter) => filter.unwrap_or(by_default),
@@ -97,6 +101,9 @@ pub fn main() -> ExitCode {
         Verb::Health(args) => health::run(&args),
         Verb::Keys(args) => keys::run(&args),
         Verb::Override(args) => overrides::run(&args),
+        Verb::Publish(args) => publishing::publish(&args),
+        Verb::Rollback(args) => publishing::rollback(&args),
+        Verb::Status(args) => publishing::status(&args),
         Verb::Migrate(args) => migrate::run(args),
     }
 }

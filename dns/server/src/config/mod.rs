@@ -22,6 +22,7 @@ mod cookies;
 mod denial;
 mod dnssec;
 mod error;
+mod git;
 mod health;
 mod limits;
 mod overrides;
@@ -38,6 +39,7 @@ pub use cookies::CookiesConfig;
 pub use denial::{Denial, HowSigned, Nsec3Config, SignedZoneConfig};
 pub use dnssec::{DnssecConfig, ZonePattern};
 pub use error::ConfigError;
+pub use git::{GitConfig, GuardsConfig};
 pub use health::{HealthConfig, TargetsConfig};
 pub use limits::LimitsConfig;
 pub use overrides::{OverridesConfig, SafetyConfig};
@@ -125,6 +127,10 @@ pub struct ZonesConfig {
     /// Zones that are listed, with their files, wherever these are. No name is there twice.
     #[serde(deserialize_with = "value::listed")]
     pub zone: Vec<ZoneConfig>,
+    /// A repository that zones come from, instead of a folder and a list.
+    pub git: Option<GitConfig>,
+    /// What holds a commit of it.
+    pub guards: GuardsConfig,
 }
 
 /// `[[zones.zone]]`: one zone.
@@ -256,6 +262,16 @@ impl Config {
         config.zones.include_root.iter_mut().for_each(anchored);
         config.zones.zone.iter_mut().map(|zone| &mut zone.file).for_each(anchored);
         config.health.state.iter_mut().for_each(anchored);
+        if let Some(git) = &mut config.zones.git {
+            git.credentials_file.iter_mut().for_each(anchored);
+            git.state.iter_mut().for_each(anchored);
+            // A colon makes it something else than a path of this machine.
+            if !git.url.contains(':') {
+                let mut path = PathBuf::from(&git.url);
+                anchored(&mut path);
+                git.url = path.display().to_string();
+            }
+        }
         config.geo.databases.iter_mut().for_each(anchored);
         config.health.files.iter_mut().for_each(anchored);
         config.cookies.secrets.iter_mut().for_each(anchored);

@@ -120,6 +120,24 @@ pub enum What {
         /// Until when, in UTC (RFC 3339).
         until: String,
     },
+    /// A commit is served from now on.
+    CommitServed {
+        /// The commit.
+        commit: String,
+        /// The first line of its message.
+        subject: String,
+        /// Who said so; empty: it is the newest of the branch.
+        who: String,
+    },
+    /// A commit is not served, and the one before stays.
+    CommitRefused {
+        /// The commit.
+        commit: String,
+        /// Whether an operator can let it through (`halfmoon publish --force`).
+        held: bool,
+        /// Why.
+        why: String,
+    },
     /// So many changes came so fast that they could not be noted one by one.
     Missed {
         /// How many.
@@ -309,6 +327,16 @@ impl fmt::Display for Event {
             What::Resumed { check, who } => write!(f, "{check} may come back, by {who}"),
             What::LetGo { records, who, until } => {
                 write!(f, "members of {records} may leave until {until}, by {who}")
+            }
+            What::CommitServed { commit, subject, who } if who.is_empty() => {
+                write!(f, "commit {commit} is served: {subject}")
+            }
+            What::CommitServed { commit, subject, who } => {
+                write!(f, "commit {commit} is served, by {who}: {subject}")
+            }
+            What::CommitRefused { commit, held, why } => {
+                let how = if *held { "held" } else { "refused" };
+                write!(f, "commit {commit} is {how}: {why}")
             }
             What::Missed { count } => write!(f, "{count} changes came too fast to be noted"),
         }

@@ -3,6 +3,7 @@
 //! How many series there are is bounded: of zones, programs and checks each the first
 //! [`MOST_SERIES`] have their own, and `halfmoon_series_left_out` says how many do not.
 
+mod git;
 mod process;
 mod text;
 
@@ -67,6 +68,7 @@ pub(super) async fn show(Extract(state): Extract<Arc<State>>) -> Response {
     let zones = state.shared.zones.load_full();
     let (zones_left, programs_left) = of_zones(&zones, &mut text);
     loads(&state, &mut text);
+    git::show(&state, &mut text);
     let reports = state.shared.health.checks();
     probes(&state.shared.health.counts(), &mut text);
     let checks_left = of_checks(&reports, &mut text);

@@ -1,0 +1,31 @@
+//! `/api/v1/publish`: which commit is served, at an operator's word.
+
+use std::sync::Arc;
+
+use axum::extract::State as Extract;
+use axum::extract::rejection::JsonRejection;
+use axum::{Extension, Json};
+
+use super::State;
+use super::access::Caller;
+use super::error::Refusal;
+use super::overrides::who;
+use crate::publish::{Answer, Wish};
+
+/// Follows the branch, lets a commit through that is held, or goes back to an older one.
+pub(super) async fn order(
+    Extract(state): Extract<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+    wish: Result<Json<Wish>, JsonRejection>,
+) -> Result<Json<Answer>, Refusal> {
+    let Json(wish) = wish.map_err(|why| Refusal::Malformed(why.body_text()))?;
+    let publishing = &state.shared.publishing;
+    if publishing.git().is_none() {
+        let why = "the zones of this server do not come from Git; set `zones.git`";
+        return Err(Refusal::Conflict(why.to_owned()));
+    }
+    let user = Some(who(&caller, wish.user.as_deref())?);
+    let answer = publishing.ask(Wish { user, ..wish }).await;
+    let gone = |_| Refusal::Failed("the server is ending".to_owned());
+    answer.map_err(gone)?.map(Json).map_err(Refusal::Conflict)
+}

@@ -1,0 +1,49 @@
+//! What a commit may not take away unless somebody says that it is meant.
+
+use halfmoon_wire::Type;
+use halfmoon_zones::{Loaded, Zone};
+
+use crate::config::GuardsConfig;
+use crate::shared::{Served, Zones};
+
+/// Why these zones should not take the place of those that are served; empty: they may. It looks at
+/// the zones that were read and no others.
+pub(super) fn held(guards: &GuardsConfig, loaded: &Loaded<Served>, served: &Zones) -> Vec<String> {
+    let mut why = Vec::new();
+    if guards.zone_gone {
+        why.extend(loaded.removed.iter().map(|apex| format!("zone {apex} would be gone")));
+    }
+    for report in &loaded.reports {
+        let apex = report.apex.as_name();
+        let (Some(old), Some(new)) = (served.zone(apex), loaded.catalog.zone(apex)) else {
+            continue;
+        };
+        let (old, new) = (&old.zone, &new.zone);
+        let (had, has) = (u64::from(old.record_count()), u64::from(new.record_count()));
+        let lost = had.saturating_sub(has);
+        if lost * 100 > had * u64::from(guards.records_lost) {
+            why.push(format!("zone {apex} would lose {lost} of {had} records"));
+        }
+        if guards.ns_or_ds_lost {
+            lost_delegations(old, new, &mut why);
+        }
+    }
+    why
+}
+
+/// Names that would have no NS or no DS any longer. A delegation that goes with its name and all is an
+/// ordinary change only as far as the name is gone, too: both are told.
+fn lost_delegations(old: &Zone, new: &Zone, why: &mut Vec<String>) {
+    for node in old.nodes() {
+        for rtype in [Type::NS, Type::DS] {
+            if node.set(rtype).is_none() {
+                continue;
+            }
+            let owner = node.owner();
+            let is_there = new.named(owner).is_some_and(|node| node.set(rtype).is_some());
+            if !is_there {
+                why.push(format!("{owner} would have no {rtype} records any longer"));
+            }
+        }
+    }
+}

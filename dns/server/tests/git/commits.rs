@@ -1,0 +1,91 @@
+//! A commit is one transaction.
+
+use crate::site::Site;
+use crate::support::{ask, wait_for_answer};
+
+const WWW: &str = "www.example.test.";
+
+#[test]
+fn a_commit_is_served_whole_or_not_at_all() {
+    let site = Site::new("");
+    let server = site.serve();
+    assert_eq!(ask(server.dns, WWW), ["127.0.0.1"]);
+
+    site.zone("example.test", "www A 127.0.0.2\n");
+    site.zone("other.test", "www A 127.0.0.3\n");
+    let good = site.commit("a new address and a new zone");
+    server.wait_served(&good);
+    assert_eq!(ask(server.dns, WWW), ["127.0.0.2"]);
+    assert_eq!(ask(server.dns, "www.other.test."), ["127.0.0.3"]);
+
+    // One zone is right, the other is not: neither changes.
+    site.zone("example.test", "www A 127.0.0.4\n");
+    site.zone("other.test", "www A 127.0.0\n");
+    let bad = site.commit("one is wrong");
+    let why = server.wait_refused(&bad, false);
+    assert!(why.contains("zones/other.test.zone:5:7") && why.contains("127.0.0"), "{why}");
+    assert_eq!(ask(server.dns, WWW), ["127.0.0.2"]);
+    let status = server.status();
+    assert_eq!(status["served"]["commit"], *good);
+    assert_eq!(status["served"]["subject"], "a new address and a new zone");
+    assert_eq!(status["newest"], *bad);
+    let text = server.command(&["status"]).out;
+    assert!(text.contains(&format!("refused {bad}")) && text.contains("other.test"), "{text}");
+    server.running.logged("commit refused", 0);
+
+    site.git(&["revert", "--no-edit", "HEAD"]);
+    let reverted = site.git(&["rev-parse", "HEAD"]);
+    server.wait_served(&reverted);
+    assert!(server.status()["refused"].is_null());
+}
+
+#[test]
+fn what_is_included_is_of_the_commit_and_stays_in_the_folder() {
+    let site = Site::new("");
+    site.write("parts/web.zone", "www A 127.0.0.7\n");
+    site.zone("example.test", "$INCLUDE parts/web.zone\n");
+    site.commit("a part");
+    let server = site.serve();
+    assert_eq!(ask(server.dns, WWW), ["127.0.0.7"]);
+
+    // Only the part changes; nothing of the working tree counts before it is committed.
+    site.write("parts/web.zone", "www A 127.0.0.8\n");
+    let changed = site.commit("the part changes");
+    site.write("parts/web.zone", "www A 127.0.0.9\n");
+    server.wait_served(&changed);
+    wait_for_answer(server.dns, WWW, &["127.0.0.8"]);
+
+    std::fs::write(site.path("repo/secret"), "x A 127.0.0.1\n").unwrap();
+    for (text, what) in [
+        ("$INCLUDE ../secret\n", "outside"),
+        ("$INCLUDE /etc/passwd\n", "outside"),
+        ("$INCLUDE nothing\n", "cannot be read"),
+        ("$INCLUDE example.test.zone\n", "includes itself"),
+    ] {
+        site.zone("example.test", text);
+        let why = server.wait_refused(&site.commit(text), false);
+        assert!(why.contains(what), "{text}: {why}");
+    }
+    assert_eq!(ask(server.dns, WWW), ["127.0.0.8"]);
+
+    // A part that nobody includes would have to be a zone.
+    site.zone("example.test", "www A 127.0.0.8\n");
+    let why = server.wait_refused(&site.commit("forsaken"), false);
+    assert!(why.contains("parts/web.zone"), "{why}");
+}
+
+#[test]
+fn a_zone_that_moves_to_another_file_stays_and_one_that_is_there_twice_does_not_come() {
+    let site = Site::new("");
+    let server = site.serve();
+    site.git(&["mv", "zones/example.test.zone", "zones/moved.zone"]);
+    let text = std::fs::read_to_string(site.path("repo/zones/moved.zone")).unwrap();
+    site.write("moved.zone", &format!("$ORIGIN example.test.\n{text}"));
+    let moved = site.commit("another file");
+    server.wait_served(&moved);
+    assert_eq!(ask(server.dns, WWW), ["127.0.0.1"]);
+    site.zone("example.test", "www A 127.0.0.2\n");
+    let why = server.wait_refused(&site.commit("twice"), false);
+    assert!(why.contains("is in") && why.contains("already"), "{why}");
+    assert_eq!(ask(server.dns, WWW), ["127.0.0.1"]);
+}

@@ -1,0 +1,11 @@
+//! Zones from Git: the real binary, a repository driven by real `git` commands.
+
+mod commits;
+mod guards;
+mod many;
+mod recovery;
+mod remote;
+mod site;
+
+#[path = "../support/mod.rs"]
+mod support;

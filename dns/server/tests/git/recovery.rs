@@ -1,0 +1,138 @@
+//! What happens when something is gone: the repository, the history, the process.
+
+use std::fs;
+
+use crate::site::Site;
+use crate::support::{Running, ask, halfmoon, wait_for, wait_for_answer};
+
+const WWW: &str = "www.example.test.";
+
+#[test]
+fn without_its_repository_a_server_starts_with_what_it_served_last() {
+    let site = Site::new("");
+    let server = site.serve();
+    site.zone("example.test", "www A 127.0.0.2\n");
+    server.wait_served(&site.commit("second"));
+    drop(server);
+    fs::rename(site.path("repo"), site.path("away")).unwrap();
+
+    let server = site.serve();
+    assert_eq!(ask(server.dns, WWW), ["127.0.0.2"]);
+    wait_for("the failure is told", || server.status()["fetch_error"].as_str().map(drop));
+    server.running.logged("cannot fetch", 0);
+
+    fs::rename(site.path("away"), site.path("repo")).unwrap();
+    site.zone("example.test", "www A 127.0.0.3\n");
+    server.wait_served(&site.commit("third"));
+    assert!(server.status()["fetch_error"].is_null());
+}
+
+#[test]
+fn a_branch_that_was_forced_elsewhere_is_followed() {
+    let site = Site::new("");
+    let server = site.serve();
+    site.zone("example.test", "www A 127.0.0.2\n");
+    server.wait_served(&site.commit("second"));
+    // Another history, and the objects of the one before are gone.
+    site.git(&["checkout", "--quiet", "--orphan", "new"]);
+    site.zone("example.test", "www A 127.0.0.3\n");
+    let other = site.commit("another beginning");
+    site.git(&["branch", "--force", "main", "new"]);
+    site.git(&["reflog", "expire", "--expire=now", "--all"]);
+    site.git(&["gc", "--quiet", "--prune=now"]);
+    server.wait_served(&other);
+    assert_eq!(ask(server.dns, WWW), ["127.0.0.3"]);
+    assert!(server.command(&["rollback"]).status.success());
+    assert_eq!(ask(server.dns, WWW), ["127.0.0.2"], "from the copy");
+}
+
+#[test]
+fn a_server_that_is_killed_while_it_publishes_serves_a_whole_commit_again() {
+    let site = Site::new("");
+    for n in 0..40 {
+        site.zone(&format!("z{n}.test"), "www A 127.0.0.1\n");
+    }
+    site.commit("begin");
+    drop(site.serve());
+    // Each round lets the server live a little longer: it dies while it fetches, reads, writes down,
+    // swaps, or after it.
+    for round in 0..12_u64 {
+        let address = format!("127.0.1.{}", round + 1);
+        for n in 0..40 {
+            site.zone(&format!("z{n}.test"), &format!("www A {address}\n"));
+        }
+        site.commit("all change");
+        let config = site.path("halfmoon.toml");
+        let mut running = Running::spawn(halfmoon(&["serve", config.to_str().unwrap()]));
+        running.address();
+        std::thread::sleep(std::time::Duration::from_millis(round * 8));
+        running.signal("KILL");
+        wait_for("its end", || (!running.is_running()).then_some(()));
+
+        fs::rename(site.path("repo"), site.path("away")).unwrap();
+        let server = site.serve();
+        let all: Vec<_> = (0..40).map(|n| ask(server.dns, &format!("www.z{n}.test."))).collect();
+        assert!(all.iter().all(|one| one.len() == 1 && *one == all[0]), "round {round}: {all:?}");
+        drop(server);
+        fs::rename(site.path("away"), site.path("repo")).unwrap();
+    }
+    let server = site.serve();
+    wait_for_answer(server.dns, "www.z39.test.", &["127.0.1.12"]);
+}
+
+#[test]
+fn a_server_without_anything_to_serve_says_why_it_does_not_start() {
+    for (spoil, expected) in [
+        ((|site: &Site| site.zone("example.test", "www A 1\n")) as fn(&Site), "cannot be served"),
+        (|site| fs::rename(site.path("repo/zones"), site.path("repo/other")).unwrap(), "no folder"),
+        (
+            |site| {
+                site.git(&["checkout", "--quiet", "-b", "other"]);
+                site.git(&["branch", "--quiet", "-D", "main"]);
+            },
+            "no branch",
+        ),
+    ] {
+        let site = Site::new("");
+        spoil(&site);
+        site.commit("spoilt");
+        let config = site.path("halfmoon.toml");
+        let ended = Running::spawn(halfmoon(&["serve", config.to_str().unwrap()])).wait();
+        assert_eq!(ended.status.code(), Some(2), "{expected}");
+        let line = ended.err.lines().last().unwrap();
+        assert!(line.starts_with("halfmoon: ") && line.contains(expected), "{line}");
+    }
+}
+
+#[test]
+fn settings_that_cannot_be_are_told_at_once() {
+    for (url, lines, expected) in [
+        ("repo", "path = 'zones'", "remove `zones.path`"),
+        ("http://git.example/zones.git", "", "not encrypted"),
+        ("git://git.example/zones.git", "", "no repository that can be fetched"),
+        ("https://a:b@git.example/zones.git", "", "credentials_file"),
+    ] {
+        let site = Site::at(url, lines);
+        let config = site.path("halfmoon.toml");
+        let ended = Running::spawn(halfmoon(&["serve", config.to_str().unwrap()])).wait();
+        assert_eq!(ended.status.code(), Some(2), "{url}");
+        assert!(ended.err.contains(expected), "{url}: {}", ended.err);
+    }
+}
+
+#[test]
+fn a_configuration_with_a_repository_is_checked_without_it() {
+    for (lines, status, expected) in [
+        ("", 0, "check them in a working tree"),
+        ("path = 'zones'", 2, "remove `zones.path`"),
+        ("guards = { records_lost = 101 }", 2, "no percentage"),
+        ("guards = { zones_gone = true }", 2, "did you mean `zone_gone`"),
+    ] {
+        let site = Site::at("nowhere", lines);
+        let config = site.path("halfmoon.toml");
+        let ended = crate::support::run(&["check", config.to_str().unwrap()]);
+        assert_eq!(ended.status.code(), Some(status), "{lines}: {}", ended.err);
+        assert!(ended.err.contains(expected), "{lines}: {}", ended.err);
+        assert!(!site.path("state").exists());
+    }
+}
