@@ -225,6 +225,7 @@ impl Builder {
     pub(super) fn check_tree(&mut self, zone: &Zone) {
         let mut hashes = SuffixHashes::default();
         let mut faults = Vec::new();
+        faults.extend(self.check_servers(zone));
         for set in self.records.chunk_by(same_set) {
             let Record { owner, rtype, place, .. } = set[0];
             let node = &zone.nodes[owner as usize];
@@ -267,6 +268,50 @@ impl Builder {
         for fault in faults {
             self.report(fault);
         }
+    }
+
+    /// Whether the servers of the zone, as far as it has their addresses, stand and fall together:
+    /// one address, one IPv4 /24 and one IPv6 /48 (RFC 2182 section 3.1).
+    fn check_servers(&self, zone: &Zone) -> Option<Fault> {
+        let servers: Vec<&Record> = self
+            .records
+            .iter()
+            .filter(|r| r.rtype == Type::NS && self.owner_name(r.owner) == zone.apex())
+            .collect();
+        let [first, _, ..] = servers.as_slice() else {
+            return None;
+        };
+        let mut addresses = Vec::new();
+        for server in &servers {
+            let host = target(Type::NS, self.rdata(server))?;
+            let of_host = self.records.iter().filter(|record| {
+                is_glue_type(record.rtype) && self.owner_name(record.owner) == host
+            });
+            let before = addresses.len();
+            addresses.extend(of_host.map(|record| (record.rtype, self.rdata(record))));
+            // An address that stands elsewhere, or that a program makes, may be anywhere.
+            if addresses.len() == before {
+                return None;
+            }
+        }
+        let all_alike = |rtype, octets: usize| {
+            let mut of_type = addresses.iter().filter(|(own, _)| *own == rtype);
+            let first = of_type.next().and_then(|(_, data)| data.get(..octets));
+            of_type.all(|(_, data)| data.get(..octets) == first)
+        };
+        let many = servers.len();
+        if all_alike(Type::A, 4) && all_alike(Type::AAAA, 16) {
+            let message = format!("all {many} name servers of the zone have one address");
+            let help = "one failure ends them all: give each an address, in networks that do not \
+                        fail together";
+            return Some(Fault::warning("ns-one-address", first.place, message).help(help));
+        }
+        if all_alike(Type::A, 3) && all_alike(Type::AAAA, 6) {
+            let message = format!("all {many} name servers of the zone are in one network");
+            let help = "put one of them into another /24 and /48 (RFC 2182 section 3.1)";
+            return Some(Fault::warning("ns-one-network", first.place, message).help(help));
+        }
+        None
     }
 }
 
