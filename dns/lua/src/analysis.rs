@@ -23,6 +23,7 @@ use crate::value::{Arg, Value};
 use crate::{Dialect, Settings};
 
 pub(crate) mod includes;
+mod lint;
 mod lower;
 mod prefetch;
 
@@ -138,6 +139,7 @@ impl Analysis<'_> {
         self.includes(&script);
         self.names(&script);
         self.calls(&script);
+        self.lint(&script);
         self.results(&script, &script.body);
         let plan = if self.settings.plans { self.lower(&script) } else { None };
         // In the peer's dialect only what cannot be compiled at all keeps a program from running:

@@ -101,7 +101,18 @@ impl Binder<'_> {
         message: impl Into<String>,
         help: impl Into<String>,
     ) -> Refused {
-        self.remarks.push(Remark::error("lua-argument", arg.at, message).help(help));
+        self.refuse_as("lua-argument", arg, message, help)
+    }
+
+    /// The same by a rule of its own.
+    pub(crate) fn refuse_as(
+        &mut self,
+        rule: &'static str,
+        arg: &Arg,
+        message: impl Into<String>,
+        help: impl Into<String>,
+    ) -> Refused {
+        self.remarks.push(Remark::error(rule, arg.at, message).help(help));
         Refused
     }
 

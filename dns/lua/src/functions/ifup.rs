@@ -1,6 +1,7 @@
 //! What `ifportup`, `ifurlup` and the other functions by health have in common: groups in order of preference,
 //! the members of which are checked, and a choice among those that are up.
 
+use std::collections::HashSet;
 use std::net::IpAddr;
 
 use halfmoon_healthcheck::{Check, Choice, PoolId};
@@ -16,7 +17,7 @@ use crate::functions::options::Options;
 use crate::functions::pooled::Pooled;
 use crate::functions::selector::Selector;
 use crate::functions::{closest, hashed, sample};
-use crate::value::Arg;
+use crate::value::{Arg, Value};
 
 /// Groups of addresses, and where their verdicts are.
 #[derive(Debug)]
@@ -61,6 +62,10 @@ pub(super) fn groups<'v>(
     let mut result = Ok(());
     for item in list {
         let read = binder.list(item, "a group").and_then(|members| group(members, binder));
+        if matches!(&item.value, Value::Table(table) if table.items.is_empty()) {
+            let help = "write addresses in it, or leave it out";
+            binder.warn("lua-empty-group", item, "a group without addresses is never chosen", help);
+        }
         match read {
             Ok(members) => groups.push(members),
             Err(refused) => result = Err(refused),
@@ -83,6 +88,7 @@ pub(super) fn bind(
     binder: &mut Binder<'_>,
     check: impl Fn(&Member<'_>) -> Option<Check>,
 ) -> Result<Box<dyn Bound>, Refused> {
+    warn_of_repetition(&groups, binder);
     let has_weights = groups.iter().flatten().any(|member| member.weight.is_some());
     let (mut items, mut all, mut ranges) = (Vec::new(), Vec::new(), Vec::new());
     for members in groups {
@@ -120,6 +126,21 @@ pub(super) fn bind(
         closest::warn_if_blind(list, binder);
     }
     Ok(Box::new(bound))
+}
+
+/// An address that stands twice is mostly a slip of the pen for another one.
+fn warn_of_repetition(groups: &[Vec<Member<'_>>], binder: &mut Binder<'_>) {
+    if !binder.at_load() {
+        return;
+    }
+    let mut seen = HashSet::new();
+    for member in groups.iter().flatten() {
+        if !seen.insert(member.address) {
+            let message = format!("{} is in the list already", member.address);
+            let help = "leave it out, or write the address that was meant";
+            binder.warn("lua-address-twice", member.arg, message, help);
+        }
+    }
 }
 
 impl IfUp {

@@ -11,6 +11,7 @@ pub(crate) mod checks;
 mod closest;
 mod codes;
 mod consistent;
+mod countries;
 mod dblookup;
 mod format;
 mod forward;
@@ -35,6 +36,8 @@ mod selector;
 mod selfweighted;
 mod values;
 mod weighted;
+
+use halfmoon_geo::Attribute;
 
 use crate::Dialect;
 use crate::binder::{Binder, Refused};
@@ -153,6 +156,33 @@ const BY_HEALTH: [&str; 10] = [
 /// Whether a function of this name answers with what is up.
 pub(crate) fn is_by_health(name: &str) -> bool {
     BY_HEALTH.contains(&name)
+}
+
+/// Why the function of this name never gives `code` for the place of a client, and what to write.
+pub(crate) fn never_code(name: &str, code: &str) -> Option<(&'static str, String)> {
+    let attribute = match name {
+        "continentCode" => Attribute::Continent,
+        "countryCode" => Attribute::Country2,
+        "regionCode" => Attribute::Region,
+        _ => return None,
+    };
+    let lower = code.to_ascii_lowercase();
+    if code == "--" {
+        return None;
+    }
+    if lower != code {
+        return Some(("codes are in lower case", format!("write '{lower}'")));
+    }
+    let (why, _) = places::never(attribute, code)?;
+    let why = match why {
+        "no country" => "there is no such country",
+        _ => "there is no such continent",
+    };
+    let help = match attribute {
+        Attribute::Country2 => countries::meant_lower(code),
+        _ => "write one of af, an, as, eu, na, oc, sa".to_owned(),
+    };
+    Some((why, help))
 }
 
 /// Whether a program may call one: what its zone and owner are matters then.

@@ -376,10 +376,11 @@ fn unknown(name: &str, key: &Arg, target: Target, binder: &mut Binder<'_>) -> Re
     let known = OPTIONS.iter().filter(|(_, of)| target.takes(of)).map(|(name, _)| *name);
     let message = format!("there is no option {name}");
     match nearest(name, known.clone()) {
-        Some(near) => binder.refuse_with(key, message, format!("write {near}")),
+        Some(near) => binder.refuse_as("lua-option", key, message, format!("write {near}")),
         None => {
             let known: Vec<&str> = known.collect();
-            binder.refuse_with(key, message, format!("options are {}", known.join(", ")))
+            let help = format!("options are {}", known.join(", "));
+            binder.refuse_as("lua-option", key, message, help)
         }
     }
 }

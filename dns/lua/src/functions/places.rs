@@ -4,7 +4,7 @@ use halfmoon_geo::Attribute;
 
 use crate::binder::{Binder, Refused};
 use crate::eval::{Bound, Eval, Outcome};
-use crate::functions::{Function, Gives, Kind};
+use crate::functions::{Function, Gives, Kind, countries};
 use crate::value::{Arg, Value};
 
 pub(super) const COUNTRY: Function = Function {
@@ -71,7 +71,7 @@ fn bind(
         if binder.is_halfmoon()
             && let Some((why, help)) = never(attribute, &name)
         {
-            return Err(binder.refuse_with(arg, format!("'{name}' is {why}"), help));
+            return Err(binder.refuse_as("lua-place", arg, format!("'{name}' is {why}"), help));
         }
         places.numbers.extend(name.parse::<u32>());
         places.names.push(name.into());
@@ -80,7 +80,7 @@ fn bind(
 }
 
 /// Why no client can be in a place of this name.
-fn never(attribute: Attribute, name: &str) -> Option<(&'static str, String)> {
+pub(super) fn never(attribute: Attribute, name: &str) -> Option<(&'static str, String)> {
     if name == UNKNOWN {
         return None;
     }
@@ -90,10 +90,8 @@ fn never(attribute: Attribute, name: &str) -> Option<(&'static str, String)> {
         {
             Some(("no continent", format!("write one of {}", CONTINENTS.join(", "))))
         }
-        Attribute::Country2
-            if name.len() != 2 || !name.bytes().all(|o| o.is_ascii_alphabetic()) =>
-        {
-            Some(("no country", "write the two letters of ISO 3166, as in 'DE'".to_owned()))
+        Attribute::Country2 if !countries::is_country(name) => {
+            Some(("no country", countries::meant(name)))
         }
         Attribute::Asn if name.parse::<u32>().is_err() => {
             Some(("no autonomous system", "write its number".to_owned()))

@@ -109,7 +109,7 @@ impl Selector {
             None => format!("selectors are {}, {SAMPLE}N", known.join(", ")),
         };
         if binder.is_halfmoon() {
-            return Err(binder.refuse_with(arg, message, help));
+            return Err(binder.refuse_as("lua-selector", arg, message, help));
         }
         binder.warn("lua-selector", arg, format!("{message}: one is picked at random"), help);
         Ok(Self::Random)

@@ -44,8 +44,14 @@ pub(crate) struct Script {
     pub(crate) bound: Vec<Box<str>>,
     /// Globals the program assigns.
     pub(crate) assigned: Vec<Box<str>>,
-    /// What names are set to, where that is a literal or another name.
+    /// What names are set to, where that is a literal, a call, or another name.
     pub(crate) settings: Vec<(Box<str>, Expr)>,
+    /// Names that are also set to something else.
+    pub(crate) unclear: Vec<Box<str>>,
+    /// Both sides of every `==` and `~=`.
+    pub(crate) comparisons: Vec<(Expr, Expr)>,
+    /// Where a nil stands in a list before something else.
+    pub(crate) holes: Vec<usize>,
 }
 
 impl Script {

@@ -129,6 +129,7 @@ impl Reader {
             Stmt::Assignment(assignment) => {
                 let values: Vec<Expr> =
                     assignment.expressions().iter().map(|e| self.expression(e)).collect();
+                let is_open = is_open(&values);
                 let mut values = values.into_iter();
                 for target in assignment.variables() {
                     let value = values.next();
@@ -137,7 +138,7 @@ impl Reader {
                             let name = text(token);
                             self.bind(name);
                             self.assign(name);
-                            self.settings(name, value);
+                            self.settings(name, value, is_open);
                         }
                         Var::Expression(path) => self.path(path),
                         _ => {}
@@ -147,10 +148,11 @@ impl Reader {
             Stmt::LocalAssignment(assignment) => {
                 let values: Vec<Expr> =
                     assignment.expressions().iter().map(|e| self.expression(e)).collect();
+                let is_open = is_open(&values);
                 let mut values = values.into_iter();
                 for name in assignment.names() {
                     self.declare(name);
-                    self.settings(text(name), values.next());
+                    self.settings(text(name), values.next(), is_open);
                 }
             }
             Stmt::Do(body) => {
@@ -169,11 +171,12 @@ impl Reader {
                         self.assign(name);
                     }
                     self.bind(name);
+                    self.script.unclear.push(name.into());
                 }
                 self.function(function.body(), function.name().method_name().is_some());
             }
             Stmt::LocalFunction(function) => {
-                self.declare(function.name());
+                self.declare_unclear(function.name());
                 self.function(function.body(), false);
             }
             Stmt::GenericFor(each) => {
@@ -182,7 +185,7 @@ impl Reader {
                 }
                 let outer = self.scope.len();
                 for name in each.names() {
-                    self.declare(name);
+                    self.declare_unclear(name);
                 }
                 self.block(each.block());
                 self.scope.truncate(outer);
@@ -192,7 +195,7 @@ impl Reader {
                     expression.map(|e| self.expression(e));
                 }
                 let outer = self.scope.len();
-                self.declare(count.index_variable());
+                self.declare_unclear(count.index_variable());
                 self.block(count.block());
                 self.scope.truncate(outer);
             }
@@ -211,12 +214,24 @@ impl Reader {
         Step::Opaque
     }
 
-    fn settings(&mut self, name: &str, value: Option<Expr>) {
-        if let Some(value) = value
-            && matches!(value.node, Node::Table(_) | Node::Constant(_) | Node::Name(_))
-        {
-            self.script.settings.push((name.into(), value));
+    /// `is_open`: names for which there is no value get one from the last all the same.
+    fn settings(&mut self, name: &str, value: Option<Expr>, is_open: bool) {
+        match value {
+            Some(value) if !matches!(value.node, Node::Opaque) => match value.node {
+                Node::Table(_) | Node::Constant(_) | Node::Name(_) | Node::Call(_) => {
+                    self.script.settings.push((name.into(), value));
+                }
+                _ => self.script.unclear.push(name.into()),
+            },
+            None if !is_open => {}
+            _ => self.script.unclear.push(name.into()),
         }
+    }
+
+    /// Declares a name that is set to something unknown.
+    fn declare_unclear(&mut self, name: &TokenReference) {
+        self.declare(name);
+        self.script.unclear.push(text(name).into());
     }
 
     fn conditional(&mut self, conditional: &If) -> Step {
@@ -235,7 +250,7 @@ impl Reader {
         }
         for parameter in body.parameters() {
             if let Parameter::Name(name) = parameter {
-                self.declare(name);
+                self.declare_unclear(name);
             }
         }
         self.functions += 1;
@@ -272,6 +287,9 @@ impl Reader {
             Expression::BinaryOperator { lhs, binop, rhs } => {
                 let left = Box::new(self.expression(lhs));
                 let right = Box::new(self.expression(rhs));
+                if matches!(binop, BinOp::TwoEqual(_) | BinOp::TildeEqual(_)) {
+                    self.script.comparisons.push(((*left).clone(), (*right).clone()));
+                }
                 match binop {
                     BinOp::And(_) => Node::And(left, right),
                     BinOp::Or(_) => Node::Or(left, right),
@@ -319,6 +337,11 @@ impl Reader {
                 _ => return Node::Opaque,
             });
         }
+        let is_nil = |expr: &Expr| matches!(expr.node, Node::Constant(Value::Nil));
+        let items = entries.iter().filter(|(key, _)| key.is_none()).map(|(_, entry)| entry);
+        let mut items = items.rev().skip_while(|item| is_nil(item));
+        let holes: Vec<usize> = items.by_ref().filter(|item| is_nil(item)).map(|e| e.at).collect();
+        self.script.holes.extend(holes.into_iter().rev());
         Node::Table(entries)
     }
 
@@ -418,6 +441,11 @@ impl Reader {
             _ => Vec::new(),
         }
     }
+}
+
+/// Whether the last of several values may be more than one.
+fn is_open(values: &[Expr]) -> bool {
+    values.last().is_some_and(|last| matches!(last.node, Node::Call(_) | Node::Opaque))
 }
 
 fn text(token: &TokenReference) -> &str {

@@ -197,6 +197,42 @@ fn arguments_are_what_is_wanted_or_refused() {
         ),
         ("A country('USA') and '192.0.2.1' or '192.0.2.2'", "9: error: 'usa' is no country"),
         (
+            "A country('uk') and '192.0.2.1' or '192.0.2.2'",
+            "9: error: 'uk' is no country; write 'GB' for the United Kingdom",
+        ),
+        (
+            "A country({'DE', 'EU'}) and '192.0.2.1' or '192.0.2.2'",
+            "16: error: 'eu' is no country; write continent('EU')",
+        ),
+        (
+            "A ;if countryCode() == 'uk' then return '192.0.2.1' end return '192.0.2.2'",
+            "24: warning: countryCode() is never 'uk': there is no such country; write 'gb'",
+        ),
+        (
+            "A ;local cc if who then cc = countryCode() else cc = 'de' end if cc == 'DE' then return '192.0.2.1' end return '192.0.2.2'",
+            "71: warning: countryCode() is never 'DE': codes are in lower case; write 'de'",
+        ),
+        (
+            "A ;local cc = countryCode() cc = cc:upper() if cc == 'DE' then return '192.0.2.1' end return '192.0.2.2'",
+            "",
+        ),
+        (
+            "A ;local cc, x = countryCode() if cc == 'de' then return '192.0.2.1' end return '192.0.2.2'",
+            "",
+        ),
+        (
+            "A ;local f = function(cc) return cc == 'DE' end local cc = countryCode() return f('DE') and '192.0.2.1' or '192.0.2.2'",
+            "",
+        ),
+        ("A ;local t = {'192.0.2.1', nil, '192.0.2.2'} return t", "28: warning: a nil in a list"),
+        ("A ;local t = {'192.0.2.1', nil} return t", ""),
+        ("A country('GB') and '192.0.2.1' or '192.0.2.2'", ""),
+        (
+            "A ifportup(443, {{'192.0.2.1', '192.0.2.2'}, {'192.0.2.1'}})",
+            "48: warning: 192.0.2.1 is in the list already",
+        ),
+        ("A ifportup(443, {{'192.0.2.1'}, {}})", "33: warning: a group without addresses"),
+        (
             "A continent('Europe') and '192.0.2.1' or '192.0.2.2'",
             "11: error: 'europe' is no continent",
         ),
