@@ -21,7 +21,7 @@ use halfmoon_zones::{
 };
 use tokio::sync::oneshot;
 
-use crate::config::{ZoneFault, ZoneHealth};
+use crate::config::{Rules, ZoneFault, ZoneHealth};
 use crate::last_good;
 use crate::shared::{Programs, Served, Shared, Zones};
 use crate::signing::{Signing, date};
@@ -62,6 +62,8 @@ pub struct Compile {
     signing: Option<Signing>,
     /// How long failovers take, if anybody wants to know.
     budgets: Option<Vec<ZoneBudgets>>,
+    /// How grave what is found is.
+    rules: Rules,
     /// Whether a program that fails has nothing said in its place (as in PowerDNS).
     is_final: bool,
 }
@@ -73,7 +75,7 @@ impl Compile {
         let is_final = settings.dialect == Dialect::PowerDns;
         let defaults = Arc::clone(&settings.defaults);
         let compiler = Compiler::new(settings, health);
-        Self { compiler, defaults, signing: None, budgets: None, is_final }
+        Self { compiler, defaults, signing: None, budgets: None, rules: Rules::default(), is_final }
     }
 
     /// Notes how long failovers take, too.
@@ -86,6 +88,12 @@ impl Compile {
     #[must_use]
     pub fn into_budgets(self) -> Vec<ZoneBudgets> {
         self.budgets.unwrap_or_default()
+    }
+
+    /// Judges what is found by these rules.
+    #[must_use]
+    pub fn rules(self, rules: Rules) -> Self {
+        Self { rules, ..self }
     }
 
     /// Signs zones, too.
@@ -165,6 +173,14 @@ impl Attach<Served> for Compile {
     }
 
     fn attach(&mut self, fresh: &Fresh<'_, Served>, faults: &mut Vec<Fault>) -> Served {
+        let served = self.serve(fresh, faults);
+        self.rules.apply(faults);
+        served
+    }
+}
+
+impl Compile {
+    fn serve(&mut self, fresh: &Fresh<'_, Served>, faults: &mut Vec<Fault>) -> Served {
         let Fresh { zone, programs, before, companion } = *fresh;
         let defaults = self.defaults(companion, faults);
         if let Some(presigned) = Presigned::of(zone, date(), faults) {

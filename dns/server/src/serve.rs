@@ -161,7 +161,9 @@ impl Server {
         let lua = lua_settings(config, &geo);
         let signing = Signing::new(config)?;
         let keys_folder = signing.as_ref().map(|signing| signing.folder().clone());
-        let mut compile = Compile::new(lua.clone(), health.clone()).signing(signing);
+        let mut compile = Compile::new(lua.clone(), health.clone())
+            .rules(config.check.rules.clone())
+            .signing(signing);
         let loads = Loads::default();
         let zones = match (&mut following, &mut loader) {
             (Some(following), _) => following.first(&mut compile, &loads)?,

@@ -190,6 +190,67 @@ fn every_fault_has_its_place() {
     assert_eq!(faults[0]["zone"], "bad.test.");
 }
 
+#[test]
+fn findings_are_written_for_people_with_the_place_and_the_rule() {
+    let program = "p LUA A \"ifportup(80, {'127.0.0.1'}, {selektor='all'})\"\n";
+    let folder = folder(&[("example.test.zone", &format!("{ZONE}{program}"))]);
+    let path = folder.path().join("example.test.zone");
+    let ended = run(&["check", "--format", "full", text(&path)]);
+    let lines: Vec<&str> = ended.out.lines().collect();
+    assert!(lines[0].ends_with("there is no option selektor [lua-option]"), "{}", ended.out);
+    assert_eq!(lines[1], format!("  6 | {}", program.trim_end()));
+    assert_eq!(lines[2].find('^'), lines[1].find("selektor"), "{}", ended.out);
+    assert_eq!(lines[3], "  help: write selector");
+}
+
+#[test]
+fn findings_are_written_as_sarif() {
+    let bad = "wärme TXT ä\nbad TXT ä ä\\300\nworse MX ten mail\n";
+    let folder = folder(&[("ä.test.zone", &format!("{ZONE}{bad}"))]);
+    let ended = run(&["check", "--format", "sarif", text(folder.path())]);
+    assert_eq!((ended.status.code(), ended.err.as_str()), (Some(1), ""));
+    let log: serde_json::Value = serde_json::from_str(&ended.out).unwrap();
+    // What section 3 of the standard demands of these objects.
+    assert_eq!(log["version"], "2.1.0");
+    assert!(log["$schema"].as_str().unwrap().contains("sarif-schema-2.1.0"));
+    let [run] = log["runs"].as_array().unwrap().as_slice() else { panic!("{log}") };
+    assert_eq!(run["tool"]["driver"]["name"], "halfmoon");
+    assert_eq!(run["columnKind"], "unicodeCodePoints");
+    let rules = run["tool"]["driver"]["rules"].as_array().unwrap();
+    let results = run["results"].as_array().unwrap();
+    assert_eq!(results.len(), 2, "{log:#}");
+    for result in results {
+        assert!(rules.iter().any(|rule| rule["id"] == result["ruleId"]), "{result}");
+        assert_eq!(result["level"], "error");
+        assert!(result["message"]["text"].as_str().is_some_and(|text| !text.is_empty()));
+        let place = &result["locations"][0]["physicalLocation"];
+        let uri = place["artifactLocation"]["uri"].as_str().unwrap();
+        assert!(uri.starts_with("file:///") && uri.ends_with("/%C3%A4.test.zone"), "{uri}");
+        assert!(place["region"]["startLine"].as_u64() >= Some(7), "{place}");
+    }
+    // Columns count letters, not octets.
+    assert_eq!(results[0]["locations"][0]["physicalLocation"]["region"]["startColumn"], 12);
+}
+
+#[test]
+fn rules_have_the_level_that_is_set() {
+    let zone = "$TTL 300\n@ SOA ns1 hostmaster 1 3600 900 604800 300\n@ NS ns1\n@ NS ns2\n\
+                ns1 A 127.0.0.1\nns2 A 127.0.0.1\n";
+    for (level, status, found) in
+        [("warning", 0, "warning: all 2"), ("error", 1, "error: all 2"), ("off", 0, "")]
+    {
+        let config = format!("zones.path = '.'\n[check.rules]\nns-one-address = '{level}'\n");
+        let folder = folder(&[("example.test.zone", zone), ("halfmoon.toml", &config)]);
+        let ended = run(&["check", text(&folder.path().join("halfmoon.toml"))]);
+        assert_eq!(ended.status.code(), Some(status), "{ended:?}");
+        assert!(ended.out.contains(found), "{ended:?}");
+        assert_eq!(ended.out.is_empty(), found.is_empty(), "{ended:?}");
+    }
+    let folder = folder(&[("halfmoon.toml", "[check.rules]\nns-one-adress = 'off'\n")]);
+    let ended = run(&["check", text(&folder.path().join("halfmoon.toml"))]);
+    refused(&ended, "did you mean `ns-one-address`?");
+}
+
 /// The configuration and the zone that the demo brings, as somebody would run them.
 #[test]
 fn a_fault_of_an_included_file_is_told_once() {

@@ -2,13 +2,13 @@
 
 use std::collections::HashSet;
 use std::ffi::OsStr;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use halfmoon_geo::Source;
 use halfmoon_healthcheck::Health;
-use halfmoon_zones::{Fault, FileReport, Files, Level, Loaded};
+use halfmoon_zones::{Fault, FileReport, Files, Level, Loaded, Place};
 use serde::Serialize;
 
 use super::{budgets, fail};
@@ -20,11 +20,17 @@ use crate::serve::{cookies, loader, lua_settings, targets};
 use crate::shared::Served;
 use crate::tsig::Keys;
 
+mod excerpt;
+mod sarif;
+
+use excerpt::Excerpts;
+
 const EXAMPLES: &str = "\
 Examples:
   halfmoon check zones/
   halfmoon check zones/example.org.zone zones/example.net.zone
   halfmoon check --format json zones/ | jq -r .message
+  halfmoon check --format sarif zones/ > halfmoon.sarif
   halfmoon check --dialect powerdns zones/
   halfmoon check --budget zones/                   how long a failover of each record takes
   halfmoon check /etc/halfmoon.toml                the configuration, and the zones it names
@@ -33,6 +39,7 @@ Each fault is a line `file:line:column: level: what is wrong; what to write inst
 `--format json` an object a line with file, line, column, level, rule, message, help and zone.
 With `--budget`, a table follows of how long a failover takes at worst, record by record: `interval × fall + timeout + TTL`
 of the slowest check; with `--format json` an object a line, with `budget` in seconds and what it is made of.
+Rules have levels under `check.rules` in the configuration: error, warning, off.
 Exit status 1 if there are errors; warnings alone keep no zone from being served.";
 
 /// Say what is wrong with zone files and their programs
@@ -42,9 +49,9 @@ pub(super) struct Args {
     /// Zone files, their settings (*.health.toml), folders of them, configuration files (*.toml)
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
-    /// How faults are printed
-    #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
-    format: Format,
+    /// How faults are printed [default: full on a terminal, else text]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<Format>,
     /// Whose defaults and quirks apply, instead of what the configuration says
     #[arg(long, value_enum, value_name = "DIALECT")]
     dialect: Option<Dialect>,
@@ -53,13 +60,36 @@ pub(super) struct Args {
     budget: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Format {
+    /// A line, what to write instead, the rule, and the place in the zone file
+    Full,
     /// A line for people and editors
-    #[default]
     Text,
     /// A JSON object a line
     Json,
+    /// One SARIF 2.1.0 document, for code hosts
+    Sarif,
+}
+
+impl Format {
+    fn by_default() -> Self {
+        if io::stdout().is_terminal() { Self::Full } else { Self::Text }
+    }
+
+    /// Whether people read it.
+    const fn is_for_people(self) -> bool {
+        matches!(self, Self::Full | Self::Text)
+    }
+}
+
+/// Where findings go.
+struct Output<W> {
+    out: W,
+    format: Format,
+    excerpts: Excerpts,
+    /// What is printed at the end.
+    results: Vec<sarif::Found>,
 }
 
 /// What was found so far.
@@ -85,7 +115,11 @@ struct Line<'a> {
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
-    let mut out = BufWriter::new(io::stdout().lock());
+    let format = args.format.unwrap_or_else(Format::by_default);
+    if args.budget && format == Format::Sarif {
+        return fail("SARIF has no budgets: leave --budget out, or write --format json");
+    }
+    let mut output = Output::new(BufWriter::new(io::stdout().lock()), format);
     let mut tally = Tally::default();
     let mut told = HashSet::new();
     let mut rows = Vec::new();
@@ -104,19 +138,19 @@ pub(super) fn run(args: &Args) -> ExitCode {
             }
             Err(why) => {
                 // What was found so far is worth reading.
-                let _ = out.flush();
+                let _ = output.end();
                 return fail(why);
             }
         };
         for path in &loaded.strays {
             let (fault, files) = stray(path);
             tally.warnings += 1;
-            if print(&mut out, &fault, &files, ("", args.format)).is_err() {
+            if output.fault(&fault, &files, "").is_err() {
                 return tally.status();
             }
         }
         for mut report in loaded.reports {
-            if args.format == Format::Text {
+            if format.is_for_people() {
                 // A file that many zones include has its faults in each: people read them once.
                 let files = &report.files;
                 report.faults.retain(|fault| told.insert(fault.display(files).to_string()));
@@ -127,7 +161,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
             }
             let zone = report.apex.to_string();
             for fault in &report.faults {
-                if print(&mut out, fault, &report.files, (&zone, args.format)).is_err() {
+                if output.fault(fault, &report.files, &zone).is_err() {
                     // Nobody reads on: `check | head`.
                     return tally.status();
                 }
@@ -135,19 +169,21 @@ pub(super) fn run(args: &Args) -> ExitCode {
         }
     }
     if args.budget {
-        let _ = match args.format {
-            Format::Text => budgets::table(&mut out, &rows),
-            Format::Json => budgets::lines(&mut out, &rows),
+        let _ = match format {
+            Format::Full | Format::Text => budgets::table(&mut output.out, &rows),
+            Format::Json => budgets::lines(&mut output.out, &rows),
+            // Refused above.
+            Format::Sarif => Ok(()),
         };
     }
-    let _ = out.flush();
+    let _ = output.end();
     if tally.files == 0 && are_zones_elsewhere {
         return ExitCode::SUCCESS;
     }
     if tally.files == 0 {
         return fail(format_args!("{}: no zone files (*.zone) there", args.paths[0].display()));
     }
-    if args.format == Format::Text {
+    if format.is_for_people() {
         let _ = writeln!(io::stderr(), "{}", tally.summary());
     }
     tally.status()
@@ -183,29 +219,62 @@ fn load(path: &Path, args: &Args) -> Result<Option<Found>, String> {
         return Ok(None);
     }
     let health = Health::unprobed(targets(&config));
-    let mut compile = Compile::new(lua_settings(&config, &geo), health);
+    let mut compile =
+        Compile::new(lua_settings(&config, &geo), health).rules(config.check.rules.clone());
     if args.budget {
         compile = compile.with_budgets();
     }
     let mut loader = loader(&config).map_err(|error| format!("{}: {error}", path.display()))?;
-    let loaded = loader.load(&mut compile);
+    let mut loaded = loader.load(&mut compile);
+    for report in loaded.iter_mut().flat_map(|loaded| &mut loaded.reports) {
+        // Of a zone that cannot be laid out, nobody has judged the faults yet.
+        config.check.rules.apply(&mut report.faults);
+    }
     let folder = config.zones.path.unwrap_or_default();
     let loaded = loaded.map_err(|error| format!("{}: {error}", folder.display()))?;
     Ok(Some((loaded, compile.into_budgets())))
 }
 
-fn print(
-    out: &mut impl Write,
-    fault: &Fault,
-    files: &Files,
-    (zone, format): (&str, Format),
-) -> io::Result<()> {
-    match format {
-        Format::Text => writeln!(out, "{}", fault.display(files)),
-        Format::Json => {
-            serde_json::to_writer(&mut *out, &Line::new(fault, files, zone))?;
-            writeln!(out)
+impl<W: Write> Output<W> {
+    fn new(out: W, format: Format) -> Self {
+        Self { out, format, excerpts: Excerpts::default(), results: Vec::new() }
+    }
+
+    fn fault(&mut self, fault: &Fault, files: &Files, zone: &str) -> io::Result<()> {
+        let out = &mut self.out;
+        let path = files.path(fault.place.file);
+        let Place { line, column, .. } = fault.place;
+        match self.format {
+            Format::Text => writeln!(out, "{}", fault.display(files)),
+            Format::Full => {
+                let Fault { level, message, rule, .. } = fault;
+                writeln!(out, "{}:{line}:{column}: {level}: {message} [{rule}]", path.display())?;
+                if let Some(excerpt) = self.excerpts.of(path, line, column) {
+                    writeln!(out, "{excerpt}")?;
+                }
+                match &fault.help {
+                    Some(help) => writeln!(out, "  help: {help}\n"),
+                    None => writeln!(out),
+                }
+            }
+            Format::Json => {
+                serde_json::to_writer(&mut *out, &Line::new(fault, files, zone))?;
+                writeln!(out)
+            }
+            Format::Sarif => {
+                let column = self.excerpts.letters(path, line, column);
+                self.results.push(sarif::Found::new(fault, path, column, zone));
+                Ok(())
+            }
         }
+    }
+
+    fn end(&mut self) -> io::Result<()> {
+        if self.format == Format::Sarif {
+            serde_json::to_writer_pretty(&mut self.out, &sarif::log(&self.results))?;
+            writeln!(self.out)?;
+        }
+        self.out.flush()
     }
 }
 

@@ -26,6 +26,7 @@ mod git;
 mod health;
 mod limits;
 mod overrides;
+mod rules;
 mod transfer;
 mod value;
 mod webhook;
@@ -43,6 +44,7 @@ pub use git::{GitConfig, GuardsConfig};
 pub use health::{HealthConfig, TargetsConfig};
 pub use limits::LimitsConfig;
 pub use overrides::{OverridesConfig, SafetyConfig};
+pub use rules::{CheckConfig, RULES, RuleLevel, Rules};
 pub use transfer::{KeyAlgorithm, KeyConfig, TransferConfig};
 pub use value::{address, duration, size};
 pub use webhook::WebhookConfig;
@@ -57,6 +59,8 @@ pub const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCA
 pub struct Config {
     /// Sockets and threads.
     pub server: ServerConfig,
+    /// How zones are judged.
+    pub check: CheckConfig,
     /// Where the zones are.
     pub zones: ZonesConfig,
     /// How record programs are read and what they may cost.

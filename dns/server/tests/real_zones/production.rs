@@ -91,3 +91,43 @@ fn lua_zones_in_production_load_and_run() {
 fn lua_zones_in_production_load_and_run_in_the_powerdns_dialect() {
     lua_zones(Dialect::PowerDns);
 }
+
+/// Each row: what is written in place of what in programs in production, and the rule that finds it.
+const SLIPS: [(&str, &str, &str); 9] = [
+    ("{ips_dal, ips_lax,", "{ips_dal, ips_laxx,", "lua-unknown-name"),
+    ("countryCode()", "countrycode()", "lua-unknown-name"),
+    ("ifurlup(", "ifurlUp(", "lua-unknown-name"),
+    ("(cc == 'us' and", "(cc == 'US' and", "lua-never-equal"),
+    ("if cn == 'na' then", "if cn == 'us' then", "lua-never-equal"),
+    ("{ips_dal, ips_lax,", "{ips_dal, nil, ips_lax,", "lua-hole"),
+    ("selector='all'", "selector='al'", "lua-selector"),
+    ("backupSelector=", "backupSelektor=", "lua-option"),
+    ("if cn == 'na' then", "if cn == 'na'", "lua-syntax"),
+];
+
+#[test]
+fn slips_in_programs_in_production_are_found() {
+    let Some(folder) = shared("zones/grapheneos") else {
+        return;
+    };
+    let rules = |folder: &std::path::Path| -> Vec<&'static str> {
+        let loaded = load(folder, Dialect::Halfmoon);
+        loaded.reports.iter().flat_map(|report| &report.faults).map(|fault| fault.rule).collect()
+    };
+    let copy = tempfile::tempdir().unwrap();
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        std::fs::copy(&path, copy.path().join(path.file_name().unwrap())).unwrap();
+    }
+    let before = rules(copy.path());
+    let path = copy.path().join("lua-grapheneos.zone");
+    let right = std::fs::read_to_string(&path).unwrap();
+    for (right_words, wrong_words, rule) in SLIPS {
+        assert!(!before.contains(&rule), "{rule} is a false alarm: {before:?}");
+        let wrong = right.replacen(right_words, wrong_words, 1);
+        assert_ne!(wrong, right, "{right_words}");
+        std::fs::write(&path, wrong).unwrap();
+        let found = rules(copy.path());
+        assert!(found.contains(&rule), "{wrong_words}: {rule} is not in {found:?}");
+    }
+}
