@@ -55,7 +55,7 @@ pub(crate) fn read_url(arg: &Arg, binder: &mut Binder<'_>) -> Result<Option<Url>
     let message = format!("'{text}' is not a URL that can be probed: {why}");
     let help = "write 'https://www.example.com/healthz'";
     if binder.is_halfmoon() {
-        return Err(binder.refuse_with(arg, message, help));
+        return Err(binder.refuse_as("lua-url", arg, message, help));
     }
     binder.warn("lua-url", arg, message, help);
     Ok(None)

@@ -7,8 +7,9 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 
 /// The rules that have a level of their own, each with a section in docs/checks.md. They find what
-/// can be served and looks wrong, which is a warning if nothing else is set. What they call an error of their own is one whatever is set: it cannot be served.
-pub const RULES: [&str; 29] = [
+/// can be served and looks wrong, which is a warning if nothing else is set. What they call an error of their own is
+/// one whatever is set: it cannot be served.
+pub const RULES: [&str; 30] = [
     "digest-length",
     "ds-without-ns",
     "lua-address-twice",
@@ -36,6 +37,7 @@ pub const RULES: [&str; 29] = [
     "occluded",
     "out-of-zone",
     "program-beside-cname",
+    "string-cut",
     "svcb-alias-params",
     "ttls-differ",
 ];
