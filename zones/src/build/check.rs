@@ -273,45 +273,42 @@ impl Builder {
     /// Whether the servers of the zone, as far as it has their addresses, stand and fall together:
     /// one address, one IPv4 /24 and one IPv6 /48 (RFC 2182 section 3.1).
     fn check_servers(&self, zone: &Zone) -> Option<Fault> {
-        let servers: Vec<&Record> = self
-            .records
-            .iter()
-            .filter(|r| r.rtype == Type::NS && self.owner_name(r.owner) == zone.apex())
-            .collect();
-        let [first, _, ..] = servers.as_slice() else {
+        let servers = zone.named(zone.apex())?.set(Type::NS)?;
+        let many = servers.rdatas().count();
+        if many < 2 {
             return None;
-        };
-        let mut addresses = Vec::new();
-        for server in &servers {
-            let host = target(Type::NS, self.rdata(server))?;
-            let of_host = self.records.iter().filter(|record| {
-                is_glue_type(record.rtype) && self.owner_name(record.owner) == host
-            });
-            let before = addresses.len();
-            addresses.extend(of_host.map(|record| (record.rtype, self.rdata(record))));
+        }
+        let (mut v4, mut v6) = (Vec::new(), Vec::new());
+        for server in servers.rdatas() {
+            let host = zone.named(target(Type::NS, server)?);
+            let of_type = |rtype| host.and_then(|host| host.set(rtype));
+            let before = v4.len() + v6.len();
+            v4.extend(of_type(Type::A).into_iter().flat_map(|set| set.rdatas()));
+            v6.extend(of_type(Type::AAAA).into_iter().flat_map(|set| set.rdatas()));
             // An address that stands elsewhere, or that a program makes, may be anywhere.
-            if addresses.len() == before {
+            if v4.len() + v6.len() == before {
                 return None;
             }
         }
-        let all_alike = |rtype, octets: usize| {
-            let mut of_type = addresses.iter().filter(|(own, _)| *own == rtype);
-            let first = of_type.next().and_then(|(_, data)| data.get(..octets));
-            of_type.all(|(_, data)| data.get(..octets) == first)
+        let are_alike = |addresses: &[&[u8]], octets: usize| {
+            addresses.windows(2).all(|two| two[0].get(..octets) == two[1].get(..octets))
         };
-        let many = servers.len();
-        if all_alike(Type::A, 4) && all_alike(Type::AAAA, 16) {
+        let (rule, message, help) = if are_alike(&v4, 4) && are_alike(&v6, 16) {
             let message = format!("all {many} name servers of the zone have one address");
             let help = "one failure ends them all: give each an address, in networks that do not \
                         fail together";
-            return Some(Fault::warning("ns-one-address", first.place, message).help(help));
-        }
-        if all_alike(Type::A, 3) && all_alike(Type::AAAA, 6) {
+            ("ns-one-address", message, help)
+        } else if are_alike(&v4, 3) && are_alike(&v6, 6) {
             let message = format!("all {many} name servers of the zone are in one network");
             let help = "put one of them into another /24 and /48 (RFC 2182 section 3.1)";
-            return Some(Fault::warning("ns-one-network", first.place, message).help(help));
-        }
-        None
+            ("ns-one-network", message, help)
+        } else {
+            return None;
+        };
+        let is_theirs =
+            |r: &&Record| r.rtype == Type::NS && self.owner_name(r.owner) == zone.apex();
+        let place = self.records.iter().find(is_theirs)?.place;
+        Some(Fault::warning(rule, place, message).help(help))
     }
 }
 
