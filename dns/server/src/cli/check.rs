@@ -125,7 +125,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
     let mut rows = Vec::new();
     let mut are_zones_elsewhere = false;
     for path in &args.paths {
-        let (loaded, mut budgets) = match load(path, args) {
+        let (loaded, budgets) = match load(path, args) {
             Ok(Some(found)) => found,
             Ok(None) => {
                 let _ = writeln!(
@@ -142,6 +142,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
                 return fail(why);
             }
         };
+        let mut budgets = budgets.into_iter().peekable();
         for path in &loaded.strays {
             let (fault, files) = stray(path);
             tally.warnings += 1;
@@ -156,8 +157,9 @@ pub(super) fn run(args: &Args) -> ExitCode {
                 report.faults.retain(|fault| told.insert(fault.display(files).to_string()));
             }
             tally.add(&report);
-            if let Some(at) = budgets.iter().position(|zone| zone.apex == report.apex) {
-                rows.extend(budgets::rows(&budgets.remove(at), &report.files));
+            // They come in the order of the reports, and for some of those there are none.
+            if let Some(zone) = budgets.next_if(|zone| zone.apex == report.apex) {
+                rows.extend(budgets::rows(&zone, &report.files));
             }
             let zone = report.apex.to_string();
             for fault in &report.faults {

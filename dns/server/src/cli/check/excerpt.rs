@@ -1,6 +1,5 @@
 //! The line that a fault is in, with a mark under the place.
 
-use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,9 +8,14 @@ const WIDTH: usize = 100;
 /// What stands before the place in a line that is cut.
 const BEFORE: usize = 40;
 
-/// The lines of the files that were asked for so far.
+/// The lines of the file that was asked for last: faults come file by file.
 #[derive(Debug, Default)]
-pub(super) struct Excerpts(HashMap<PathBuf, Vec<u8>>);
+pub(super) struct Excerpts {
+    path: PathBuf,
+    text: Vec<u8>,
+    /// Where each line begins.
+    starts: Vec<usize>,
+}
 
 impl Excerpts {
     /// Two lines: that of the file, and the mark. `None` where there is no such line.
@@ -45,13 +49,23 @@ impl Excerpts {
 
     /// What of a line stands before a column, and what from there on.
     fn split(&mut self, path: &Path, line: u32, column: u32) -> Option<(&[u8], &[u8])> {
-        // A file that cannot be read has no lines; that is among the faults.
-        let read = || fs::read(path).unwrap_or_default();
-        let text = self.0.entry(path.to_owned()).or_insert_with(read);
-        let mut lines = text.split(|&octet| octet == b'\n');
-        let line = lines.nth(line.checked_sub(1)? as usize)?;
+        if self.path != path {
+            self.read(path);
+        }
+        let number = line.checked_sub(1)? as usize;
+        let start = *self.starts.get(number)?;
+        let end = self.starts.get(number + 1).map_or(self.text.len(), |next| next - 1);
+        let line = self.text.get(start..end)?;
         let at = (column.checked_sub(1)? as usize).min(line.len());
         Some(line.split_at(at))
+    }
+
+    fn read(&mut self, path: &Path) {
+        path.clone_into(&mut self.path);
+        // A file that cannot be read has no lines; that is among the faults.
+        self.text = fs::read(path).unwrap_or_default();
+        let ends = self.text.iter().enumerate().filter(|(_, octet)| **octet == b'\n');
+        self.starts = std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect();
     }
 }
 
