@@ -344,6 +344,7 @@ impl Work {
     /// Loads what stands at these paths alone, if that is all there is to do.
     fn load_changed(&mut self, changed: &BTreeSet<PathBuf>) {
         let started = Instant::now();
+        self.base.prepare();
         let served = self.base.shared.zones.load_full();
         match self.loader.load_changed(changed, &served, &mut self.base.compile) {
             Some(loaded) => {

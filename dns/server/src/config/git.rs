@@ -40,7 +40,7 @@ pub struct GuardsConfig {
     pub records_lost: u8,
     /// A zone gone.
     pub zone_gone: bool,
-    /// The NS or DS records of a name gone, whose zone and name are still there.
+    /// The NS or DS records of a name gone, with the name or without it.
     pub ns_or_ds_lost: bool,
 }
 

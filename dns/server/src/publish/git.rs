@@ -1,30 +1,30 @@
 //! Zones from a Git repository: a commit is one transaction.
 //!
-//! One thread fetches, so that nobody waits for a network. This one reads what has changed, checks it,
-//! asks the guards, writes down which commit it is going to serve, and swaps. Whatever goes wrong
-//! before, the commit that is served stays. A process that is killed at any moment starts again with
-//! the commit that was written down: the copy has it whole, and it has passed.
+//! One thread fetches, so that nobody waits for a network. Another one ([`Work`]) reads what has changed,
+//! checks it, asks the guards, writes down which commit it is going to serve, and swaps. Whatever goes
+//! wrong before, the commit that is served stays. A process that is killed at any moment starts again
+//! with the commit that was written down: the copy has it whole, and it has passed.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write as _};
+mod kept;
+mod work;
+
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::thread;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use halfmoon_git::{CommitId, Copy, GitError, Source, SourceError};
 use halfmoon_zones::{CommitLoader, Outcome, Proposal, Store};
-use serde::{Deserialize, Serialize};
-use tokio::sync::oneshot;
 
-use super::publishing::{Act, Answer, CommitView, RefusedView, Wish};
-use super::{Base, Compile, LOOK, MOST_LOGGED, Order, guards, report, report_file};
+use super::{Compile, Order, report};
 use crate::config::{Config, GuardsConfig};
-use crate::date::date;
-use crate::events::What;
 use crate::secret::{self, SecretError};
 use crate::shared::{Served, Zones};
 use crate::signing::Signing;
+
+use kept::Kept;
+pub(super) use work::Work;
 
 /// Reasons of one refusal that are kept for whoever asks; the log has more.
 const MOST_REASONS: usize = 20;
@@ -68,18 +68,6 @@ pub enum FollowError {
     },
 }
 
-/// What is written down, so that a restart serves what was served.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Kept {
-    version: u32,
-    /// The commit that is served.
-    commit: Option<String>,
-    /// The one that was served before it.
-    before: Option<String>,
-    /// The newest commit of the branch when an operator went back: it is not served, newer ones are.
-    passed_over: Option<String>,
-}
-
 /// A branch that is followed, and the zones of the commit that is served.
 #[derive(Debug)]
 pub struct Following {
@@ -106,26 +94,6 @@ impl Store for Files<'_> {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         self.copy.read(self.commit, path)
     }
-}
-
-/// Why a commit is not served.
-#[derive(Debug)]
-struct Refusal {
-    held: bool,
-    why: Vec<String>,
-}
-
-impl Refusal {
-    fn of(why: impl ToString) -> Self {
-        Self { held: false, why: vec![why.to_string()] }
-    }
-}
-
-/// How the zones of a commit have come to be asked for.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Guarded {
-    Yes,
-    No,
 }
 
 impl Following {
@@ -299,323 +267,4 @@ fn reasons(proposal: &Proposal<Served>) -> Vec<String> {
         why.push(format!("{more} more faults"));
     }
     why
-}
-
-impl Kept {
-    fn read(path: &Path) -> io::Result<Self> {
-        match fs::read(path) {
-            Ok(octets) => {
-                let kept: Self = serde_json::from_slice(&octets)?;
-                if kept.version == 1 {
-                    Ok(kept)
-                } else {
-                    Err(io::Error::other("of another version of this server"))
-                }
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Replaces the file; it is on the disk when this returns.
-    fn write(&self, path: &Path) -> io::Result<()> {
-        let beside = path.with_extension("json.new");
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&beside)?;
-        file.write_all(&serde_json::to_vec_pretty(self)?)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)?;
-        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
-    }
-}
-
-/// The publishing thread of a repository.
-pub(super) struct Work {
-    following: Following,
-    base: Base,
-    kick: SyncSender<()>,
-    /// The newest commit of the branch, as far as it is known.
-    tip: Option<CommitId>,
-    /// The commit that was looked at and not served: it is not looked at again.
-    judged: Option<CommitId>,
-}
-
-impl Work {
-    pub(super) fn new(following: Following, base: Base, kick: SyncSender<()>) -> Self {
-        let work = Self { following, base, kick, tip: None, judged: None };
-        let Following { url, branch, kept, .. } = &work.following;
-        let (url, branch) = (url.clone(), branch.clone());
-        let is_back = kept.passed_over.is_some();
-        work.base.shared.publishing.tell(|git| {
-            (git.url, git.branch, git.rolled_back) = (url, branch, is_back);
-        });
-        work.show_served();
-        work
-    }
-
-    pub(super) fn run(mut self, inbox: &Receiver<Order>) {
-        loop {
-            match inbox.recv_timeout(LOOK) {
-                Ok(Order::Tip(tip)) => self.learn(tip),
-                Ok(Order::Ask(wish, reply)) => self.obey(&wish, reply),
-                Ok(Order::Load) => {
-                    // SIGHUP, or keys of signed zones: fetch, and look again at what is here.
-                    self.judged = None;
-                    let _ = self.kick.try_send(());
-                    self.renew();
-                }
-                Ok(Order::Changed(_)) | Err(RecvTimeoutError::Timeout) => {}
-                Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => return,
-            }
-            if self.base.look() {
-                self.renew();
-            }
-        }
-    }
-
-    /// Takes in what a fetch has found.
-    fn learn(&mut self, tip: Result<CommitId, String>) {
-        match tip {
-            Ok(tip) => {
-                self.tip = Some(tip);
-                let now = SystemTime::now();
-                let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-                self.base.shared.publishing.tell(|git| {
-                    git.newest = Some(tip.to_string());
-                    (git.fetched, git.fetched_at) = (Some(date(now)), since.as_secs());
-                    if git.fetch_error.take().is_some() {
-                        tracing::info!("the repository is reached again");
-                    }
-                });
-                self.advance();
-            }
-            Err(error) => {
-                self.base.shared.loads.fail();
-                self.base.shared.publishing.tell(|git| {
-                    // Once for each reason, not at each interval.
-                    if git.fetch_error.as_ref() != Some(&error) {
-                        tracing::error!(%error, "cannot fetch; the commit before is still served");
-                    }
-                    git.fetch_error = Some(error);
-                });
-            }
-        }
-    }
-
-    /// Serves the newest commit, unless it was passed over or judged.
-    fn advance(&mut self) {
-        let Some(tip) = self.tip else {
-            return;
-        };
-        let is_passed_over = self.following.kept.passed_over.as_deref() == Some(&*tip.to_string());
-        if is_passed_over || self.judged == Some(tip) || self.following.served == Some(tip) {
-            return;
-        }
-        let _ = self.publish(tip, Guarded::Yes, None, "");
-    }
-
-    /// Does what an operator wants.
-    fn obey(&mut self, wish: &Wish, reply: oneshot::Sender<Result<Answer, String>>) {
-        let before = self.following.served;
-        let done = match wish.act {
-            Act::Follow => self.follow(),
-            Act::Force => self.force(wish),
-            Act::Rollback => self.roll_back(wish),
-        };
-        let answer = done.and_then(|()| {
-            let served = self.following.served.ok_or("nothing is served")?;
-            Ok(Answer { commit: served.to_string(), is_new: before != Some(served) })
-        });
-        // Who has gone away does not hear it.
-        let _ = reply.send(answer);
-    }
-
-    fn follow(&mut self) -> Result<(), String> {
-        self.judged = None;
-        if self.following.kept.passed_over.is_some()
-            && let Some(served) = self.following.served
-        {
-            self.following.write_down(served, None).map_err(|error| error.to_string())?;
-            self.base.shared.publishing.tell(|git| git.rolled_back = false);
-        }
-        let _ = self.kick.try_send(());
-        match self.tip {
-            Some(tip) if self.following.served != Some(tip) => {
-                self.publish(tip, Guarded::Yes, None, "").map_err(told)
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn force(&mut self, wish: &Wish) -> Result<(), String> {
-        let text = wish.commit.as_deref().unwrap_or_default();
-        let commit = self.following.copy.resolve(text).map_err(|error| error.to_string())?;
-        match self.tip {
-            Some(tip) if tip == commit => {}
-            Some(tip) => {
-                return Err(format!(
-                    "{commit} is not the newest commit of the branch, {tip} is; \
-                     `halfmoon rollback` serves an older one"
-                ));
-            }
-            None => return Err("the branch was not fetched yet; try again".to_owned()),
-        }
-        let who = wish.user.as_deref().unwrap_or("an operator");
-        self.publish(commit, Guarded::No, None, who).map_err(told)
-    }
-
-    fn roll_back(&mut self, wish: &Wish) -> Result<(), String> {
-        let text = wish.commit.clone().or_else(|| self.following.kept.before.clone());
-        let text = text.ok_or("no commit was served before this one; name one")?;
-        let commit = self.following.copy.resolve(&text).map_err(|error| error.to_string())?;
-        let newest = self.tip.or(self.following.served).map(|tip| tip.to_string());
-        let who = wish.user.as_deref().unwrap_or("an operator");
-        self.publish(commit, Guarded::No, newest, who).map_err(told)
-    }
-
-    /// Looks again at what is served, as keys of its zones have changed.
-    fn renew(&mut self) {
-        if self.base.compile.signing.is_none() {
-            return;
-        }
-        let Some(served) = self.following.served else {
-            return;
-        };
-        let started = Instant::now();
-        self.base.prepare();
-        let zones = self.base.shared.zones.load_full();
-        match self.following.propose(served, &zones, &mut self.base.compile) {
-            Ok(proposal) if proposal.loaded.reports.is_empty() => {}
-            Ok(proposal) if proposal.is_refused() => report(&proposal.loaded, started.elapsed()),
-            Ok(proposal) => self.swap(proposal, started),
-            Err(error) => tracing::error!(%error, "the commit that is served cannot be read"),
-        }
-    }
-
-    /// Serves a commit, or stays with the one before and says why.
-    fn publish(
-        &mut self,
-        commit: CommitId,
-        guarded: Guarded,
-        passed_over: Option<String>,
-        who: &str,
-    ) -> Result<(), Refusal> {
-        let started = Instant::now();
-        let done = self.attempt(commit, guarded, passed_over.clone(), started);
-        let shared = &self.base.shared;
-        match done {
-            Ok(()) => {
-                self.judged = None;
-                self.show_served();
-                let about = self.following.copy.about(commit);
-                let subject = about.map(|about| about.subject).unwrap_or_default();
-                tracing::info!(%commit, subject, who, "commit served");
-                shared.publishing.tell(|git| {
-                    git.rolled_back = passed_over.is_some();
-                    git.refused = None;
-                });
-                let (commit, who) = (commit.to_string(), who.to_owned());
-                shared.events.note(What::CommitServed { commit, subject, who });
-                Ok(())
-            }
-            Err(refusal) => {
-                let how = if refusal.held { "held by a guard" } else { "refused" };
-                let served = self.following.served.map(|id| id.to_string()).unwrap_or_default();
-                tracing::error!(
-                    %commit, served, why = refusal.why.join("; "),
-                    "commit {how}; the one before is still served"
-                );
-                let why = refusal.why.join("; ");
-                let event =
-                    What::CommitRefused { commit: commit.to_string(), held: refusal.held, why };
-                shared.events.note(event);
-                if self.tip == Some(commit) {
-                    self.judged = Some(commit);
-                    let (held, why) = (refusal.held, refusal.why.clone());
-                    let (commit, at) = (commit.to_string(), date(SystemTime::now()));
-                    let refused = RefusedView { commit, at, held, why };
-                    shared.publishing.tell(|git| git.refused = Some(refused));
-                }
-                Err(refusal)
-            }
-        }
-    }
-
-    fn attempt(
-        &mut self,
-        commit: CommitId,
-        guarded: Guarded,
-        passed_over: Option<String>,
-        started: Instant,
-    ) -> Result<(), Refusal> {
-        self.base.prepare();
-        let zones = self.base.shared.zones.load_full();
-        let following = &mut self.following;
-        let proposal = following.propose(commit, &zones, &mut self.base.compile);
-        let proposal = proposal.map_err(Refusal::of)?;
-        if proposal.is_refused() {
-            let mut logged = 0;
-            let wrong = |file: &&_| {
-                let file: &halfmoon_zones::FileReport = file;
-                file.outcome != Outcome::Loaded
-            };
-            for file in proposal.loaded.reports.iter().filter(wrong) {
-                report_file(file, &mut logged);
-                if logged > MOST_LOGGED {
-                    break;
-                }
-            }
-            self.base.shared.loads.note(&proposal.loaded, started.elapsed());
-            return Err(Refusal { held: false, why: reasons(&proposal) });
-        }
-        if guarded == Guarded::Yes {
-            let mut why = guards::held(&following.guards, &proposal.loaded, &zones);
-            if !why.is_empty() {
-                let more = why.len().saturating_sub(MOST_REASONS);
-                why.truncate(MOST_REASONS);
-                if more > 0 {
-                    why.push(format!("{more} more of the kind"));
-                }
-                return Err(Refusal { held: true, why });
-            }
-        }
-        // Written down before it is served: a restart must not serve anything older.
-        following.write_down(commit, passed_over).map_err(Refusal::of)?;
-        following.served = Some(commit);
-        self.swap(proposal, started);
-        Ok(())
-    }
-
-    fn swap(&mut self, proposal: Proposal<Served>, started: Instant) {
-        report(&proposal.loaded, started.elapsed());
-        self.base.shared.loads.note(&proposal.loaded, started.elapsed());
-        let zones = self.following.loader.accept(proposal);
-        self.base.swap(zones);
-    }
-
-    fn show_served(&self) {
-        let Some(commit) = self.following.served else {
-            return;
-        };
-        let about = self.following.copy.about(commit).ok();
-        let view = about.map_or_else(CommitView::default, |about| {
-            let made = Duration::from_secs(u64::try_from(about.at).unwrap_or(0));
-            CommitView {
-                commit: commit.to_string(),
-                at: date(SystemTime::UNIX_EPOCH + made),
-                made_at: about.at,
-                author: about.author,
-                subject: about.subject,
-                since: date(SystemTime::now()),
-            }
-        });
-        self.base.shared.publishing.tell(|git| git.served = Some(view));
-    }
-}
-
-fn told(refusal: Refusal) -> String {
-    let why = refusal.why.join("; ");
-    if refusal.held {
-        return format!("held: {why}; `halfmoon publish --force COMMIT` says that it is meant");
-    }
-    format!("refused: {why}")
 }

@@ -31,8 +31,8 @@ pub(super) fn held(guards: &GuardsConfig, loaded: &Loaded<Served>, served: &Zone
     why
 }
 
-/// Names that would have no NS or no DS any longer. A delegation that goes with its name and all is an
-/// ordinary change only as far as the name is gone, too: both are told.
+/// Names that would have no NS or no DS any longer, whether the name stays or goes: a delegation that
+/// ends may be an ordinary change, and may be somebody's whole zone.
 fn lost_delegations(old: &Zone, new: &Zone, why: &mut Vec<String>) {
     for node in old.nodes() {
         for rtype in [Type::NS, Type::DS] {

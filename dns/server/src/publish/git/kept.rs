@@ -1,0 +1,46 @@
+//! What is written down of the commits that are served.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+/// What is written down, so that a restart serves what was served.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Kept {
+    pub(super) version: u32,
+    /// The commit that is served.
+    pub(super) commit: Option<String>,
+    /// The one that was served before it.
+    pub(super) before: Option<String>,
+    /// The newest commit of the branch when an operator went back: it is not served, newer ones are.
+    pub(super) passed_over: Option<String>,
+}
+
+impl Kept {
+    pub(super) fn read(path: &Path) -> io::Result<Self> {
+        match fs::read(path) {
+            Ok(octets) => {
+                let kept: Self = serde_json::from_slice(&octets)?;
+                if kept.version == 1 {
+                    Ok(kept)
+                } else {
+                    Err(io::Error::other("of another version of this server"))
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Replaces the file; it is on the disk when this returns.
+    pub(super) fn write(&self, path: &Path) -> io::Result<()> {
+        let beside = path.with_extension("json.new");
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&beside)?;
+        file.write_all(&serde_json::to_vec_pretty(self)?)?;
+        file.sync_all()?;
+        fs::rename(&beside, path)?;
+        path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    }
+}

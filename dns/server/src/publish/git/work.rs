@@ -1,0 +1,327 @@
+//! The thread that publishes commits: what it is told of, and what becomes of a commit.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::time::{Duration, Instant, SystemTime};
+
+use halfmoon_git::CommitId;
+use halfmoon_zones::{Outcome, Proposal};
+use tokio::sync::oneshot;
+
+use super::super::publishing::{Act, Answer, CommitView, RefusedView, Wish};
+use super::super::{Base, LOOK, MOST_LOGGED, Order, guards, report, report_file};
+use super::{Following, MOST_REASONS, reasons};
+use crate::date::date;
+use crate::events::What;
+use crate::shared::Served;
+
+/// The publishing thread of a repository.
+pub(in crate::publish) struct Work {
+    following: Following,
+    base: Base,
+    kick: SyncSender<()>,
+    /// The newest commit of the branch, as far as it is known.
+    tip: Option<CommitId>,
+    /// The commit that was looked at and not served: it is not looked at again.
+    judged: Option<CommitId>,
+}
+
+/// Why a commit is not served.
+#[derive(Debug)]
+struct Refusal {
+    held: bool,
+    why: Vec<String>,
+}
+
+impl Refusal {
+    fn of(why: impl ToString) -> Self {
+        Self { held: false, why: vec![why.to_string()] }
+    }
+}
+
+/// How the zones of a commit have come to be asked for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Guarded {
+    Yes,
+    No,
+}
+
+impl Work {
+    pub(in crate::publish) fn new(following: Following, base: Base, kick: SyncSender<()>) -> Self {
+        let work = Self { following, base, kick, tip: None, judged: None };
+        let Following { url, branch, kept, .. } = &work.following;
+        let (url, branch) = (url.clone(), branch.clone());
+        let is_back = kept.passed_over.is_some();
+        work.base.shared.publishing.tell(|git| {
+            (git.url, git.branch, git.rolled_back) = (url, branch, is_back);
+        });
+        work.show_served();
+        work
+    }
+
+    pub(in crate::publish) fn run(mut self, inbox: &Receiver<Order>) {
+        loop {
+            match inbox.recv_timeout(LOOK) {
+                Ok(Order::Tip(tip)) => self.learn(tip),
+                Ok(Order::Ask(wish, reply)) => self.obey(&wish, reply),
+                Ok(Order::Load) => {
+                    // SIGHUP, or keys of signed zones: fetch, and look again at what is here.
+                    self.judged = None;
+                    let _ = self.kick.try_send(());
+                    self.renew();
+                }
+                Ok(Order::Changed(_)) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => return,
+            }
+            if self.base.look() {
+                self.renew();
+            }
+        }
+    }
+
+    /// Takes in what a fetch has found.
+    fn learn(&mut self, tip: Result<CommitId, String>) {
+        match tip {
+            Ok(tip) => {
+                self.tip = Some(tip);
+                let now = SystemTime::now();
+                let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                self.base.shared.publishing.tell(|git| {
+                    git.newest = Some(tip.to_string());
+                    (git.fetched, git.fetched_at) = (Some(date(now)), since.as_secs());
+                    if git.fetch_error.take().is_some() {
+                        tracing::info!("the repository is reached again");
+                    }
+                });
+                self.advance();
+            }
+            Err(error) => {
+                self.base.shared.loads.fail();
+                self.base.shared.publishing.tell(|git| {
+                    // Once for each reason, not at each interval.
+                    if git.fetch_error.as_ref() != Some(&error) {
+                        tracing::error!(%error, "cannot fetch; the commit before is still served");
+                    }
+                    git.fetch_error = Some(error);
+                });
+            }
+        }
+    }
+
+    /// Serves the newest commit, unless it was passed over or judged.
+    fn advance(&mut self) {
+        let Some(tip) = self.tip else {
+            return;
+        };
+        let is_passed_over = self.following.kept.passed_over.as_deref() == Some(&*tip.to_string());
+        if is_passed_over || self.judged == Some(tip) || self.following.served == Some(tip) {
+            return;
+        }
+        let _ = self.publish(tip, Guarded::Yes, None, "");
+    }
+
+    /// Does what an operator wants.
+    fn obey(&mut self, wish: &Wish, reply: oneshot::Sender<Result<Answer, String>>) {
+        let before = self.following.served;
+        let done = match wish.act {
+            Act::Follow => self.follow(),
+            Act::Force => self.force(wish),
+            Act::Rollback => self.roll_back(wish),
+        };
+        let answer = done.and_then(|()| {
+            let served = self.following.served.ok_or("nothing is served")?;
+            Ok(Answer { commit: served.to_string(), is_new: before != Some(served) })
+        });
+        // Who has gone away does not hear it.
+        let _ = reply.send(answer);
+    }
+
+    fn follow(&mut self) -> Result<(), String> {
+        self.judged = None;
+        if self.following.kept.passed_over.is_some()
+            && let Some(served) = self.following.served
+        {
+            self.following.write_down(served, None).map_err(|error| error.to_string())?;
+            self.base.shared.publishing.tell(|git| git.rolled_back = false);
+        }
+        let _ = self.kick.try_send(());
+        match self.tip {
+            Some(tip) if self.following.served != Some(tip) => {
+                self.publish(tip, Guarded::Yes, None, "").map_err(told)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn force(&mut self, wish: &Wish) -> Result<(), String> {
+        let text = wish.commit.as_deref().unwrap_or_default();
+        let commit = self.following.copy.resolve(text).map_err(|error| error.to_string())?;
+        match self.tip {
+            Some(tip) if tip == commit => {}
+            Some(tip) => {
+                return Err(format!(
+                    "{commit} is not the newest commit of the branch, {tip} is; \
+                     `halfmoon rollback` serves an older one"
+                ));
+            }
+            None => return Err("the branch was not fetched yet; try again".to_owned()),
+        }
+        let who = wish.user.as_deref().unwrap_or("an operator");
+        self.publish(commit, Guarded::No, None, who).map_err(told)
+    }
+
+    fn roll_back(&mut self, wish: &Wish) -> Result<(), String> {
+        let text = wish.commit.clone().or_else(|| self.following.kept.before.clone());
+        let text = text.ok_or("no commit was served before this one; name one")?;
+        let commit = self.following.copy.resolve(&text).map_err(|error| error.to_string())?;
+        let newest = self.tip.or(self.following.served).map(|tip| tip.to_string());
+        let who = wish.user.as_deref().unwrap_or("an operator");
+        self.publish(commit, Guarded::No, newest, who).map_err(told)
+    }
+
+    /// Looks again at what is served, as keys of its zones have changed.
+    fn renew(&mut self) {
+        if self.base.compile.signing.is_none() {
+            return;
+        }
+        let Some(served) = self.following.served else {
+            return;
+        };
+        let started = Instant::now();
+        self.base.prepare();
+        let zones = self.base.shared.zones.load_full();
+        match self.following.propose(served, &zones, &mut self.base.compile) {
+            Ok(proposal) if proposal.loaded.reports.is_empty() => {}
+            Ok(proposal) if proposal.is_refused() => report(&proposal.loaded, started.elapsed()),
+            Ok(proposal) => self.swap(proposal, started),
+            Err(error) => tracing::error!(%error, "the commit that is served cannot be read"),
+        }
+    }
+
+    /// Serves a commit, or stays with the one before and says why.
+    fn publish(
+        &mut self,
+        commit: CommitId,
+        guarded: Guarded,
+        passed_over: Option<String>,
+        who: &str,
+    ) -> Result<(), Refusal> {
+        let started = Instant::now();
+        let done = self.attempt(commit, guarded, passed_over.clone(), started);
+        let shared = &self.base.shared;
+        match done {
+            Ok(()) => {
+                self.judged = None;
+                self.show_served();
+                let about = self.following.copy.about(commit);
+                let subject = about.map(|about| about.subject).unwrap_or_default();
+                tracing::info!(%commit, subject, who, "commit served");
+                shared.publishing.tell(|git| {
+                    git.rolled_back = passed_over.is_some();
+                    git.refused = None;
+                });
+                let (commit, who) = (commit.to_string(), who.to_owned());
+                shared.events.note(What::CommitServed { commit, subject, who });
+                Ok(())
+            }
+            Err(refusal) => {
+                let how = if refusal.held { "held by a guard" } else { "refused" };
+                let served = self.following.served.map(|id| id.to_string()).unwrap_or_default();
+                tracing::error!(
+                    %commit, served, why = refusal.why.join("; "),
+                    "commit {how}; the one before is still served"
+                );
+                let why = refusal.why.join("; ");
+                let event =
+                    What::CommitRefused { commit: commit.to_string(), held: refusal.held, why };
+                shared.events.note(event);
+                if self.tip == Some(commit) {
+                    self.judged = Some(commit);
+                    let (held, why) = (refusal.held, refusal.why.clone());
+                    let (commit, at) = (commit.to_string(), date(SystemTime::now()));
+                    let refused = RefusedView { commit, at, held, why };
+                    shared.publishing.tell(|git| git.refused = Some(refused));
+                }
+                Err(refusal)
+            }
+        }
+    }
+
+    fn attempt(
+        &mut self,
+        commit: CommitId,
+        guarded: Guarded,
+        passed_over: Option<String>,
+        started: Instant,
+    ) -> Result<(), Refusal> {
+        self.base.prepare();
+        let zones = self.base.shared.zones.load_full();
+        let following = &mut self.following;
+        let proposal = following.propose(commit, &zones, &mut self.base.compile);
+        let proposal = proposal.map_err(Refusal::of)?;
+        if proposal.is_refused() {
+            let mut logged = 0;
+            let wrong = |file: &&_| {
+                let file: &halfmoon_zones::FileReport = file;
+                file.outcome != Outcome::Loaded
+            };
+            for file in proposal.loaded.reports.iter().filter(wrong) {
+                report_file(file, &mut logged);
+                if logged > MOST_LOGGED {
+                    break;
+                }
+            }
+            self.base.shared.loads.note(&proposal.loaded, started.elapsed());
+            return Err(Refusal { held: false, why: reasons(&proposal) });
+        }
+        if guarded == Guarded::Yes {
+            let mut why = guards::held(&following.guards, &proposal.loaded, &zones);
+            if !why.is_empty() {
+                let more = why.len().saturating_sub(MOST_REASONS);
+                why.truncate(MOST_REASONS);
+                if more > 0 {
+                    why.push(format!("{more} more of the kind"));
+                }
+                return Err(Refusal { held: true, why });
+            }
+        }
+        // Written down before it is served: a restart must not serve anything older.
+        following.write_down(commit, passed_over).map_err(Refusal::of)?;
+        following.served = Some(commit);
+        self.swap(proposal, started);
+        Ok(())
+    }
+
+    fn swap(&mut self, proposal: Proposal<Served>, started: Instant) {
+        report(&proposal.loaded, started.elapsed());
+        self.base.shared.loads.note(&proposal.loaded, started.elapsed());
+        let zones = self.following.loader.accept(proposal);
+        self.base.swap(zones);
+    }
+
+    fn show_served(&self) {
+        let Some(commit) = self.following.served else {
+            return;
+        };
+        let about = self.following.copy.about(commit).ok();
+        let view = about.map_or_else(CommitView::default, |about| {
+            let made = Duration::from_secs(u64::try_from(about.at).unwrap_or(0));
+            CommitView {
+                commit: commit.to_string(),
+                at: date(SystemTime::UNIX_EPOCH + made),
+                made_at: about.at,
+                author: about.author,
+                subject: about.subject,
+                since: date(SystemTime::now()),
+            }
+        });
+        self.base.shared.publishing.tell(|git| git.served = Some(view));
+    }
+}
+
+fn told(refusal: Refusal) -> String {
+    let why = refusal.why.join("; ");
+    if refusal.held {
+        return format!("held: {why}; `halfmoon publish --force COMMIT` says that it is meant");
+    }
+    format!("refused: {why}")
+}
