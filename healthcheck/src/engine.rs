@@ -9,11 +9,12 @@ use tokio::time::sleep_until;
 
 use crate::allowance::Allowance;
 use crate::clock::Clock;
-use crate::health::{Request, Settings, Shared};
+use crate::health::Settings;
 use crate::probe::Prober;
 use crate::registry::Registry;
 use crate::report::count;
 use crate::schedule::Schedule;
+use crate::shared::{Request, Shared};
 
 /// Probes started in one go, at most; the lock is held as long.
 const VOLLEY: usize = 64;

@@ -33,6 +33,7 @@ mod registry;
 mod report;
 mod said;
 mod schedule;
+mod shared;
 mod state;
 mod suspicion;
 mod target;

@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use crate::clock::Clock;
-use crate::health::Shared;
+use crate::shared::Shared;
 
 mod v1;
 

@@ -1,0 +1,180 @@
+//! What the front, the handles and the engine share: the registry behind its lock, and how what happens
+//! in it is published and told.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use tokio::sync::{Notify, broadcast};
+
+use crate::beats::Beats;
+use crate::board::{Board, Snapshot};
+use crate::change::Change;
+use crate::check::Check;
+use crate::clock::Clock;
+use crate::outcome::Outcome;
+use crate::refused::Refused;
+use crate::registry::{Registry, Turn};
+use crate::report::{Counters, Last, count};
+use crate::target::TargetPolicy;
+use crate::verdict::{CheckId, State};
+
+/// How many changes a listener may be behind.
+const CHANGES: usize = 4096;
+
+/// A check that was computed at run time, and the zone whose program did.
+pub(crate) type Request = (Box<[u8]>, Check);
+
+/// What the front, the handles and the engine share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    registry: Mutex<Registry>,
+    pub(crate) published: Arc<ArcSwap<Snapshot>>,
+    pub(crate) changes: broadcast::Sender<Change>,
+    pub(crate) targets: TargetPolicy,
+    pub(crate) beats: Arc<Beats>,
+    pub(crate) counters: Counters,
+    pub(crate) clock: Clock,
+    /// Wakes the engine: there are fresh checks, or changes that wait for publication.
+    pub(crate) wake: Notify,
+}
+
+impl Shared {
+    /// `computed`: how many computed checks are held, in all and of one zone.
+    pub(crate) fn new(
+        targets: TargetPolicy,
+        board: Board,
+        computed: (usize, usize),
+        suspect: Option<u16>,
+    ) -> Self {
+        let beats = Beats::new(targets.beats().map(Box::from), Clock::now());
+        Self {
+            beats: Arc::new(beats),
+            published: Arc::new(ArcSwap::from_pointee(board.snapshot())),
+            registry: Mutex::new(Registry::new(board, computed.0, computed.1, suspect)),
+            changes: broadcast::channel(CHANGES).0,
+            targets,
+            counters: Counters::default(),
+            clock: Clock::new(),
+            wake: Notify::new(),
+        }
+    }
+
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Registry> {
+        // Nothing that holds the lock leaves the registry half changed when it panics.
+        self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes on checks that were computed at run time; empties the list.
+    pub(crate) fn lease(&self, requested: &mut Vec<Request>, now: Instant) {
+        let mut registry = self.lock();
+        for (zone, check) in requested.drain(..) {
+            match self.judge(&check) {
+                Err(_) => count(&self.counters.refused),
+                Ok(()) if registry.lease(&zone, check, now).is_err() => {
+                    count(&self.counters.dropped)
+                }
+                Ok(()) => {}
+            }
+        }
+        self.settle(registry, now);
+        self.calculate();
+    }
+
+    /// Takes in what the parts of calculated checks come to, where they changed.
+    pub(crate) fn calculate(&self) {
+        loop {
+            let Some((id, outcome)) = self.lock().calculate() else {
+                return;
+            };
+            self.take_in(id, outcome, Duration::ZERO);
+        }
+    }
+
+    /// Takes in what a probe found, and tells of it if the state changes.
+    pub(crate) fn record(&self, id: CheckId, outcome: Outcome, latency: Duration) {
+        self.counters.probe(&outcome, latency);
+        self.take_in(id, outcome, latency);
+    }
+
+    /// The same for what was found without a probe.
+    pub(crate) fn take_in(&self, id: CheckId, outcome: Outcome, latency: Duration) {
+        let now = Clock::now();
+        let last = Last { outcome, latency, at: self.clock.date(now) };
+        let mut registry = self.lock();
+        let complaint = match &last.outcome {
+            Outcome::Inconclusive(_) => {
+                let occupant = registry.occupant(id);
+                occupant.filter(|occupant| occupant.is_worth_a_complaint(&last.outcome))
+            }
+            _ => None,
+        };
+        let complaint = complaint.map(|occupant| (Arc::clone(&occupant.check), last.reason()));
+        let complaint = complaint.filter(|_| registry.may_complain(now));
+        let mut turns = registry.record(id, last);
+        turns.extend(self.settle_at(&mut registry, now));
+        self.nudge(&registry);
+        drop(registry);
+        if let Some((check, reason)) = complaint {
+            tracing::warn!("{check} cannot be probed: {reason}");
+        }
+        self.tell(turns);
+    }
+
+    /// Tells the log and whoever listens of changes of state.
+    pub(crate) fn tell(&self, turns: Vec<Turn>) {
+        let is_any = !turns.is_empty();
+        for Turn { check, from, to, reason, at } in turns {
+            self.counters.change(to);
+            match to {
+                State::Down => tracing::warn!(%from, "{check} is down: {reason}"),
+                State::Up | State::Unknown => tracing::info!(%from, "{check} is {to}: {reason}"),
+            }
+            // Nobody has to listen.
+            let _ = self.changes.send(Change { check, from, to, reason: reason.into(), at });
+        }
+        if is_any {
+            self.calculate();
+        }
+    }
+
+    /// Lets time pass and publishes what changed, or sees to it that the engine will; tells of it.
+    pub(crate) fn settle(&self, mut registry: MutexGuard<'_, Registry>, now: Instant) {
+        let turns = self.settle_at(&mut registry, now);
+        self.nudge(&registry);
+        drop(registry);
+        self.tell(turns);
+    }
+
+    /// Lets time pass and publishes what changed, if the last publication is old enough. What there is
+    /// to tell.
+    pub(crate) fn settle_at(&self, registry: &mut Registry, now: Instant) -> Vec<Turn> {
+        let date = self.clock.date(now);
+        let turns = registry.tick(date);
+        if registry.board.may_publish(now) {
+            self.publish(registry, now);
+        }
+        turns
+    }
+
+    /// Publishes what changed, however old the last publication is.
+    pub(crate) fn publish(&self, registry: &mut Registry, now: Instant) {
+        registry.settle_pools(self.clock.date(now));
+        // Under the registry's lock, so that generations are published in order.
+        if let Some(snapshot) = registry.board.publish(now) {
+            self.published.store(Arc::new(snapshot));
+        }
+    }
+
+    /// Sees to it that the engine does what is left to do.
+    pub(crate) fn nudge(&self, registry: &Registry) {
+        if registry.board.due().is_some() || registry.is_overslept() {
+            self.wake.notify_one();
+        }
+    }
+
+    pub(crate) fn judge(&self, check: &Check) -> Result<(), Refused> {
+        check.validate()?;
+        self.targets.admit(check)
+    }
+}
