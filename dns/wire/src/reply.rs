@@ -1,9 +1,10 @@
 //! Writes a reply into a buffer: compression by position, RRsets whole or not at all, the OPT
 //! record always.
 
-use crate::edns::{
-    COMPACT_OK, COOKIE, ClientSubnet, DNSSEC_OK, ExtendedError, NSID, TCP_KEEPALIVE, write_option,
-};
+mod opt;
+
+use opt::Options;
+
 use crate::query::{HEADER, Query, u16_at};
 use crate::{Class, Name, Rcode, Type};
 
@@ -17,11 +18,6 @@ pub const PLAIN_UDP_SIZE: u16 = 512;
 /// leaves room in [`PLAIN_UDP_SIZE`].
 pub const LONGEST_NSID: usize = 128;
 
-/// Octets of a cookie, the client's part and the server's (RFC 9018 section 4).
-const COOKIE_LENGTH: usize = 8 + 16;
-
-/// Octets of an OPT record without options.
-const OPT_LENGTH: usize = 11;
 /// How many places of names are remembered to point at. Bounds the work of one reply.
 const REMEMBERED: usize = 48;
 /// Pointers reach this far.
@@ -50,20 +46,6 @@ pub enum Owner<'a> {
 /// The record does not fit below the limit; nothing of it was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Full;
-
-/// What the OPT record of the reply carries beside the payload size.
-#[derive(Clone, Copy, Debug, Default)]
-struct Options<'a> {
-    present: bool,
-    dnssec_ok: bool,
-    compact_ok: bool,
-    client_subnet: Option<ClientSubnet<'a>>,
-    scope: u8,
-    cookie: Option<[u8; COOKIE_LENGTH]>,
-    nsid: Option<&'a [u8]>,
-    tcp_keepalive: Option<u16>,
-    error: Option<ExtendedError>,
-}
 
 /// A place to go back to when an RRset does not fit as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -135,67 +117,6 @@ impl<'a> Reply<'a> {
         };
         reply.limit = limit.checked_sub(reply.opt_length())?;
         (reply.limit >= start).then_some(reply)
-    }
-
-    /// Leaves the Client Subnet option out of the reply: the server does not use it.
-    pub fn ignore_client_subnet(&mut self) {
-        let before = self.opt_length();
-        self.options.client_subnet = None;
-        self.limit += before - self.opt_length();
-    }
-
-    /// Widens the SCOPE PREFIX-LENGTH of the Client Subnet option to at least `prefix`.
-    pub fn widen_scope(&mut self, prefix: u8) {
-        self.options.scope = self.options.scope.max(prefix);
-    }
-
-    /// Says why (RFC 8914), where the client speaks EDNS and there is room. The first reason counts.
-    pub fn extended_error(&mut self, error: ExtendedError) {
-        if self.options.error.is_none() && self.takes_option(error.length()) {
-            self.options.error = Some(error);
-        }
-    }
-
-    /// Gives the client its cookie back, with the server's (RFC 9018 section 4).
-    pub fn cookie(&mut self, client: [u8; 8], server: [u8; 16]) {
-        if self.options.cookie.is_none() && self.takes_option(4 + COOKIE_LENGTH) {
-            let mut whole = [0; COOKIE_LENGTH];
-            whole[..8].copy_from_slice(&client);
-            whole[8..].copy_from_slice(&server);
-            self.options.cookie = Some(whole);
-        }
-    }
-
-    /// Says which server this is (RFC 5001), in at most [`LONGEST_NSID`] octets.
-    pub fn nsid(&mut self, identifier: &'a [u8]) {
-        if self.options.nsid.is_none()
-            && identifier.len() <= LONGEST_NSID
-            && self.takes_option(4 + identifier.len())
-        {
-            self.options.nsid = Some(identifier);
-        }
-    }
-
-    /// Says how long a TCP connection may be idle, in tenths of a second (RFC 7828).
-    pub fn tcp_keepalive(&mut self, tenths: u16) {
-        if self.options.tcp_keepalive.is_none() && self.takes_option(6) {
-            self.options.tcp_keepalive = Some(tenths);
-        }
-    }
-
-    /// Sets the CO flag: the denial is a compact one, and bears the code NXDOMAIN (RFC 9824
-    /// section 5.1).
-    pub fn compact_ok(&mut self) {
-        self.options.compact_ok = true;
-    }
-
-    /// Takes `octets` of what is left for an option; `false` if there is no OPT record, or no room.
-    fn takes_option(&mut self, octets: usize) -> bool {
-        let fits = self.options.present && self.limit >= self.at + octets;
-        if fits {
-            self.limit -= octets;
-        }
-        fits
     }
 
     /// Sets the AA flag (RFC 1034 section 6.2) or takes it back.
@@ -421,27 +342,6 @@ impl<'a> Reply<'a> {
         true
     }
 
-    const fn opt_length(&self) -> usize {
-        if !self.options.present {
-            return 0;
-        }
-        let subnet = match &self.options.client_subnet {
-            Some(subnet) => subnet.reply_length(),
-            None => 0,
-        };
-        let cookie = if self.options.cookie.is_some() { 4 + COOKIE_LENGTH } else { 0 };
-        let nsid = match &self.options.nsid {
-            Some(nsid) => 4 + nsid.len(),
-            None => 0,
-        };
-        let keepalive = if self.options.tcp_keepalive.is_some() { 6 } else { 0 };
-        let error = match &self.options.error {
-            Some(error) => error.length(),
-            None => 0,
-        };
-        OPT_LENGTH + subnet + cookie + nsid + keepalive + error
-    }
-
     /// Writes the OPT record and the header, and says how long the reply is.
     #[must_use]
     pub fn finish(&mut self, rcode: Rcode) -> usize {
@@ -463,47 +363,6 @@ impl<'a> Reply<'a> {
         self.at
     }
 
-    fn write_opt(&mut self, rcode: Rcode) {
-        let length = self.opt_length();
-        let options = &self.options;
-        let opt = self.out.get_mut(self.at..self.at + length);
-        let Some((head, mut rest)) = opt.and_then(|opt| opt.split_first_chunk_mut()) else {
-            return;
-        };
-        let flag = |is_set, flag| if is_set { flag } else { 0 };
-        let flags = flag(options.dnssec_ok, DNSSEC_OK) | flag(options.compact_ok, COMPACT_OK);
-        let ([t0, t1], [s0, s1]) = (Type::OPT.0.to_be_bytes(), OWN_UDP_SIZE.to_be_bytes());
-        let ([f0, f1], [l0, l1]) =
-            (flags.to_be_bytes(), ((length - OPT_LENGTH) as u16).to_be_bytes());
-        let code = (rcode.0 >> 4) as u8;
-        *head = [0, t0, t1, s0, s1, code, 0, f0, f1, l0, l1];
-        self.at += length;
-        if rest.is_empty() {
-            return;
-        }
-        if let Some(subnet) = options.client_subnet
-            && let Some(written) = subnet.reply(options.scope, rest)
-        {
-            rest = &mut rest[written..];
-        }
-        let keepalive = options.tcp_keepalive.map(u16::to_be_bytes);
-        let plain = [
-            (COOKIE, options.cookie.as_ref().map(<[u8; COOKIE_LENGTH]>::as_slice)),
-            (NSID, options.nsid),
-            (TCP_KEEPALIVE, keepalive.as_ref().map(<[u8; 2]>::as_slice)),
-        ];
-        for (code, data) in plain {
-            if let Some(data) = data {
-                let (option, behind) = rest.split_at_mut(4 + data.len());
-                write_option(option, code, data);
-                rest = behind;
-            }
-        }
-        if let Some(error) = options.error {
-            error.write(rest);
-        }
-    }
-
     /// Throws away all records and flags of the reply so far, for a reply that is an error.
     pub fn reset(&mut self) {
         let start = HEADER + self.question_name.map_or(0, |name| name.as_wire().len() + 4);
@@ -518,7 +377,7 @@ impl<'a> Reply<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::NameBuf;
+    use crate::{ExtendedError, NameBuf};
 
     fn name(text: &str) -> NameBuf {
         text.parse().unwrap()
