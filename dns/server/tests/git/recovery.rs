@@ -1,6 +1,8 @@
 //! What happens when something is gone: the repository, the history, the process.
 
 use std::fs;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
 
 use crate::site::Site;
 use crate::support::{Running, ask, halfmoon, wait_for, wait_for_answer};
@@ -46,6 +48,9 @@ fn a_branch_that_was_forced_elsewhere_is_followed() {
     assert_eq!(ask(server.dns, WWW), ["127.0.0.2"], "from the copy");
 }
 
+/// Whether a server at this address has come so far with this commit, in which names have this address.
+type Step = fn(&Site, SocketAddr, &str, &str) -> bool;
+
 #[test]
 fn a_server_that_is_killed_while_it_publishes_serves_a_whole_commit_again() {
     let site = Site::new("");
@@ -54,18 +59,34 @@ fn a_server_that_is_killed_while_it_publishes_serves_a_whole_commit_again() {
     }
     site.commit("begin");
     drop(site.serve());
-    // Each round lets the server live a little longer: it dies while it fetches, reads, writes down,
-    // swaps, or after it.
-    for round in 0..12_u64 {
+    // It dies when it begins to fetch, when it has fetched and reads, when it has written down what it is
+    // going to serve, and when it serves it, or a little after each.
+    let steps: [Step; 4] = [
+        |_, _, _, _| true,
+        |site, _, commit, _| {
+            let object = format!("state/git/repository/objects/{}/{}", &commit[..2], &commit[2..]);
+            site.path(&object).exists()
+        },
+        |site, _, commit, _| {
+            let kept = fs::read_to_string(site.path("state/git/served.json"));
+            kept.is_ok_and(|kept| kept.contains(&format!("\"commit\": \"{commit}\"")))
+        },
+        |_, dns, _, address| ask(dns, "www.z0.test.") == [address],
+    ];
+    for (round, is_reached) in steps.iter().cycle().take(12).enumerate() {
         let address = format!("127.0.1.{}", round + 1);
         for n in 0..40 {
             site.zone(&format!("z{n}.test"), &format!("www A {address}\n"));
         }
-        site.commit("all change");
+        let commit = site.commit("all change");
         let config = site.path("halfmoon.toml");
         let mut running = Running::spawn(halfmoon(&["serve", config.to_str().unwrap()]));
-        running.address();
-        std::thread::sleep(std::time::Duration::from_millis(round * 8));
+        let dns = running.address();
+        // Without a pause: a step may take less than one.
+        let end = Instant::now() + Duration::from_secs(30);
+        while !is_reached(&site, dns, &commit, &address) {
+            assert!(Instant::now() < end, "round {round}: not reached");
+        }
         running.signal("KILL");
         wait_for("its end", || (!running.is_running()).then_some(()));
 
