@@ -4,13 +4,13 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use halfmoon_healthcheck::{
-    Check, Counts, Denial, Health, HttpProbe, Member, Outcome, Pace, Policy, Pool, PoolName, Probe,
-    Refused, Settings, State, TargetPolicy,
+    Check, Counts, Denial, Health, HttpProbe, Member, Outcome, Pace, Policy, Pool, Probe, Refused,
+    Settings, State, TargetPolicy,
 };
 use url::Url;
 
 mod common;
-use common::{Endpoint, get, http, start, status, tcp, until};
+use common::{Endpoint, get, http, pool_name, start, status, tcp, until};
 
 fn target(last: u8) -> SocketAddr {
     (Ipv4Addr::new(192, 0, 2, last), 80).into()
@@ -248,12 +248,7 @@ fn pools_are_found_as_soon_as_they_are_published() {
             check: None,
             labels: [].into(),
         };
-        let name = PoolName {
-            zone: "a.".into(),
-            owner: format!("w{number}.a.").into(),
-            rtype: "A".into(),
-            number: 0,
-        };
+        let name = pool_name(number);
         let groups = std::iter::once(0..1).collect();
         let (members, policy) = (vec![member], Policy::default());
         let pool = health.register(Pool { name, members, groups, policy });

@@ -8,9 +8,12 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use halfmoon_healthcheck::{
-    Check, Choice, Damping, Handle, Health, Member, Outcome, Pace, Policy, Pool, PoolHandle,
-    PoolName, Probe, State, TargetPolicy,
+    Check, Choice, Damping, Handle, Health, Member, Outcome, Pace, Policy, Pool, PoolHandle, Probe,
+    State, TargetPolicy,
 };
+
+mod common;
+use common::pool_name;
 
 const ENDPOINTS: usize = 40;
 const TIME: Duration = Duration::from_secs(3);
@@ -30,12 +33,7 @@ fn pool(health: &Health, handles: &[Handle], number: usize) -> (PoolHandle, Vec<
         check: Some(handles[*n].id()),
         labels: [].into(),
     };
-    let name = PoolName {
-        zone: "a.".into(),
-        owner: format!("w{number}.a.").into(),
-        rtype: "A".into(),
-        number: 0,
-    };
+    let name = pool_name(number);
     let members: Vec<Member> = whose.iter().map(member).collect();
     let group = 0..members.len() as u32;
     let groups = std::iter::once(group).collect();

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use halfmoon_healthcheck::{
-    Check, Damping, Health, HttpProbe, Outcome, Pace, Probe, Report, Settings, State, TargetPolicy,
+    Check, Damping, Health, HttpProbe, Outcome, Pace, PoolName, Probe, Report, Settings, State,
+    TargetPolicy,
 };
 use rcgen::{CertificateParams, Issuer, KeyPair};
 use time::OffsetDateTime;
@@ -347,4 +348,10 @@ pub(crate) async fn verdict(health: &Health, check: Check) -> (State, u32, Strin
         Outcome::Inconclusive(reason) => format!("inconclusive: {reason}"),
     };
     (report.verdict.state, report.verdict.weight, reason)
+}
+
+/// The name of the pool of a record, of which there are as many as there are numbers.
+pub(crate) fn pool_name(number: usize) -> PoolName {
+    let owner = format!("w{number}.a.").into();
+    PoolName { zone: "a.".into(), owner, rtype: "A".into(), number: 0 }
 }

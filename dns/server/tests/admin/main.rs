@@ -9,6 +9,7 @@ mod heartbeat;
 mod metrics;
 mod overrides;
 mod page;
+mod regions;
 mod webhooks;
 mod wellness;
 

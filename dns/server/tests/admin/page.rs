@@ -45,51 +45,25 @@ fn is_clean(browser: &Browser) {
     assert!(log.is_empty(), "the browser complains:\n{log}");
 }
 
-#[test]
-fn what_fails_shows_by_itself() {
-    alone("page::inside::what_fails_shows_by_itself", &["chromedriver", "chromium"]);
+/// For each test inside one that runs it where nothing can be reached but this machine.
+macro_rules! apart {
+    ($($name:ident)*) => {$(
+        #[test]
+        fn $name() {
+            alone(concat!("page::inside::", stringify!($name)), &["chromedriver", "chromium"]);
+        }
+    )*};
 }
 
-#[test]
-fn a_name_is_asked_as_a_client_would_ask() {
-    alone("page::inside::a_name_is_asked_as_a_client_would_ask", &["chromedriver", "chromium"]);
-}
-
-#[test]
-fn who_has_a_token_sets_and_ends_overrides() {
-    alone("page::inside::who_has_a_token_sets_and_ends_overrides", &["chromedriver", "chromium"]);
-}
-
-#[test]
-fn thousands_of_endpoints_are_paged() {
-    alone("page::inside::thousands_of_endpoints_are_paged", &["chromedriver", "chromium"]);
-}
-
-/// What holds for people who do not see the page, or use no mouse.
-#[test]
-fn every_field_has_a_label_and_every_view_is_a_link() {
-    alone(
-        "page::inside::every_field_has_a_label_and_every_view_is_a_link",
-        &["chromedriver", "chromium"],
-    );
-}
-
-#[test]
-fn what_others_wrote_is_never_markup() {
-    alone("page::inside::what_others_wrote_is_never_markup", &["chromedriver", "chromium"]);
-}
-
-#[test]
-fn a_server_that_is_gone_is_noticed() {
-    alone("page::inside::a_server_that_is_gone_is_noticed", &["chromedriver", "chromium"]);
-}
-
-#[test]
-fn who_may_only_read_is_shown_nothing_to_write_with() {
-    alone(
-        "page::inside::who_may_only_read_is_shown_nothing_to_write_with",
-        &["chromedriver", "chromium"],
-    );
+apart! {
+    what_fails_shows_by_itself
+    a_name_is_asked_as_a_client_would_ask
+    who_has_a_token_sets_and_ends_overrides
+    thousands_of_endpoints_are_paged
+    every_field_has_a_label_and_every_view_is_a_link
+    what_others_wrote_is_never_markup
+    a_server_that_is_gone_is_noticed
+    who_may_only_read_is_shown_nothing_to_write_with
 }
 
 mod inside {
