@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use crate::kinds::{FIXED, MADE, SIGNED, World};
 use crate::process::{Process, installed};
@@ -55,9 +56,11 @@ pub(crate) struct Running {
     pub(crate) address: SocketAddr,
 }
 
-/// A port that nobody else can take meanwhile: the namespace is ours.
-pub(crate) fn free_port() -> Result<u16> {
-    Ok(UdpSocket::bind("127.0.0.1:0")?.local_addr()?.port())
+/// A port that nobody else takes meanwhile: the namespace is ours, each port is given once, and they lie
+/// below those that the kernel gives to connections.
+pub(crate) fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(10_000);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Files of a zone as a server that knows no Lua reads them: by name and file.
@@ -117,7 +120,7 @@ pub(crate) fn serve(
     processors: &str,
     more: &str,
 ) -> Result<Running> {
-    let port = free_port()?;
+    let port = free_port();
     let at = folder.display();
     let mut text = String::new();
     let file = folder.join("conf.toml");

@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::net::{SocketAddr, UdpSocket};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use hickory_proto::op::Message;
 
@@ -78,9 +79,11 @@ pub fn is_alone() -> bool {
     true
 }
 
-/// A port that nobody else can take meanwhile: the namespace is ours.
+/// A port that nobody else takes meanwhile: the namespace is ours, each port is given once, and they lie
+/// below those that the kernel gives to connections, which keep theirs for a minute after they end.
 pub fn free_port() -> u16 {
-    UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(10_000);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Another server; killed when dropped.
