@@ -217,6 +217,17 @@ impl Board {
         self.current.clone()
     }
 
+    /// A board of its own that begins as this one is.
+    pub(crate) fn fork(&self) -> Self {
+        Self {
+            current: self.current.clone(),
+            spacing: self.spacing,
+            published: None,
+            is_stale: false,
+            is_newer: false,
+        }
+    }
+
     /// Puts a verdict in its place, which lasts until it is cleared.
     pub(crate) fn set(&mut self, id: CheckId, verdict: Verdict) {
         if self.current.verdict(id) == verdict {

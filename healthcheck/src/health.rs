@@ -194,6 +194,10 @@ impl Health {
         Self::assemble(Arc::new(shared), None)
     }
 
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.inner.shared
+    }
+
     pub(crate) fn assemble(shared: Arc<Shared>, requests: Option<mpsc::Sender<Request>>) -> Self {
         Self { inner: Arc::new(Inner { shared, requests, runtime: None, keeper: None }) }
     }

@@ -35,6 +35,7 @@ mod said;
 mod schedule;
 mod shared;
 mod state;
+mod suppose;
 mod suspicion;
 mod target;
 mod verdict;
@@ -60,6 +61,7 @@ pub use pool::{
 pub use refused::Refused;
 pub use report::{Counts, Last, Report};
 pub use said::{Holds, Said, SaidError};
+pub use suppose::{Suppose, Supposed};
 pub use suspicion::Suspicion;
 pub use target::{Denial, TargetPolicy};
 pub use verdict::{CheckId, State, Verdict};

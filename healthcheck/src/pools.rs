@@ -190,6 +190,21 @@ impl Pools {
         self.ids().filter_map(report).collect()
     }
 
+    /// What pools would come to with the verdicts of this board, on which it is put. Here nothing
+    /// changes.
+    pub(crate) fn suppose(&self, board: &mut Board, now: SystemTime) -> Vec<PoolReport> {
+        let (mut scratch, mut reports) = (Vec::new(), Vec::new());
+        for id in self.ids() {
+            let Some(entry) = self.entry(id) else { continue };
+            let mut entry = entry.supposed(now);
+            entry.weigh(self.overrides.as_deref(), board, now);
+            let standing = Arc::new(entry.stand(board, &mut scratch));
+            board.set_pool(id, Some(Arc::clone(&standing)));
+            reports.push(PoolReport { id, pool: entry.pool, members: entry.members, standing });
+        }
+        reports
+    }
+
     /// What pools were in another process.
     pub(crate) fn recall(&mut self, remembered: impl IntoIterator<Item = (PoolName, PoolMemory)>) {
         self.remembered.extend(remembered);
@@ -276,6 +291,21 @@ impl Entry {
             },
             pool: Arc::new(pool),
             standing: Arc::default(),
+            alarm: None,
+        }
+    }
+
+    /// The same, for trying something out: everybody may leave at once, as they will have in the end.
+    fn supposed(&self, now: SystemTime) -> Self {
+        Self {
+            pool: Arc::clone(&self.pool),
+            members: self.members.clone(),
+            memory: Memory {
+                last: self.memory.last.clone(),
+                departures: Vec::new(),
+                is_free_until: now.checked_add(std::time::Duration::from_secs(1)),
+            },
+            standing: Arc::clone(&self.standing),
             alarm: None,
         }
     }

@@ -89,7 +89,7 @@ pub(crate) struct Occupant {
     alarm: Option<SystemTime>,
     probing: Option<AbortHandle>,
     /// What it is calculated from. It holds each of them.
-    parts: Vec<CheckId>,
+    pub(crate) parts: Vec<CheckId>,
     /// What is calculated from it.
     followers: Vec<CheckId>,
 }

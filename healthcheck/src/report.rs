@@ -45,7 +45,8 @@ pub struct Last {
 
 impl Last {
     /// What was found, in words.
-    pub(crate) fn reason(&self) -> String {
+    #[must_use]
+    pub fn reason(&self) -> String {
         match &self.outcome {
             Outcome::Success { .. } => format!("answered in {} ms", self.latency.as_millis()),
             Outcome::Failure(reason) | Outcome::Inconclusive(reason) => reason.clone().into_owned(),
