@@ -29,7 +29,7 @@ impl Builder {
 
     fn try_lay_out(&mut self, apex: u32) -> Option<Laid> {
         let mut nodes = self.lay_nodes(apex)?;
-        let mut sets = Vec::new();
+        let (mut sets, mut places) = (Vec::new(), Vec::new());
         let mut sources: Vec<Option<ProgramSource>> =
             std::mem::take(&mut self.programs).into_iter().map(Some).collect();
         let mut programs = Vec::new();
@@ -70,6 +70,7 @@ impl Builder {
                     programs.push((owner, ProgramSource { ttl: first.ttl, ..source }));
                 }
             }
+            places.push(crate::tree::pack(first.place));
             sets.push(SetData {
                 rtype: first.rtype,
                 count: set.len() as u16,
@@ -107,6 +108,8 @@ impl Builder {
             serial: 0,
             records: self.records.len() as u32,
             programs: programs.len() as u32,
+            places: places.into(),
+            files: crate::Files::default(),
         };
         let (ttl, soa) = zone.denial();
         debug_assert_eq!(ttl, 0, "not known yet");

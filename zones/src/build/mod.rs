@@ -102,7 +102,8 @@ impl Builder {
             self.lay_out(apex)
         });
         let (zone, programs) = match laid {
-            Some((zone, programs)) => {
+            Some((mut zone, programs)) => {
+                zone.files = files.clone();
                 self.check_tree(&zone);
                 (Some(zone), programs)
             }

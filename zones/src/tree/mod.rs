@@ -10,8 +10,11 @@ mod find;
 mod table;
 
 use std::fmt;
+use std::path::Path;
 
 use halfmoon_wire::{Class, Name, Type};
+
+use crate::{FileId, Files, Place};
 
 pub use find::Position;
 pub(crate) use table::Table;
@@ -84,6 +87,17 @@ pub struct Zone {
     pub(crate) serial: u32,
     pub(crate) records: u32,
     pub(crate) programs: u32,
+    /// Where each RRset begins in the files: file and line, packed by [`pack`].
+    pub(crate) places: Box<[u32]>,
+    pub(crate) files: Files,
+}
+
+/// The file in the upper 8 bits, the line in the lower 24; 0 where one of them does not fit.
+pub(crate) fn pack(place: Place) -> u32 {
+    match (u8::try_from(place.file.0), place.line < 1 << 24) {
+        (Ok(file), true) => u32::from(file) << 24 | place.line,
+        _ => 0,
+    }
 }
 
 impl Zone {
@@ -138,6 +152,12 @@ impl Zone {
         (0..self.nodes.len() as u32).filter(is_inside).map(|id| Node { zone: self, id })
     }
 
+    /// The path of a file that the zone was read from, as it was named at the load.
+    #[must_use]
+    pub fn file(&self, file: FileId) -> &Path {
+        self.files.path(file)
+    }
+
     /// Octets of memory that the zone takes.
     #[must_use]
     pub fn size(&self) -> usize {
@@ -147,6 +167,7 @@ impl Zone {
             + self.data.len()
             + size_of_val(&*self.targets)
             + self.table.size()
+            + size_of_val(&*self.places)
     }
 
     /// How many nodes there are; their ids are below it.
@@ -355,6 +376,15 @@ impl<'z> RrSet<'z> {
         // Its place in the array that it is borrowed from.
         let first = self.zone.sets.as_ptr() as usize;
         ((std::ptr::from_ref(self.data) as usize - first) / size_of::<SetData>()) as u32
+    }
+
+    /// The file and the line in which its first record stands; `None` for what is in none, or beyond
+    /// line 2^24.
+    #[must_use]
+    pub fn place(self) -> Option<(&'z Path, u32)> {
+        let packed = *self.zone.places.get(self.id() as usize)?;
+        let (file, line) = (FileId(packed >> 24), packed & 0x00ff_ffff);
+        (line > 0).then(|| (self.zone.files.path(file), line))
     }
 
     /// The type.
