@@ -54,6 +54,20 @@ impl Attribute {
         self as u8
     }
 
+    /// What it is called, for people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Asn => "autonomous system",
+            Self::City => "city",
+            Self::Continent => "continent",
+            Self::Country | Self::Country2 => "country",
+            Self::Name => "operator",
+            Self::Region => "region",
+            Self::Location => "location",
+        }
+    }
+
     /// Paths at which a database may keep the attribute; empty for [`Attribute::Location`],
     /// which takes two values (see [`COORDINATES`]).
     pub(crate) fn paths(self) -> &'static [Path] {

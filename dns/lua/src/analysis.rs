@@ -1,5 +1,6 @@
 //! What a program does, as far as its text tells: the checks that run at load.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -55,6 +56,7 @@ pub(crate) fn compile(
         remarks: Vec::new(),
         sites: Vec::new(),
         bound: Vec::new(),
+        spans: Vec::new(),
         handles: Vec::new(),
         held: Held::default(),
         branches: 0,
@@ -67,13 +69,15 @@ pub(crate) fn compile(
     let body = analysis.body(text);
     // A program that is too slow can be told of all the same.
     analysis.judge_budgets();
-    let Analysis { remarks, bound, handles, held, includes, budgets, .. } = analysis;
+    let Analysis { remarks, bound, handles, held, includes, budgets, spans, .. } = analysis;
     let program = body.map(|body| Program {
         id: next_id(),
         inner,
         defaults: Arc::clone(&settings.defaults),
         body,
         sites: bound,
+        spans: spans.into(),
+        text: text.into(),
         held,
         handles,
         includes,
@@ -84,13 +88,15 @@ pub(crate) fn compile(
 
 impl Program {
     /// A program that fails whenever it runs.
-    pub(crate) fn faulty(inner: Type, why: String) -> Self {
+    pub(crate) fn faulty(inner: Type, text: &str, why: String) -> Self {
         Self {
             id: next_id(),
             inner,
             defaults: Arc::default(),
             body: Body::Faulty(why),
             sites: Vec::new(),
+            spans: Box::default(),
+            text: text.into(),
             held: Held::default(),
             handles: Vec::new(),
             includes: Vec::new(),
@@ -113,6 +119,8 @@ struct Analysis<'a> {
     /// The calls that are bound, in order of text.
     sites: Vec<Site>,
     bound: Vec<Box<dyn Bound>>,
+    /// Where they stand in the text.
+    spans: Vec<Range<u32>>,
     handles: Vec<Handle>,
     held: Held,
     /// Branches of the plan so far.
@@ -301,6 +309,12 @@ impl Analysis<'_> {
         }
         sites
             .sort_by_key(|(number, _)| script.calls.get(*number).map_or(0, |call| call.span.start));
+        let span = |(number, _): &(usize, _)| {
+            let span = script.calls.get(*number).map(|call: &Call| call.span.clone());
+            let span = span.unwrap_or_default();
+            span.start as u32..span.end as u32
+        };
+        self.spans = sites.iter().map(span).collect();
         (self.sites, self.bound) = sites.into_iter().unzip();
     }
 

@@ -180,7 +180,8 @@ impl Compiler {
             for remark in &mut remarks {
                 remark.level = Level::Warning;
             }
-            let program = program.unwrap_or_else(|| Program::faulty(source.inner, why));
+            let program =
+                program.unwrap_or_else(|| Program::faulty(source.inner, &source.text, why));
             return (Some(Arc::new(program)), remarks);
         }
         (program.map(Arc::new), remarks)

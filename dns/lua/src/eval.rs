@@ -13,6 +13,7 @@ use halfmoon_wire::Name;
 
 use crate::answers::{Reads, Trace};
 use crate::data::{Data, Share};
+use crate::story::{Finding, Story};
 use crate::{Client, Dialect, burtle};
 
 /// What one evaluation may look at.
@@ -92,6 +93,8 @@ pub(crate) struct Scratch {
     pub(crate) random: Rng,
     pub(crate) places: Places,
     pub(crate) ahead: Ahead,
+    /// What happens, while somebody wants to know.
+    pub(crate) story: Option<Box<Story>>,
 }
 
 /// What is asked while nobody asks: what anybody could be answered as things are.
@@ -212,14 +215,42 @@ impl<'a> Eval<'a> {
         if bound < 2 {
             return 0;
         }
+        self.draw(bound as u64) as usize
+    }
+
+    /// A number below `bound`, which is not 0, each equally likely.
+    pub(crate) fn draw(&mut self, bound: u64) -> u64 {
         self.trace.read(Reads::CHANCE);
-        self.scratch.random.usize(..bound)
+        let value = self.scratch.random.u64(..bound.max(1));
+        self.scratch.tell(|| Finding::Chance { value, below: bound });
+        value
+    }
+
+    /// The number that stands for the client, all known bits of whose address matter from now on.
+    pub(crate) fn hash_client(&mut self) -> u32 {
+        let client = self.whole_client();
+        let value = burtle::hash_address(client);
+        self.scratch.tell(|| Finding::Hash { of: format!("client {client}"), value });
+        value
+    }
+
+    /// The number that stands for the name in question.
+    pub(crate) fn hash_name(&mut self) -> u32 {
+        self.trace.read(Reads::NAME);
+        let (name, value) = (self.qname, burtle::hash_name(self.qname));
+        self.scratch.tell(|| Finding::Hash { of: format!("name {name}"), value });
+        value
     }
 
     /// What the databases say of the client.
     pub(crate) fn client_attribute(&mut self, attribute: Attribute) -> Option<&'a str> {
         let found = self.geo.text(attribute, self.client.best());
         self.place(found.prefix);
+        self.scratch.tell(|| Finding::Place {
+            what: attribute.name(),
+            value: found.value.map(str::to_owned),
+            prefix: found.prefix,
+        });
         found.value
     }
 
@@ -227,6 +258,11 @@ impl<'a> Eval<'a> {
     pub(crate) fn client_asn(&mut self) -> Option<u32> {
         let found = self.geo.asn(self.client.best());
         self.place(found.prefix);
+        self.scratch.tell(|| Finding::Place {
+            what: Attribute::Asn.name(),
+            value: found.value.map(|number| number.to_string()),
+            prefix: found.prefix,
+        });
         found.value
     }
 
@@ -234,6 +270,11 @@ impl<'a> Eval<'a> {
     pub(crate) fn client_location(&mut self, dialect: Dialect) -> Location {
         let (place, prefix) = locate(self.geo, dialect, self.client.best());
         self.place(prefix);
+        self.scratch.tell(|| Finding::Place {
+            what: Attribute::Location.name(),
+            value: (place != NOWHERE).then(|| format!("{:.4}, {:.4}", place.lat, place.lon)),
+            prefix,
+        });
         place
     }
 
@@ -265,10 +306,13 @@ impl<'a> Eval<'a> {
                 ties += 1;
             }
         }
+        if self.scratch.story.is_some() {
+            self.tell_distances(addresses, dialect, home);
+        }
         let mut skip = match dialect {
             Dialect::PowerDns => self.random(ties),
             Dialect::Halfmoon if ties < 2 => 0,
-            Dialect::Halfmoon => burtle::hash_address(self.whole_client()) as usize % ties,
+            Dialect::Halfmoon => self.hash_client() as usize % ties,
         };
         for (place, number) in self.scratch.chosen.iter().enumerate() {
             let far = self.scratch.places.far(self.geo, dialect, addresses, *number, home);
@@ -280,6 +324,22 @@ impl<'a> Eval<'a> {
             }
         }
         0
+    }
+
+    #[cold]
+    fn tell_distances(&mut self, addresses: &[IpAddr], dialect: Dialect, home: Location) {
+        let mut to = Vec::new();
+        for number in &self.scratch.chosen {
+            let Some(address) = addresses.get(*number as usize) else { continue };
+            let place = self.scratch.places.locate(self.geo, dialect, *address);
+            let far = self.scratch.places.far(self.geo, dialect, addresses, *number, home);
+            to.push((*address, place, far));
+        }
+        let unit = match dialect {
+            Dialect::Halfmoon => "km",
+            Dialect::PowerDns => "square degrees",
+        };
+        self.scratch.tell(|| Finding::Distances { from: home, to, unit });
     }
 }
 

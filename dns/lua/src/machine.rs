@@ -12,6 +12,7 @@ use crate::notes::Note;
 use crate::plan::{Candidate, Candidates};
 use crate::program::{Body, Program};
 use crate::remembered::Remembered;
+use crate::story::Story;
 use crate::vm::Vm;
 use crate::{Failure, Settings, plan};
 
@@ -27,6 +28,16 @@ pub struct Machine {
     notes: Vec<Note>,
     /// What programs said that entered Lua, if it is remembered.
     remembered: Option<Remembered>,
+    /// What is not left to chance and the clock, for those who try something out.
+    staged: Option<Staged>,
+}
+
+/// A clock and a course of chance that somebody has chosen.
+#[derive(Clone, Copy, Debug)]
+struct Staged {
+    seed: u64,
+    /// Seconds since 1970; `None`: as the system has it.
+    now: Option<f64>,
 }
 
 impl Machine {
@@ -41,6 +52,7 @@ impl Machine {
             detail: String::new(),
             notes: Vec::new(),
             remembered: None,
+            staged: None,
         }
     }
 
@@ -99,6 +111,31 @@ impl Machine {
         result
     }
 
+    /// Lets chance take the same course for the same seed from now on, and the clock show these seconds
+    /// since 1970; `None`: as the system has it. Not for a machine that remembers.
+    pub fn stage(&mut self, seed: u64, now: Option<f64>) {
+        self.staged = Some(Staged { seed, now });
+    }
+
+    /// The same as [`Machine::run`], and what happened on the way. Nothing is remembered of it, nor
+    /// is it answered from what is: the program runs.
+    ///
+    /// # Errors
+    /// As there; the story goes as far as the program did.
+    pub fn tell(
+        &mut self,
+        program: &Arc<Program>,
+        cx: &Context<'_>,
+        answers: &mut Answers,
+    ) -> (Result<(), Failure>, Story) {
+        let remembered = self.remembered.take();
+        self.scratch.story = Some(Box::default());
+        let result = self.run(program, cx, answers);
+        let story = self.scratch.story.take();
+        self.remembered = remembered;
+        (result, story.map(|story| *story).unwrap_or_default())
+    }
+
     /// What a plan could answer to anybody with health as it is in `cx`, at most `most` answers: for
     /// those who want to have them ready. Nothing of programs that run in Lua, of choices that do not
     /// depend on health, and of samples of which there are too many.
@@ -137,6 +174,10 @@ impl Machine {
         cx: &Context<'_>,
         answers: &mut Answers,
     ) -> Result<(), Failure> {
+        if let Some(staged) = &mut self.staged {
+            self.scratch.random.seed(staged.seed);
+            staged.seed = staged.seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        }
         match &program.body {
             Body::Plan(plan) => {
                 let result = plan::run(plan, program, cx, &mut self.scratch, answers);
@@ -160,7 +201,18 @@ impl Machine {
                     }
                 };
                 let code = crate::vm::Code { bytecode, variables, assigns: *assigns };
+                if let Some(staged) = &self.staged {
+                    vm.seed(staged.seed);
+                    vm.set_clock(staged.now);
+                }
+                let is_told = self.scratch.story.is_some();
+                if is_told {
+                    vm.swap_story(&mut self.scratch.story);
+                }
                 let result = vm.run(program, &code, cx, answers, &mut self.detail);
+                if is_told {
+                    vm.swap_story(&mut self.scratch.story);
+                }
                 vm.take_notes(&mut self.notes);
                 if result == Err(Failure::Internal) {
                     // Nobody knows in what state a panic left it.

@@ -193,6 +193,33 @@ fn choices(count: usize, size: usize) -> usize {
     (0..size).fold(1, |ways: usize, at| ways.saturating_mul(count - at) / (at + 1))
 }
 
+impl Test {
+    /// The condition as it may have been written; `level` of the operator around it: 1 `or`, 2 `and`,
+    /// 3 `not`.
+    fn text(&self, program: &Program, level: u8) -> String {
+        let within = |own: u8, text: String| if own < level { format!("({text})") } else { text };
+        match self {
+            Self::Constant(truth) => truth.to_string(),
+            Self::Call(site) => program.site_text(*site).to_owned(),
+            Self::Same { site, text } => {
+                format!("{} == '{}'", program.site_text(*site), String::from_utf8_lossy(text))
+            }
+            Self::Not(test) => match &**test {
+                Self::Same { site, text } => {
+                    format!("{} ~= '{}'", program.site_text(*site), String::from_utf8_lossy(text))
+                }
+                test => format!("not {}", test.text(program, 3)),
+            },
+            Self::And(left, right) => {
+                within(2, format!("{} and {}", left.text(program, 2), right.text(program, 2)))
+            }
+            Self::Or(left, right) => {
+                within(1, format!("{} or {}", left.text(program, 1), right.text(program, 1)))
+            }
+        }
+    }
+}
+
 enum Answer<'p> {
     Constant(&'p [Item]),
     Outcome(usize, Outcome),
@@ -209,11 +236,11 @@ fn follow<'p>(
             Plan::Constant(items) => return Ok(Answer::Constant(items)),
             Plan::Call(site) => return Ok(Answer::Outcome(*site, call(*site, program, eval)?)),
             Plan::If { test, then, otherwise } => {
-                if holds(test, program, eval)? {
-                    then
-                } else {
-                    otherwise
+                let holds = holds(test, program, eval)?;
+                if let Some(story) = &mut eval.scratch.story {
+                    story.branch(test.text(program, 0), holds);
                 }
+                if holds { then } else { otherwise }
             }
             Plan::Nothing => return Ok(Answer::Nothing),
         };
@@ -241,7 +268,11 @@ fn holds(test: &Test, program: &Program, eval: &mut Eval<'_>) -> Result<bool, &'
 
 fn call(site: usize, program: &Program, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {
     match program.sites.get(site) {
-        Some(bound) => bound.eval(eval),
+        Some(bound) => {
+            let outcome = bound.eval(eval);
+            eval.scratch.tell_call(|| program.site_text(site).to_owned(), &**bound, &outcome);
+            outcome
+        }
         None => Err("there is no such call site"),
     }
 }

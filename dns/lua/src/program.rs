@@ -1,6 +1,7 @@
 //! A compiled program.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use halfmoon_healthcheck::{CheckId, Handle, PoolId};
@@ -27,6 +28,10 @@ pub struct Program {
     pub(crate) body: Body,
     /// Calls bound at load, by the number that stands in their place.
     pub(crate) sites: Vec<Box<dyn Bound>>,
+    /// Where these calls stand in the text.
+    pub(crate) spans: Box<[Range<u32>]>,
+    /// Its text, for people.
+    pub(crate) text: Box<str>,
     pub(crate) held: Held,
     pub(crate) handles: Vec<Handle>,
     /// What stands at the names it includes, directly or not.
@@ -82,6 +87,18 @@ impl Program {
     #[must_use]
     pub fn budgets(&self) -> &[Budget] {
         &self.budgets
+    }
+
+    /// Its text, a leading `;` included.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// A call that was bound at load, as it is written.
+    pub(crate) fn site_text(&self, site: usize) -> &str {
+        let span = self.spans.get(site);
+        span.and_then(|span| self.text.get(span.start as usize..span.end as usize)).unwrap_or("?")
     }
 
     /// What it is, for people: `plan, 2 call sites, 4 checks`.

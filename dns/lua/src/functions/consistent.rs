@@ -58,7 +58,7 @@ impl Bound for Consistent {
         if self.items.len() == 1 {
             return Ok(Outcome::One(0));
         }
-        let point = burtle::hash_address(eval.whole_client());
+        let point = eval.hash_client();
         let found = self.points.partition_point(|(at, _)| *at < point);
         // Past the last point the circle begins again.
         let owner = self.points.get(found).or_else(|| self.points.first());

@@ -1,7 +1,6 @@
 //! `pickhashed`: one value, the same for the same client.
 
 use crate::binder::{Binder, Refused};
-use crate::burtle;
 use crate::eval::{Bound, Eval, Item, Outcome};
 use crate::functions::{Function, Gives, Kind};
 use crate::value::Arg;
@@ -38,5 +37,5 @@ pub(super) fn of_client(eval: &mut Eval<'_>, count: usize) -> usize {
     if count < 2 {
         return 0;
     }
-    burtle::hash_address(eval.whole_client()) as usize % count
+    eval.hash_client() as usize % count
 }

@@ -7,7 +7,6 @@ use std::net::IpAddr;
 use halfmoon_healthcheck::{Check, Choice, PoolId};
 
 use crate::Dialect;
-use crate::answers::Reads;
 use crate::binder::{Binder, Refused};
 use crate::burtle;
 use crate::eval::{Bound, Eval, Item, Outcome};
@@ -191,12 +190,12 @@ impl IfUp {
                 return Outcome::Many;
             }
             Selector::Weighted if count > 1 => {
-                eval.trace.read(Reads::CHANCE);
-                let point = eval.scratch.random.u64(..self.sum(eval).max(1));
+                let sum = self.sum(eval);
+                let point = eval.draw(sum);
                 self.at(point, eval)
             }
             Selector::WeightedHashed if count > 1 => {
-                let point = u64::from(burtle::hash_address(eval.whole_client()));
+                let point = u64::from(eval.hash_client());
                 self.at(point % self.sum(eval).max(1), eval)
             }
             Selector::Weighted | Selector::WeightedHashed => 0,
@@ -230,7 +229,7 @@ impl IfUp {
         if eval.scratch.chosen.len() < 2 {
             return 0;
         }
-        let client = burtle::hash_address(eval.whole_client());
+        let client = eval.hash_client();
         let mut best = (f64::INFINITY, 0);
         for (place, member) in eval.scratch.chosen.iter().enumerate() {
             let Some(address) = self.addresses.get(*member as usize) else { continue };

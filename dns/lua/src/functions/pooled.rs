@@ -11,9 +11,9 @@ use halfmoon_healthcheck::{
 use crate::answers::Reads;
 use crate::binder::Binder;
 use crate::budget::Budget;
-use crate::burtle;
 use crate::eval::Eval;
 use crate::functions::options::{Options, Ttl};
+use crate::story::{self, Finding};
 
 /// What is said while nothing is known of anything.
 pub(super) const UNKNOWN: &str = "no address was checked yet, and failOnIncompleteCheck is set";
@@ -84,13 +84,16 @@ impl Pooled {
         let standing = self.pool.as_ref().and_then(|pool| health.pool(pool.id()));
         let (choice, is_known, is_settled) = match standing {
             Some(standing) => {
+                let found = (standing.choice, standing.is_known, standing.is_settled);
+                self.tell(eval, &standing.chosen, found);
                 let_in(&standing.chosen, is_sticky, eval);
-                (standing.choice, standing.is_known, standing.is_settled)
+                found
             }
             None => {
                 let mut picks = std::mem::take(&mut eval.scratch.picks);
                 picks.clear();
                 let found = self.work_out(eval, &mut picks);
+                self.tell(eval, &picks, found);
                 let_in(&picks, is_sticky, eval);
                 eval.scratch.picks = picks;
                 found
@@ -103,6 +106,24 @@ impl Pooled {
             _ if self.fails_unknown && !is_known => Err(UNKNOWN),
             _ => Ok(choice),
         }
+    }
+
+    /// Notes what is known of the members, if somebody wants to know.
+    #[inline]
+    fn tell(&self, eval: &mut Eval<'_>, picks: &[Pick], found: (Choice, bool, bool)) {
+        let health = eval.health;
+        eval.scratch.tell(|| {
+            let (choice, _, is_settled) = found;
+            Finding::Pool(story::Pool {
+                id: self.id().filter(|id| health.pool(*id).is_some()),
+                members: self.checks.iter().map(|check| (String::new(), *check)).collect(),
+                groups: self.groups.clone(),
+                choice,
+                picks: picks.to_vec(),
+                is_settled,
+                ttl: self.ttl.map(|ttl| ttl.of(is_settled)),
+            })
+        });
     }
 
     /// What was registered says; here from the verdicts alone.
@@ -142,11 +163,10 @@ fn let_in(picks: &[Pick], is_sticky: bool, eval: &mut Eval<'_>) {
         point
     } else if is_sticky {
         // Another number than the one that picks, or some would be let in last by whoever picks them.
-        let client = burtle::hash_address(eval.whole_client());
+        let client = eval.hash_client();
         (client.wrapping_mul(0x9E37_79B1) >> 24) as u16
     } else {
-        eval.trace.read(Reads::CHANCE);
-        eval.scratch.random.u16(..Verdict::WHOLE)
+        eval.draw(u64::from(Verdict::WHOLE)) as u16
     };
     let last = picks.last().map_or(0, |pick| pick.tier);
     for tier in 0..=last {

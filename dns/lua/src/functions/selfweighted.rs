@@ -4,7 +4,6 @@ use halfmoon_healthcheck::{CheckId, Choice, PoolId};
 
 use crate::Dialect;
 use crate::binder::{Binder, Refused};
-use crate::burtle;
 use crate::eval::{Bound, Eval, Item, Outcome};
 use crate::functions::member::Member;
 use crate::functions::options::{Options, Target};
@@ -116,7 +115,7 @@ impl Bound for SelfWeighted {
         let total: u64 = chosen().map(|member| self.weight(member, eval)).sum();
         let mut point = 0;
         if total > 0 {
-            point = u64::from(burtle::hash_address(eval.whole_client())) % total;
+            point = u64::from(eval.hash_client()) % total;
         }
         for place in 0..eval.scratch.chosen.len() {
             let Some(member) = eval.scratch.chosen.get(place).copied() else { break };

@@ -1,8 +1,6 @@
 //! `pickwrandom`, `pickwhashed`, `picknamehashed`: one value, each as likely as its weight says.
 
-use crate::answers::Reads;
 use crate::binder::{Binder, Refused};
-use crate::burtle;
 use crate::eval::{Bound, Eval, Item, Outcome};
 use crate::functions::{Function, Gives, Kind};
 use crate::value::Arg;
@@ -112,15 +110,9 @@ impl Bound for Weighted {
             return Ok(Outcome::One(0));
         }
         let point = match self.by {
-            By::Chance => {
-                eval.trace.read(Reads::CHANCE);
-                eval.scratch.random.u64(..total.max(1))
-            }
-            By::Client => u64::from(burtle::hash_address(eval.whole_client())) % total.max(1),
-            By::Name => {
-                eval.trace.read(Reads::NAME);
-                u64::from(burtle::hash_name(eval.qname)) % total.max(1)
-            }
+            By::Chance => eval.draw(total),
+            By::Client => u64::from(eval.hash_client()) % total.max(1),
+            By::Name => u64::from(eval.hash_name()) % total.max(1),
         };
         let found = self.sums.partition_point(|(sum, _)| *sum <= point);
         let number = self.sums.get(found).map_or(0, |(_, number)| *number);

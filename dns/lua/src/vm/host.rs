@@ -21,6 +21,7 @@ use crate::functions::Function;
 use crate::globals::{VARIABLES, Variable};
 use crate::notes::Note;
 use crate::program::Program;
+use crate::story::{self, Story};
 use crate::vm::convert::{ENTRY, Reader};
 use crate::vm::objects::{Address, Denial, DnsName, Netmask};
 use crate::vm::records::Header;
@@ -45,6 +46,8 @@ pub(super) struct Host {
     notes: RefCell<Vec<Note>>,
     /// How many includes are running.
     depth: Cell<usize>,
+    /// What the clock of programs shows, if not the system's.
+    now: Cell<Option<f64>>,
 }
 
 /// How far the budget of time is spent.
@@ -88,6 +91,7 @@ impl Host {
             scratch: RefCell::default(),
             notes: RefCell::default(),
             depth: Cell::new(0),
+            now: Cell::new(None),
         }
     }
 
@@ -209,7 +213,46 @@ impl Host {
 
     pub(super) fn random(&self) -> f64 {
         self.read(Reads::CHANCE);
-        self.scratch.try_borrow_mut().map_or(0.0, |mut scratch| scratch.random.f64())
+        let Ok(mut scratch) = self.scratch.try_borrow_mut() else {
+            return 0.0;
+        };
+        let value = scratch.random.f64();
+        if let Some(story) = &mut scratch.story {
+            story.read("math.random", &value.to_string());
+        }
+        value
+    }
+
+    /// What the clock shows, in seconds since 1970, if somebody has said so; else it is the system's.
+    pub(super) fn clock(&self) -> Option<f64> {
+        self.read(Reads::TIME);
+        let now = self.now.get();
+        if let Ok(mut scratch) = self.scratch.try_borrow_mut()
+            && let Some(story) = &mut scratch.story
+        {
+            let shown = now.map_or_else(|| "now".to_owned(), |now| now.to_string());
+            story.read("os.time", &shown);
+        }
+        now
+    }
+
+    /// Sets the clock that programs see; `None`: the system's.
+    pub(super) fn set_clock(&self, now: Option<f64>) {
+        self.now.set(now);
+    }
+
+    /// Chance takes this course from now on.
+    pub(super) fn seed(&self, seed: u64) {
+        if let Ok(mut scratch) = self.scratch.try_borrow_mut() {
+            scratch.random.seed(seed);
+        }
+    }
+
+    /// Begins a story, or ends one and hands it over.
+    pub(super) fn swap_story(&self, story: &mut Option<Box<Story>>) {
+        if let Ok(mut scratch) = self.scratch.try_borrow_mut() {
+            std::mem::swap(&mut scratch.story, story);
+        }
     }
 
     /// A call whose arguments were bound at load.
@@ -218,7 +261,8 @@ impl Host {
         let running = self.running.try_borrow().map_err(mlua::Error::external)?;
         let running = running.as_ref().ok_or_else(idle)?;
         let bound = running.program.sites.get(number).ok_or_else(idle)?;
-        self.evaluate(lua, running, &**bound)
+        let text = || running.program.site_text(number).to_owned();
+        self.evaluate(lua, running, &**bound, text)
     }
 
     /// A call whose arguments the program has computed.
@@ -257,7 +301,10 @@ impl Host {
             self.trace.set(trace);
         }
         match bound {
-            Ok(bound) => self.evaluate(lua, running, &*bound),
+            Ok(bound) => {
+                let text = || story::call_text(function.name, &args);
+                self.evaluate(lua, running, &*bound, text)
+            }
             Err(_) => {
                 let why = binder.remarks.first().map_or("", |remark| &remark.message);
                 Err(mlua::Error::runtime(format!("{}: {why}", function.name)))
@@ -306,7 +353,13 @@ impl Host {
         Ok(())
     }
 
-    fn evaluate(&self, lua: &Lua, running: &Running, bound: &dyn Bound) -> mlua::Result<Value> {
+    fn evaluate(
+        &self,
+        lua: &Lua,
+        running: &Running,
+        bound: &dyn Bound,
+        text: impl FnOnce() -> String,
+    ) -> mlua::Result<Value> {
         let mut scratch = self.scratch.try_borrow_mut().map_err(mlua::Error::external)?;
         let mut trace = self.trace.get();
         let mut eval = Eval {
@@ -321,6 +374,7 @@ impl Host {
         };
         let outcome = bound.eval(&mut eval);
         self.trace.set(trace);
+        scratch.tell_call(text, bound, &outcome);
         let items = bound.items();
         match outcome.map_err(mlua::Error::runtime)? {
             Outcome::Bool(truth) => Ok(Value::Boolean(truth)),
@@ -435,7 +489,43 @@ impl Host {
             }
         };
         self.trace.set(trace);
+        self.tell_variable(variable, running);
         Ok(value)
+    }
+}
+
+impl Host {
+    /// Notes the value of a variable that a program was given, if somebody wants to know.
+    fn tell_variable(&self, variable: Variable, running: &Running) {
+        let Ok(mut scratch) = self.scratch.try_borrow_mut() else {
+            return;
+        };
+        let Some(story) = &mut scratch.story else {
+            return;
+        };
+        let client = &running.client;
+        let value = match variable {
+            Variable::BestWho => client.best().to_string(),
+            Variable::EcsWho => match client.ecs {
+                Some(network) => format!("{}/{}", network.addr, network.prefix),
+                None => "nil".to_owned(),
+            },
+            Variable::Who => client.peer.ip().to_string(),
+            Variable::LocalWho => {
+                client.local.map_or_else(|| "nil".to_owned(), |local| local.to_string())
+            }
+            Variable::Dh => "the header of the query".to_owned(),
+            Variable::DnssecOk => client.dnssec_ok.to_string(),
+            Variable::Tcp => client.tcp.to_string(),
+            Variable::EdnsSize => {
+                client.edns_size.map_or_else(|| "-1".to_owned(), |size| size.to_string())
+            }
+            Variable::QName => running.qname.to_string(),
+            Variable::Zone => running.zone.to_string(),
+            Variable::ZoneId => "the number of the zone".to_owned(),
+        };
+        let known = VARIABLES.iter().find(|(_, known)| *known == variable);
+        story.variable(known.map_or("?", |(name, _)| name), &value);
     }
 }
 

@@ -26,6 +26,7 @@ use crate::eval::Context;
 use crate::globals::{VARIABLES, Variable};
 use crate::notes::Note;
 use crate::program::Program;
+use crate::story::Story;
 use crate::value::number_text;
 use crate::{Failure, Settings, rdata};
 use host::Host;
@@ -169,6 +170,21 @@ impl Vm {
             self.lua.gc_collect()?;
         }
         Ok(())
+    }
+
+    /// Chance takes this course from now on.
+    pub(crate) fn seed(&self, seed: u64) {
+        self.host.seed(seed);
+    }
+
+    /// Sets the clock that programs see.
+    pub(crate) fn set_clock(&self, now: Option<f64>) {
+        self.host.set_clock(now);
+    }
+
+    /// Begins a story, or ends one and hands it over.
+    pub(crate) fn swap_story(&self, story: &mut Option<Box<Story>>) {
+        self.host.swap_story(story);
     }
 
     /// Hands over what programs said for the log.

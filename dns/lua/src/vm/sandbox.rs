@@ -5,7 +5,6 @@ use std::rc::Rc;
 use halfmoon_wire::Type;
 use mlua::{Lua, LuaOptions, MultiValue, StdLib, Table, Value};
 
-use crate::answers::Reads;
 use crate::functions;
 use crate::globals::{self, BASE, LIBRARIES};
 use crate::rewrite::SITE;
@@ -111,8 +110,8 @@ return kept
 fn wrap(lua: &Lua, host: &Rc<Host>) -> mlua::Result<()> {
     let shared = Rc::clone(host);
     let reads_clock = lua.create_function(move |_, ()| {
-        shared.read(Reads::TIME);
-        Ok(())
+        // Nothing where the clock is the system's.
+        Ok(shared.clock())
     })?;
     let shared = Rc::clone(host);
     let random = lua.create_function(move |_, ()| Ok(shared.random()))?;
@@ -171,8 +170,19 @@ function math.random(low, high)
   return low + floor(draw() * (high - low + 1))
 end
 
-function os.time(...) reads_clock() return time(...) end
-function os.date(...) reads_clock() return date(...) end
+function os.time(...)
+  local now = reads_clock()
+  if now ~= nil and select('#', ...) == 0 then return now end
+  return time(...)
+end
+
+function os.date(form, at, ...)
+  local now = reads_clock()
+  if now ~= nil and at == nil then at = now end
+  if at ~= nil then return date(form, at, ...) end
+  if form ~= nil then return date(form) end
+  return date()
+end
 ";
 
 /// Takes away everything that is not on the list.
