@@ -9,6 +9,7 @@ pub mod cookies;
 pub mod counters;
 pub mod date;
 pub mod events;
+pub mod explain;
 pub mod last_good;
 pub mod limit;
 pub mod logging;

@@ -198,7 +198,8 @@ impl Compile {
                 runs.map(|program| last_good::inherited(before, owner.as_name(), program));
             (program, last_good)
         });
-        let programs = Programs::new(with_last_good);
+        let places = programs.iter().map(|(_, source)| source.place(0));
+        let programs = Programs::new(with_last_good).at(places);
         let before =
             before.and_then(|hosted| Some((&hosted.zone, &**hosted.beside.signed.as_ref()?)));
         let signed = self.signing.as_mut().and_then(|signing| signing.sign(zone, before, faults));

@@ -8,7 +8,7 @@ use halfmoon_dnssec::{Presigned, Signed};
 use halfmoon_geo::Source;
 use halfmoon_healthcheck::Health;
 use halfmoon_lua::{Dialect, Program, Settings};
-use halfmoon_zones::Catalog;
+use halfmoon_zones::{Catalog, Place};
 use ipnet::IpNet;
 
 use crate::cookies::Cookies;
@@ -50,12 +50,22 @@ impl Programs {
     ) -> Self {
         let entry = |(program, last_good)| ProgramEntry {
             program,
+            place: Place::default(),
             last_good,
             answers: Striped::default(),
             failures: Failures::default(),
             notes: Failures::default(),
         };
         Self(programs.into_iter().map(entry).collect())
+    }
+
+    /// The same, with where each stands in the zone's files.
+    #[must_use]
+    pub fn at(mut self, places: impl IntoIterator<Item = Place>) -> Self {
+        for (entry, place) in self.0.iter_mut().zip(places) {
+            entry.place = place;
+        }
+        self
     }
 
     /// The program with this number in its zone.
@@ -75,6 +85,8 @@ impl Programs {
 pub struct ProgramEntry {
     /// The program; `None` if it has faults.
     pub program: Option<Arc<Program>>,
+    /// Where it stands in the files of its zone.
+    pub place: Place,
     /// What it last said, to be said when it fails; `None` if that is not wanted of it.
     pub last_good: Option<Arc<LastGood>>,
     /// How often it ran to its end.

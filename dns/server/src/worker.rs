@@ -6,21 +6,21 @@ use std::time::{Instant, SystemTime};
 
 use arc_swap::{ArcSwap, Cache};
 use halfmoon_dnssec::Desk;
-use halfmoon_healthcheck::{Health, Reader};
+use halfmoon_healthcheck::{Health, Reader, Snapshot};
 use halfmoon_lua::{Answers, Machine};
 use halfmoon_wire::{NameBuf, Places, Query, Rcode, Reply, SuffixHashes};
 
-use crate::answer::{MOST_ALIASES, answer};
+use crate::answer::{MOST_ALIASES, Trail, answer};
 use crate::budget::Purses;
 use crate::cookies;
 use crate::counters::Event;
-use crate::limit::{Fate, Kind, Limiter};
+use crate::limit::{Fate, Kind, Limiter, Limits};
 use crate::meter::{Meter, Meters};
 use crate::shared::{Policy, Shared, Zones};
 use crate::signing::date;
 use crate::transfer::{Transfer, is_current};
 use crate::transport::{Peer, Protocol, Service, Stream, Verdict};
-use crate::tsig::{KeyReader, Verified};
+use crate::tsig::{KeyReader, Keys, Verified};
 
 /// Answers queries on one thread.
 pub struct Worker {
@@ -44,6 +44,10 @@ pub struct Worker {
     /// What they may spend in microseconds of programs, if that is limited.
     pub(crate) program_purses: Option<Purses>,
     pub(crate) limiter: Limiter,
+    /// Answers on paper: nothing of it is counted, remembered or logged.
+    pub(crate) is_aside: bool,
+    /// What happened on the way to an answer, while somebody wants to know.
+    pub(crate) trail: Option<Box<Trail>>,
     pub(crate) meter: Arc<Meter>,
     /// Whole seconds since `started`, as of the last refresh.
     pub(crate) now: u64,
@@ -73,6 +77,8 @@ impl Worker {
             places: Places::default(),
             desk: Desk::default(),
             limiter: Limiter::new(shared.policy.limits.clone()),
+            is_aside: false,
+            trail: None,
             meter: shared.meters.take(),
             purses: Purses::new(shared.policy.signatures_per_source),
             program_purses: shared.policy.limits.program_time.map(Purses::new),
@@ -90,6 +96,24 @@ impl Worker {
         let mut worker = Self::new(shared);
         worker.meter.end();
         worker.meter = Meters::default().take();
+        worker
+    }
+
+    /// A worker that answers on paper, with health as it is here: as those of the server do, without
+    /// limits, and nothing of it is counted, remembered or logged.
+    #[must_use]
+    pub fn aside(shared: &Shared, health: Arc<Snapshot>) -> Self {
+        let mut worker = Self::apart(shared);
+        let policy = &mut worker.policy;
+        policy.limits = Limits::none();
+        policy.signatures_per_source = u32::MAX;
+        worker.limiter = Limiter::new(policy.limits.clone());
+        worker.purses = Purses::new(policy.signatures_per_source);
+        worker.program_purses = None;
+        worker.machine = Machine::new(policy.lua.clone());
+        worker.keys = Keys::none().reader();
+        worker.health = Reader::fixed(health);
+        worker.is_aside = true;
         worker
     }
 }

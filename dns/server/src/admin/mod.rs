@@ -10,6 +10,7 @@ mod answer;
 mod changes;
 mod checks;
 mod error;
+mod explain;
 mod health;
 mod heartbeat;
 mod listen;

@@ -15,8 +15,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 
 use super::error::Refusal;
-use super::{State, access, answer, changes, checks, health, heartbeat, metrics, overrides};
-use super::{page, pools, publish, zones};
+use super::{State, access, answer, changes, checks, explain, health, heartbeat, metrics};
+use super::{overrides, page, pools, publish, zones};
 
 /// The largest body of a request, in octets.
 const BODY: usize = 16 * 1024;
@@ -43,6 +43,7 @@ pub(super) fn router(state: &Arc<State>) -> Router {
         .route("/api/v1/answer", get(answer::show))
         .route("/api/v1/changes", get(changes::list))
         .route("/api/v1/checks", get(checks::list))
+        .route("/api/v1/explain", get(explain::show))
         .route("/api/v1/overrides", get(overrides::list))
         .route("/api/v1/pools", get(pools::list))
         .route("/api/v1/zones", get(zones::list))

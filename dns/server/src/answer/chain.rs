@@ -42,7 +42,9 @@ impl<'a> Turn<'_, 'a> {
             };
             if hop == 0 {
                 self.reply.authoritative(true);
-                hosted.beside.queries.add(self.lane);
+                if !self.is_aside {
+                    hosted.beside.queries.add(self.lane);
+                }
             }
             let target = match self.in_zone(hosted, asked, hop) {
                 Step::Done(rcode) => return rcode,
@@ -87,7 +89,11 @@ impl<'a> Turn<'_, 'a> {
         let zone = &hosted.zone;
         let name = self.name(asked);
         self.enter(hosted);
-        let (said, node) = match zone.find(name, self.hashes) {
+        let position = zone.find(name, self.hashes);
+        if let Some(trail) = &mut self.trail {
+            trail.position(name, zone, &position);
+        }
+        let (said, node) = match position {
             // The DS of a delegation is the parent's to answer (RFC 4035 section 3.1.4.1).
             Position::Cut { cut, at } if at && self.question.qtype == Type::DS => {
                 let said = match cut.set(Type::DS) {
@@ -169,6 +175,9 @@ impl<'a> Turn<'_, 'a> {
         let alias = (Type::CNAME, set.ttl());
         let written =
             self.reply.record(Section::Answer, self.owner(asked), alias, made.as_name().as_wire());
+        if let Some(trail) = &mut self.trail {
+            trail.alias(self.question.name, asked, made.as_name(), set.ttl());
+        }
         if written.is_err() {
             self.reply.truncated();
             return Step::Done(Rcode::NOERROR);

@@ -15,6 +15,7 @@ mod form;
 mod node;
 mod program;
 mod signed;
+mod trail;
 mod transfer;
 
 use std::sync::Arc;
@@ -42,6 +43,7 @@ pub use cookie::{CookieState, Secrets};
 use denial::{Expanded, Given};
 use form::Form;
 use signed::Signer;
+pub use trail::{Found, ProgramRun, Stage, Trail};
 
 /// Answers one message of any content into `out`.
 ///
@@ -65,7 +67,7 @@ pub fn answer(
     #[rustfmt::skip]
     let Worker {
         zones, health, geo, requests, cookies, policy, machine, hashes, answers, chain, places, desk,
-        purses, program_purses, limiter, signer, meter, ..
+        purses, program_purses, limiter, signer, meter, is_aside, trail, ..
     } = worker;
     let Some(mut reply) = Reply::new(&query, limit, out, places) else {
         return Verdict::Drop;
@@ -138,6 +140,8 @@ pub fn answer(
         given: Given::default(),
         unsigned: None,
         lane: gate.meter.lane(),
+        is_aside: *is_aside,
+        trail: trail.as_deref_mut(),
     };
     let mut rcode = turn.resolve();
     if let Some(error) = turn.unsigned {
@@ -286,6 +290,10 @@ struct Turn<'t, 'a> {
     unsigned: Option<SignError>,
     /// Where this thread counts.
     lane: usize,
+    /// Nothing of it is counted, remembered or logged.
+    is_aside: bool,
+    /// What happened on the way, while somebody wants to know.
+    trail: Option<&'a mut Trail>,
 }
 
 /// The name in question at this point of the chain.

@@ -125,6 +125,9 @@ impl<'a> Turn<'_, 'a> {
                 return Computed::Full;
             }
         }
+        if let Some(trail) = &mut self.trail {
+            trail.computed(owner_of(self.question.name, asked), rtype, ttl, self.answers.rdatas());
+        }
         if !self.sign_computed(asked, rtype, ttl) {
             self.reply.rewind(mark);
             return Computed::Full;
@@ -168,7 +171,17 @@ impl<'a> Turn<'_, 'a> {
         let result = if runs {
             self.programs_left -= 1;
             let started = purses.is_some().then(Instant::now);
-            let result = self.machine.run(code, &context, self.answers);
+            let result = match &mut self.trail {
+                None => self.machine.run(code, &context, self.answers),
+                Some(trail) => {
+                    let (result, story) = self.machine.tell(code, &context, self.answers);
+                    trail.program((hosted, node), (program, entry), self.answers, (result, story));
+                    if let (Err(_), Some(run)) = (result, trail.last_run()) {
+                        run.detail = self.machine.detail().to_owned();
+                    }
+                    result
+                }
+            };
             if let (Some(purses), Some(started)) = (purses, started) {
                 let time = u32::try_from(started.elapsed().as_micros()).unwrap_or(u32::MAX);
                 purses.of(self.source, self.now).spend(time.max(1));
@@ -177,7 +190,7 @@ impl<'a> Turn<'_, 'a> {
         } else {
             Err(Failure::Fuel)
         };
-        if result.is_ok() {
+        if result.is_ok() && !self.is_aside {
             entry.answers.add(self.lane);
         }
         if self.client.ecs.is_some() {
@@ -188,20 +201,27 @@ impl<'a> Turn<'_, 'a> {
             true => (self.machine.notes(), self.machine.detail()),
             false => (&[][..], "too many programs ran for the query before"),
         };
-        if !notes.is_empty() && entry.notes.add(self.now).is_some() {
+        if !notes.is_empty() && !self.is_aside && entry.notes.add(self.now).is_some() {
             for note in notes {
                 log(note, hosted, node);
             }
         }
         let last_good = entry.last_good.as_deref();
         let Err(failure) = result else {
-            if let Some(last_good) = last_good {
+            if let Some(last_good) = last_good.filter(|_| !self.is_aside) {
                 last_good.keep(self.answers, self.date);
             }
             return result;
         };
         let is_said = last_good.is_some_and(|last| last.say(self.answers, program.ttl));
-        if let Some(count) = entry.failures.add(self.now) {
+        if let Some(trail) = &mut self.trail
+            && is_said
+        {
+            trail.last_good();
+        }
+        if !self.is_aside
+            && let Some(count) = entry.failures.add(self.now)
+        {
             tracing::warn!(
                 zone = %hosted.zone.apex(),
                 owner = %node.owner(),
@@ -239,6 +259,14 @@ impl<'a> Turn<'_, 'a> {
         self.reply.reset();
         self.reply.truncated();
         Rcode::NOERROR
+    }
+}
+
+/// The name in question at this point of the chain.
+fn owner_of<'n>(question: Name<'n>, asked: Asked<'n>) -> Name<'n> {
+    match asked {
+        Asked::Question => question,
+        Asked::Target(target) => target.as_name(),
     }
 }
 

@@ -64,6 +64,11 @@ impl<'a> Turn<'_, 'a> {
         if !self.write(section, owner, set, ttl) {
             return false;
         }
+        if let Some(trail) = &mut self.trail
+            && section == Section::Answer
+        {
+            trail.records(name, node.owner(), set);
+        }
         match self.sign(section, (owner, name), (node, set), ttl) {
             Ok(true) => true,
             Ok(false) => {

@@ -15,6 +15,7 @@ use crate::logging::{self, Filter, Format};
 mod budgets;
 mod check;
 mod demo;
+mod explain;
 mod health;
 mod keys;
 mod migrate;
@@ -24,6 +25,8 @@ mod remote;
 mod serve;
 mod signals;
 
+pub(crate) use health::span;
+
 const EXAMPLES: &str = "\
 Examples:
   halfmoon demo                            three regions to fail and heal, on this machine
@@ -31,6 +34,7 @@ Examples:
   halfmoon serve /etc/halfmoon.toml        the same, and all that can be configured
   halfmoon check zones/                    say what is wrong with them, without serving
   halfmoon health                          what a running server knows of endpoints
+  halfmoon explain www.example.org A       why a running server answers what it does
   halfmoon override list                   what operators said against it
   halfmoon status                          what it serves, and of which commit
   halfmoon keys --config FILE.toml list    the keys of signed zones
@@ -65,6 +69,7 @@ enum Verb {
     Serve(serve::Args),
     Check(check::Args),
     Demo(demo::Args),
+    Explain(Box<explain::Args>),
     Health(Box<health::Args>),
     Keys(Box<keys::Args>),
     Migrate(migrate::Args),
@@ -98,6 +103,7 @@ pub fn main() -> ExitCode {
         Verb::Serve(args) => serve::run(args),
         Verb::Check(args) => check::run(&args),
         Verb::Demo(args) => demo::run(args),
+        Verb::Explain(args) => explain::run(&args),
         Verb::Health(args) => health::run(&args),
         Verb::Keys(args) => keys::run(&args),
         Verb::Override(args) => overrides::run(&args),

@@ -26,13 +26,13 @@ const PATIENCE: Duration = Duration::from_secs(20);
 pub(super) struct ServerArgs {
     /// Its configuration: where its admin interface is, and a token that you may read
     #[arg(long, value_name = "FILE.toml")]
-    config: Option<PathBuf>,
+    pub(super) config: Option<PathBuf>,
     /// Its admin interface, instead of where the configuration says [default: http://127.0.0.1:8053]
     #[arg(long, value_name = "URL")]
-    server: Option<String>,
+    pub(super) server: Option<String>,
     /// A file with a token, instead of those of the configuration
     #[arg(long, value_name = "FILE")]
-    token_file: Option<PathBuf>,
+    pub(super) token_file: Option<PathBuf>,
 }
 
 /// A server that can be asked.

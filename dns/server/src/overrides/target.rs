@@ -70,7 +70,7 @@ impl Target {
     }
 
     /// The same with what can be looked up beforehand.
-    pub(super) fn resolve(&self, health: &Health) -> Found {
+    pub(crate) fn resolve(&self, health: &Health) -> Found {
         match self {
             Self::Network(network) => Found::Network(*network),
             Self::Label(label) => Found::Label(label.clone()),
@@ -146,7 +146,7 @@ impl fmt::Display for Scope {
 
 /// A target with what was looked up.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Found {
+pub(crate) enum Found {
     Network(IpNet),
     Checks(HashSet<CheckId>),
     Label(String),
@@ -155,7 +155,7 @@ pub(super) enum Found {
 
 impl Found {
     /// Whether it is this member's.
-    pub(super) fn holds(&self, pool: &Pool, member: &Member) -> bool {
+    pub(crate) fn holds(&self, pool: &Pool, member: &Member) -> bool {
         match self {
             Self::Network(network) => network.contains(&member.address.to_canonical()),
             Self::Checks(checks) => member.check.is_some_and(|check| checks.contains(&check)),

@@ -5,6 +5,7 @@ mod browser;
 mod changes;
 mod checks;
 mod command;
+mod explain;
 mod heartbeat;
 mod metrics;
 mod overrides;

@@ -12,7 +12,7 @@ use crate::config::Right;
 
 mod table;
 
-pub(super) use table::span;
+pub(crate) use table::span;
 
 use table::Table;
 

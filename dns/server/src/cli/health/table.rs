@@ -169,7 +169,7 @@ fn cut(line: &str, width: usize) -> String {
 }
 
 /// A duration in its largest unit, as `12s`, `5m`, `3h` and `2d`.
-pub(in crate::cli) fn span(duration: Duration) -> String {
+pub(crate) fn span(duration: Duration) -> String {
     let seconds = duration.as_secs();
     match seconds {
         0 => format!("{:.1}s", duration.as_secs_f64()),

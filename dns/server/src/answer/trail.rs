@@ -1,0 +1,227 @@
+//! What happened on the way to an answer, for people who ask why.
+//!
+//! The code that answers calls in here where there is a trail, which only those have who explain.
+
+use halfmoon_lua::{Answers, Failure, Reads, Story};
+use halfmoon_wire::{Name, Type};
+use halfmoon_zones::{Hosted, Node, Position, ProgramRef, RrSet, Zone, rdata};
+
+use super::Asked;
+use crate::shared::{ProgramEntry, Served};
+
+/// Records of one RRset that are kept; the rest are counted.
+const MOST_RECORDS: usize = 100;
+
+/// What happened, in order.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trail {
+    /// Each step.
+    pub stages: Vec<Stage>,
+}
+
+/// A step on the way to an answer.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Stage {
+    /// A name was looked for in its zone.
+    Look {
+        /// The name.
+        name: String,
+        /// The zone.
+        zone: String,
+        /// Its serial.
+        serial: u32,
+        /// What was found.
+        found: Found,
+        /// What stands there: its owner.
+        owner: String,
+        /// The TTL of denials in this zone, in seconds.
+        negative_ttl: u32,
+    },
+    /// A program ran.
+    Program(Box<ProgramRun>),
+    /// Records were put into the answer.
+    Records {
+        /// As text, each with owner, TTL and type.
+        records: Vec<String>,
+        /// How many more there are.
+        more: usize,
+        /// Whether a program made one of them.
+        computed: bool,
+        /// Where they stand: `file:line`; `None` for what was made.
+        place: Option<String>,
+    },
+}
+
+/// What was found where a name would be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// The name itself.
+    Name,
+    /// A wildcard that makes it.
+    Wildcard,
+    /// A delegation at it or above.
+    Cut,
+    /// A DNAME above.
+    Dname,
+    /// Nothing; the closest name above that is there.
+    Nothing,
+}
+
+/// A program that ran.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ProgramRun {
+    /// The record's zone and owner.
+    pub zone: String,
+    /// Its owner.
+    pub owner: String,
+    /// The type of what it makes.
+    pub makes: Type,
+    /// Its text.
+    pub text: String,
+    /// Where it stands: `file:line`.
+    pub place: Option<String>,
+    /// Whether it ran without entering Lua.
+    pub is_plan: bool,
+    /// The TTL of the record, in seconds.
+    pub record_ttl: u32,
+    /// The TTL that it wants.
+    pub own_ttl: Option<u32>,
+    /// The data of the records it gave; all that there are after it, if others ran before.
+    pub gave: Vec<String>,
+    /// Whether it says that there is no such name.
+    pub denies: bool,
+    /// What it read.
+    pub reads: Reads,
+    /// The prefix of the client's address that mattered.
+    pub scope: u8,
+    /// Why it failed, if it did.
+    pub failure: Option<Failure>,
+    /// The same at length.
+    pub detail: String,
+    /// What it said before was said again because it failed.
+    pub last_good: bool,
+    /// What it did.
+    pub story: Story,
+}
+
+impl Trail {
+    pub(super) fn position(&mut self, name: Name<'_>, zone: &Zone, position: &Position<'_>) {
+        let (found, node) = match position {
+            Position::Exact(node) => (Found::Name, node),
+            Position::Wildcard(node) => (Found::Wildcard, node),
+            Position::Cut { cut, .. } => (Found::Cut, cut),
+            Position::Below(node) => (Found::Dname, node),
+            Position::Missing(encloser) => (Found::Nothing, encloser),
+        };
+        self.stages.push(Stage::Look {
+            name: name.to_string(),
+            zone: zone.apex().to_string(),
+            serial: zone.serial(),
+            found,
+            owner: node.owner().to_string(),
+            negative_ttl: zone.denial().0,
+        });
+    }
+
+    pub(super) fn records(&mut self, name: Name<'_>, _: Name<'_>, set: RrSet<'_>) {
+        let place = set.place().map(|(path, line)| format!("{}:{line}", path.display()));
+        self.put(name, set.rtype(), set.ttl(), set.rdatas(), (false, place));
+    }
+
+    pub(super) fn computed<'r>(
+        &mut self,
+        name: Name<'_>,
+        rtype: Type,
+        ttl: u32,
+        rdatas: impl Iterator<Item = &'r [u8]>,
+    ) {
+        self.put(name, rtype, ttl, rdatas, (true, None));
+    }
+
+    pub(super) fn alias(
+        &mut self,
+        question: Name<'_>,
+        asked: Asked<'_>,
+        target: Name<'_>,
+        ttl: u32,
+    ) {
+        let name = match asked {
+            Asked::Question => question,
+            Asked::Target(ref name) => name.as_name(),
+        };
+        self.put(name, Type::CNAME, ttl, [target.as_wire()].into_iter(), (false, None));
+    }
+
+    fn put<'r>(
+        &mut self,
+        name: Name<'_>,
+        rtype: Type,
+        ttl: u32,
+        rdatas: impl Iterator<Item = &'r [u8]>,
+        (computed, place): (bool, Option<String>),
+    ) {
+        let (mut records, mut more) = (Vec::new(), 0);
+        for data in rdatas {
+            if records.len() < MOST_RECORDS {
+                records.push(format!("{name} {ttl} {rtype} {}", shown(rtype, data)));
+            } else {
+                more += 1;
+            }
+        }
+        self.stages.push(Stage::Records { records, more, computed, place });
+    }
+
+    pub(super) fn program(
+        &mut self,
+        (hosted, node): (&Hosted<Served>, Node<'_>),
+        (program, entry): (ProgramRef, &ProgramEntry),
+        answers: &Answers,
+        (result, story): (Result<(), Failure>, Story),
+    ) {
+        let code = entry.program.as_ref();
+        let place = entry.place;
+        let file = hosted.zone.file(place.file).display();
+        self.stages.push(Stage::Program(Box::new(ProgramRun {
+            zone: hosted.zone.apex().to_string(),
+            owner: node.owner().to_string(),
+            makes: program.inner,
+            text: code.map_or_else(String::new, |code| code.text().to_owned()),
+            place: (place.line > 0).then(|| format!("{file}:{}", place.line)),
+            is_plan: code.is_some_and(|code| code.is_plan()),
+            record_ttl: program.ttl,
+            own_ttl: answers.ttl(),
+            gave: answers
+                .rdatas()
+                .take(MOST_RECORDS)
+                .map(|data| shown(program.inner, data))
+                .collect(),
+            denies: answers.denies_name(),
+            reads: answers.reads(),
+            scope: answers.scope(),
+            failure: result.err(),
+            detail: String::new(),
+            last_good: false,
+            story,
+        })));
+    }
+
+    pub(super) fn last_run(&mut self) -> Option<&mut ProgramRun> {
+        match self.stages.last_mut() {
+            Some(Stage::Program(run)) => Some(run),
+            _ => None,
+        }
+    }
+
+    pub(super) fn last_good(&mut self) {
+        if let Some(run) = self.last_run() {
+            run.last_good = true;
+        }
+    }
+}
+
+/// Record data as text.
+fn shown(rtype: Type, data: &[u8]) -> String {
+    let mut out = Vec::new();
+    rdata::show(rtype, data, &mut out);
+    String::from_utf8_lossy(&out).into_owned()
+}
