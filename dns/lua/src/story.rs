@@ -103,6 +103,20 @@ pub enum Finding {
         /// It is below this one, each equally likely.
         below: u64,
     },
+    /// Where among the weights that stand one behind the other the choice falls.
+    Point {
+        /// The place, from 0.
+        value: u64,
+        /// The sum of the weights.
+        below: u64,
+    },
+    /// What an address drew for the client, by its weight; the lowest wins.
+    Draw {
+        /// The address.
+        of: IpAddr,
+        /// What it drew.
+        value: f64,
+    },
     /// What the databases say of the client.
     Place {
         /// What was asked.

@@ -64,10 +64,22 @@ impl Offline {
     /// # Errors
     /// What keeps a server from starting, too.
     pub fn configured(config: &Config) -> Result<Self, StartError> {
+        Self::assemble(config, Signing::new(config)?)
+    }
+
+    /// The same, but no zone is signed here, so that nothing is written and no key is needed.
+    ///
+    /// # Errors
+    /// What keeps a server from starting, too.
+    pub fn unsigned(config: &Config) -> Result<Self, StartError> {
+        Self::assemble(config, None)
+    }
+
+    fn assemble(config: &Config, signing: Option<Signing>) -> Result<Self, StartError> {
         let health = Health::unprobed(serve::targets(config));
         let geo = Source::open(config.geo.databases.clone())?;
         let lua = serve::lua_settings(config, &geo);
-        let compile = Compile::new(lua.clone(), health.clone()).signing(Signing::new(config)?);
+        let compile = Compile::new(lua.clone(), health.clone()).signing(signing);
         let loader = serve::loader(config)?;
         let path = loader.sources().folder.clone().unwrap_or_default();
         let read = read(loader, compile);

@@ -26,7 +26,9 @@ const ZONE: &str = "$ORIGIN example.\n$TTL 60\n@ SOA ns host 7 2 3 4 5\n@ NS ns\
     code LUA A \";local t = {} for i = 1, 3 do t[i] = '192.0.2.' .. i end if os.time() > 1000 then return ifportup(80, t) end return t\"\n\
     both LUA A \"'192.0.2.1'\"\nboth LUA A \"'192.0.2.2'\"\nboth A 192.0.2.9\n\
     gone LUA A \"nxdomain()\"\nfails LUA A \";error('on purpose')\"\n\
-    to LUA CNAME \"'www.example.'\"\n";
+    to LUA CNAME \"'www.example.'\"\nto.loop CNAME fro.loop\nfro.loop CNAME to.loop\nfar CNAME www.elsewhere.\n\
+    t11 CNAME t10\nt10 CNAME t9\nt9 CNAME t8\nt8 CNAME t7\nt7 CNAME t6\nt6 CNAME t5\nt5 CNAME t4\nt4 CNAME t3\n\
+    t3 CNAME t2\nt2 CNAME t1\nt1 CNAME t0\nt0 A 192.0.2.1\n";
 
 fn zones(text: &str) -> (tempfile::TempDir, Offline) {
     let folder = tempfile::tempdir().unwrap();
@@ -125,6 +127,9 @@ fn what_is_explained_is_what_is_answered() {
         "fails.example.",
         "to.example.",
         "nowhere.example.",
+        "to.loop.example.",
+        "far.example.",
+        "t11.example.",
         "other.",
     ] {
         for rtype in [Type::A, Type::AAAA, Type::TXT, Type::ANY, Type::NS, Type::CNAME] {
@@ -155,7 +160,8 @@ fn what_is_explained_of_zones_from_production_is_what_is_answered() {
             types.sort_unstable();
             types.dedup();
             for rtype in types.into_iter().filter(|rtype| *rtype != Type::LUA) {
-                for (seed, client) in (0..).zip(CLIENTS) {
+                // Each question from somebody else.
+                for (seed, client) in (0..).zip(CLIENTS).skip(asked % CLIENTS.len()).take(1) {
                     let name = node.owner().to_string();
                     let told = compare(&offline, &wish(&name, rtype, client, seed));
                     asked += 1;
@@ -164,7 +170,7 @@ fn what_is_explained_of_zones_from_production_is_what_is_answered() {
             }
         }
     }
-    assert!(asked > 500 && programs > 50, "{asked} questions, {programs} with programs");
+    assert!(asked > 150 && programs > 15, "{asked} questions, {programs} with programs");
 }
 
 #[test]
@@ -192,7 +198,11 @@ fn an_explanation_says_why() {
         ("random.example.", &["drew ", "of 0 to 2"]),
         (
             "split.example.",
-            &["hash of client 192.0.2.7: ", "32 bits of the client's address mattered"],
+            &[
+                "hash of client 192.0.2.7: ",
+                "of the weights' sum of 100, it falls on ",
+                "32 bits of the client's address mattered",
+            ],
         ),
         (
             "place.example.",
@@ -214,9 +224,30 @@ fn an_explanation_says_why() {
         ("gone.example.", &["= no such name", "NXDOMAIN, no records"]),
         ("fails.example.", &["failed  ", "on purpose", "SERVFAIL"]),
         ("x.wild.example.", &["is made by the wildcard *.wild.example."]),
-        ("www.sub.example.", &["is delegated at sub.example."]),
-        ("nowhere.example.", &["is not there; example. is. Denials live 5 s", "NXDOMAIN"]),
-        ("other.", &["REFUSED"]),
+        (
+            "www.sub.example.",
+            &[
+                "is delegated at sub.example.",
+                "referral  sub.example. to ns.sub.example. (ZONE:8), not signed",
+            ],
+        ),
+        (
+            "nowhere.example.",
+            &[
+                "is not there; example. is",
+                "end       there is no nowhere.example., for 5 s",
+                "NXDOMAIN",
+            ],
+        ),
+        ("other.", &["REFUSED", "other. is in no zone of this server", "extended error 20"]),
+        ("x.d.example.", &["is below the DNAME of d.example.", "x.d.example. 60 CNAME x.example."]),
+        ("to.loop.example.", &["the aliases come back to to.loop.example."]),
+        ("far.example.", &["far.example. 60 CNAME www.elsewhere.", "www.elsewhere. is in no zone"]),
+        ("t11.example.", &["t0.example. is one alias too many"]),
+        (
+            "wild.example.",
+            &["wild.example. has nothing of this type, for 5 s", "NOERROR, no records"],
+        ),
     ] {
         let wish = wish(name, Type::A, "192.0.2.7", 1);
         let told = explain(&offline.shared, &wish, &down, Rest::Up);

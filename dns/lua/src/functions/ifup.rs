@@ -16,6 +16,7 @@ use crate::functions::options::Options;
 use crate::functions::pooled::Pooled;
 use crate::functions::selector::Selector;
 use crate::functions::{closest, hashed, sample};
+use crate::story::Finding;
 use crate::value::{Arg, Value};
 
 /// Groups of addresses, and where their verdicts are.
@@ -214,7 +215,11 @@ impl IfUp {
     }
 
     /// Which of those in question the weights, added up in the order written, have at `point`.
-    fn at(&self, point: u64, eval: &Eval<'_>) -> usize {
+    fn at(&self, point: u64, eval: &mut Eval<'_>) -> usize {
+        if eval.scratch.story.is_some() {
+            let below = self.sum(eval);
+            eval.scratch.tell(|| Finding::Point { value: point, below });
+        }
         let mut sum = 0;
         let passed = eval.scratch.chosen.iter().take_while(|member| {
             sum += u64::from(self.weight(**member));
@@ -230,6 +235,13 @@ impl IfUp {
             return 0;
         }
         let client = eval.hash_client();
+        if let Some(story) = &mut eval.scratch.story {
+            for member in &eval.scratch.chosen {
+                let Some(address) = self.addresses.get(*member as usize) else { continue };
+                let value = draw(client, *address) / f64::from(self.weight(*member));
+                story.find(Finding::Draw { of: *address, value });
+            }
+        }
         let mut best = (f64::INFINITY, 0);
         for (place, member) in eval.scratch.chosen.iter().enumerate() {
             let Some(address) = self.addresses.get(*member as usize) else { continue };

@@ -3,6 +3,7 @@
 use crate::binder::{Binder, Refused};
 use crate::eval::{Bound, Eval, Item, Outcome};
 use crate::functions::{Function, Gives, Kind};
+use crate::story::Finding;
 use crate::value::Arg;
 
 pub(super) const PICKWRANDOM: Function = Function {
@@ -114,6 +115,7 @@ impl Bound for Weighted {
             By::Client => u64::from(eval.hash_client()) % total.max(1),
             By::Name => u64::from(eval.hash_name()) % total.max(1),
         };
+        eval.scratch.tell(|| Finding::Point { value: point, below: total });
         let found = self.sums.partition_point(|(sum, _)| *sum <= point);
         let number = self.sums.get(found).map_or(0, |(_, number)| *number);
         Ok(Outcome::One(number))

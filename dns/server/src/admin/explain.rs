@@ -11,6 +11,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::State;
+use super::asker::Desk;
 use super::error::Refusal;
 use crate::date;
 use crate::explain::{Explanation, Rest, Wish, explain};
@@ -63,6 +64,9 @@ pub(super) async fn show(
         text => text.parse().map_err(|_| no("name", text))?,
     };
     let rtype: Type = wanted.rtype.parse().map_err(|_| no("type of records", &wanted.rtype))?;
+    if rtype.is_meta() && rtype != Type::ANY {
+        return Err(no("type that records have", &wanted.rtype));
+    }
     let at = match &wanted.at {
         Some(text) => Some(date::parse(text).ok_or_else(|| no("time (RFC 3339)", text))?),
         None => None,
@@ -71,7 +75,8 @@ pub(super) async fn show(
     let rest = if wanted.all_up { Rest::Up } else { Rest::AsItIs };
     let Wanted { client, subnet, seed, .. } = wanted;
     let wish = Wish { name, rtype, client, subnet, at, seed };
-    Ok(Json(explain(&state.shared, &wish, &down, rest)))
+    let work = move |desk: &mut Desk| explain(&desk.shared, &wish, &down, rest);
+    Ok(Json(state.paper.ask(&state.shared, work).await?))
 }
 
 /// Targets as they are written in a query, separated by commas.

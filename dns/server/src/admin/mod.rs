@@ -7,6 +7,7 @@
 
 mod access;
 mod answer;
+mod asker;
 mod changes;
 mod checks;
 mod error;
@@ -41,7 +42,7 @@ use crate::shared::Shared;
 use crate::transport::Tallies;
 
 use access::Access;
-use answer::Asker;
+use asker::Asker;
 use health::Readiness;
 use usage::Usage;
 
@@ -96,7 +97,10 @@ struct State {
     access: Access,
     readiness: Readiness,
     usage: Usage,
+    /// For single answers.
     asker: Asker,
+    /// For what takes longer: explanations, and what is tried on paper.
+    paper: Asker,
     /// Requests that wait for something to happen.
     waiting: AtomicUsize,
     started: Instant,
@@ -144,6 +148,7 @@ impl Bound {
             readiness: Readiness::new(self.ready_within),
             usage: Usage::default(),
             asker: Asker::default(),
+            paper: Asker::default(),
             waiting: AtomicUsize::new(0),
             started: Instant::now(),
         });

@@ -5,7 +5,7 @@ use halfmoon_zones::{Hosted, Node, Position, RrSet};
 
 use super::denial::{Absent, Expanded};
 use super::node::Said;
-use super::{Asked, Turn};
+use super::{Asked, End, Turn};
 use crate::shared::Served;
 
 /// How many aliases of one chain are followed.
@@ -38,6 +38,7 @@ impl<'a> Turn<'_, 'a> {
             let name = self.name(asked);
             self.hashes.compute(name);
             let Some(hosted) = zones.find(name, self.hashes, self.question.qtype) else {
+                self.note(name, End::NoZone);
                 return self.outside(hop);
             };
             if hop == 0 {
@@ -51,9 +52,13 @@ impl<'a> Turn<'_, 'a> {
                 Step::Follow(target) => target,
             };
             if self.question.name == target.as_name() || self.chain.contains(&target) {
+                self.note(target.as_name(), End::Loop);
                 return Rcode::NOERROR;
             }
             self.chain.push(target);
+        }
+        if let (Some(trail), Some(target)) = (&mut self.trail, self.chain.last()) {
+            trail.end(target.as_name(), End::TooLong);
         }
         Rcode::NOERROR
     }
@@ -66,6 +71,13 @@ impl<'a> Turn<'_, 'a> {
         }
         self.reply.extended_error(ExtendedError::NOT_AUTHORITATIVE);
         Rcode::REFUSED
+    }
+
+    /// Notes why there is no more to the answer, if somebody wants to know.
+    pub(super) fn note(&mut self, name: Name<'_>, end: End) {
+        if let Some(trail) = &mut self.trail {
+            trail.end(name, end);
+        }
     }
 
     pub(super) fn name<'n>(&self, asked: Asked<'n>) -> Name<'n>
@@ -133,6 +145,9 @@ impl<'a> Turn<'_, 'a> {
             self.reply.authoritative(false);
         }
         if let Some(servers) = cut.set(Type::NS) {
+            if let Some(trail) = &mut self.trail {
+                trail.referral(cut, servers);
+            }
             let owner = Owner::Name(cut.owner());
             let written = self.write(Section::Authority, owner, servers, servers.ttl())
                 && match cut.set(Type::DS).filter(|_| self.signer.is_some()) {
@@ -166,7 +181,8 @@ impl<'a> Turn<'_, 'a> {
             self.reply.truncated();
             return Step::Done(Rcode::NOERROR);
         }
-        let made = match NameBuf::substitute(self.name(asked), node.owner(), target) {
+        let name = self.name(asked);
+        let made = match NameBuf::substitute(name, node.owner(), target) {
             Ok(made) => made,
             Err(NameError::TooLong) => return Step::Done(Rcode::YXDOMAIN),
             Err(_) => return Step::Done(Rcode::SERVFAIL),
@@ -176,7 +192,7 @@ impl<'a> Turn<'_, 'a> {
         let written =
             self.reply.record(Section::Answer, self.owner(asked), alias, made.as_name().as_wire());
         if let Some(trail) = &mut self.trail {
-            trail.alias(self.question.name, asked, made.as_name(), set.ttl());
+            trail.alias(name, made.as_name(), set.ttl());
         }
         if written.is_err() {
             self.reply.truncated();

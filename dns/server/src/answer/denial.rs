@@ -8,7 +8,7 @@ use halfmoon_zones::{Hosted, Node, Zone};
 use super::chain::MOST_ALIASES;
 use super::node::Said;
 use super::signed::{Signer, put};
-use super::{Asked, Turn};
+use super::{Asked, End, Turn};
 use crate::shared::Served;
 
 /// What is not there.
@@ -72,6 +72,11 @@ impl<'a> Turn<'_, 'a> {
     /// Says what is not there: the SOA tells how long that lasts (RFC 2308), and signed zones prove it.
     pub(super) fn deny(&mut self, zone: &'a Zone, asked: Asked<'_>, absent: Absent<'a>) -> Rcode {
         let (ttl, soa) = zone.denial();
+        let end = match absent {
+            Absent::Type(_) => End::NoData { ttl },
+            Absent::Name(_) | Absent::ByProgram(_) => End::NoName { ttl },
+        };
+        self.note(self.name(asked), end);
         let apex = zone.apex_node();
         let owner = Owner::Name(zone.apex());
         // RFC 2308 section 3: without the SOA the denial could not be cached, but it is true.

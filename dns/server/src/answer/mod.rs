@@ -43,7 +43,7 @@ pub use cookie::{CookieState, Secrets};
 use denial::{Expanded, Given};
 use form::Form;
 use signed::Signer;
-pub use trail::{Found, ProgramRun, Stage, Trail};
+pub use trail::{End, Found, ProgramRun, Stage, Trail};
 
 /// Answers one message of any content into `out`.
 ///

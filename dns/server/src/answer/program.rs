@@ -126,7 +126,11 @@ impl<'a> Turn<'_, 'a> {
             }
         }
         if let Some(trail) = &mut self.trail {
-            trail.computed(owner_of(self.question.name, asked), rtype, ttl, self.answers.rdatas());
+            let name = match asked {
+                Asked::Question => self.question.name,
+                Asked::Target(target) => target.as_name(),
+            };
+            trail.computed(name, rtype, ttl, self.answers.rdatas());
         }
         if !self.sign_computed(asked, rtype, ttl) {
             self.reply.rewind(mark);
@@ -259,14 +263,6 @@ impl<'a> Turn<'_, 'a> {
         self.reply.reset();
         self.reply.truncated();
         Rcode::NOERROR
-    }
-}
-
-/// The name in question at this point of the chain.
-fn owner_of<'n>(question: Name<'n>, asked: Asked<'n>) -> Name<'n> {
-    match asked {
-        Asked::Question => question,
-        Asked::Target(target) => target.as_name(),
     }
 }
 

@@ -67,7 +67,7 @@ impl<'a> Turn<'_, 'a> {
         if let Some(trail) = &mut self.trail
             && section == Section::Answer
         {
-            trail.records(name, node.owner(), set);
+            trail.records(name, set);
         }
         match self.sign(section, (owner, name), (node, set), ttl) {
             Ok(true) => true,

@@ -6,7 +6,6 @@ use halfmoon_lua::{Answers, Failure, Reads, Story};
 use halfmoon_wire::{Name, Type};
 use halfmoon_zones::{Hosted, Node, Position, ProgramRef, RrSet, Zone, rdata};
 
-use super::Asked;
 use crate::shared::{ProgramEntry, Served};
 
 /// Records of one RRset that are kept; the rest are counted.
@@ -34,8 +33,6 @@ pub enum Stage {
         found: Found,
         /// What stands there: its owner.
         owner: String,
-        /// The TTL of denials in this zone, in seconds.
-        negative_ttl: u32,
     },
     /// A program ran.
     Program(Box<ProgramRun>),
@@ -50,6 +47,45 @@ pub enum Stage {
         /// Where they stand: `file:line`; `None` for what was made.
         place: Option<String>,
     },
+    /// Others know: the servers of a delegation.
+    Referral {
+        /// What is delegated.
+        cut: String,
+        /// Who knows.
+        servers: Vec<String>,
+        /// Where its NS records stand: `file:line`.
+        place: Option<String>,
+        /// Whether the zone below is signed, so that its DS records go along.
+        is_signed: bool,
+    },
+    /// Here it ends, without records of the type in question.
+    End {
+        /// Why.
+        end: End,
+        /// The name that was in question last.
+        name: String,
+    },
+}
+
+/// Why there is no more to an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The name is in none of the server's zones.
+    NoZone,
+    /// The name is there, nothing of the type is.
+    NoData {
+        /// The TTL of the denial, in seconds.
+        ttl: u32,
+    },
+    /// There is no such name.
+    NoName {
+        /// The TTL of the denial, in seconds.
+        ttl: u32,
+    },
+    /// The aliases come back to where they were.
+    Loop,
+    /// More aliases follow than are followed.
+    TooLong,
 }
 
 /// What was found where a name would be.
@@ -119,13 +155,28 @@ impl Trail {
             serial: zone.serial(),
             found,
             owner: node.owner().to_string(),
-            negative_ttl: zone.denial().0,
         });
     }
 
-    pub(super) fn records(&mut self, name: Name<'_>, _: Name<'_>, set: RrSet<'_>) {
-        let place = set.place().map(|(path, line)| format!("{}:{line}", path.display()));
-        self.put(name, set.rtype(), set.ttl(), set.rdatas(), (false, place));
+    pub(super) fn end(&mut self, name: Name<'_>, end: End) {
+        self.stages.push(Stage::End { end, name: name.to_string() });
+    }
+
+    pub(super) fn referral(&mut self, cut: Node<'_>, servers: RrSet<'_>) {
+        self.stages.push(Stage::Referral {
+            cut: cut.owner().to_string(),
+            servers: servers
+                .rdatas()
+                .take(MOST_RECORDS)
+                .map(|data| shown(Type::NS, data))
+                .collect(),
+            place: place(servers),
+            is_signed: cut.set(Type::DS).is_some(),
+        });
+    }
+
+    pub(super) fn records(&mut self, name: Name<'_>, set: RrSet<'_>) {
+        self.put(name, set.rtype(), set.ttl(), set.rdatas(), (false, place(set)));
     }
 
     pub(super) fn computed<'r>(
@@ -138,17 +189,7 @@ impl Trail {
         self.put(name, rtype, ttl, rdatas, (true, None));
     }
 
-    pub(super) fn alias(
-        &mut self,
-        question: Name<'_>,
-        asked: Asked<'_>,
-        target: Name<'_>,
-        ttl: u32,
-    ) {
-        let name = match asked {
-            Asked::Question => question,
-            Asked::Target(ref name) => name.as_name(),
-        };
+    pub(super) fn alias(&mut self, name: Name<'_>, target: Name<'_>, ttl: u32) {
         self.put(name, Type::CNAME, ttl, [target.as_wire()].into_iter(), (false, None));
     }
 
@@ -217,6 +258,11 @@ impl Trail {
             run.last_good = true;
         }
     }
+}
+
+/// Where the first record of an RRset stands.
+fn place(set: RrSet<'_>) -> Option<String> {
+    set.place().map(|(path, line)| format!("{}:{line}", path.display()))
 }
 
 /// Record data as text.

@@ -62,6 +62,9 @@ pub(super) struct Args {
     /// A configuration, a zone file or a folder of them, instead of a running server
     #[arg(long, value_name = "FILE", conflicts_with = "server")]
     config: Option<PathBuf>,
+    /// Zone files instead of those that the configuration names, as a working tree of its repository
+    #[arg(long, value_name = "PATH", requires = "config")]
+    zones: Option<PathBuf>,
     /// The admin interface of the server [default: http://127.0.0.1:8053]
     #[arg(long, value_name = "URL")]
     server: Option<String>,
@@ -97,7 +100,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
 }
 
 fn from_files(path: &Path, args: &Args) -> Result<Explanation, String> {
-    let offline = load(path)?;
+    let offline = load(path, args.zones.as_deref())?;
     let name: NameBuf = args.name.parse().map_err(|_| format!("{:?} is no name", args.name))?;
     let rtype: Type = args.rtype.parse().map_err(|_| no_type(&args.rtype))?;
     let at: Option<SystemTime> = match &args.at {
@@ -106,6 +109,9 @@ fn from_files(path: &Path, args: &Args) -> Result<Explanation, String> {
     };
     let down = args.down.iter().map(|text| Target::parse(text)).collect::<Result<Vec<_>, _>>()?;
     let rest = if args.all_up || !down.is_empty() { Rest::Up } else { Rest::AsItIs };
+    if rtype.is_meta() && rtype != Type::ANY {
+        return Err(no_type(&args.rtype));
+    }
     let wish = Wish { name, rtype, client: args.client, subnet: args.subnet, at, seed: args.seed };
     Ok(explain(&offline.shared, &wish, &down, rest))
 }
@@ -119,14 +125,23 @@ pub(super) fn no_time(text: &str) -> String {
 }
 
 /// The zones of a configuration, a folder or a file. All of them have to be right.
-pub(super) fn load(path: &Path) -> Result<Offline, String> {
+pub(super) fn load(path: &Path, zones: Option<&Path>) -> Result<Offline, String> {
     let mut config = Config::default();
     if path.extension().is_some_and(|ending| ending == "toml") {
         config = Config::load(path).map_err(|fault| fault.to_string())?;
     } else {
         config.zones.path = Some(path.to_owned());
     }
-    let offline = Offline::configured(&config).map_err(|error| error.to_string())?;
+    if let Some(zones) = zones {
+        (config.zones.path, config.zones.git) = (Some(zones.to_owned()), None);
+    }
+    if config.zones.git.is_some() {
+        return Err(format!(
+            "{}: its zones come from Git; name a working tree with `--zones PATH`, or ask the server",
+            path.display()
+        ));
+    }
+    let offline = Offline::unsigned(&config).map_err(|error| error.to_string())?;
     let refused = offline.reports.iter().find(|report| report.outcome != Outcome::Loaded);
     match refused {
         Some(report) => Err(format!(

@@ -25,8 +25,6 @@ mod remote;
 mod serve;
 mod signals;
 
-pub(crate) use health::span;
-
 const EXAMPLES: &str = "\
 Examples:
   halfmoon demo                            three regions to fail and heal, on this machine

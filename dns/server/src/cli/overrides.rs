@@ -11,6 +11,7 @@ use crate::admin::view::{
     EndWish, LetGo, LetGoWish, OverrideList, OverrideSet, OverrideWish, ResumeWish, Resumed,
 };
 use crate::config::{self, Right};
+use crate::date::span;
 use crate::overrides::{Order, Override, Scope, Target};
 
 const EXAMPLES: &str = "\
@@ -203,7 +204,7 @@ fn let_go(args: &LetGoArgs) -> Result<(), String> {
 /// An override in a line, as in `12: down region:fsn, 29m left, by ann (token ops): fire`.
 pub(super) fn line(an: &Override) -> String {
     let left = an.until.duration_since(SystemTime::now()).unwrap_or_default();
-    let left = super::health::span(left);
+    let left = span(left);
     format!("{}: {an}, {left} left, by {}: {}", an.id, an.who, an.reason)
 }
 

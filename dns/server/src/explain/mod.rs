@@ -4,9 +4,12 @@
 //! Nothing of it is on the way of a query. It works the same with the snapshots of a running server
 //! and with files alone ([`crate::offline::Offline`]).
 
+mod known;
+mod reply;
 mod suppose;
 mod text;
 pub mod view;
+mod words;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -22,6 +25,7 @@ use crate::shared::Shared;
 use crate::transport::{Peer, Protocol, Service, Verdict};
 use crate::worker::Worker;
 
+pub(crate) use reply::extended_error;
 pub use suppose::{Rest, suppose};
 pub use view::Explanation;
 
@@ -111,7 +115,7 @@ impl Paper {
         let reply = self.answer(wish).to_vec();
         let trail = self.worker.trail.take().unwrap_or_default();
         let health = Arc::clone(self.worker.health.load());
-        view::explanation(shared, &health, wish, &reply, &trail)
+        known::explanation(shared, &health, wish, &reply, &trail)
     }
 }
 

@@ -39,7 +39,7 @@ pub fn suppose(shared: &Shared, down: &[Target], rest: Rest) -> Supposed {
             }
             Target::Label(label) => check
                 .address()
-                .is_some_and(|address| labels.of(address).iter().any(|own| **own == **label)),
+                .is_some_and(|address| labels.of(address).iter().any(|own| *own.name == **label)),
             Target::Check(name) => {
                 check.to_string() == *name
                     || matches!(&check.probe, Probe::Http(http) if http.url.as_str() == name)

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::view::{DidView, EndpointView, Explanation, ProgramView, StepView, ago};
+use super::view::{DidView, EndpointView, Explanation, ProgramView, StepView};
+use super::words::ago;
 
 /// How much of a program's text is shown on a line of its own.
 const MOST_TEXT: usize = 400;
@@ -29,6 +30,9 @@ impl fmt::Display for Explanation {
         for record in &self.answer {
             writeln!(f, "    {record}")?;
         }
+        if let Some(error) = &self.error {
+            writeln!(f, "    {error}")?;
+        }
         if self.truncated {
             writeln!(f, "    truncated: the client has to ask over TCP")?;
         }
@@ -45,13 +49,13 @@ impl fmt::Display for Explanation {
 
 fn write_step(f: &mut fmt::Formatter<'_>, step: &StepView) -> fmt::Result {
     match step {
-        StepView::Look { name, zone, serial, found, owner, negative_ttl } => {
+        StepView::Look { name, zone, serial, found, owner } => {
             let what = match found.as_str() {
                 "name" => "is there".to_owned(),
                 "wildcard" => format!("is made by the wildcard {owner}"),
                 "delegation" => format!("is delegated at {owner}"),
                 "dname" => format!("is below the DNAME of {owner}"),
-                _ => format!("is not there; {owner} is. Denials live {negative_ttl} s"),
+                _ => format!("is not there; {owner} is"),
             };
             writeln!(f, "  zone      {zone} (serial {serial}): {name} {what}")
         }
@@ -63,6 +67,22 @@ fn write_step(f: &mut fmt::Formatter<'_>, step: &StepView) -> fmt::Result {
                 (None, true) => writeln!(f, "  records   {count} computed record{plural}"),
                 (None, false) => writeln!(f, "  records   {count} record{plural}, made by a DNAME"),
             }
+        }
+        StepView::Referral { cut, servers, place, signed } => {
+            let place = place.as_deref().unwrap_or("no file");
+            let signed = if *signed { "signed" } else { "not signed" };
+            writeln!(f, "  referral  {cut} to {} ({place}), {signed}", servers.join(", "))
+        }
+        StepView::End { end, name, ttl } => {
+            let ttl = ttl.unwrap_or_default();
+            let what = match end.as_str() {
+                "no zone" => format!("{name} is in no zone of this server"),
+                "no data" => format!("{name} has nothing of this type, for {ttl} s (SOA)"),
+                "no name" => format!("there is no {name}, for {ttl} s (SOA)"),
+                "loop" => format!("the aliases come back to {name}"),
+                _ => format!("{name} is one alias too many"),
+            };
+            writeln!(f, "  end       {what}")
         }
         StepView::Program(program) => write_program(f, program),
     }

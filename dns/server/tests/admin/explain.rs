@@ -28,7 +28,7 @@ fn what_a_running_server_answers_is_explained_with_what_it_knows() {
     let told = run(&["explain", "www.example.test", "A", "--server", &server]);
     assert_eq!(told.status.code(), Some(0), "{told:?}");
     for part in [
-        format!("www.example.test. 60 A {a}"),
+        format!("www.example.test. 30 A {a}"),
         "www.example.test. A (".to_owned(),
         format!("* {a}  up "),
         format!("  {b}  down "),

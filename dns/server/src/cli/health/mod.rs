@@ -12,8 +12,6 @@ use crate::config::Right;
 
 mod table;
 
-pub(crate) use table::span;
-
 use table::Table;
 
 const EXAMPLES: &str = "\

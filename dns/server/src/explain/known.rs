@@ -1,0 +1,207 @@
+//! Puts what is known of checks and pools beside what happened.
+
+use std::collections::HashMap;
+
+use halfmoon_healthcheck::{
+    CheckId, Effective, PoolId, PoolReport, Report, Snapshot, State, Verdict, Why,
+};
+use halfmoon_lua::{Finding, Pool, Step};
+use halfmoon_wire::Rcode;
+use hickory_proto::op::Message;
+
+use super::view::{DidView, EndpointView, Explanation, ProgramView, StepView};
+use super::{Wish, reply, words};
+use crate::answer::{End, Found, ProgramRun, Stage, Trail};
+use crate::date::date;
+use crate::shared::Shared;
+
+/// What is known of checks and pools.
+struct Known<'a> {
+    health: &'a Snapshot,
+    checks: HashMap<CheckId, Report>,
+    pools: HashMap<PoolId, PoolReport>,
+}
+
+pub(super) fn explanation(
+    shared: &Shared,
+    health: &Snapshot,
+    wish: &Wish,
+    reply: &[u8],
+    trail: &Trail,
+) -> Explanation {
+    let checks = shared.health.checks().into_iter().map(|report| (report.id, report));
+    let pools = shared.health.pools().into_iter().map(|report| (report.id, report));
+    let known = Known { health, checks: checks.collect(), pools: pools.collect() };
+    let (truncated, rcode) = match reply.get(2..4) {
+        Some([high, low]) => (high & 2 != 0, Rcode(u16::from(low & 15)).to_string()),
+        _ => (false, "no reply".to_owned()),
+    };
+    let message = Message::from_vec(reply).ok();
+    let records = |stage: &Stage| match stage {
+        Stage::Records { records, .. } => records.clone(),
+        _ => Vec::new(),
+    };
+    let answer = match reply.get(6..8) {
+        None | Some([0, 0]) => Vec::new(),
+        Some(_) => trail.stages.iter().flat_map(records).collect(),
+    };
+    let scopes = trail.stages.iter().filter_map(|stage| match stage {
+        Stage::Program(run) => Some(run.scope),
+        _ => None,
+    });
+    Explanation {
+        name: wish.name.to_string(),
+        rtype: wish.rtype.to_string(),
+        client: wish.client.to_string(),
+        client_subnet: wish.subnet.map(|subnet| subnet.trunc().to_string()),
+        at: None,
+        supposed: Vec::new(),
+        rcode,
+        truncated,
+        error: message.as_ref().and_then(reply::extended_error),
+        answer,
+        scope: wish.subnet.map(|_| scopes.max().unwrap_or(0)),
+        steps: trail.stages.iter().map(|stage| known.stage(stage)).collect(),
+    }
+}
+
+impl Known<'_> {
+    fn stage(&self, stage: &Stage) -> StepView {
+        match stage.clone() {
+            Stage::Look { name, zone, serial, found, owner } => StepView::Look {
+                name,
+                zone,
+                serial,
+                found: match found {
+                    Found::Name => "name",
+                    Found::Wildcard => "wildcard",
+                    Found::Cut => "delegation",
+                    Found::Dname => "dname",
+                    Found::Nothing => "nothing",
+                }
+                .to_owned(),
+                owner,
+            },
+            Stage::Referral { cut, servers, place, is_signed } => {
+                StepView::Referral { cut, servers, place, signed: is_signed }
+            }
+            Stage::End { end, name } => {
+                let (end, ttl) = match end {
+                    End::NoZone => ("no zone", None),
+                    End::NoData { ttl } => ("no data", Some(ttl)),
+                    End::NoName { ttl } => ("no name", Some(ttl)),
+                    End::Loop => ("loop", None),
+                    End::TooLong => ("too many aliases", None),
+                };
+                StepView::End { end: end.to_owned(), name, ttl }
+            }
+            Stage::Records { records, more, computed, place } => {
+                StepView::Records { records, more, computed, place }
+            }
+            Stage::Program(run) => StepView::Program(Box::new(self.program(*run))),
+        }
+    }
+
+    fn program(&self, run: ProgramRun) -> ProgramView {
+        let failure = run.failure.map(|failure| match &*run.detail {
+            "" => failure.to_string(),
+            detail => format!("{failure}: {detail}"),
+        });
+        let failure = failure.map(|why| match run.last_good {
+            true => format!("{why}; what it said last is said again"),
+            false => why,
+        });
+        ProgramView {
+            ttl: run.own_ttl.unwrap_or(run.record_ttl),
+            ttl_why: words::ttl_why(&run),
+            scope_why: words::scope_why(&run),
+            kept: words::kept(&run),
+            zone: run.zone,
+            owner: run.owner,
+            makes: run.makes.to_string(),
+            place: run.place,
+            text: run.text,
+            runs_as: if run.is_plan { "plan" } else { "Lua" }.to_owned(),
+            did: run.story.steps.iter().map(|step| self.step(step)).collect(),
+            more: run.story.more,
+            gave: match run.denies {
+                true => vec!["no such name".to_owned()],
+                false => run.gave,
+            },
+            failure,
+            scope: run.scope,
+        }
+    }
+
+    fn step(&self, step: &Step) -> DidView {
+        match step.clone() {
+            Step::Branch { test, holds } => DidView::Branch { test, holds },
+            Step::Variable { name, value } => DidView::Read { what: name.to_owned(), value },
+            Step::Read { what, value } => DidView::Read { what: what.to_owned(), value },
+            Step::Call(call) => {
+                let pool = call.findings.iter().find_map(|finding| match finding {
+                    Finding::Pool(pool) => Some(pool),
+                    _ => None,
+                });
+                DidView::Call {
+                    call: call.text,
+                    result: words::result(&call.result),
+                    found: call.findings.iter().flat_map(words::found).collect(),
+                    endpoints: pool.map(|pool| self.endpoints(pool)).unwrap_or_default(),
+                    choice: pool.map(|pool| words::choice(pool).to_owned()),
+                }
+            }
+        }
+    }
+
+    fn endpoints(&self, pool: &Pool) -> Vec<EndpointView> {
+        let report = pool.id.and_then(|id| self.pools.get(&id));
+        let endpoint = |(number, (address, check)): (usize, &(String, Option<CheckId>))| {
+            let pick = pool.picks.iter().find(|pick| pick.member as usize == number);
+            let group = pool.groups.iter().position(|group| group.contains(&(number as u32)));
+            let member = report.and_then(|report| report.pool.members.get(number));
+            let effective = report.and_then(|report| report.members.get(number));
+            let labels = member.iter().flat_map(|member| member.labels.iter());
+            EndpointView {
+                address: address.clone(),
+                group: group.unwrap_or(0) + 1,
+                labels: labels.map(|label| label.name.to_string()).collect(),
+                chosen: pick.is_some(),
+                share: pick.map_or(0.0, |pick| f64::from(pick.share) / f64::from(Verdict::WHOLE)),
+                ..self.health_of(*check, effective)
+            }
+        };
+        pool.members.iter().enumerate().map(endpoint).collect()
+    }
+
+    /// What is known of the endpoint that a check speaks for.
+    fn health_of(&self, check: Option<CheckId>, effective: Option<&Effective>) -> EndpointView {
+        let overridden = effective.and_then(|effective| match &effective.why {
+            Why::Forced(forced) => Some(forced.reason.to_string()),
+            _ => None,
+        });
+        let verdict = check.map(|check| self.health.verdict(check)).unwrap_or_default();
+        let Some(report) = check.and_then(|check| self.checks.get(&check)) else {
+            let why = if check.is_some() { "" } else { "nothing checks it" };
+            let state = verdict.state.to_string();
+            return EndpointView { state, why: why.to_owned(), overridden, ..Default::default() };
+        };
+        let is_so = report.verdict.state == verdict.state;
+        let why = match (is_so, verdict.hold) {
+            (false, _) => "supposed".to_owned(),
+            (true, Some(hold)) => hold.to_string(),
+            (true, None) if verdict.state == State::Unknown => "not probed yet".to_owned(),
+            (true, None) => report.reason.clone(),
+        };
+        let last = report.last.as_ref().map(|last| format!("{}: {}", date(last.at), last.reason()));
+        EndpointView {
+            check: Some(report.check.to_string()),
+            state: verdict.state.to_string(),
+            since: verdict.since.filter(|_| is_so).map(date),
+            why,
+            last: last.filter(|_| is_so),
+            overridden,
+            ..Default::default()
+        }
+    }
+}
