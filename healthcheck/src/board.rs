@@ -38,7 +38,7 @@ pub struct Reader {
     cache: arc_swap::Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 struct Cell {
     epoch: u32,
     verdict: Verdict,
@@ -101,6 +101,26 @@ impl Snapshot {
         cell.standing.as_deref().filter(|_| cell.epoch == id.epoch)
     }
 
+    /// The places ([`CheckId::slot`]) of which something else is held than in an older snapshot of the
+    /// same board. Costs what changed, and a look at each of some hundred places that did not.
+    pub fn checks_since<'s>(&'s self, before: &'s Self) -> impl Iterator<Item = usize> + 's {
+        differing(&self.chunks, &before.chunks, |cell, before| cell == before)
+    }
+
+    /// The same of pools ([`PoolId::slot`]): those of which it may have become something else what they
+    /// answer with.
+    pub fn pools_since<'s>(&'s self, before: &'s Self) -> impl Iterator<Item = usize> + 's {
+        differing(&self.pools, &before.pools, |cell, before| {
+            let standings = (cell.standing.as_ref(), before.standing.as_ref());
+            let is_same = match standings {
+                (Some(standing), Some(before)) => Arc::ptr_eq(standing, before),
+                (None, None) => true,
+                _ => false,
+            };
+            is_same && cell.epoch == before.epoch
+        })
+    }
+
     /// Finds a check that was computed at run time, and renews its lease. `None`: the check is to be
     /// requested ([`crate::Health::request`]), and unknown until then.
     ///
@@ -111,6 +131,25 @@ impl Snapshot {
         computed.touch();
         Some(computed.id)
     }
+}
+
+/// The places in a table of parts at which it is not as before. Parts that both share are not looked at.
+fn differing<'s, T: Default, const N: usize>(
+    parts: &'s [Arc<[T; N]>],
+    before: &'s [Arc<[T; N]>],
+    is_same: impl Fn(&T, &T) -> bool + Copy + 's,
+) -> impl Iterator<Item = usize> + 's {
+    let others = before.iter().map(Some).chain(std::iter::repeat(None));
+    let pairs = parts.iter().zip(others).enumerate();
+    pairs.flat_map(move |(at, (part, before))| {
+        let is_shared = before.is_some_and(|before| Arc::ptr_eq(part, before));
+        let places = if is_shared { 0 } else { N };
+        let differs = move |place: &usize| match before {
+            Some(before) => !is_same(&part[*place], &before[*place]),
+            None => !is_same(&part[*place], &T::default()),
+        };
+        (0..places).filter(differs).map(move |place| at * N + place)
+    })
 }
 
 // === impl Reader ===
@@ -336,6 +375,35 @@ mod tests {
         assert_eq!((before.verdict(one), before.verdict(far)), (up(1), Verdict::default()));
         assert_eq!((after.verdict(one), after.verdict(far)), (up(2), up(3)));
         assert_eq!((before.generation(), after.generation()), (1, 2));
+    }
+
+    #[test]
+    fn what_differs_from_an_older_snapshot_is_found_wherever_it_is() {
+        let mut board = Board::new(Duration::ZERO);
+        let ids = [0, 1, 255, 256, 1000].map(|slot| CheckId::new(slot, 0));
+        let mut publish = |checks: &[CheckId], weight: u32, pools: &[u32]| {
+            for id in checks {
+                board.set(*id, up(weight));
+            }
+            for slot in pools {
+                let standing = Arc::new(PoolStanding::default());
+                board.set_pool(PoolId { slot: *slot, epoch: 0 }, Some(standing));
+            }
+            board.publish(Instant::now()).expect("a change")
+        };
+        let first = publish(&ids[..2], 1, &[0, 200]);
+        let second = publish(&ids[1..4], 2, &[200, 201]);
+        // What is set to what it is already differs in nothing, though its part was copied.
+        let third = publish(&[ids[4], ids[3]], 2, &[]);
+        for (new, old, checks, pools) in [
+            (&second, &first, &[1, 255, 256][..], &[200, 201][..]),
+            (&third, &second, &[1000], &[]),
+            (&third, &first, &[1, 255, 256, 1000], &[200, 201]),
+            (&third, &third, &[], &[]),
+        ] {
+            assert_eq!(new.checks_since(old).collect::<Vec<_>>(), checks);
+            assert_eq!(new.pools_since(old).collect::<Vec<_>>(), pools);
+        }
     }
 
     #[test]

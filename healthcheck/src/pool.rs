@@ -147,6 +147,14 @@ pub struct PoolId {
     pub(crate) epoch: u32,
 }
 
+impl PoolId {
+    /// The dense number of the place; unique among the pools that are registered at one time.
+    #[must_use]
+    pub fn slot(self) -> usize {
+        self.slot as usize
+    }
+}
+
 /// Names of networks: which labels an address has.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Labels(Vec<(Label, Vec<IpNet>)>);
