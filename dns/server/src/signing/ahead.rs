@@ -4,7 +4,7 @@
 //! On a thread of its own. What it signs is remembered where signatures of computed answers are; a query
 //! does not wait for it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::{Hash as _, Hasher as _};
 use std::io;
 use std::net::SocketAddr;
@@ -16,12 +16,16 @@ use std::time::Duration;
 use foldhash::fast::FixedState;
 use halfmoon_dnssec::{Desk, Means, SignError, Signed, TypeSet, Unlimited};
 use halfmoon_healthcheck::{Reader, Snapshot};
-use halfmoon_lua::{Candidate, Client, Context, Machine, Program};
+use halfmoon_lua::{Candidate, Client, Context, Machine};
 use halfmoon_wire::Type;
 use halfmoon_zones::{Hosted, Node, Zone};
 
 use super::date;
 use crate::shared::{Served, Shared, Zones};
+
+mod places;
+
+use places::{Place, Places, codes};
 
 /// Between two looks at whether something changed.
 const LOOK: Duration = Duration::from_millis(20);
@@ -66,81 +70,82 @@ impl Drop for Ahead {
     }
 }
 
-/// An RRset that programs make: the number of its zone in the catalog, its node, and its type.
-#[derive(Clone, Copy)]
-struct Place {
-    zone: usize,
-    node: u32,
-    rtype: Type,
-}
-
 struct Work {
     shared: Arc<Shared>,
     reader: Reader,
     machine: Machine,
     desk: Desk,
+    /// The zones that `places` were found in.
     zones: Arc<Zones>,
-    /// RRsets of signed zones that depend on health.
-    places: Vec<Place>,
+    places: Places,
     /// What was known of its endpoints when an RRset was signed, by its number in `places`.
-    signed: HashMap<usize, u64>,
-    /// The generation of health that all of `places` were looked at with.
-    seen: Option<u64>,
+    signed: HashMap<u32, u64>,
+    /// Those to be looked at: the new ones, and those of which something has changed.
+    due: BTreeSet<u32>,
+    /// The verdicts by which that was said last.
+    seen: Arc<Snapshot>,
     /// When all that was signed is looked at again.
     again: u32,
 }
 
 impl Work {
     fn new(shared: Arc<Shared>) -> Self {
-        let (reader, machine) = (shared.health.reader(), Machine::new(shared.policy.lua.clone()));
+        let (mut reader, machine) =
+            (shared.health.reader(), Machine::new(shared.policy.lua.clone()));
+        let seen = Arc::clone(reader.load());
         Self {
             shared,
             reader,
             machine,
             desk: Desk::ahead(2 * AGAIN),
             zones: Arc::default(),
-            places: Vec::new(),
+            places: Places::default(),
             signed: HashMap::new(),
-            seen: None,
+            due: BTreeSet::new(),
+            seen,
             again: date().wrapping_add(AGAIN),
         }
     }
 
     fn look(&mut self) {
         let (zones, now) = (self.shared.zones.load_full(), date());
-        let is_time = now.wrapping_sub(self.again) < u32::MAX / 2;
-        if is_time || !Arc::ptr_eq(&zones, &self.zones) {
-            self.places = places(&zones);
+        if !Arc::ptr_eq(&zones, &self.zones) {
+            let renewed = self.places.renew(&zones);
+            for number in renewed.gone {
+                self.signed.remove(&number);
+                self.due.remove(&number);
+            }
+            self.due.extend(renewed.new);
             self.zones = zones;
+        }
+        if now.wrapping_sub(self.again) < u32::MAX / 2 {
             self.signed.clear();
-            self.seen = None;
+            self.due.extend(self.places.numbers());
             self.again = now.wrapping_add(AGAIN);
         }
         let snapshot = Arc::clone(self.reader.load());
-        if self.places.is_empty() || self.seen == Some(snapshot.generation()) {
-            return;
+        if snapshot.generation() != self.seen.generation() {
+            self.due.extend(self.places.touched(&snapshot, &self.seen));
         }
+        self.seen = Arc::clone(&snapshot);
         let mut left = BATCH;
-        for at in 0..self.places.len() {
-            let place = self.places[at];
-            let Some(hosted) = self.zones.zones().get(place.zone).cloned() else {
+        // What is left over comes with the next look, by what is known then.
+        while left > 0
+            && let Some(number) = self.due.pop_first()
+        {
+            let Some(Place { hosted, node, rtype }) = self.places.at(number) else {
                 continue;
             };
-            let Some(node) = hosted.zone.node(place.node) else {
+            let Some(node) = hosted.zone.node(node) else {
                 continue;
             };
-            let states = states(&hosted, node, place.rtype, &snapshot);
-            if self.signed.get(&at) == Some(&states) {
+            let states = states(&hosted, node, rtype, &snapshot);
+            if self.signed.get(&number) == Some(&states) {
                 continue;
             }
-            if left == 0 {
-                // The rest comes with the next look, by what is known then.
-                return;
-            }
-            left = left.saturating_sub(self.sign(&hosted, node, place.rtype, &snapshot));
-            self.signed.insert(at, states);
+            left = left.saturating_sub(self.sign(&hosted, node, rtype, &snapshot));
+            self.signed.insert(number, states);
         }
-        self.seen = Some(snapshot.generation());
     }
 
     /// Signs what an RRset could be now; how many signatures that took at most.
@@ -252,56 +257,6 @@ fn deny(
             None => Ok(()),
         },
     }
-}
-
-/// The RRsets whose contents can be told ahead: of signed zones, made by plans alone, with checks.
-fn places(zones: &Zones) -> Vec<Place> {
-    let mut places = Vec::new();
-    for (zone, hosted) in zones.zones().iter().enumerate() {
-        let Some(signed) = &hosted.beside.signed else {
-            continue;
-        };
-        if hosted.zone.program_count() == 0 {
-            continue;
-        }
-        for node in hosted.zone.nodes() {
-            // What a wildcard makes is signed for the name in question, which nobody knows, unless the
-            // zone has records that prove its place.
-            let is_unknown = node.owner().is_wildcard() && signed.chain().is_none();
-            if !node.has_programs() || node.is_occluded() || is_unknown {
-                continue;
-            }
-            let mut types: Vec<Type> = node.programs().map(|program| program.inner).collect();
-            types.sort_unstable();
-            types.dedup();
-            let is_told = |rtype: &Type| {
-                let codes = || codes(hosted, node, *rtype);
-                let count = codes().count();
-                // Of several that make a CNAME one counts, and which is not known.
-                let is_one = count == 1 || (*rtype != Type::CNAME && count <= MOST);
-                is_one
-                    && !matches!(*rtype, Type::LUA | Type::SOA)
-                    && codes().all(|code| code.is_some())
-                    && codes().flatten().any(|(code, _)| code.checks().len() > 0)
-            };
-            let told = types.into_iter().filter(is_told);
-            places.extend(told.map(|rtype| Place { zone, node: node.id(), rtype }));
-        }
-    }
-    places
-}
-
-/// The programs that make an RRset, with the TTLs of their records; `None` for one that is no plan.
-fn codes<'h>(
-    hosted: &'h Hosted<Served>,
-    node: Node<'h>,
-    rtype: Type,
-) -> impl Iterator<Item = Option<(&'h Program, u32)>> {
-    node.programs().filter(move |program| program.inner == rtype).map(|program| {
-        let entry = hosted.beside.programs.entry(program.number)?;
-        let code = entry.program.as_deref().filter(|code| code.is_plan())?;
-        Some((code, program.ttl))
-    })
 }
 
 /// A number that changes when what is known of the endpoints of an RRset does: how its pools answer,

@@ -208,3 +208,49 @@ fn whoever_is_let_in_by_an_endpoint_on_its_way_back_gets_a_signature_that_is_rea
     assert!(found.iter().all(|one| matches!(one, Some((1 | 2, 1)))), "{found:?}");
     assert!(found.contains(&Some((1, 1))), "all were let in at once");
 }
+
+#[test]
+fn zones_that_come_go_and_change_are_signed_ahead_beside_those_that_stay() {
+    let [stays, goes, _other] = regions();
+    let (port, one, other) = (stays.address.port(), stays.address.ip(), goes.address.ip());
+    let of = |names: &[&str]| -> String {
+        let line = |name| {
+            format!(
+                "{name} LUA A \"ifportup({port}, {{'{one}', '{other}'}}, {{selector='all'}})\"\n"
+            )
+        };
+        names.iter().map(line).collect()
+    };
+    let folder = Folder::new(
+        &format!("{QUICK}[dnssec]\nzones = ['*']\nkeys = 'keys'\nsignatures_per_source = 0\n"),
+        &of(&["first", "second"]),
+    );
+    folder.zone("stays.test", &of(&["a", "b", "c"]));
+    folder.zone("goes.test", &of(&["a", "b"]));
+    let (_running, server) = folder.serve();
+    let is = |name: &str, count: usize| {
+        wait_for(&format!("{name} to be {count}, signed"), || {
+            let mut asked = asking(name);
+            asked.queries[0].set_name(format!("{name}.").parse().unwrap());
+            let (addresses, signatures) = signed(&tcp(server, &asked).unwrap())?;
+            (addresses.len() == count && signatures == 1).then_some(())
+        });
+    };
+    for name in ["first.example.test", "second.example.test", "c.stays.test", "b.goes.test"] {
+        is(name, 2);
+    }
+    folder.zone("example.test", &of(&["second", "third", "fourth"]));
+    folder.remove_zone("goes.test");
+    folder.zone("comes.test", &of(&["a", "b", "c"]));
+    let after = [
+        "second.example.test",
+        "fourth.example.test",
+        "a.stays.test",
+        "c.stays.test",
+        "a.comes.test",
+        "c.comes.test",
+    ];
+    after.iter().for_each(|name| is(name, 2));
+    goes.close();
+    after.iter().for_each(|name| is(name, 1));
+}
