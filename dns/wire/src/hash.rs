@@ -7,7 +7,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 
-use crate::name::{Name, label_at, lower};
+use crate::name::{Name, lower};
 
 static SEED: LazyLock<u64> =
     LazyLock::new(|| RandomState::new().hash_one(0x4861_6c66_6d6f_6f6e_u64));
@@ -21,14 +21,38 @@ fn fold(a: u64, b: u64) -> u64 {
     (wide as u64) ^ ((wide >> 64) as u64)
 }
 
-fn extend(hash: u64, label: &[u8]) -> u64 {
-    let mut hash = fold(hash ^ K0, K1 ^ label.len() as u64);
-    for chunk in label.chunks(8) {
-        let mut word = [0u8; 8];
-        word[..chunk.len()].copy_from_slice(chunk);
-        hash = fold(hash ^ lower(u64::from_le_bytes(word)), K1);
+/// The hash of the label of so many octets at `at`, put before what `hash` is that of.
+fn extend(hash: u64, octets: &[u8], at: usize, length: usize) -> u64 {
+    let mut hash = fold(hash ^ K0, K1 ^ length as u64);
+    let mut done = 0;
+    while done < length {
+        hash = fold(hash ^ lower(word(octets, at + done, length - done)), K1);
+        done += 8;
     }
     hash
+}
+
+/// Eight octets from `at` on, or `length` of them and zeros. Read at once from what stands around them:
+/// a copy of as many as there are would be a call for each label.
+fn word(octets: &[u8], at: usize, length: usize) -> u64 {
+    let kept = u64::MAX >> (64 - 8 * length.min(8));
+    let behind = octets.get(at..).unwrap_or(&[]);
+    if let Some(chunk) = behind.first_chunk() {
+        return u64::from_le_bytes(*chunk) & kept;
+    }
+    if let Some(last) = octets.last_chunk() {
+        // There are fewer than eight, at the end.
+        return (u64::from_le_bytes(*last) >> (8 * (8 - behind.len()).min(7))) & kept;
+    }
+    let mut word = [0; 8];
+    word.iter_mut().zip(behind).for_each(|(to, from)| *to = *from);
+    u64::from_le_bytes(word) & kept
+}
+
+/// The same of the label that stands at `offset` of a name.
+fn extend_at(hash: u64, wire: &[u8], offset: u8) -> u64 {
+    let at = usize::from(offset);
+    extend(hash, wire, at + 1, wire.get(at).copied().map_or(0, usize::from))
 }
 
 /// The hash of a name; case is ignored.
@@ -39,7 +63,7 @@ pub fn hash_name(name: Name<'_>) -> u64 {
     offsets[..count]
         .iter()
         .rev()
-        .fold(*SEED, |hash, &offset| extend(hash, label_at(name.as_wire(), offset)))
+        .fold(*SEED, |hash, &offset| extend_at(hash, name.as_wire(), offset))
 }
 
 /// The hashes of a name and all its ancestors.
@@ -62,7 +86,7 @@ impl SuffixHashes {
         self.count = name.label_offsets(&mut self.offsets);
         let mut hash = *SEED;
         for i in (0..self.count).rev() {
-            hash = extend(hash, label_at(name.as_wire(), self.offsets[i]));
+            hash = extend_at(hash, name.as_wire(), self.offsets[i]);
             self.hashes[i] = hash;
         }
     }
@@ -85,7 +109,7 @@ impl SuffixHashes {
     /// The hash of `label` put before the ancestor with `labels` labels.
     #[must_use]
     pub fn of_child(&self, labels: usize, label: &[u8]) -> u64 {
-        extend(self.of_suffix(labels), label)
+        extend(self.of_suffix(labels), label, 0, label.len())
     }
 
     /// Where in the wire form the ancestor with `labels` labels starts.
@@ -117,6 +141,26 @@ mod tests {
                 &name.as_name().as_wire()[offset..],
                 name.as_name().suffix(labels).as_wire()
             );
+        }
+    }
+
+    #[test]
+    fn a_label_hashes_alike_wherever_it_stands_and_however_long_it_is() {
+        let mut hashes = SuffixHashes::default();
+        for length in 1..=63 {
+            let label: String = ('a'..='z').chain('0'..='9').cycle().take(length).collect();
+            for behind in ["", "b.", "example.", "www.example.com."] {
+                let name: NameBuf = format!("{label}.{behind}").parse().unwrap();
+                let capitals: NameBuf =
+                    format!("{}.{behind}", label.to_uppercase()).parse().unwrap();
+                let parent = name.as_name().parent().unwrap();
+                hashes.compute(parent);
+                let child = hashes.of_child(hashes.label_count(), label.as_bytes());
+                assert_eq!(child, hash_name(name.as_name()), "{name}");
+                assert_eq!(child, hash_name(capitals.as_name()), "{name}");
+                let other: NameBuf = format!("{}-.{behind}", &label[1..]).parse().unwrap();
+                assert_ne!(child, hash_name(other.as_name()), "{other}");
+            }
         }
     }
 

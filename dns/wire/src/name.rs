@@ -225,16 +225,20 @@ impl PartialEq<Name<'_>> for Name<'_> {
     /// Eight octets at a time: each look-up compares names, most of which are short.
     fn eq(&self, other: &Name<'_>) -> bool {
         let (mine, theirs) = (self.0, other.0);
-        // Length octets are at most 63 and so never letters.
-        let lower = |word: &[u8; 8]| lower(u64::from_le_bytes(*word));
+        // Length octets are at most 63 and so never letters. Most names are asked for as they are
+        // written.
+        let is_same = |mine: &[u8; 8], theirs: &[u8; 8]| {
+            let [mine, theirs] = [mine, theirs].map(|word| u64::from_le_bytes(*word));
+            mine == theirs || lower(mine) == lower(theirs)
+        };
         let (Some(last), Some(their_last)) = (mine.last_chunk(), theirs.last_chunk()) else {
             return mine.eq_ignore_ascii_case(theirs);
         };
         // The last eight reach back into the words before them.
         let mut words = mine.as_chunks().0.iter().zip(theirs.as_chunks().0);
         mine.len() == theirs.len()
-            && lower(last) == lower(their_last)
-            && words.all(|(mine, theirs)| lower(mine) == lower(theirs))
+            && is_same(last, their_last)
+            && words.all(|(mine, theirs)| is_same(mine, theirs))
     }
 }
 

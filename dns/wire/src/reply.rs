@@ -320,9 +320,15 @@ impl<'a> Reply<'a> {
             .map(|&(place, _)| place)
     }
 
-    /// Whether the name at `place` of the message is `name`.
+    /// Whether the name at `place` of the message, which is as long, is `name`.
     fn is_at(&self, place: u16, name: Name<'_>) -> bool {
         let mut at = usize::from(place);
+        // The name of the question, where most of what is looked for stands, is whole.
+        let question = HEADER + self.question_name.map_or(0, |name| name.as_wire().len());
+        if at < question {
+            let known = self.out.get(at..question).unwrap_or(&[]);
+            return Name::from_known_wire(known) == name;
+        }
         for label in name.labels() {
             // What we wrote ourselves points backwards only, and a pointer never at a pointer.
             while let Some(pointer) = u16_at(self.out, at).filter(|p| p & 0xc000 == 0xc000) {
