@@ -17,6 +17,7 @@ pub mod meter;
 pub mod migrate;
 pub mod offline;
 pub mod overrides;
+mod parent;
 pub mod publish;
 pub mod secret;
 pub mod serve;

@@ -13,8 +13,9 @@ use std::time::{Duration, SystemTime};
 use halfmoon_dnssec::{FolderError, FolderWatch, KeyFolder, Lifetimes, Roll, Turn, ZoneKeys};
 use halfmoon_wire::{Name, NameBuf};
 
-use super::parent::Parents;
+use super::parent::look;
 use crate::config::DnssecConfig;
+use crate::parent::Parents;
 use crate::shared::{Served, Shared, Zones};
 use halfmoon_zones::Hosted;
 
@@ -46,7 +47,7 @@ impl Roller {
             shared,
             watch: FolderWatch::new(folder.clone()),
             folder,
-            parents: Parents { given: config.parents.clone(), resolver: config.resolver },
+            parents: Parents::new(config),
             every: config.parent_check.as_secs().max(1),
             times: (key_ttl, propagation),
             rolls: HashMap::new(),
@@ -142,7 +143,7 @@ impl Work {
         let looks = roll.awaits_parent() && roll.served().is_some() && now >= *asked + self.every;
         let look = looks.then(|| {
             *asked = now;
-            self.parents.look(zones, apex, &keys.all_ds_of(roll.coming()))
+            look(&self.parents, zones, apex, &keys.all_ds_of(roll.coming()))
         });
         let is_due = roll.served().is_none() || roll.ends().is_some_and(|ends| now >= ends);
         if look.is_none() && !is_due {
