@@ -144,6 +144,16 @@ impl Digest {
             Self::Sha384 => 4,
         }
     }
+
+    /// The digest with this number.
+    #[must_use]
+    pub const fn from_number(number: u8) -> Option<Self> {
+        match number {
+            2 => Some(Self::Sha256),
+            4 => Some(Self::Sha384),
+            _ => None,
+        }
+    }
 }
 
 /// Why there is no key, or no signature of it. Never says anything of the key itself.
@@ -304,16 +314,7 @@ impl Key {
     /// The data of the DS record that points at it (RFC 4034 section 5.1).
     #[must_use]
     pub fn ds(&self, apex: Name<'_>, digest: Digest) -> Vec<u8> {
-        let mut digested = apex.as_wire().to_ascii_lowercase();
-        digested.extend(&self.dnskey);
-        let how = match digest {
-            Digest::Sha256 => &SHA256,
-            Digest::Sha384 => &SHA384,
-        };
-        let mut rdata = self.tag.to_be_bytes().to_vec();
-        rdata.extend([self.algorithm.number(), digest.number()]);
-        rdata.extend(digest::digest(how, &digested).as_ref());
-        rdata
+        ds_of(apex, &self.dnskey, digest)
     }
 
     /// Appends the signature of `data` to `out`.
@@ -343,8 +344,26 @@ impl fmt::Debug for Key {
     }
 }
 
+/// The data of the DS record that points at a key, of which the data of the DNSKEY record are given (RFC
+/// 4034 section 5.1).
+#[must_use]
+pub fn ds_of(apex: Name<'_>, dnskey: &[u8], digest: Digest) -> Vec<u8> {
+    let mut digested = apex.as_wire().to_ascii_lowercase();
+    digested.extend(dnskey);
+    let how = match digest {
+        Digest::Sha256 => &SHA256,
+        Digest::Sha384 => &SHA384,
+    };
+    let mut rdata = tag_of(dnskey).to_be_bytes().to_vec();
+    // The algorithm is behind the flags and the protocol.
+    rdata.extend([dnskey.get(3).copied().unwrap_or(0), digest.number()]);
+    rdata.extend(digest::digest(how, &digested).as_ref());
+    rdata
+}
+
 /// The tag of a key (RFC 4034 appendix B): a sum of the data of its DNSKEY record.
-fn tag_of(dnskey: &[u8]) -> u16 {
+#[must_use]
+pub fn tag_of(dnskey: &[u8]) -> u16 {
     let sum = dnskey.iter().enumerate().fold(0_u32, |sum, (at, &octet)| {
         sum + (u32::from(octet) << if at % 2 == 0 { 8 } else { 0 })
     });

@@ -26,7 +26,7 @@ pub use bitmap::TypeSet;
 pub use cache::SignatureCache;
 pub use chain::{Chain, ChainError, OptOut};
 pub use folder::{FolderError, KeyFolder};
-pub use key::{Algorithm, Digest, Key, KeyError, Role, UnknownAlgorithm};
+pub use key::{Algorithm, Digest, Key, KeyError, Role, UnknownAlgorithm, ds_of, tag_of};
 pub use links::{Link, Signatures};
 pub use nsec3::Nsec3Params;
 pub use order::{Order, Proof};

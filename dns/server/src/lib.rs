@@ -8,6 +8,7 @@ pub mod config;
 pub mod cookies;
 pub mod counters;
 pub mod date;
+mod delegation;
 pub mod events;
 pub mod explain;
 pub mod last_good;

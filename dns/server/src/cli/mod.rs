@@ -1,6 +1,6 @@
 //! The command line: what each verb takes, and what it ends with.
 //!
-//! Exit status 0: done as asked. 1: `check` found errors, or `health` something down. 2: it could not be done, and one line on
+//! Exit status 0: done as asked. 1: `check` or `delegation` found errors, or `health` something down. 2: it could not be done, and one line on
 //! standard error says why.
 
 use std::fmt;
@@ -14,6 +14,7 @@ use crate::logging::{self, Filter, Format};
 
 mod budgets;
 mod check;
+mod delegation;
 mod demo;
 mod explain;
 mod health;
@@ -35,10 +36,12 @@ Examples:
   halfmoon explain www.example.org A       why a running server answers what it does
   halfmoon override list                   what operators said against it
   halfmoon status                          what it serves, and of which commit
+  halfmoon delegation example.org          whether the parent delegates the zone as it says
   halfmoon keys --config FILE.toml list    the keys of signed zones
   halfmoon migrate powerdns /etc/powerdns  write a configuration that serves what PowerDNS serves
 
-Exit status: 0 done as asked, 1 `check` found errors or `health` something down, 2 it could not be done.";
+Exit status: 0 done as asked, 1 `check` or `delegation` found errors or `health` something
+down, 2 it could not be done.";
 
 /// An authoritative DNS server whose answers follow the health of what they point to
 #[derive(Debug, Parser)]
@@ -66,6 +69,7 @@ struct LogArgs {
 enum Verb {
     Serve(serve::Args),
     Check(check::Args),
+    Delegation(Box<delegation::Args>),
     Demo(demo::Args),
     Explain(Box<explain::Args>),
     Health(Box<health::Args>),
@@ -100,6 +104,7 @@ pub fn main() -> ExitCode {
     match verb {
         Verb::Serve(args) => serve::run(args),
         Verb::Check(args) => check::run(&args),
+        Verb::Delegation(args) => delegation::run(&args),
         Verb::Demo(args) => demo::run(args),
         Verb::Explain(args) => explain::run(&args),
         Verb::Health(args) => health::run(&args),
