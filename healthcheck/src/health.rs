@@ -169,7 +169,8 @@ impl Health {
             None => None,
         };
         let beats = Arc::clone(&shared.beats);
-        let net = Net::new(&settings.targets, &settings.roots, beats, settings.max_kept)?;
+        let net =
+            Net::new(&settings.targets, &settings.roots, (beats, shared.clock), settings.max_kept)?;
         let (requests, requested) = mpsc::channel(settings.max_requests.max(1));
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .thread_name("health")
@@ -381,7 +382,7 @@ impl Health {
     /// There is no heartbeat of this name.
     pub fn beat(&self, name: &str, said: Said) -> Result<(), NoBeat> {
         let shared = &self.inner.shared;
-        let now = Clock::now();
+        let now = shared.clock.date(Clock::now());
         if !shared.beats.hear(name, said, now)? {
             return Ok(());
         }
@@ -394,7 +395,7 @@ impl Health {
         let checks: Vec<_> = shared.lock().iter().filter_map(of_name).collect();
         for (id, check) in checks {
             if let Probe::Beat(beat) = &check.probe {
-                let outcome = shared.beats.look(beat, now, shared.clock.date(now));
+                let outcome = shared.beats.look(beat, now);
                 shared.take_in(id, outcome, Duration::ZERO);
             }
         }

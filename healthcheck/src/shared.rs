@@ -47,7 +47,8 @@ impl Shared {
         computed: (usize, usize),
         suspect: Option<u16>,
     ) -> Self {
-        let beats = Beats::new(targets.beats().map(Box::from), Clock::now());
+        let clock = Clock::new();
+        let beats = Beats::new(targets.beats().map(Box::from), clock.date(Clock::now()));
         Self {
             beats: Arc::new(beats),
             published: Arc::new(ArcSwap::from_pointee(board.snapshot())),
@@ -55,7 +56,7 @@ impl Shared {
             changes: broadcast::channel(CHANGES).0,
             targets,
             counters: Counters::default(),
-            clock: Clock::new(),
+            clock,
             wake: Notify::new(),
         }
     }

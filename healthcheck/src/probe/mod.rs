@@ -47,18 +47,14 @@ pub(crate) struct Net {
 }
 
 impl Net {
-    /// Keeps so many connections for the next probe at most.
+    /// Keeps so many connections for the next probe at most. `clock` is the one of the beats' times.
     pub(crate) fn new(
         targets: &TargetPolicy,
         roots: &[CertificateDer<'static>],
-        beats: Arc<Beats>,
+        (beats, clock): (Arc<Beats>, Clock),
         most_kept: usize,
     ) -> Result<Self, StartError> {
-        let http = http::Http {
-            pool: pool::Pool::new(most_kept),
-            targets: targets.clone(),
-            clock: Clock::new(),
-        };
+        let http = http::Http { pool: pool::Pool::new(most_kept), targets: targets.clone(), clock };
         Ok(Self { tls: tls::Tls::new(roots)?, http, beats })
     }
 
@@ -68,8 +64,7 @@ impl Net {
             return Outcome::failure(refused.to_string());
         }
         let source = check.source;
-        let now = Clock::now();
-        let date = self.http.clock.date(now);
+        let date = self.http.clock.date(Clock::now());
         match &check.probe {
             Probe::Tcp(address) => tcp::probe(*address, source).await,
             Probe::Http(probe) => {
@@ -80,7 +75,7 @@ impl Net {
             Probe::Dns(probe) => dns::probe(probe, source).await,
             Probe::Grpc(probe) => grpc::probe(probe, source, &self.tls, date).await,
             Probe::Ping(address) => ping::probe(*address, source).await,
-            Probe::Beat(probe) => self.beats.look(probe, now, date),
+            Probe::Beat(probe) => self.beats.look(probe, date),
             Probe::File(probe) => match self.http.targets.files() {
                 Some(folder) => file::probe(probe, folder, date).await,
                 None => Outcome::failure("no files are read"),
@@ -136,8 +131,9 @@ mod tests {
         let ip = address.ip();
         let networks = |text: &str| vec![text.parse().expect("a network")];
         let targets = TargetPolicy::new(networks("0.0.0.0/0"), networks("127.0.0.0/8"));
-        let beats = Arc::new(Beats::new([], Clock::now()));
-        let net = Net::new(&targets, &[], beats, 0).expect("TLS");
+        let clock = Clock::new();
+        let beats = Arc::new(Beats::new([], clock.date(Clock::now())));
+        let net = Net::new(&targets, &[], (beats, clock), 0).expect("TLS");
         let http = |text: String, address: Option<IpAddr>| {
             let url = Url::parse(&text).expect("a URL");
             Probe::Http(Box::new(HttpProbe::new(url, address)))

@@ -1,6 +1,6 @@
-//! What is known of targets, in a file: read once at the start, written whenever it has changed.
+//! What is known of targets, in files: read once at the start, written whenever it has changed.
 //!
-//! The file is replaced as a whole, so that whoever reads it finds the old one or the new one. What
+//! A file is replaced as a whole, so that whoever reads it finds the old one or the new one. What
 //! cannot be read is told, set aside by the next writing, and no reason not to start.
 
 use std::fs::{self, File};
@@ -14,14 +14,18 @@ use std::time::{Duration, Instant};
 use crate::clock::Clock;
 use crate::shared::Shared;
 
+mod beats;
+mod lines;
 mod v1;
 
-/// The file in the folder.
-const NAME: &str = "health";
-/// The same while it is written.
-const DRAFT: &str = "health.new";
+/// The file of what checks and pools are.
+const HEALTH: &str = "health";
+/// The file of what was called in.
+const BEATS: &str = "beats";
 /// From a change to its writing begins, at least, so that many are written at once.
 const DELAY: Duration = Duration::from_millis(100);
+/// The same for what is called in, which changes with each call.
+const DELAY_OF_BEATS: Duration = Duration::from_secs(1);
 /// Writing takes at most so small a part of the time.
 const PART: u32 = 20;
 /// After so long what pools and checks were before is forgotten that nobody has asked for again.
@@ -39,22 +43,8 @@ impl Keeper {
     pub(crate) fn start(folder: PathBuf, shared: Arc<Shared>) -> io::Result<Self> {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
         // Whether it can be written is known now, and not after the first failure.
-        drop(draft(&folder)?);
-        match read(&folder) {
-            Ok(Some(known)) => {
-                tracing::info!(
-                    checks = known.checks.len(),
-                    pools = known.pools.len(),
-                    "what was known of targets is taken up again"
-                );
-                shared.lock().recall(known);
-            }
-            Ok(None) => {}
-            Err(error) => tracing::error!(
-                path = %folder.join(NAME).display(), %error,
-                "what was known of targets cannot be read; all of them are unknown"
-            ),
-        }
+        drop(draft(&folder, HEALTH)?);
+        recall(&folder, &shared);
         let end = Arc::new((Mutex::new(false), Condvar::new()));
         let signal = Arc::clone(&end);
         let thread = std::thread::Builder::new()
@@ -74,14 +64,45 @@ impl Drop for Keeper {
     }
 }
 
+/// Takes up what the last process knew. A file that cannot be read takes nothing from the other.
+fn recall(folder: &Path, shared: &Shared) {
+    match read(folder, HEALTH, Known::read) {
+        Ok(Some(known)) => {
+            tracing::info!(
+                checks = known.checks.len(),
+                pools = known.pools.len(),
+                "what was known of targets is taken up again"
+            );
+            shared.lock().recall(known);
+        }
+        Ok(None) => {}
+        Err(error) => tracing::error!(
+            path = %folder.join(HEALTH).display(), %error,
+            "what was known of targets cannot be read; all of them are unknown"
+        ),
+    }
+    match read(folder, BEATS, beats::read) {
+        Ok(Some(last)) => {
+            let count = shared.beats.recall(last);
+            tracing::info!(count, "what was called in last is taken up again");
+        }
+        Ok(None) => {}
+        Err(error) => tracing::error!(
+            path = %folder.join(BEATS).display(), %error,
+            "what was called in last cannot be read; heartbeats count as not called in yet"
+        ),
+    }
+}
+
 /// Writes until the end comes.
 fn keep(folder: &Path, shared: &Shared, end: &(Mutex<bool>, Condvar)) {
     let started = Clock::now();
-    let mut written = 0;
-    let mut is_told = false;
     let mut has_forgotten = false;
-    let mut pause = DELAY;
+    let mut health = Page::new(HEALTH, DELAY, 0);
+    let mut beats = Page::new(BEATS, DELAY_OF_BEATS, shared.beats.revision());
     loop {
+        let now = Instant::now();
+        let pause = health.next.min(beats.next).saturating_duration_since(now);
         let ended = end.0.lock().unwrap_or_else(PoisonError::into_inner);
         let (ended, _) = end
             .1
@@ -93,49 +114,94 @@ fn keep(folder: &Path, shared: &Shared, end: &(Mutex<bool>, Condvar)) {
             has_forgotten = true;
             shared.lock().forget();
         }
+        let now = Instant::now();
+        if is_last || health.next <= now {
+            let look = |written| {
+                let registry = shared.lock();
+                (registry.revision != written).then(|| (registry.revision, Known::of(&registry)))
+            };
+            health.keep(folder, look, |known, out| known.write(out));
+        }
+        if is_last || beats.next <= now {
+            let look =
+                |written| (shared.beats.revision() != written).then(|| shared.beats.memories());
+            beats.keep(folder, look, |last, out| beats::write(last, out));
+        }
+        if is_last {
+            return;
+        }
+    }
+}
+
+/// A file that is written again and again.
+struct Page {
+    name: &'static str,
+    delay: Duration,
+    /// The revision of what is in it.
+    written: u64,
+    /// When it is looked at again whether it has to be written.
+    next: Instant,
+    /// It was said that it cannot be written.
+    is_told: bool,
+}
+
+impl Page {
+    fn new(name: &'static str, delay: Duration, written: u64) -> Self {
+        Self { name, delay, written, next: Instant::now() + delay, is_told: false }
+    }
+
+    /// Writes what `look` finds, which knows what revision is written and finds what there is of a
+    /// newer one.
+    fn keep<T>(
+        &mut self,
+        folder: &Path,
+        look: impl FnOnce(u64) -> Option<(u64, T)>,
+        write: impl FnOnce(&T, &mut BufWriter<File>) -> io::Result<()>,
+    ) {
         let began = Instant::now();
-        let known = {
-            let registry = shared.lock();
-            (registry.revision != written).then(|| {
-                written = registry.revision;
-                Known::of(&registry)
-            })
-        };
-        if let Some(known) = known {
-            match write(folder, &known) {
-                Ok(()) => is_told = false,
+        if let Some((revision, found)) = look(self.written) {
+            match replace(folder, self.name, |out| write(&found, out)) {
+                Ok(()) => {
+                    self.written = revision;
+                    self.is_told = false;
+                }
                 Err(error) => {
-                    // Tried again with the next change, or a little later.
-                    written = u64::MAX;
-                    if !std::mem::replace(&mut is_told, true) {
-                        let path = folder.join(NAME);
+                    // Tried again a little later.
+                    if !std::mem::replace(&mut self.is_told, true) {
+                        let path = folder.join(self.name);
                         tracing::error!(path = %path.display(), %error, "cannot write down what is known of targets");
                     }
                 }
             }
         }
-        if is_last {
-            return;
-        }
-        pause = DELAY.max(began.elapsed() * PART);
+        self.next = Instant::now() + self.delay.max(began.elapsed() * PART);
     }
 }
 
-fn draft(folder: &Path) -> io::Result<File> {
-    File::options().create(true).write(true).truncate(true).mode(0o600).open(folder.join(DRAFT))
+fn draft(folder: &Path, name: &str) -> io::Result<File> {
+    let path = folder.join(format!("{name}.new"));
+    File::options().create(true).write(true).truncate(true).mode(0o600).open(path)
 }
 
-fn write(folder: &Path, known: &Known) -> io::Result<()> {
-    let mut out = BufWriter::new(draft(folder)?);
-    known.write(&mut out)?;
+fn replace(
+    folder: &Path,
+    name: &str,
+    write: impl FnOnce(&mut BufWriter<File>) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut out = BufWriter::new(draft(folder, name)?);
+    write(&mut out)?;
     out.flush()?;
     out.get_ref().sync_data()?;
-    fs::rename(folder.join(DRAFT), folder.join(NAME))
+    fs::rename(folder.join(format!("{name}.new")), folder.join(name))
 }
 
-fn read(folder: &Path) -> io::Result<Option<Known>> {
-    match File::open(folder.join(NAME)) {
-        Ok(file) => Known::read(BufReader::new(file)).map(Some),
+fn read<T>(
+    folder: &Path,
+    name: &str,
+    read: impl FnOnce(BufReader<File>) -> io::Result<T>,
+) -> io::Result<Option<T>> {
+    match File::open(folder.join(name)) {
+        Ok(file) => read(BufReader::new(file)).map(Some),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(error),
     }

@@ -2,6 +2,7 @@ use std::net::Ipv4Addr;
 use std::time::SystemTime;
 
 use super::*;
+use crate::beats::Last as LastBeat;
 use crate::board::Board;
 use crate::check::{Check, Pace, Probe};
 use crate::damping::Damping;
@@ -10,6 +11,7 @@ use crate::policy::{AllDown, Policy};
 use crate::pool::{Member, Pool, PoolName};
 use crate::registry::Registry;
 use crate::report::Last;
+use crate::said::{Holds, Said};
 use crate::verdict::{CheckId, State};
 
 fn registry() -> Registry {
@@ -53,7 +55,7 @@ fn what_is_written_down_is_what_the_next_process_begins_with() {
     let folder = tempfile::tempdir().expect("a folder");
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     let mut before = registry();
-    assert!(read(folder.path()).expect("no file").is_none());
+    assert!(read(folder.path(), HEALTH, Known::read).expect("no file").is_none());
     let ids = [1, 2, 3].map(|last| before.hold(check(last)).0);
     before.register(pool(&ids), now);
     for (id, is_up) in [(ids[0], true), (ids[1], true), (ids[2], false)] {
@@ -62,10 +64,13 @@ fn what_is_written_down_is_what_the_next_process_begins_with() {
     }
     report(&mut before, ids[0], Outcome::failure("refused"), now);
     assert_eq!(answer(&before), [1]);
-    write(folder.path(), &Known::of(&before)).expect("a folder that can be written");
+    replace(folder.path(), HEALTH, |out| Known::of(&before).write(out))
+        .expect("a folder that can be written");
 
     let mut after = registry();
-    after.recall(read(folder.path()).expect("a file").expect("what was written"));
+    after.recall(
+        read(folder.path(), HEALTH, Known::read).expect("a file").expect("what was written"),
+    );
     let later = now + Duration::from_secs(3600);
     let ids = [1, 2, 3].map(|last| after.hold(check(last)).0);
     after.settle_pools(later);
@@ -87,9 +92,12 @@ fn other_options_find_what_was_known_of_the_same_target() {
     let mut before = registry();
     let id = before.hold(check(1)).0;
     report(&mut before, id, Outcome::success(0), now);
-    write(folder.path(), &Known::of(&before)).expect("a folder that can be written");
+    replace(folder.path(), HEALTH, |out| Known::of(&before).write(out))
+        .expect("a folder that can be written");
     let mut after = registry();
-    after.recall(read(folder.path()).expect("a file").expect("what was written"));
+    after.recall(
+        read(folder.path(), HEALTH, Known::read).expect("a file").expect("what was written"),
+    );
     let pace = Pace { damping: Damping::NONE, ..Pace::default() };
     let id = after.hold(Check { pace, ..check(1) }).0;
     after.settle_pools(now);
@@ -106,10 +114,63 @@ fn what_is_no_such_file_is_told_and_not_believed() {
         ("{\"format\":\"halfmoon-health\",\"version\":1}\n{\"check\":", "line 2: "),
         ("\u{0}\u{0}", "line 1: "),
     ] {
-        fs::write(folder.path().join(NAME), text).expect("a folder that can be written");
-        match read(folder.path()) {
+        fs::write(folder.path().join(HEALTH), text).expect("a folder that can be written");
+        match read(folder.path(), HEALTH, Known::read) {
             Ok(known) => assert!(why.is_empty() && known.is_some_and(|k| k.checks.is_empty())),
             Err(error) => assert!(error.to_string().starts_with(why) && !why.is_empty(), "{error}"),
+        }
+    }
+}
+
+#[test]
+fn what_was_called_in_is_written_down_as_it_was_said() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let at = SystemTime::UNIX_EPOCH + Duration::from_millis(1_764_000_000_500);
+    let texts = [
+        "up",
+        "down",
+        "up 2026-11-24T12:00:00Z",
+        "{\"state\":\"down\",\"ttl\":30,\"weight\":7,\"reason\":\"disk \\\"a\\\" full\"}",
+    ];
+    let said = |text: &str| Said::parse(text.as_bytes()).expect(text);
+    let name = |number: usize| Box::from(format!("beat-{number}"));
+    let last = |(number, text)| LastBeat { name: name(number), said: said(text), at };
+    let all: Vec<LastBeat> = texts.into_iter().enumerate().map(last).collect();
+    replace(folder.path(), BEATS, |out| beats::write(&all, out)).expect("a folder");
+    let found = read(folder.path(), BEATS, beats::read).expect("a file");
+    assert_eq!(found.expect("what was written"), all);
+}
+
+#[test]
+fn a_file_of_calls_that_is_none_is_told() {
+    let head = "{\"format\":\"halfmoon-beats\",\"version\":1}\n";
+    let beyond =
+        format!("{head}{{\"beat\":\"fra\",\"at\":1,\"state\":\"up\",\"ttl\":{}}}\n", u64::MAX);
+    for (text, expected) in [
+        ("{\"format\":\"halfmoon-health\",\"version\":1}\n", Err("it is halfmoon-health 1")),
+        ("{\"format\":\"halfmoon-beats\",\"version\":2}\n", Err("it is halfmoon-beats 2")),
+        (&format!("{head}{{\"beat\":\"fra\",\"at\":1"), Err("line 2: EOF")),
+        (
+            &format!("{head}{{\"beat\":\"fra\",\"state\":\"up\"}}\n"),
+            Err("line 2: missing field `at`"),
+        ),
+        (
+            &format!("{head}{{\"beat\":\"fra\",\"at\":-1,\"state\":\"up\"}}\n"),
+            Err("line 2: invalid value"),
+        ),
+        (head, Ok(0)),
+        // It would hold for ever, and holds for as long as anything may.
+        (&beyond, Ok(7 * 24 * 3600)),
+    ] {
+        let found = beats::read(text.as_bytes()).map_err(|error| error.to_string());
+        match (found, expected) {
+            (Ok(last), Ok(seconds)) => {
+                let holds = last.first().map(|last| last.said.holds);
+                let expected = (seconds > 0).then(|| Holds::For(Duration::from_secs(seconds)));
+                assert_eq!(holds, expected, "{text}");
+            }
+            (Err(error), Err(start)) => assert!(error.starts_with(start), "{text}: {error}"),
+            (found, _) => panic!("{text}: {found:?}"),
         }
     }
 }

@@ -5,28 +5,22 @@
 //! {"check":"tcp 192.0.2.1:443","key":"91c3a0…","state":"up","since":1764000000000,…}
 //! {"zone":"example.org.","owner":"www.example.org.","type":"A","in":["192.0.2.1"],…}
 //! ```
-//!
-//! Times are milliseconds since 1970. A line that is not understood is an error, and so is a version
-//! that is not this one.
 
 use std::io::{self, BufRead, Write};
 use std::net::IpAddr;
-use std::time::{Duration, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
+use super::lines::{Head, date, millis, read_lines, write_line};
 use crate::judge::Memory;
 use crate::pool::PoolName;
 use crate::pools::PoolMemory;
 use crate::registry::Registry;
 use crate::verdict::State;
 
-const FORMAT: &str = "halfmoon-health";
-const VERSION: u32 = 1;
+const HEAD: Head<'_> = Head { format: "halfmoon-health", version: 1 };
 /// Lines of each kind, at most; of more the first count.
 const MOST: usize = 500_000;
-/// Octets of one line, at most.
-const LONGEST: u64 = 256 * 1024;
 /// Octets of one text in it.
 const TEXT: usize = 1024;
 
@@ -35,12 +29,6 @@ const TEXT: usize = 1024;
 pub(crate) struct Known {
     pub(crate) checks: Vec<Check>,
     pub(crate) pools: Vec<Pool>,
-}
-
-#[derive(Debug, Serialize, Deserialize)]
-struct Head {
-    format: String,
-    version: u32,
 }
 
 #[derive(Debug, Deserialize)]
@@ -145,36 +133,18 @@ impl Known {
     }
 
     pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
-        line(out, &Head { format: FORMAT.to_owned(), version: VERSION })?;
-        self.checks.iter().try_for_each(|check| line(out, check))?;
-        self.pools.iter().try_for_each(|pool| line(out, pool))
+        write_line(out, &HEAD)?;
+        self.checks.iter().try_for_each(|check| write_line(out, check))?;
+        self.pools.iter().try_for_each(|pool| write_line(out, pool))
     }
 
-    pub(super) fn read(mut from: impl BufRead) -> io::Result<Self> {
-        let mut text = String::new();
+    pub(super) fn read(from: impl BufRead) -> io::Result<Self> {
         let mut known = Self::default();
-        for number in 1usize.. {
-            text.clear();
-            if io::Read::take(&mut from, LONGEST).read_line(&mut text)? == 0 {
-                break;
-            }
-            let wrong = |why: serde_json::Error| {
-                io::Error::new(io::ErrorKind::InvalidData, format!("line {number}: {why}"))
-            };
-            if number == 1 {
-                let head: Head = serde_json::from_str(&text).map_err(wrong)?;
-                if head.format != FORMAT || head.version != VERSION {
-                    let message = format!("it is {} {}", head.format, head.version);
-                    return Err(io::Error::new(io::ErrorKind::InvalidData, message));
-                }
-                continue;
-            }
-            match serde_json::from_str(&text).map_err(wrong)? {
-                Line::Check(check) if known.checks.len() < MOST => known.checks.push(check),
-                Line::Pool(pool) if known.pools.len() < MOST => known.pools.push(pool),
-                Line::Check(_) | Line::Pool(_) => {}
-            }
-        }
+        read_lines(from, &HEAD, |line| match line {
+            Line::Check(check) if known.checks.len() < MOST => known.checks.push(check),
+            Line::Pool(pool) if known.pools.len() < MOST => known.pools.push(pool),
+            Line::Check(_) | Line::Pool(_) => {}
+        })?;
         Ok(known)
     }
 }
@@ -215,20 +185,6 @@ impl Pool {
         let departures = self.left.into_iter().filter_map(date).collect();
         (name, PoolMemory { members_in: self.r#in, last: self.last, departures })
     }
-}
-
-fn line(out: &mut impl Write, value: &impl Serialize) -> io::Result<()> {
-    serde_json::to_writer(&mut *out, value)?;
-    out.write_all(b"\n")
-}
-
-fn millis(time: SystemTime) -> u64 {
-    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-fn date(millis: u64) -> Option<SystemTime> {
-    SystemTime::UNIX_EPOCH.checked_add(Duration::from_millis(millis))
 }
 
 fn cut(text: &str) -> String {
