@@ -34,7 +34,9 @@ pub struct PoolName {
     pub owner: Arc<str>,
     /// The type of the record.
     pub rtype: Arc<str>,
-    /// Its number among the pools of that owner and type.
+    /// The number of its record among those of that owner and type, from 0.
+    pub program: u32,
+    /// Its number among the pools of that record, from 0.
     pub number: u32,
 }
 
@@ -194,13 +196,15 @@ impl Labels {
 
 // === impl PoolName ===
 
-/// As in `www.example.org. A`, with the number if it is not the first.
+/// As in `www.example.org. A`, with the number of its record if that is not the first, and its own if it
+/// is not the first of that: `www.example.org. A/2`, `www.example.org. A/1/2`.
 impl fmt::Display for PoolName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.owner, self.rtype)?;
-        match self.number {
-            0 => Ok(()),
-            number => write!(f, " #{}", number + 1),
+        match (self.program, self.number) {
+            (0, 0) => Ok(()),
+            (program, 0) => write!(f, "/{}", program + 1),
+            (program, number) => write!(f, "/{}/{}", program + 1, number + 1),
         }
     }
 }

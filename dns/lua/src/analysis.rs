@@ -37,6 +37,8 @@ pub(crate) struct Record<'a> {
     pub(crate) inner: Type,
     pub(crate) text: &'a str,
     pub(crate) owner: Name<'a>,
+    /// Its number among the records of this owner and type.
+    pub(crate) number: u32,
     /// In seconds.
     pub(crate) ttl: u32,
 }
@@ -45,7 +47,7 @@ pub(crate) struct Record<'a> {
 pub(crate) fn compile(
     settings: &Settings,
     health: &Health,
-    Record { inner, text, owner, ttl }: Record<'_>,
+    Record { inner, text, owner, number, ttl }: Record<'_>,
     library: &Library<'_>,
 ) -> (Option<Program>, Vec<Remark>) {
     let mut analysis = Analysis {
@@ -53,6 +55,7 @@ pub(crate) fn compile(
         health,
         inner,
         owner,
+        number,
         remarks: Vec::new(),
         sites: Vec::new(),
         bound: Vec::new(),
@@ -115,6 +118,8 @@ struct Analysis<'a> {
     health: &'a Health,
     inner: Type,
     owner: Name<'a>,
+    /// Of the record, among those of this owner and type.
+    number: u32,
     remarks: Vec<Remark>,
     /// The calls that are bound, in order of text.
     sites: Vec<Site>,
@@ -330,6 +335,7 @@ impl Analysis<'_> {
             zone: text(self.library.zone()),
             owner: text(self.owner),
             rtype: self.inner.to_string().into(),
+            program: self.number,
             number,
         });
         let mut binder = Binder {

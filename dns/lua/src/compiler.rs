@@ -31,8 +31,17 @@ pub struct Compiler {
     limit: usize,
 }
 
-/// Equal programs are one, but for those that ask for health: each record has pools of its own.
-type Key = (Type, Box<str>, Option<NameBuf>);
+/// Equal programs are one, but for those that ask for health: each record has pools of its own, by its
+/// owner and its number.
+type Key = (Type, Box<str>, Option<(NameBuf, u32)>);
+
+/// A record with a program: its owner, and its number among those of that owner and type.
+#[derive(Clone, Copy)]
+struct Numbered<'a> {
+    owner: Name<'a>,
+    number: u32,
+    source: &'a ProgramSource,
+}
 
 #[derive(Debug)]
 struct Known {
@@ -73,11 +82,12 @@ impl Compiler {
         source: &ProgramSource,
         faults: &mut Vec<Fault>,
     ) -> Option<Arc<Program>> {
-        self.compile_with(&Library::empty(zone), owner, source, faults)
+        let record = Numbered { owner, number: 0, source };
+        self.compile_with(&Library::empty(zone), record, faults)
     }
 
-    /// Compiles all programs of a zone, each with its owner; they may include one another.
-    /// Otherwise as [`Compiler::compile`].
+    /// Compiles all programs of a zone, each with its owner, in the order in which the zone numbers them;
+    /// they may include one another. Otherwise as [`Compiler::compile`].
     pub fn compile_zone(
         &mut self,
         zone: Name<'_>,
@@ -85,8 +95,11 @@ impl Compiler {
         faults: &mut Vec<Fault>,
     ) -> Vec<Option<Arc<Program>>> {
         let library = Library::new(zone, programs);
+        let mut numbers = Numbers::default();
         let compile = |(owner, source): &(NameBuf, ProgramSource)| {
-            self.compile_with(&library, owner.as_name(), source, faults)
+            let owner = owner.as_name();
+            let number = numbers.next(owner, source.inner);
+            self.compile_with(&library, Numbered { owner, number, source }, faults)
         };
         programs.iter().map(compile).collect()
     }
@@ -94,18 +107,18 @@ impl Compiler {
     fn compile_with(
         &mut self,
         library: &Library<'_>,
-        owner: Name<'_>,
-        source: &ProgramSource,
+        record: Numbered<'_>,
         faults: &mut Vec<Fault>,
     ) -> Option<Arc<Program>> {
+        let Numbered { owner, number, source } = record;
         debug_assert!(owner.is_at_or_below(library.zone()), "{owner} is in another zone");
         if may_include(&source.text) {
             // The same text is another program where what it includes is another.
-            let (program, remarks) = self.compile_new(source, owner, library);
+            let (program, remarks) = self.compile_new(record, library);
             faults.extend(remarks.iter().map(|remark| remark.at(source)));
             return program;
         }
-        let scope = may_ask_health(&source.text).then(|| owner.to_lower());
+        let scope = may_ask_health(&source.text).then(|| (owner.to_lower(), number));
         // A program that asks for no health is the same in all zones, whatever they set.
         let asks = scope.is_some();
         let key = (source.inner, Box::from(source.text.as_str()), scope);
@@ -117,7 +130,7 @@ impl Compiler {
             faults.extend(known.remarks.iter().map(|remark| remark.at(source)));
             return Some(program);
         }
-        let (program, remarks) = self.compile_new(source, owner, library);
+        let (program, remarks) = self.compile_new(record, library);
         faults.extend(remarks.iter().map(|remark| remark.at(source)));
         if let Some(program) = &program {
             self.forget();
@@ -138,8 +151,7 @@ impl Compiler {
 
     fn compile_new(
         &self,
-        source: &ProgramSource,
-        owner: Name<'_>,
+        Numbered { owner, number, source }: Numbered<'_>,
         library: &Library<'_>,
     ) -> (Option<Arc<Program>>, Vec<Remark>) {
         let text = match syntax::plain(&source.text) {
@@ -161,7 +173,8 @@ impl Compiler {
             let message = "brackets, blocks or operators nest too deep";
             (None, vec![Remark::error("lua-too-deep", 0, message)])
         } else {
-            let record = Record { inner: source.inner, text: &text, owner, ttl: source.ttl };
+            let (inner, ttl) = (source.inner, source.ttl);
+            let record = Record { inner, text: &text, owner, number, ttl };
             self.compile_guarded(record, nesting, library)
         };
         self.judge(source, program, remarks)
@@ -215,6 +228,32 @@ impl Compiler {
                 }
             }
         })
+    }
+}
+
+/// Counts records by owner and type; those of an owner come one after the other.
+#[derive(Default)]
+struct Numbers {
+    owner: Option<NameBuf>,
+    counts: Vec<(Type, u32)>,
+}
+
+impl Numbers {
+    fn next(&mut self, owner: Name<'_>, inner: Type) -> u32 {
+        if self.owner.as_ref().is_none_or(|before| before.as_name() != owner) {
+            self.owner = Some(owner.to_buf());
+            self.counts.clear();
+        }
+        match self.counts.iter_mut().find(|(counted, _)| *counted == inner) {
+            Some((_, count)) => {
+                *count += 1;
+                *count
+            }
+            None => {
+                self.counts.push((inner, 0));
+                0
+            }
+        }
     }
 }
 

@@ -136,7 +136,7 @@ impl Server {
             }
             let owner = format!("w{number}.example.");
             let (zone, rtype) = ("example.".into(), "A".into());
-            let name = PoolName { zone, owner: owner.into(), rtype, number: 0 };
+            let name = PoolName { zone, owner: owner.into(), rtype, program: 0, number: 0 };
             health.register(Pool { name, members, groups: ranges, policy: Policy::default() })
         };
         let pools = groups.iter().enumerate().map(pool).collect();

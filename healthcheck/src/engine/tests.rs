@@ -355,7 +355,7 @@ async fn a_thousand_reloads_leave_nothing_behind() {
         let pools: Vec<_> = (0..5)
             .map(|number| {
                 let (zone, owner) = ("a.".into(), format!("w{number}.a.").into());
-                let name = PoolName { zone, owner, rtype: "A".into(), number: 0 };
+                let name = PoolName { zone, owner, rtype: "A".into(), program: 0, number: 0 };
                 let groups = std::iter::once(0..members.len() as u32).collect();
                 let policy = Policy { velocity, ..Policy::default() };
                 health.register(Pool { name, members: members.clone(), groups, policy })

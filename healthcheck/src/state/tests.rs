@@ -30,7 +30,13 @@ fn pool(members: &[CheckId]) -> Pool {
         check: Some(*check),
         labels: [].into(),
     };
-    let name = PoolName { zone: "a.".into(), owner: "w.a.".into(), rtype: "A".into(), number: 0 };
+    let name = PoolName {
+        zone: "a.".into(),
+        owner: "w.a.".into(),
+        rtype: "A".into(),
+        program: 0,
+        number: 0,
+    };
     Pool {
         name,
         members: (1..).zip(members).map(member).collect(),
@@ -83,6 +89,28 @@ fn what_is_written_down_is_what_the_next_process_begins_with() {
     // What was up before the last of it went is known as well.
     report(&mut after, ids[1], Outcome::failure("refused"), later);
     assert_eq!(answer(&after), [1]);
+}
+
+#[test]
+fn pools_of_a_file_without_numbers_are_the_first_of_their_owner() {
+    let line = |more: &str| {
+        format!(
+            "{{\"zone\":\"a.\",\"owner\":\"w.a.\",\"type\":\"A\",\"in\":[],\"last\":[]{more}}}\n"
+        )
+    };
+    for (more, shown) in [
+        ("", "w.a. A"),
+        (",\"number\":1", "w.a. A/1/2"),
+        (",\"program\":1,\"number\":0", "w.a. A/2"),
+        (",\"program\":1,\"number\":2", "w.a. A/2/3"),
+    ] {
+        let text = format!("{{\"format\":\"halfmoon-health\",\"version\":1}}\n{}", line(more));
+        let known = Known::read(text.as_bytes()).expect("a file");
+        assert_eq!(known.pools[0].clone().recall().0.to_string(), shown, "{more}");
+        let mut written = Vec::new();
+        known.write(&mut written).expect("a vector");
+        assert_eq!(Known::read(&*written).expect("a file").pools, known.pools);
+    }
 }
 
 #[test]

@@ -77,6 +77,9 @@ pub(crate) struct Pool {
     zone: String,
     owner: String,
     r#type: String,
+    /// Left out where it is the first, as it was when there was none.
+    #[serde(default, skip_serializing_if = "is_first")]
+    program: u32,
     #[serde(default)]
     number: u32,
     r#in: Vec<IpAddr>,
@@ -124,6 +127,7 @@ impl Known {
             zone: name.zone.to_string(),
             owner: name.owner.to_string(),
             r#type: name.rtype.to_string(),
+            program: name.program,
             number: name.number,
             r#in: memory.members_in,
             last: memory.last,
@@ -180,11 +184,17 @@ impl Pool {
             zone: self.zone.into(),
             owner: self.owner.into(),
             rtype: self.r#type.into(),
+            program: self.program,
             number: self.number,
         };
         let departures = self.left.into_iter().filter_map(date).collect();
         (name, PoolMemory { members_in: self.r#in, last: self.last, departures })
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "so serde calls it")]
+fn is_first(number: &u32) -> bool {
+    *number == 0
 }
 
 fn cut(text: &str) -> String {

@@ -353,5 +353,5 @@ pub(crate) async fn verdict(health: &Health, check: Check) -> (State, u32, Strin
 /// The name of the pool of a record, of which there are as many as there are numbers.
 pub(crate) fn pool_name(number: usize) -> PoolName {
     let owner = format!("w{number}.a.").into();
-    PoolName { zone: "a.".into(), owner, rtype: "A".into(), number: 0 }
+    PoolName { zone: "a.".into(), owner, rtype: "A".into(), program: 0, number: 0 }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use halfmoon_healthcheck::{Force, Forced, Outcome};
+use halfmoon_healthcheck::{Force, Forced, Outcome, PoolReport};
 use halfmoon_lua::Dialect;
 
 use crate::world::{World, client};
@@ -50,6 +50,27 @@ fn the_policy_says_what_is_answered_when_nothing_or_little_is_up() {
             assert!(expected.split(" | ").any(|one| one == seen), "{record}, {states}: {seen}");
         }
     }
+}
+
+#[test]
+fn each_program_of_an_owner_has_pools_of_its_own() {
+    let world = World::new(Dialect::Halfmoon);
+    let list = |last: u8| format!("ifportup(80, {{'192.0.2.{last}'}}, {{selector='first'}})");
+    let records = [
+        format!("www A {}", list(1)),
+        // Two equal programs are two.
+        format!("www A {}", list(1)),
+        "www AAAA ifportup(80, {'2001:db8::1'})".to_owned(),
+        format!("www A ;if country('DE') then return {} end return {}", list(2), list(3)),
+        format!("mail A {}", list(1)),
+    ];
+    let records: Vec<&str> = records.iter().map(String::as_str).collect();
+    let (compiled, faults) = world.compile_all(&records);
+    assert!(compiled.iter().all(Option::is_some), "{faults:?}");
+    let name = |report: PoolReport| report.pool.name.to_string().replace(".example.com.", "");
+    let names: BTreeSet<String> = world.health.pools().into_iter().map(name).collect();
+    let expected = ["mail A", "www A", "www A/2", "www A/3", "www A/3/2", "www AAAA"];
+    assert_eq!(names, expected.map(str::to_owned).into());
 }
 
 #[test]

@@ -72,6 +72,12 @@ impl World {
     /// Compiles the programs of a zone, each as `owner TYPE program`, and gives the last; with all
     /// faults.
     pub(crate) fn compile_zone(&self, records: &[&str]) -> (Option<Arc<Program>>, Vec<String>) {
+        let (mut compiled, faults) = self.compile_all(records);
+        (compiled.pop().flatten(), faults)
+    }
+
+    /// The same, and gives all of them.
+    pub(crate) fn compile_all(&self, records: &[&str]) -> (Vec<Option<Arc<Program>>>, Vec<String>) {
         let programs: Vec<_> = records
             .iter()
             .map(|record| {
@@ -82,9 +88,9 @@ impl World {
         let mut faults = Vec::new();
         let zone = name("example.com.");
         let mut compiler = Compiler::new(self.settings.clone(), self.health.clone());
-        let mut compiled = compiler.compile_zone(zone.as_name(), &programs, &mut faults);
+        let compiled = compiler.compile_zone(zone.as_name(), &programs, &mut faults);
         let faults = faults.iter().map(|fault| format!("{}: {}", fault.level, fault.message));
-        (compiled.pop().flatten(), faults.collect())
+        (compiled, faults.collect())
     }
 
     /// Runs the last program of a zone.

@@ -95,6 +95,7 @@ fn view(report: &PoolReport, checks: &HashMap<CheckId, String>) -> PoolView {
         zone: pool.name.zone.to_string(),
         owner: pool.name.owner.to_string(),
         makes: pool.name.rtype.to_string(),
+        program: pool.name.program + 1,
         number: pool.name.number + 1,
         members: members
             .map(|(number, (member, effective))| MemberView {

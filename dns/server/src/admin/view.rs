@@ -168,6 +168,8 @@ pub struct PoolView {
     /// The type of what it makes.
     #[serde(rename = "type")]
     pub makes: String,
+    /// The number of the record among those of that owner and type, from 1.
+    pub program: u32,
     /// Its number among the pools of that record, from 1.
     pub number: u32,
     /// Its members, in order of preference.

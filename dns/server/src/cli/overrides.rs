@@ -26,8 +26,8 @@ Examples, each with `--config /etc/halfmoon.toml` or `--server URL --token-file 
   halfmoon override end 12 --reason \"done\"
 
 A target is an address, a network, a label (region:fsn), a check as `halfmoon health` shows it, a
-record (www.example.org/A) or a zone (example.org). Of several overrides for one address the
-strongest holds: down, then pin, then drain, then up.";
+record (www.example.org/A; /A/2 is the second of that name and type) or a zone (example.org). Of
+several overrides for one address the strongest holds: down, then pin, then drain, then up.";
 
 /// Say of endpoints what they count as, whatever their checks say
 #[derive(Debug, clap::Args)]
@@ -68,7 +68,7 @@ struct SetArgs {
     /// Why, in a line
     #[arg(long, value_name = "TEXT")]
     reason: String,
-    /// In this zone (example.org) or record (www.example.org/A) alone
+    /// In this zone (example.org) or record (www.example.org/A, or /A/2 for the second) alone
     #[arg(long = "in", value_name = "ZONE|RECORD")]
     within: Option<String>,
     /// Even if a record is left without anything to answer

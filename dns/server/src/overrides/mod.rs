@@ -21,7 +21,7 @@ use crate::date::{date, parse};
 pub(crate) use keeper::valid_name;
 pub use keeper::{Keeper, Overrides};
 pub use store::StoreError;
-pub use target::{Scope, Target};
+pub use target::{Scope, Target, Which};
 
 /// What is to happen to the target, the strongest first: of several for one member that one holds.
 #[derive(

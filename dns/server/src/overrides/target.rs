@@ -31,8 +31,19 @@ pub enum Target {
 pub enum Scope {
     /// The zone with this name.
     Zone(String),
-    /// The record with this owner and type.
-    Record(String, String),
+    /// The records with this owner and type.
+    Record(String, String, Which),
+}
+
+/// Which pools of an owner and type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// All of them.
+    All,
+    /// Those of the record with this number, from 0.
+    OfRecord(u32),
+    /// The one of the record with this number that has this number, both from 0.
+    One(u32, u32),
 }
 
 impl Target {
@@ -115,10 +126,11 @@ impl Scope {
         match text.split_once('/') {
             None => Ok(Self::Zone(name(text)?)),
             Some((owner, rtype)) => {
+                let (rtype, which) = Which::split(rtype, owner)?;
                 let rtype: Type = rtype.parse().map_err(|_| {
                     format!("{rtype:?} is no type of records; write A or AAAA, as in {owner}/A")
                 })?;
-                Ok(Self::Record(name(owner)?, rtype.to_string().to_ascii_lowercase()))
+                Ok(Self::Record(name(owner)?, rtype.to_string().to_ascii_lowercase(), which))
             }
         }
     }
@@ -128,8 +140,10 @@ impl Scope {
     pub fn holds(&self, pool: &PoolName) -> bool {
         match self {
             Self::Zone(zone) => pool.zone.eq_ignore_ascii_case(zone),
-            Self::Record(owner, rtype) => {
-                pool.owner.eq_ignore_ascii_case(owner) && pool.rtype.eq_ignore_ascii_case(rtype)
+            Self::Record(owner, rtype, which) => {
+                pool.owner.eq_ignore_ascii_case(owner)
+                    && pool.rtype.eq_ignore_ascii_case(rtype)
+                    && which.holds(pool)
             }
         }
     }
@@ -139,7 +153,45 @@ impl fmt::Display for Scope {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Zone(zone) => f.write_str(zone),
-            Self::Record(owner, rtype) => write!(f, "{owner}/{}", rtype.to_ascii_uppercase()),
+            Self::Record(owner, rtype, which) => {
+                write!(f, "{owner}/{}", rtype.to_ascii_uppercase())?;
+                match which {
+                    Which::All => Ok(()),
+                    Which::OfRecord(program) => write!(f, "/{}", program + 1),
+                    Which::One(program, number) => write!(f, "/{}/{}", program + 1, number + 1),
+                }
+            }
+        }
+    }
+}
+
+impl Which {
+    /// Takes the numbers behind a type away, as in `A/2` and `A/2/1`.
+    fn split<'t>(text: &'t str, owner: &str) -> Result<(&'t str, Self), String> {
+        let Some((rtype, numbers)) = text.split_once('/') else {
+            return Ok((text, Self::All));
+        };
+        let number = |text: &str| {
+            let number = text.parse::<u32>().ok().and_then(|number| number.checked_sub(1));
+            number.ok_or_else(|| {
+                format!(
+                    "{text:?} is no number from 1; write {owner}/{rtype}/2 for the second of these \
+                     records, {owner}/{rtype}/2/1 for its first pool"
+                )
+            })
+        };
+        let which = match numbers.split_once('/') {
+            None => Self::OfRecord(number(numbers)?),
+            Some((program, pool)) => Self::One(number(program)?, number(pool)?),
+        };
+        Ok((rtype, which))
+    }
+
+    fn holds(self, pool: &PoolName) -> bool {
+        match self {
+            Self::All => true,
+            Self::OfRecord(program) => pool.program == program,
+            Self::One(program, number) => (pool.program, pool.number) == (program, number),
         }
     }
 }
@@ -171,8 +223,12 @@ mod tests {
 
     #[test]
     fn what_is_written_is_understood_as_what_it_looks_like() {
-        let record =
-            |owner: &str, rtype: &str| Target::Record(Scope::Record(owner.into(), rtype.into()));
+        let records = |owner: &str, rtype: &str, which| {
+            Target::Record(Scope::Record(owner.into(), rtype.into(), which))
+        };
+        let record = |owner: &str, rtype: &str| records(owner, rtype, Which::All);
+        let of_second = records("a.example.", "a", Which::OfRecord(1));
+        let third_of_first = records("a.example.", "a", Which::One(0, 2));
         for (text, target, shown) in [
             ("192.0.2.1", Target::Network("192.0.2.1/32".parse().unwrap()), "192.0.2.1"),
             ("::ffff:192.0.2.1", Target::Network("192.0.2.1/32".parse().unwrap()), "192.0.2.1"),
@@ -187,6 +243,8 @@ mod tests {
             ("region:fsn", Target::Label("region:fsn".into()), "region:fsn"),
             ("WWW.example.org/a", record("www.example.org.", "a"), "www.example.org./A"),
             ("www.example.org./AAAA", record("www.example.org.", "aaaa"), "www.example.org./AAAA"),
+            ("a.example/a/2", of_second, "a.example./A/2"),
+            ("a.example./A/1/3", third_of_first, "a.example./A/1/3"),
             ("example.org", Target::Zone(Scope::Zone("example.org.".into())), "example.org."),
         ] {
             assert_eq!(Target::parse(text).as_ref(), Ok(&target), "{text}");
@@ -198,6 +256,10 @@ mod tests {
             ("a..b", "is no name; write an address, a network, a zone"),
             ("www.example.org/ALPHA", "is no type of records; write A or AAAA"),
             ("192.0.2.0/33", "is no type of records"),
+            ("a.example/A/0", "\"0\" is no number from 1; write a.example/A/2"),
+            ("a.example/A/x", "\"x\" is no number from 1"),
+            ("a.example/A/1/2/3", "\"2/3\" is no number from 1"),
+            ("a.example/A/4294967296", "is no number from 1"),
             ("region:a\nb", "one line"),
             (&format!("tcp {}", "a".repeat(LONGEST)), "at most 4096 octets"),
         ] {

@@ -103,6 +103,60 @@ fn zones_records_and_networks_are_targets_too() {
 }
 
 #[test]
+fn each_record_of_a_name_is_a_target_of_its_own() {
+    let regions = Regions::new("");
+    let [a, b, c] = &regions.ips;
+    let port = regions.ends[0].address.port();
+    // Two records of one name, of which the second has two pools.
+    let zone = format!(
+        "two LUA A \"ifportup({port}, {{'{a}', '{b}'}}, {{selector='all'}})\"\n\
+         two LUA A \";if country('DE') then return ifportup({port}, {{'{b}'}}) end \"\n\
+         \"return ifportup({port}, {{'{c}', '{b}'}}, {{selector='first'}})\"\n"
+    );
+    let zone = zone.replace("end \"\n\"", "end \" \"");
+    regions.site.folder.zone("example.test", &zone);
+    regions.wait("two", &[0, 1, 2]);
+    let pools = get(regions.site.admin, "/api/v1/pools?name=two").json();
+    let of = |pool: &Value| {
+        let members = pool["members"].as_array().unwrap().len();
+        (pool["program"].as_u64(), pool["number"].as_u64(), members)
+    };
+    let listed: Vec<_> = pools["pools"].as_array().unwrap().iter().map(of).collect();
+    let numbers = |program, number, members| (Some(program), Some(number), members);
+    assert_eq!(listed, [numbers(1, 1, 2), numbers(2, 1, 1), numbers(2, 2, 2)]);
+
+    // Without a number all of them are meant, with one the pools of one record, with two one pool.
+    for (records, members, expected) in [
+        ("two.example.test/A", 3, vec![0, 2]),
+        ("two.example.test/A/1", 1, vec![0, 2]),
+        ("two.example.test/A/2", 2, vec![0, 1, 2]),
+        ("two.example.test/A/2/2", 1, vec![0, 1, 2]),
+    ] {
+        let set = regions.set("drain", b, json!({"in": records}));
+        assert_eq!((set.status, &set.json()["members"]), (201, &members.into()), "{}", set.body);
+        regions.wait("two", &expected);
+        let id = set.json()["override"]["id"].as_u64().unwrap();
+        assert_eq!(set.json()["override"]["in"], records.replace("test/", "test./"));
+        regions.end(id);
+        regions.wait("two", &[0, 1, 2]);
+    }
+    // What is pinned in the second record moves that one alone.
+    let pin = regions.set("pin", b, json!({"in": "two.example.test/A/2"}));
+    assert_eq!(pin.status, 201, "{}", pin.body);
+    regions.wait("two", &[0, 1]);
+    let let_go = |records: &str| {
+        let answer =
+            regions.post("/api/v1/let-go", WRITER, &json!({"records": records, "for": "1m"}));
+        (answer.status, answer.json()["pools"].as_u64())
+    };
+    assert_eq!(let_go("two.example.test/A"), (200, Some(3)));
+    assert_eq!(let_go("two.example.test/A/2"), (200, Some(2)));
+    assert_eq!(let_go("two.example.test/A/2/1"), (200, Some(1)));
+    assert_eq!(let_go("two.example.test/A/3").0, 404);
+    assert_eq!(let_go("two.example.test/A/0").0, 400);
+}
+
+#[test]
 fn an_override_is_in_force_within_a_second() {
     let regions = Regions::new("");
     let mut longest = Duration::ZERO;

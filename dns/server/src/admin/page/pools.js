@@ -22,7 +22,9 @@ function member(one, isFirst) {
 }
 
 function row(pool) {
-  const number = pool.number > 1 ? ` #${pool.number}` : "";
+  // As overrides name it: the second record's, or a pool of one.
+  const own = pool.number > 1 ? `/${pool.number}` : "";
+  const number = pool.program > 1 || own ? `/${pool.program}${own}` : "";
   const isFirst = (at) => at === 0 || pool.members[at - 1].group !== pool.members[at].group;
   return [
     el("th", { scope: "row" }, el("span", { class: "mono" }, pool.owner), ` ${pool.type}${number}`),
