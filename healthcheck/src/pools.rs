@@ -23,8 +23,9 @@ const DEPARTURES: usize = 1024;
 pub(crate) struct Pools {
     slots: Vec<Slot>,
     free: Vec<u32>,
-    /// The newest pool of a name: a new version of a record registers before the old one goes.
-    by_name: HashMap<PoolName, PoolId, RandomState>,
+    /// The pools of a name, the newest last: a new version of a record registers before the old one
+    /// goes, and goes before it when it is refused.
+    by_name: HashMap<PoolName, Vec<PoolId>, RandomState>,
     /// Whose member a check is.
     by_check: HashMap<CheckId, Vec<PoolId>, RandomState>,
     dirty: HashSet<PoolId, RandomState>,
@@ -78,7 +79,7 @@ impl std::fmt::Debug for Pools {
 impl Pools {
     /// Takes a pool on, with what is remembered of one of the same name.
     pub(crate) fn register(&mut self, pool: Pool, board: &mut Board, now: SystemTime) -> PoolId {
-        let memory = match self.by_name.get(&pool.name).and_then(|id| self.entry(*id)) {
+        let memory = match self.newest(&pool.name) {
             Some(before) => Some(before.remember()),
             None => self.remembered.remove(&pool.name),
         };
@@ -92,7 +93,7 @@ impl Pools {
         for check in checks {
             self.by_check.entry(check).or_default().push(id);
         }
-        self.by_name.insert(pool.name.clone(), id);
+        self.by_name.entry(pool.name.clone()).or_default().push(id);
         let entry = Entry::new(pool, memory.unwrap_or_default());
         self.slots[slot as usize].entry = Some(entry);
         self.refresh(id, board, now);
@@ -118,8 +119,11 @@ impl Pools {
                 }
             }
         }
-        if self.by_name.get(&entry.pool.name) == Some(&id) {
-            self.by_name.remove(&entry.pool.name);
+        if let Some(same) = self.by_name.get_mut(&entry.pool.name) {
+            same.retain(|other| *other != id);
+            if same.is_empty() {
+                self.by_name.remove(&entry.pool.name);
+            }
         }
         if let Some(alarm) = entry.alarm {
             self.alarms.remove(&(alarm, id));
@@ -212,7 +216,7 @@ impl Pools {
 
     /// What is to be written down.
     pub(crate) fn memories(&self) -> impl Iterator<Item = (&PoolName, PoolMemory)> {
-        self.by_name.iter().filter_map(|(name, id)| Some((name, self.entry(*id)?.remember())))
+        self.by_name.keys().filter_map(|name| Some((name, self.newest(name)?.remember())))
     }
 
     /// What is remembered of pools that did not come back.
@@ -225,7 +229,7 @@ impl Pools {
         [
             ("room for pools", self.slots.len()),
             ("pools", self.slots.len() - self.free.len()),
-            ("pools by name", self.by_name.len()),
+            ("pools by name", self.by_name.values().map(Vec::len).sum()),
             ("pools by check", self.by_check.values().map(Vec::len).sum()),
             ("dirty pools", self.dirty.len()),
             ("alarms of pools", self.alarms.len()),
@@ -237,6 +241,10 @@ impl Pools {
             slot.entry.as_ref()?;
             Some(PoolId { slot: number as u32, epoch: slot.epoch })
         })
+    }
+
+    fn newest(&self, name: &PoolName) -> Option<&Entry> {
+        self.entry(*self.by_name.get(name)?.last()?)
     }
 
     fn entry(&self, id: PoolId) -> Option<&Entry> {

@@ -7,8 +7,8 @@ use crate::board::Board;
 use crate::check::{Check, Pace, Probe};
 use crate::damping::Damping;
 use crate::outcome::Outcome;
-use crate::policy::{AllDown, Policy};
-use crate::pool::{Member, Pool, PoolName};
+use crate::policy::{AllDown, Policy, Velocity};
+use crate::pool::{Member, Pool, PoolName, PoolReport};
 use crate::registry::Registry;
 use crate::report::Last;
 use crate::said::{Holds, Said};
@@ -89,6 +89,33 @@ fn what_is_written_down_is_what_the_next_process_begins_with() {
     // What was up before the last of it went is known as well.
     report(&mut after, ids[1], Outcome::failure("refused"), later);
     assert_eq!(answer(&after), [1]);
+}
+
+#[test]
+fn what_an_older_pool_remembers_outlives_a_newer_one_of_its_name() {
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let mut registry = registry();
+    let ids = [1, 2, 3].map(|last| registry.hold(check(last)).0);
+    let mut list = pool(&ids);
+    list.policy.velocity = Some(Velocity { part: 500, window: Duration::from_secs(300) });
+    let _older = registry.register(list.clone(), now);
+    for id in ids {
+        report(&mut registry, id, Outcome::success(0), now);
+    }
+    // A version of the zone that is refused, and goes again.
+    let newer = registry.register(list.clone(), now);
+    report(&mut registry, ids[0], Outcome::failure("refused"), now);
+    registry.release_pool(newer);
+    let known = Known::of(&registry);
+    let [memory] = &*known.pools else { panic!("{:?}", known.pools) };
+    let (_, memory) = memory.clone().recall();
+    assert_eq!((memory.members_in.len(), memory.last.len(), memory.departures.len()), (2, 2, 1));
+    // The next version begins where the old one is: one of three has left, and no other may.
+    registry.register(list, now);
+    report(&mut registry, ids[1], Outcome::failure("refused"), now);
+    let reports = registry.pools.reports();
+    let of = |report: &PoolReport| report.members.iter().filter(|member| member.is_in).count();
+    assert_eq!(reports.iter().map(of).collect::<Vec<_>>(), [2, 2]);
 }
 
 #[test]
