@@ -99,6 +99,35 @@ impl Attribute {
     }
 }
 
+/// Some of what can be asked about an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Attributes(u8);
+
+impl Attributes {
+    /// All of them.
+    pub const ALL: Self = Self(u8::MAX);
+    /// None of them.
+    pub const NONE: Self = Self(0);
+
+    /// Whether this is one of them.
+    #[must_use]
+    pub fn has(self, attribute: Attribute) -> bool {
+        self.0 & (1 << attribute.number()) != 0
+    }
+
+    /// The same without one.
+    #[must_use]
+    pub fn without(self, attribute: Attribute) -> Self {
+        Self(self.0 & !(1 << attribute.number()))
+    }
+}
+
+impl FromIterator<Attribute> for Attributes {
+    fn from_iter<I: IntoIterator<Item = Attribute>>(from: I) -> Self {
+        Self(from.into_iter().fold(0, |all, attribute| all | 1 << attribute.number()))
+    }
+}
+
 /// The way to a value inside a record.
 pub(crate) type Path = &'static [PathElement<'static>];
 

@@ -18,7 +18,7 @@ mod source;
 #[cfg(feature = "write")]
 pub mod write;
 
-pub use attribute::Attribute;
+pub use attribute::{Attribute, Attributes};
 pub use error::{GeoError, Warning};
 pub use location::{Location, degrees_squared, great_circle};
 pub use set::{DatabaseInfo, Found, Geo};

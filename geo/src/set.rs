@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::attribute::Attribute;
+use crate::attribute::{Attribute, Attributes};
 use crate::database::{Accuracy, Database};
 use crate::error::{GeoError, Warning};
 use crate::location::Location;
@@ -90,6 +90,12 @@ impl Geo {
     #[must_use]
     pub fn has(&self, attribute: Attribute) -> bool {
         self.databases.iter().any(|database| database.has(attribute))
+    }
+
+    /// All that the databases seem to know of some address, as [`Geo::has`] has it.
+    #[must_use]
+    pub fn attributes(&self) -> Attributes {
+        Attribute::ALL.into_iter().filter(|attribute| self.has(*attribute)).collect()
     }
 
     /// The databases, in the order they are asked.

@@ -89,6 +89,15 @@ pub struct FileReport {
     pub files: Files,
 }
 
+impl FileReport {
+    /// Whether something is wrong with the file that refuses it, or the commit it is in.
+    #[must_use]
+    pub fn is_wrong(&self) -> bool {
+        let is_error = |fault: &Fault| fault.level == Level::Error;
+        self.outcome != Outcome::Loaded || self.faults.iter().any(is_error)
+    }
+}
+
 /// The result of one load.
 #[derive(Debug)]
 pub struct Loaded<P> {

@@ -1,5 +1,6 @@
 //! What a program does, as far as its text tells: the checks that run at load.
 
+use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -11,6 +12,7 @@ use halfmoon_zones::Level;
 
 use crate::binder::{Binder, Checks, Held};
 use crate::budget::Budget;
+use crate::call::HealthCall;
 use crate::eval::Bound;
 use crate::functions::options::{Options, Target, Ttl};
 use crate::functions::{self, Function, Gives, Kind};
@@ -23,7 +25,10 @@ use crate::syntax::{self, Call, Node, Script, Step};
 use crate::value::{Arg, Value};
 use crate::{Dialect, Settings};
 
+use known::Known;
+
 pub(crate) mod includes;
+mod known;
 mod lint;
 mod lower;
 mod prefetch;
@@ -68,11 +73,27 @@ pub(crate) fn compile(
         included: Vec::new(),
         ttl,
         budgets: Vec::new(),
+        foreign: Vec::new(),
+        calls: Vec::new(),
     };
     let body = analysis.body(text);
     // A program that is too slow can be told of all the same.
     analysis.judge_budgets();
-    let Analysis { remarks, bound, handles, held, includes, budgets, spans, .. } = analysis;
+    let Analysis {
+        remarks,
+        bound,
+        handles,
+        held,
+        includes,
+        budgets,
+        spans,
+        mut foreign,
+        mut calls,
+        ..
+    } = analysis;
+    foreign.sort_unstable();
+    foreign.dedup();
+    calls.sort_by_key(HealthCall::at);
     let program = body.map(|body| Program {
         id: next_id(),
         inner,
@@ -85,6 +106,8 @@ pub(crate) fn compile(
         handles,
         includes,
         budgets: budgets.into(),
+        foreign: foreign.into(),
+        calls: calls.into(),
     });
     (program, remarks)
 }
@@ -104,6 +127,8 @@ impl Program {
             handles: Vec::new(),
             includes: Vec::new(),
             budgets: Box::default(),
+            foreign: Box::default(),
+            calls: Box::default(),
         }
     }
 }
@@ -138,6 +163,9 @@ struct Analysis<'a> {
     /// The TTL of the record.
     ttl: u32,
     budgets: Vec<Budget>,
+    /// Addresses that the record cannot carry.
+    foreign: Vec<(usize, IpAddr)>,
+    calls: Vec<HealthCall>,
 }
 
 impl Analysis<'_> {
@@ -284,6 +312,7 @@ impl Analysis<'_> {
     /// the others.
     fn calls(&mut self, script: &Script) {
         let direct = returned(&script.body);
+        let known = Known::of(script, self);
         let (mut sites, mut pools) = (Vec::new(), 0);
         for (number, call) in script.calls.iter().enumerate() {
             let Some(function) = functions::find(&call.name, self.settings.dialect) else {
@@ -293,6 +322,12 @@ impl Analysis<'_> {
             let is_included = self.included.contains(&call.name);
             if call.local || is_included || script.is_bound(&call.name) {
                 continue;
+            }
+            if let Some(attribute) = functions::asks_for(function.name) {
+                self.blind(attribute, call.span.start);
+            }
+            if functions::is_by_health(function.name) {
+                self.note_call(function, call, &known);
             }
             let args: Vec<_> = call.args.iter().map(syntax::Expr::constant).collect();
             match args.iter().cloned().collect::<Option<Vec<_>>>() {
@@ -307,7 +342,11 @@ impl Analysis<'_> {
                     sites.extend(bound.map(|bound| (number, bound)));
                 }
                 None => {
+                    let args: Vec<_> = call.args.iter().map(|arg| known.literal(arg)).collect();
                     self.form(function, call, &args);
+                    if let Some(args) = args.into_iter().collect::<Option<Vec<_>>>() {
+                        self.whole(function, call, &args);
+                    }
                     self.prefetch(function, call, script);
                 }
             }
@@ -350,11 +389,13 @@ impl Analysis<'_> {
                 owner,
             },
             remarks: Vec::new(),
+            foreign: Vec::new(),
             slowest: None,
             budget: None,
         };
         let bound = function.bind(call.span.start, args, &mut binder);
         self.remarks.append(&mut binder.remarks);
+        self.foreign.append(&mut binder.foreign);
         if let (Ok(_), Some(budget)) = (&bound, binder.budget) {
             self.budgets.push(budget.of_record(call.span.start, self.ttl));
         }
@@ -372,6 +413,22 @@ impl Analysis<'_> {
             self.remarks.push(remark);
             return;
         }
+        // What is checked is judged, whoever is checked; where all is known it is with the rest.
+        if let Some(Some(subject)) = args.first()
+            && args.iter().any(Option::is_none)
+        {
+            let mut binder = self.form_binder();
+            // What is wrong is among the remarks.
+            match function.name {
+                "ifurlup" => drop(functions::ifurlup::read_url(subject, &mut binder)),
+                "ifdnsup" | "ifgrpcup" | "ifportup" | "iftlsup" => {
+                    let _ = functions::checks::port(subject, &mut binder);
+                }
+                _ => {}
+            }
+            let mut remarks = binder.remarks;
+            self.remarks.append(&mut remarks);
+        }
         let target = Target::of_function(function.name);
         let is_by_health = functions::is_by_health(function.name);
         // What of it is said nowhere is as it is by default.
@@ -385,19 +442,11 @@ impl Analysis<'_> {
             if *kind != Kind::Options || arg.is_none() {
                 continue;
             }
-            let mut binder = Binder {
-                settings: self.settings,
-                defaults: &self.settings.defaults,
-                inner: self.inner,
-                direct: false,
-                checks: Checks::Form,
-                remarks: Vec::new(),
-                slowest: None,
-                budget: None,
-            };
+            let mut binder = self.form_binder();
             // What is wrong is among the remarks.
             let options = Options::read(arg.as_ref(), target, &mut binder);
-            self.remarks.append(&mut binder.remarks);
+            let mut remarks = binder.remarks;
+            self.remarks.append(&mut remarks);
             if let Some(options) = options.ok().filter(|_| is_by_health) {
                 self.budget_of_form(call, target, &options.checks, (options.ttl, options.rto));
             }
@@ -406,6 +455,67 @@ impl Analysis<'_> {
 }
 
 impl Analysis<'_> {
+    /// Looks at a call with arguments that stand elsewhere in the text, as binding it will when it runs.
+    fn whole(&mut self, function: &Function, call: &Call, args: &[Arg]) {
+        let mut binder = self.form_binder();
+        // What is wrong is among the remarks; of options it was said before.
+        let _ = function.bind(call.span.start, args, &mut binder);
+        let (remarks, foreign) = (binder.remarks, binder.foreign);
+        let is_new = |remark: &Remark| !self.remarks.contains(remark);
+        let new: Vec<Remark> = remarks.into_iter().filter(is_new).collect();
+        self.remarks.extend(new);
+        self.foreign.extend(foreign);
+    }
+
+    /// Remembers a call by health, and looks at whom it asks for a URL.
+    fn note_call(&mut self, function: &Function, call: &Call, known: &Known<'_>) {
+        let args: Vec<_> = call.args.iter().map(|arg| known.literal(arg)).collect();
+        let call = HealthCall::read(call.span.start, function, &args, self.settings.dialect);
+        if let Some(asked) = call.asked() {
+            let host = match asked.host {
+                url::Host::Ipv4(address) => Some(IpAddr::V4(address)),
+                url::Host::Ipv6(address) => Some(IpAddr::V6(address)),
+                url::Host::Domain(_) => None,
+            };
+            let fits = |address: &IpAddr| match self.inner {
+                Type::A => address.is_ipv4(),
+                Type::AAAA => address.is_ipv6(),
+                _ => true,
+            };
+            let others: Vec<IpAddr> = match host {
+                Some(host) => {
+                    let probed = asked.addresses.iter().filter(|(answered, _)| fits(answered));
+                    probed.map(|(_, probed)| *probed).filter(|probed| *probed != host).collect()
+                }
+                None => Vec::new(),
+            };
+            if let (Some(host), Some(other)) = (host, others.first()) {
+                let message =
+                    format!("{other} is asked for a URL of {host}, which it may not serve");
+                let help = "write a name that all of them serve, or a URL for each: \
+                            {'192.0.2.1', url='https://…'}";
+                let remark = Remark::warning("lua-url-host", asked.at, message).help(help);
+                self.remarks.push(remark);
+            }
+        }
+        self.calls.push(call);
+    }
+
+    /// A binder that looks at arguments and starts nothing.
+    fn form_binder(&self) -> Binder<'_> {
+        Binder {
+            settings: self.settings,
+            defaults: &self.settings.defaults,
+            inner: self.inner,
+            direct: false,
+            checks: Checks::Form,
+            remarks: Vec::new(),
+            foreign: Vec::new(),
+            slowest: None,
+            budget: None,
+        }
+    }
+
     /// Takes in the budget of a call whose list the program computes: its members are checked as its
     /// options say, whatever they are.
     fn budget_of_form(

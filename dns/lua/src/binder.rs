@@ -66,6 +66,8 @@ pub(crate) struct Binder<'a> {
     pub(crate) direct: bool,
     pub(crate) checks: Checks<'a>,
     pub(crate) remarks: Vec<Remark>,
+    /// Addresses that a record of this type cannot carry, and where they stand; found at load.
+    pub(crate) foreign: Vec<(usize, IpAddr)>,
     /// The check that takes longest to find out, of those that began at load, and how long.
     pub(crate) slowest: Option<Slowest>,
     /// How long a failover takes of what was bound.
@@ -183,8 +185,11 @@ impl Binder<'_> {
     /// cannot carry, which is left out so that one list serves A and AAAA.
     pub(crate) fn item(&mut self, arg: &Arg) -> Result<Option<Item>, Refused> {
         let text = self.text(arg, "a value")?.into_owned();
-        if self.is_other_family(&text) {
-            return Ok(None);
+        if let Some(address) = text.parse().ok().filter(|address| self.is_other_family(address)) {
+            self.note_foreign(arg, address);
+            if self.is_halfmoon() {
+                return Ok(None);
+            }
         }
         let mut data = Vec::new();
         let rdata = match rdata::encode(self.inner, text.as_bytes(), &mut data) {
@@ -213,13 +218,19 @@ impl Binder<'_> {
         }
     }
 
-    fn is_other_family(&self, text: &str) -> bool {
-        let fits = match self.inner {
-            Type::A => IpAddr::is_ipv4,
-            Type::AAAA => IpAddr::is_ipv6,
-            _ => return false,
-        };
-        self.is_halfmoon() && text.parse().is_ok_and(|address: IpAddr| !fits(&address))
+    /// Whether a record of this type cannot carry an address.
+    const fn is_other_family(&self, address: &IpAddr) -> bool {
+        match self.inner {
+            Type::A => address.is_ipv6(),
+            Type::AAAA => address.is_ipv4(),
+            _ => false,
+        }
+    }
+
+    fn note_foreign(&mut self, arg: &Arg, address: IpAddr) {
+        if self.at_load() {
+            self.foreign.push((arg.at, address));
+        }
     }
 
     /// A list of strings that may become answers.
@@ -256,8 +267,11 @@ impl Binder<'_> {
                 None => self.refuse(arg, message),
             });
         };
-        if self.is_other_family(&address.to_string()) {
-            return Ok(None);
+        if self.is_other_family(&address) {
+            self.note_foreign(arg, address);
+            if self.is_halfmoon() {
+                return Ok(None);
+            }
         }
         Ok(Some((address, port)))
     }

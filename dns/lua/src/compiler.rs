@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Weak};
 
 use foldhash::fast::RandomState;
+use halfmoon_geo::Attributes;
 use halfmoon_healthcheck::Health;
 use halfmoon_wire::{Name, NameBuf, Type};
 use halfmoon_zones::{Fault, Level, ProgramSource};
@@ -63,10 +64,10 @@ impl Compiler {
         self.settings.defaults = defaults;
     }
 
-    /// Says whether a database with coordinates is loaded from now on.
-    pub fn with_coordinates(&mut self, coordinates: bool) {
-        if self.settings.coordinates != coordinates {
-            self.settings.coordinates = coordinates;
+    /// Says what the databases know of places from now on.
+    pub fn with_places(&mut self, places: Attributes) {
+        if self.settings.places != places {
+            self.settings.places = places;
             self.known.clear();
         }
     }

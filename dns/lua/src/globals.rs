@@ -1,5 +1,7 @@
 //! The names a program can use.
 
+use halfmoon_geo::Attribute;
+
 use crate::{Dialect, functions};
 
 /// What a program may know of the query.
@@ -51,6 +53,18 @@ pub(crate) const FREE: [&str; 13] = [
 
 /// Tables, mostly of numbers.
 pub(crate) const TABLES: [&str; 3] = ["GeoIPQueryAttribute", "pdns", "pdns_features"];
+
+/// What `GeoIPQueryAttribute` has, by the peer's names.
+pub(crate) const ATTRIBUTES: [(&str, Attribute); 8] = [
+    ("ASn", Attribute::Asn),
+    ("City", Attribute::City),
+    ("Continent", Attribute::Continent),
+    ("Country", Attribute::Country),
+    ("Country2", Attribute::Country2),
+    ("Name", Attribute::Name),
+    ("Region", Attribute::Region),
+    ("Location", Attribute::Location),
+];
 
 /// Functions of the language.
 pub(crate) const BASE: [&str; 16] = [

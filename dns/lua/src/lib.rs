@@ -27,6 +27,7 @@ mod answers;
 mod binder;
 mod budget;
 mod burtle;
+mod call;
 mod client;
 mod compiler;
 mod data;
@@ -51,6 +52,7 @@ mod vm;
 
 pub use answers::{Answers, Reads, Said};
 pub use budget::Budget;
+pub use call::{HealthCall, UrlAsked};
 pub use client::{Client, Network};
 pub use compiler::Compiler;
 pub use data::{Data, Share};

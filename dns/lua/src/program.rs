@@ -1,6 +1,7 @@
 //! A compiled program.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -10,6 +11,7 @@ use halfmoon_wire::{NameBuf, Type};
 use crate::Defaults;
 use crate::binder::Held;
 use crate::budget::Budget;
+use crate::call::HealthCall;
 use crate::eval::Bound;
 use crate::globals::Variable;
 use crate::include::Include;
@@ -37,6 +39,9 @@ pub struct Program {
     /// What stands at the names it includes, directly or not.
     pub(crate) includes: Vec<(NameBuf, Arc<Include>)>,
     pub(crate) budgets: Box<[Budget]>,
+    /// Addresses in its text that it cannot answer with, and where they stand.
+    pub(crate) foreign: Box<[(usize, IpAddr)]>,
+    pub(crate) calls: Box<[HealthCall]>,
 }
 
 /// What there is to run.
@@ -99,6 +104,18 @@ impl Program {
     pub(crate) fn site_text(&self, site: usize) -> &str {
         let span = self.spans.get(site);
         span.and_then(|span| self.text.get(span.start as usize..span.end as usize)).unwrap_or("?")
+    }
+
+    /// Addresses in its text that records of its type cannot carry, each with its offset.
+    #[must_use]
+    pub fn foreign(&self) -> &[(usize, IpAddr)] {
+        &self.foreign
+    }
+
+    /// Its calls by health as they stand in its text, in that order.
+    #[must_use]
+    pub fn health_calls(&self) -> &[HealthCall] {
+        &self.calls
     }
 
     /// What it is, for people: `plan, 2 call sites, 4 checks`.

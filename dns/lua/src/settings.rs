@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use halfmoon_geo::Attributes;
 use halfmoon_healthcheck::{
     Certificate, Damping, HttpOptions, Labels, Options, Pace, Policy, TlsOptions,
 };
@@ -65,9 +66,9 @@ pub struct Settings {
     pub loaded: usize,
     /// What holds where a program and its zone do not say otherwise.
     pub defaults: Arc<Defaults>,
-    /// Whether a database with coordinates is loaded: without one all endpoints are equally far,
-    /// and programs that choose by distance get a warning.
-    pub coordinates: bool,
+    /// What the databases that are loaded know of places: programs that ask for anything else get a
+    /// warning, since they choose as if nothing were known of anybody.
+    pub places: Attributes,
     /// Whether globals that a program sets are there for the next one of its zone on the same
     /// thread. Each such zone has a virtual machine of its own then.
     pub shared: bool,
@@ -98,7 +99,7 @@ impl Settings {
             source: 64 * 1024,
             loaded: 4096,
             defaults: Arc::new(Defaults { checks, ..Defaults::default() }),
-            coordinates: true,
+            places: Attributes::ALL,
             shared: false,
             plans: true,
         }

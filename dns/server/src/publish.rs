@@ -10,7 +10,6 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use halfmoon_dnssec::Presigned;
-use halfmoon_geo::Attribute;
 use halfmoon_git::CommitId;
 use halfmoon_healthcheck::Health;
 use halfmoon_lua::{Budget, Compiler, Defaults, Dialect, Program, Settings};
@@ -21,18 +20,20 @@ use halfmoon_zones::{
 };
 use tokio::sync::oneshot;
 
-use crate::config::{Rules, ZoneFault, ZoneHealth};
+use crate::config::{DnssecConfig, Rules, ZoneFault, ZoneHealth};
 use crate::last_good;
 use crate::shared::{Programs, Served, Shared, Zones};
 use crate::signing::{Signing, date};
 
 mod git;
 mod guards;
+mod judge;
 mod loads;
 mod publishing;
 mod watch;
 
 pub use git::{FollowError, Following};
+pub use judge::UrlClaim;
 pub use loads::{LoadCounts, Loads};
 pub use publishing::{Act, Answer, CommitView, GitView, Publishing, RefusedView, Wish};
 use watch::Watch;
@@ -64,6 +65,8 @@ pub struct Compile {
     budgets: Option<Vec<ZoneBudgets>>,
     /// How grave what is found is.
     rules: Rules,
+    /// Which zones are to be signed.
+    dnssec: DnssecConfig,
     /// Whether a program that fails has nothing said in its place (as in PowerDNS).
     is_final: bool,
 }
@@ -75,7 +78,15 @@ impl Compile {
         let is_final = settings.dialect == Dialect::PowerDns;
         let defaults = Arc::clone(&settings.defaults);
         let compiler = Compiler::new(settings, health);
-        Self { compiler, defaults, signing: None, budgets: None, rules: Rules::default(), is_final }
+        Self {
+            compiler,
+            defaults,
+            signing: None,
+            budgets: None,
+            rules: Rules::default(),
+            dnssec: DnssecConfig::default(),
+            is_final,
+        }
     }
 
     /// Notes how long failovers take, too.
@@ -94,6 +105,18 @@ impl Compile {
     #[must_use]
     pub fn rules(self, rules: Rules) -> Self {
         Self { rules, ..self }
+    }
+
+    /// Knows which zones are to be signed.
+    #[must_use]
+    pub fn dnssec(self, dnssec: DnssecConfig) -> Self {
+        Self { dnssec, ..self }
+    }
+
+    /// Looks at the zones that were read together with all others.
+    pub fn look_across(&self, loaded: &mut Loaded<Served>) {
+        let Loaded { catalog, reports, .. } = loaded;
+        judge::across(catalog, reports, &self.rules, judge::Signs(&self.dnssec));
     }
 
     /// Signs zones, too.
@@ -150,8 +173,9 @@ type Compiled = Option<Arc<Program>>;
 /// # Errors
 /// The folder cannot be read.
 pub fn load(loader: &mut Loader<Served>, compile: &mut Compile) -> io::Result<Loaded<Served>> {
-    let first = loader.load(compile)?;
+    let mut first = loader.load(compile)?;
     if !compile.signing.as_mut().is_some_and(Signing::take_made) {
+        compile.look_across(&mut first);
         return Ok(first);
     }
     let again = loader.load(compile)?;
@@ -160,7 +184,9 @@ pub fn load(loader: &mut Loader<Served>, compile: &mut Compile) -> io::Result<Lo
     let is_told = |report: &FileReport| reports.iter().any(|other| other.path == report.path);
     let once: Vec<FileReport> = first.reports.into_iter().filter(|r| !is_told(r)).collect();
     reports.extend(once);
-    Ok(Loaded { reports, removed: first.removed, strays: first.strays, ..again })
+    let mut loaded = Loaded { reports, removed: first.removed, strays: first.strays, ..again };
+    compile.look_across(&mut loaded);
+    Ok(loaded)
 }
 
 impl Attach<Served> for Compile {
@@ -192,6 +218,8 @@ impl Compile {
         if let Some(budgets) = &mut self.budgets {
             budgets.push(ZoneBudgets::of(zone.apex(), programs, &compiled));
         }
+        judge::twins(zone, programs, &compiled, faults);
+        let claims = judge::claims(programs, &compiled);
         let with_last_good = programs.iter().zip(compiled).map(|((owner, _), program)| {
             let runs = program.as_ref().filter(|program| !program.is_plan() && !self.is_final);
             let last_good =
@@ -203,7 +231,7 @@ impl Compile {
         let before =
             before.and_then(|hosted| Some((&hosted.zone, &**hosted.beside.signed.as_ref()?)));
         let signed = self.signing.as_mut().and_then(|signing| signing.sign(zone, before, faults));
-        Served { programs, signed, ..Served::default() }
+        Served { programs, signed, claims, ..Served::default() }
     }
 }
 
@@ -348,7 +376,8 @@ impl Work {
         self.base.prepare();
         let served = self.base.shared.zones.load_full();
         match self.loader.load_changed(changed, &served, &mut self.base.compile) {
-            Some(loaded) => {
+            Some(mut loaded) => {
+                self.base.compile.look_across(&mut loaded);
                 self.base.publish(loaded, started);
                 // Keys that were made for one zone are told of in another.
                 if self.base.compile.signing.as_mut().is_some_and(Signing::take_made) {
@@ -393,8 +422,7 @@ impl Base {
 
     /// Tells the compiler what it has to know of the moment.
     pub(crate) fn prepare(&mut self) {
-        let coordinates = self.shared.geo.current().has(Attribute::Location);
-        self.compile.compiler.with_coordinates(coordinates);
+        self.compile.compiler.with_places(self.shared.geo.current().attributes());
     }
 
     fn publish(&mut self, loaded: Loaded<Served>, started: Instant) {

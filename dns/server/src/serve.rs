@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use halfmoon_geo::{Attribute, GeoError, Source};
+use halfmoon_geo::{GeoError, Source};
 use halfmoon_healthcheck::{Health, TargetPolicy};
 use halfmoon_lua::Settings;
 use halfmoon_zones::{ListedZone, Loader, Sources};
@@ -163,6 +163,7 @@ impl Server {
         let keys_folder = signing.as_ref().map(|signing| signing.folder().clone());
         let mut compile = Compile::new(lua.clone(), health.clone())
             .rules(config.check.rules.clone())
+            .dnssec(config.dnssec.clone())
             .signing(signing);
         let loads = Loads::default();
         let zones = match (&mut following, &mut loader) {
@@ -390,7 +391,7 @@ pub fn lua_settings(config: &Config, geo: &Source) -> Settings {
         memory: config.lua.memory,
         shared: config.lua.shared,
         time: config.lua.time,
-        coordinates: geo.current().has(Attribute::Location),
+        places: geo.current().attributes(),
         ..settings
     }
 }

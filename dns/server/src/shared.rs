@@ -17,7 +17,7 @@ use crate::last_good::LastGood;
 use crate::limit::Limits;
 use crate::meter::{Meters, Striped};
 use crate::overrides::Overrides;
-use crate::publish::{Loads, Publishing};
+use crate::publish::{Loads, Publishing, UrlClaim};
 use crate::transfer::Slots;
 use crate::tsig::Keys;
 
@@ -35,6 +35,8 @@ pub struct Served {
     pub queries: Striped,
     /// Its own signatures, if it comes signed.
     pub presigned: Option<Presigned>,
+    /// The URLs that its programs ask addresses for, as far as their text tells.
+    pub claims: Box<[UrlClaim]>,
 }
 
 /// The compiled programs of a zone, in the order in which the zone numbers them.

@@ -352,7 +352,7 @@ fn the_budget_of_each_record_is_a_table_or_an_object_a_line() {
     let zone = format!(
         "{ZONE}a LUA A \"ifportup(80, {{'127.0.0.1'}})\"\n\
          b LUA A \"ifurlup('http://b.test/', {{'127.0.0.1', '127.0.0.2'}}, {{selector='all', ttl={{min=5, max=20}}, rto=30}})\"\n\
-         c LUA A \";local ips = {{}} return ifportup(80, ips, {{fall=1, ttl=1, rto=false}})\"\n\
+         c LUA A \";local ips = {{}} table.insert(ips, '127.0.0.1') return ifportup(80, ips, {{fall=1, ttl=1, rto=false}})\"\n\
          d LUA A \";if country('de') then return ifportup(80, {{'127.0.0.1'}}, {{interval=60}}) end return ifportup(81, {{'127.0.0.1'}})\"\n\
          e LUA A \"ifbeat({{{{'127.0.0.1', file='e'}}}}, {{stale='unknown', rto=false}})\"\n\
          f LUA A \"ifup({{{{'127.0.0.1', check={{'all', {{'ping'}}, {{'port', 90, interval=9}}}}}}}})\"\n\

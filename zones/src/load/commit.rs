@@ -56,10 +56,10 @@ pub struct Proposal<P> {
 }
 
 impl<P> Proposal<P> {
-    /// Whether some zone that was read has an error.
+    /// Whether some zone that was read has an error, of its own or together with others.
     #[must_use]
     pub fn is_refused(&self) -> bool {
-        self.loaded.reports.iter().any(|report| report.outcome != Outcome::Loaded)
+        self.loaded.reports.iter().any(FileReport::is_wrong)
     }
 }
 

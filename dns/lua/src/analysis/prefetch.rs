@@ -84,6 +84,7 @@ impl Analysis<'_> {
                 owner: None,
             },
             remarks: Vec::new(),
+            foreign: Vec::new(),
             slowest: None,
             budget: None,
         };

@@ -174,7 +174,7 @@ fn group(
 }
 
 /// A port.
-pub(super) fn port(arg: &Arg, binder: &mut Binder<'_>) -> Result<u16, Refused> {
+pub(crate) fn port(arg: &Arg, binder: &mut Binder<'_>) -> Result<u16, Refused> {
     let number = binder.integer(arg, "a port")?;
     match u16::try_from(number) {
         Ok(number) if number > 0 => Ok(number),

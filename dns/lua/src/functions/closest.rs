@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use halfmoon_geo::Attribute;
+
 use crate::Dialect;
 use crate::binder::{Binder, Refused};
 use crate::eval::{Bound, Eval, Item, Outcome};
@@ -38,7 +40,7 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused
 
 /// Warns that without a database all addresses are equally far.
 pub(super) fn warn_if_blind(arg: &Arg, binder: &mut Binder<'_>) {
-    if !binder.settings.coordinates {
+    if !binder.settings.places.has(Attribute::Location) {
         binder.warn(
             "lua-no-coordinates",
             arg,

@@ -158,6 +158,19 @@ pub(crate) fn is_by_health(name: &str) -> bool {
     BY_HEALTH.contains(&name)
 }
 
+/// What the databases have to know for the function of this name to say anything of a client; `None`:
+/// nothing, or what its own arguments say.
+pub(crate) fn asks_for(name: &str) -> Option<Attribute> {
+    match name {
+        "asnum" => Some(Attribute::Asn),
+        "continent" | "continentCode" => Some(Attribute::Continent),
+        "country" | "countryCode" => Some(Attribute::Country2),
+        "latlon" | "latlonloc" => Some(Attribute::Location),
+        "region" | "regionCode" => Some(Attribute::Region),
+        _ => None,
+    }
+}
+
 /// Why the function of this name never gives `code` for the place of a client, and what to write.
 pub(crate) fn never_code(name: &str, code: &str) -> Option<(&'static str, String)> {
     let attribute = match name {

@@ -8,6 +8,7 @@ mod nesting;
 mod reader;
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::ops::Range;
 
 pub(crate) use nesting::nesting;
@@ -52,6 +53,10 @@ pub(crate) struct Script {
     pub(crate) comparisons: Vec<(Expr, Expr)>,
     /// Where a nil stands in a list before something else.
     pub(crate) holes: Vec<usize>,
+    /// Names that stand in a list before something else, and where.
+    pub(crate) listed: Vec<(Box<str>, usize)>,
+    /// How often each name is read, whatever it stands for there.
+    pub(crate) mentions: HashMap<Box<str>, usize>,
 }
 
 impl Script {

@@ -91,6 +91,7 @@ impl Reader {
 
     fn name(&mut self, token: &TokenReference) -> Box<str> {
         let name: Box<str> = text(token).into();
+        *self.script.mentions.entry(name.clone()).or_default() += 1;
         if !self.is_local(&name) {
             let at = self.at(token);
             self.script.reads.push((name.clone(), at));
@@ -339,9 +340,15 @@ impl Reader {
         }
         let is_nil = |expr: &Expr| matches!(expr.node, Node::Constant(Value::Nil));
         let items = entries.iter().filter(|(key, _)| key.is_none()).map(|(_, entry)| entry);
-        let mut items = items.rev().skip_while(|item| is_nil(item));
-        let holes: Vec<usize> = items.by_ref().filter(|item| is_nil(item)).map(|e| e.at).collect();
-        self.script.holes.extend(holes.into_iter().rev());
+        let items: Vec<&Expr> = items.collect();
+        let last = items.iter().rposition(|item| !is_nil(item)).unwrap_or(0);
+        for item in items.iter().take(last) {
+            match &item.node {
+                Node::Constant(Value::Nil) => self.script.holes.push(item.at),
+                Node::Name(name) => self.script.listed.push((name.clone(), item.at)),
+                _ => {}
+            }
+        }
         Node::Table(entries)
     }
 

@@ -291,6 +291,7 @@ impl Host {
                 asked: &asked,
             },
             remarks: Vec::new(),
+            foreign: Vec::new(),
             slowest: None,
             budget: None,
         };

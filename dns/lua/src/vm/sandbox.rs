@@ -6,7 +6,7 @@ use halfmoon_wire::Type;
 use mlua::{Lua, LuaOptions, MultiValue, StdLib, Table, Value};
 
 use crate::functions;
-use crate::globals::{self, BASE, LIBRARIES};
+use crate::globals::{self, ATTRIBUTES, BASE, LIBRARIES};
 use crate::rewrite::SITE;
 use crate::vm::free;
 use crate::vm::host::Host;
@@ -231,17 +231,8 @@ fn functions(lua: &Lua, host: &Rc<Host>) -> mlua::Result<()> {
 
 fn tables(lua: &Lua) -> mlua::Result<()> {
     let attributes = lua.create_table()?;
-    for (name, number) in [
-        ("ASn", 0),
-        ("City", 1),
-        ("Continent", 2),
-        ("Country", 3),
-        ("Country2", 4),
-        ("Name", 5),
-        ("Region", 6),
-        ("Location", 7),
-    ] {
-        attributes.raw_set(name, number)?;
+    for (name, attribute) in ATTRIBUTES {
+        attributes.raw_set(name, attribute.number())?;
     }
     attributes.set_readonly(true);
     lua.globals().raw_set("GeoIPQueryAttribute", attributes)?;

@@ -1,5 +1,6 @@
 //! What is refused at load, where, and what the message says.
 
+use halfmoon_geo::{Attribute, Attributes};
 use halfmoon_lua::{Dialect, Settings};
 
 use crate::world::World;
@@ -375,8 +376,149 @@ fn on_the_peer_a_target_that_may_not_be_probed_is_a_warning() {
 
 #[test]
 fn distance_without_a_database_is_a_warning() {
-    let world = World::with(Settings { coordinates: false, ..Settings::default() });
+    let world = World::with(Settings { places: Attributes::NONE, ..Settings::default() });
     let (program, faults) = world.compile("A pickclosest({'192.0.2.1', '192.0.2.2'})");
     assert!(program.is_some());
     assert!(faults[0].contains("warning: no database with coordinates is loaded"), "{faults:?}");
+}
+
+#[test]
+fn places_that_no_database_knows_are_a_warning() {
+    for (attribute, program, expected) in [
+        (
+            Attribute::Country2,
+            "A country('DE') and '192.0.2.1' or '192.0.2.2'",
+            "1: warning: no database with countries",
+        ),
+        (
+            Attribute::Country2,
+            "A ;if countryCode() == 'de' then return '192.0.2.1' end return '192.0.2.2'",
+            "5: warning: no database with countries",
+        ),
+        (
+            Attribute::Continent,
+            "A continent('EU') and '192.0.2.1' or '192.0.2.2'",
+            "1: warning: no database with continents",
+        ),
+        (
+            Attribute::Region,
+            "A region('HE') and '192.0.2.1' or '192.0.2.2'",
+            "1: warning: no database with regions",
+        ),
+        (
+            Attribute::Asn,
+            "A asnum(64496) and '192.0.2.1' or '192.0.2.2'",
+            "1: warning: no database with autonomous systems",
+        ),
+        (Attribute::Location, "TXT latlon()", "1: warning: no database with coordinates"),
+        (
+            Attribute::City,
+            "TXT geoiplookup('192.0.2.1', GeoIPQueryAttribute.City)",
+            "46: warning: no database with cities",
+        ),
+    ] {
+        let places = Attributes::ALL.without(attribute);
+        let world = World::with(Settings { places, ..Settings::default() });
+        let (compiled, faults) = world.compile(program);
+        assert!(compiled.is_some(), "{program}");
+        assert!(matches!(&*faults, [one] if one.contains(expected)), "{program}: {faults:?}");
+        // One that knows that and nothing else.
+        let places = [attribute].into_iter().collect();
+        let (_, faults) = World::with(Settings { places, ..Settings::default() }).compile(program);
+        assert!(faults.is_empty(), "{program}: {faults:?}");
+    }
+}
+
+#[test]
+fn variables_that_stand_for_a_literal_are_looked_at_as_it_is() {
+    for (program, expected) in [
+        (
+            "A ;local ips = {'192.0.2.1', '192.0.2.2'} return ifportup(443, ips)",
+            &["14: warning: a flat list without a selector"][..],
+        ),
+        (
+            "A ;local ips = {'192.0.2.1', '192.0.2.1'} return ifportup(443, ips, {selector='all'})",
+            &["warning: 192.0.2.1 is in the list already"],
+        ),
+        ("A ;local p = 70000 return ifportup(p, {'192.0.2.1'})", &["error: a port is from 1"]),
+        (
+            "A ;local a = '192.0.2.1' local ips = {{a}, {'192.0.2.300'}} return ifportup(80, ips)",
+            &["error: '192.0.2.300' is not an address"],
+        ),
+        (
+            "A ;local o = {selektor='all'} return ifportup(443, {'192.0.2.1'}, o)",
+            &["error: there is no option selektor"],
+        ),
+        (
+            "A ;local u = 'www.example.test/' return ifurlup(u, {'192.0.2.1'})",
+            &["error: 'www.example.test/' is not a URL"],
+        ),
+        ("A ;local a return pickrandom({a, '192.0.2.1'})", &["warning: a is nil in a list"]),
+        (
+            "A ;local a = nil return pickrandom({'192.0.2.2', a, '192.0.2.1'})",
+            &["warning: a is nil in a list"],
+        ),
+        // What is changed, or set twice, is not known.
+        ("A ;local ips = {} table.insert(ips, '192.0.2.1') return ifportup(443, ips)", &[]),
+        ("A ;local ips = {} ips[1] = '192.0.2.1' return ifportup(443, ips)", &[]),
+        (
+            "A ;local ips = {} for _, ip in ipairs({'192.0.2.1'}) do ips[#ips + 1] = ip end return ifportup(443, ips)",
+            &[],
+        ),
+        (
+            "A ;local ips = {'192.0.2.1'} local g = {ips} table.insert(g[1], '192.0.2.2') return ifportup(443, ips)",
+            &[],
+        ),
+        (
+            "A ;local ips = {} local other = ips other[1] = '192.0.2.1' return ifportup(443, ips)",
+            &[],
+        ),
+        (
+            "A ;local p = 443 if country('DE') then p = 70000 end return ifportup(p, {'192.0.2.1'})",
+            &[],
+        ),
+        (
+            "A ;local a if country('DE') then a = '192.0.2.2' end return pickrandom({a, '192.0.2.1'})",
+            &[],
+        ),
+        (
+            "A ;local function f(ips) return ifportup(443, ips) end local ips = {'192.0.2.1'} return f(ips)",
+            &[],
+        ),
+        // Once, however often it is called with.
+        (
+            "A ;local ips = {'192.0.2.1', '192.0.2.2'} if country('DE') then return ifportup(443, ips) end return ifportup(80, ips)",
+            &["warning: a flat list without a selector"],
+        ),
+    ] {
+        let (_, faults) = World::new(Dialect::Halfmoon).compile(program);
+        let as_expected = faults.len() == expected.len()
+            && faults.iter().zip(expected).all(|(found, expected)| found.contains(expected));
+        assert!(as_expected, "{program}: {faults:?}");
+    }
+}
+
+#[test]
+fn a_url_of_an_address_is_one_of_that_address() {
+    for (program, expected) in [
+        ("A ifurlup('http://192.0.2.1/', {'192.0.2.1'})", None),
+        (
+            "A ifurlup('http://192.0.2.1/', {{'192.0.2.1'}, {'192.0.2.2'}})",
+            Some("9: warning: 192.0.2.2 is asked for a URL of 192.0.2.1"),
+        ),
+        (
+            "A ifurlup('http://192.0.2.1/', {{'192.0.2.1'}, {{'192.0.2.2', probe='192.0.2.1'}}})",
+            None,
+        ),
+        (
+            "A ifurlup('http://192.0.2.1/', {{'192.0.2.1'}, {{'192.0.2.2', url='http://192.0.2.2/'}}})",
+            None,
+        ),
+    ] {
+        let (_, faults) = World::new(Dialect::Halfmoon).compile(program);
+        match expected {
+            None => assert!(faults.is_empty(), "{program}: {faults:?}"),
+            Some(expected) => assert!(faults[0].contains(expected), "{program}: {faults:?}"),
+        }
+    }
 }

@@ -94,7 +94,7 @@ fn a_format_that_is_none_is_a_fault_or_an_error() {
     // What a program computes is judged when it runs.
     let mut world = World::new(Dialect::Halfmoon);
     world.qname = name("4.3.2.1.in-addr.arpa.");
-    assert_eq!(world.ask("TXT ;local f = '%' return createReverse(f)"), "Script");
+    assert_eq!(world.ask("TXT ;local f = '%' .. '' return createReverse(f)"), "Script");
     assert_eq!(world.ask("TXT ;local f = '%5%' return createReverse(f)"), "'1-2-3-4'");
 }
 

@@ -221,13 +221,17 @@ fn load(path: &Path, args: &Args) -> Result<Option<Found>, String> {
         return Ok(None);
     }
     let health = Health::unprobed(targets(&config));
-    let mut compile =
-        Compile::new(lua_settings(&config, &geo), health).rules(config.check.rules.clone());
+    let mut compile = Compile::new(lua_settings(&config, &geo), health)
+        .rules(config.check.rules.clone())
+        .dnssec(config.dnssec.clone());
     if args.budget {
         compile = compile.with_budgets();
     }
     let mut loader = loader(&config).map_err(|error| format!("{}: {error}", path.display()))?;
     let mut loaded = loader.load(&mut compile);
+    if let Ok(loaded) = &mut loaded {
+        compile.look_across(loaded);
+    }
     for report in loaded.iter_mut().flat_map(|loaded| &mut loaded.reports) {
         // Of a zone that cannot be laid out, nobody has judged the faults yet.
         config.check.rules.apply(&mut report.faults);

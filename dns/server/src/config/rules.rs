@@ -9,17 +9,21 @@ use serde::{Deserialize, Deserializer};
 /// The rules that have a level of their own, each with a section in docs/checks.md. They find what
 /// can be served and looks wrong, which is a warning if nothing else is set. What they call an error of their own is
 /// one whatever is set: it cannot be served.
-pub const RULES: [&str; 30] = [
+pub const RULES: [&str; 36] = [
     "digest-length",
+    "ds-missing",
+    "ds-unmatched",
     "ds-without-ns",
     "lua-address-twice",
     "lua-argument",
     "lua-empty-group",
+    "lua-family",
     "lua-flat-list",
     "lua-hole",
     "lua-include",
     "lua-never-equal",
     "lua-no-coordinates",
+    "lua-no-geo-data",
     "lua-option",
     "lua-place",
     "lua-result",
@@ -27,8 +31,10 @@ pub const RULES: [&str; 30] = [
     "lua-servername",
     "lua-signature",
     "lua-syntax",
+    "lua-twins",
     "lua-unknown-name",
     "lua-url",
+    "lua-url-host",
     "lua-weights",
     "missing-glue",
     "ns-at-wildcard",

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use halfmoon_git::{CommitId, Copy, GitError, Source, SourceError};
-use halfmoon_zones::{CommitLoader, Outcome, Proposal, Store};
+use halfmoon_zones::{CommitLoader, Proposal, Store};
 
 use super::{Compile, Order, report};
 use crate::config::{Config, GuardsConfig};
@@ -196,11 +196,12 @@ impl Following {
             .map(|change| (self.root.join(change.path), change.is_there))
             .collect();
         let files = Files { copy: &self.copy, commit };
-        let proposal = self.loader.propose(&files, &changed, served, compile);
+        let mut proposal = self.loader.propose(&files, &changed, served, compile);
         // Keys that were made for one zone are told of in the zones above.
         if compile.signing.as_mut().is_some_and(Signing::take_made) {
-            return Ok(self.loader.propose(&files, &changed, served, compile));
+            proposal = self.loader.propose(&files, &changed, served, compile);
         }
+        compile.look_across(&mut proposal.loaded);
         Ok(proposal)
     }
 
@@ -255,7 +256,7 @@ fn source(url: &str, branch: &str, credentials: Option<&Path>) -> Result<Source,
 
 /// What is wrong with zones that were read, one line each.
 fn reasons(proposal: &Proposal<Served>) -> Vec<String> {
-    let wrong = proposal.loaded.reports.iter().filter(|file| file.outcome != Outcome::Loaded);
+    let wrong = proposal.loaded.reports.iter().filter(|file| file.is_wrong());
     let errors = wrong.flat_map(|file| {
         let faults = file.faults.iter().filter(|fault| fault.level == halfmoon_zones::Level::Error);
         faults.map(|fault| fault.display_without_level(&file.files).to_string())

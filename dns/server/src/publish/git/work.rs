@@ -4,7 +4,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
 use std::time::{Duration, Instant, SystemTime};
 
 use halfmoon_git::CommitId;
-use halfmoon_zones::{Outcome, Proposal};
+use halfmoon_zones::Proposal;
 use tokio::sync::oneshot;
 
 use super::super::publishing::{Act, Answer, CommitView, RefusedView, Wish};
@@ -260,11 +260,7 @@ impl Work {
         let proposal = proposal.map_err(Refusal::of)?;
         if proposal.is_refused() {
             let mut logged = 0;
-            let wrong = |file: &&_| {
-                let file: &halfmoon_zones::FileReport = file;
-                file.outcome != Outcome::Loaded
-            };
-            for file in proposal.loaded.reports.iter().filter(wrong) {
+            for file in proposal.loaded.reports.iter().filter(|file| file.is_wrong()) {
                 report_file(file, &mut logged);
                 if logged > MOST_LOGGED {
                     break;
