@@ -21,9 +21,11 @@ use crate::shared::Served;
 use crate::tsig::Keys;
 
 mod excerpt;
+mod progress;
 mod sarif;
 
 use excerpt::Excerpts;
+use progress::{Counted, Progress};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -228,7 +230,10 @@ fn load(path: &Path, args: &Args) -> Result<Option<Found>, String> {
         compile = compile.with_budgets();
     }
     let mut loader = loader(&config).map_err(|error| format!("{}: {error}", path.display()))?;
-    let mut loaded = loader.load(&mut compile);
+    let mut progress = Progress::new();
+    let counted = &mut Counted { compile: &mut compile, progress: &mut progress };
+    let mut loaded = loader.load(counted);
+    progress.end();
     if let Ok(loaded) = &mut loaded {
         compile.look_across(loaded);
     }

@@ -1,0 +1,114 @@
+//! How far a check of many zones has come, for whoever waits at a terminal.
+
+use std::io::{self, IsTerminal as _, Stderr, Write};
+use std::time::{Duration, Instant};
+
+use halfmoon_wire::Name;
+use halfmoon_zones::{Addition, Attach, Draft, Fault, Fresh};
+
+use crate::publish::Compile;
+use crate::shared::Served;
+
+/// What takes less is not worth a word.
+const PATIENCE: Duration = Duration::from_secs(1);
+/// How often it is told.
+const STEP: Duration = Duration::from_millis(200);
+
+/// Tells how many zones were read, if it takes a while.
+#[derive(Debug)]
+pub(super) struct Progress<W: Write> {
+    /// `None`: nobody looks.
+    out: Option<W>,
+    read: usize,
+    due: Instant,
+    is_shown: bool,
+}
+
+impl Progress<Stderr> {
+    /// On standard error, if that is a terminal.
+    pub(super) fn new() -> Self {
+        let out = io::stderr();
+        Self::to(out.is_terminal().then_some(out), Instant::now())
+    }
+}
+
+impl<W: Write> Progress<W> {
+    fn to(out: Option<W>, now: Instant) -> Self {
+        Self { out, read: 0, due: now + PATIENCE, is_shown: false }
+    }
+
+    fn note(&mut self, now: Instant) {
+        self.read += 1;
+        if now < self.due {
+            return;
+        }
+        self.due = now + STEP;
+        if let Some(out) = &mut self.out {
+            // A terminal that is gone has nobody before it.
+            let _ = write!(out, "\r{} zones read", self.read);
+            let _ = out.flush();
+            self.is_shown = true;
+        }
+    }
+
+    /// Takes away what was shown.
+    pub(super) fn end(&mut self) {
+        if let Some(out) = self.out.as_mut().filter(|_| self.is_shown) {
+            let _ = write!(out, "\r\x1b[K");
+            let _ = out.flush();
+        }
+        self.is_shown = false;
+    }
+}
+
+/// Compiles zones, and counts them.
+pub(super) struct Counted<'a, W: Write> {
+    pub(super) compile: &'a mut Compile,
+    pub(super) progress: &'a mut Progress<W>,
+}
+
+impl<W: Write> Attach<Served> for Counted<'_, W> {
+    fn stamp(&self, apex: Name<'_>) -> u64 {
+        self.compile.stamp(apex)
+    }
+
+    fn additions(&mut self, draft: &Draft<'_>) -> Vec<Addition> {
+        self.compile.additions(draft)
+    }
+
+    fn attach(&mut self, fresh: &Fresh<'_, Served>, faults: &mut Vec<Fault>) -> Served {
+        self.progress.note(Instant::now());
+        self.compile.attach(fresh, faults)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_quick_says_nothing_and_what_is_slow_cleans_up() {
+        let start = Instant::now();
+        let mut progress = Progress::to(Some(Vec::new()), start);
+        for millis in [0, 500, 999] {
+            progress.note(start + Duration::from_millis(millis));
+        }
+        progress.end();
+        assert_eq!(progress.out.as_deref(), Some(&b""[..]));
+        for millis in [1000, 1100, 1199, 1200] {
+            progress.note(start + Duration::from_millis(millis));
+        }
+        progress.end();
+        let shown = String::from_utf8(progress.out.unwrap()).unwrap();
+        assert_eq!(shown, "\r4 zones read\r7 zones read\r\x1b[K");
+    }
+
+    #[test]
+    fn without_a_terminal_nothing_is_said() {
+        let start = Instant::now();
+        let mut progress = Progress::<Vec<u8>>::to(None, start);
+        progress.note(start + Duration::from_secs(9));
+        progress.end();
+        assert_eq!(progress.read, 1);
+    }
+}
