@@ -2,5 +2,6 @@
 //! they are absent, these tests say so and pass.
 
 mod corpus;
+mod injected;
 mod majority;
 mod production;
