@@ -67,6 +67,14 @@ fn each_shape_that_the_platform_writes_is_taken_or_told_about() {
             "www 300 IN LUA A \"ifurlup('https://probe.example.test/', {'192.0.2.1', '198.51.100.1'}, {timeout=2, interval=10})\"\n",
             &["1:58: warning: a flat list"],
         ),
+        // T3: one region's own name, asked of the other region as well.
+        (
+            "probe-hel A 192.0.2.1\n\
+             www IN LUA A \"ifurlup('https://probe-hel.example.test/healthz', {{'192.0.2.1'}, {'198.51.100.1'}}, {selector='pickfirst'})\"\n",
+            &[
+                "2:23: warning: 198.51.100.1 asked for a URL of probe-hel.example.test., which has 192.0.2.1",
+            ],
+        ),
         // Weights.
         ("www IN LUA A \"pickwhashed({{80, '192.0.2.1'}, {20, '198.51.100.1'}})\"\n", &[]),
         // T5: the type is the record's affair; each address is told about, where it stands.
@@ -99,7 +107,7 @@ fn each_shape_that_the_platform_writes_is_taken_or_told_about() {
         // T11: a semicolon in quotes is code, a newline is one too, and comments are Lua's.
         (
             "www IN LUA A \";\n  -- ours\n  if country('DE') then\n    return '192.0.2.1'\n  end\n  return '198.51.100.1'\n\"\n",
-            &[],
+            &["3:6: warning: no database with countries is loaded"],
         ),
         (
             "www IN LUA A \";\n  if country('DE') then\n    return '192.0.2.1'\n  return '198.51.100.1'\n\"\n",
