@@ -12,7 +12,7 @@ use gix::remote::Direction;
 use gix::{ObjectId, Repository, ThreadSafeRepository};
 
 use crate::source::Place;
-use crate::{About, Change, CommitId, Source, tree};
+use crate::{About, Change, CommitId, Signed, Source, tree};
 
 /// The largest file that is read, in octets.
 pub const MOST_OCTETS: u64 = 512 << 20;
@@ -124,14 +124,14 @@ impl Copy {
     }
 
     /// Brings what the branch has, and says which commit is its newest. It may take long: over a
-    /// network, and the first time.
+    /// network, and the first time. It ends soon after `stop` is set, unless it waits for the other side.
     ///
     /// # Errors
     /// The other side cannot be reached, or has no such branch.
-    pub fn fetch(&self, source: &Source) -> Result<CommitId, GitError> {
+    pub fn fetch(&self, source: &Source, stop: &AtomicBool) -> Result<CommitId, GitError> {
         match &source.place {
             Place::Local(path) => self.fetch_local(path, &source.branch),
-            Place::Remote(url) => self.fetch_remote(url, source),
+            Place::Remote(url) => self.fetch_remote(url, source, stop),
         }
     }
 
@@ -148,7 +148,12 @@ impl Copy {
         Ok(CommitId(tip))
     }
 
-    fn fetch_remote(&self, url: &str, source: &Source) -> Result<CommitId, GitError> {
+    fn fetch_remote(
+        &self,
+        url: &str,
+        source: &Source,
+        stop: &AtomicBool,
+    ) -> Result<CommitId, GitError> {
         let repo = self.repo.to_thread_local();
         let branch = &source.branch;
         let kept = format!("refs/remotes/source/{branch}");
@@ -174,11 +179,10 @@ impl Copy {
             }
             _ => Ok(None),
         });
-        let never = AtomicBool::new(false);
         let prepared = connection
             .prepare_fetch(gix::progress::Discard, gix::remote::ref_map::Options::default())
             .map_err(said)?;
-        prepared.receive(gix::progress::Discard, &never).map_err(said)?;
+        prepared.receive(gix::progress::Discard, stop).map_err(said)?;
         let found = repo.try_find_reference(&kept).map_err(said)?;
         let no_branch = || GitError::NoBranch { place: url.to_owned(), branch: branch.clone() };
         let tip = found.ok_or_else(no_branch)?.into_fully_peeled_id().map_err(said)?;
@@ -217,6 +221,32 @@ impl Copy {
             author: author.name.to_str_lossy().into_owned(),
             subject: decoded.message_summary().to_str_lossy().into_owned(),
         })
+    }
+
+    /// The signature of a commit, if it has one. Whether it is right is not looked at.
+    ///
+    /// # Errors
+    /// The commit is not here.
+    pub fn signed(&self, commit: CommitId) -> Result<Option<Signed>, GitError> {
+        let repo = self.repo.to_thread_local();
+        let found = repo.find_commit(commit.0).map_err(said)?;
+        let signed = found.signature().map_err(said)?;
+        Ok(signed.map(|(signature, payload)| Signed {
+            signature: signature.to_vec(),
+            payload: payload.to_bstring().to_vec(),
+        }))
+    }
+
+    /// What the trailers of this name say in the message of a commit: the lines `NAME: VALUE` of its last
+    /// paragraph. The name is compared without regard to case.
+    ///
+    /// # Errors
+    /// The commit is not here.
+    pub fn trailers(&self, commit: CommitId, name: &str) -> Result<Vec<String>, GitError> {
+        let repo = self.repo.to_thread_local();
+        let found = repo.find_commit(commit.0).map_err(said)?;
+        let message = found.message_raw().map_err(said)?.to_str_lossy().into_owned();
+        Ok(trailers(&message, name))
     }
 
     /// The files below a folder that differ between two commits; all there are where there is no
@@ -270,6 +300,17 @@ impl fmt::Debug for Copy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Copy").field(&self.folder()).finish()
     }
+}
+
+fn trailers(message: &str, name: &str) -> Vec<String> {
+    let message = message.replace("\r\n", "\n");
+    // The first paragraph is what the commit is about.
+    let Some((_, last)) = message.trim_end().rsplit_once("\n\n") else {
+        return Vec::new();
+    };
+    let pairs = last.lines().filter_map(|line| line.split_once(':'));
+    let named = pairs.filter(|(key, _)| key.trim_end().eq_ignore_ascii_case(name));
+    named.map(|(_, value)| value.trim().to_owned()).collect()
 }
 
 /// The tree of a folder in a commit, if it is there.
@@ -327,4 +368,24 @@ fn copy_object(from: &Repository, to: &Repository, id: ObjectId) -> Result<(), G
     let object = from.find_object(id).map_err(said)?;
     let written = to.objects.write_buf(object.kind, &object.data).map_err(said)?;
     if written == id { Ok(()) } else { Err(GitError::Said(format!("{id} is damaged"))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::trailers;
+
+    #[test]
+    fn trailers_stand_in_the_last_paragraph() {
+        for (message, expected) in [
+            ("subject\n\nHalfmoon-Force: yes\n", &["yes"][..]),
+            ("subject\n\nbody\n\nReviewed-by: A\nhalfmoon-force:  yes \n\n\n", &["yes"]),
+            ("subject\r\n\r\nHalfmoon-Force: no\r\nHalfmoon-Force: yes", &["no", "yes"]),
+            ("Halfmoon-Force: yes\n", &[]),
+            ("subject\n\nHalfmoon-Force: yes\n\nmore\n", &[]),
+            ("subject\n\nHalfmoon-Forced: yes\n", &[]),
+            ("", &[]),
+        ] {
+            assert_eq!(trailers(message, "Halfmoon-Force"), expected, "{message:?}");
+        }
+    }
 }

@@ -36,6 +36,15 @@ impl FromStr for CommitId {
     }
 }
 
+/// What somebody has signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// The signature in its armour.
+    pub signature: Vec<u8>,
+    /// What it is of: the commit without it.
+    pub payload: Vec<u8>,
+}
+
 /// What is told of a commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {

@@ -32,7 +32,7 @@ mod loads;
 mod publishing;
 mod watch;
 
-pub use git::{FollowError, Following};
+pub use git::{FollowError, Following, SignersError};
 pub use judge::UrlClaim;
 pub use loads::{LoadCounts, Loads};
 pub use publishing::{Act, Answer, CommitView, GitView, Publishing, RefusedView, Wish};

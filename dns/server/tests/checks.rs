@@ -91,7 +91,7 @@ fn repository() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     assert!(git(folder.path(), &["init", "-q"]).status.success());
     let hook = document("git.md");
-    let hook = block(&hook, "#!/bin/sh");
+    let hook = block(&hook, "#!/bin/sh\ndir=");
     let path = folder.path().join(".git/hooks/pre-commit");
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(&path, hook).unwrap();

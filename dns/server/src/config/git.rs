@@ -26,9 +26,34 @@ pub struct GitConfig {
     /// A file with `USER:PASSWORD` for servers that ask for it over HTTPS. Relative to the folder of
     /// the configuration file.
     pub credentials_file: Option<PathBuf>,
+    /// How long a fetch may take.
+    #[serde(default = "two_minutes", deserialize_with = "value::positive_duration")]
+    pub timeout: Duration,
+    /// What a commit has to have.
+    pub verify: Option<Verify>,
+    /// Whose SSH signatures count, as `ssh-keygen` has it (ALLOWED SIGNERS in its manual). Relative to the
+    /// folder of the configuration file.
+    pub allowed_signers: Option<PathBuf>,
+    /// The public keys whose OpenPGP signatures count: a keyring for `gpgv`. Relative to the folder of the
+    /// configuration file.
+    pub openpgp_keyring: Option<PathBuf>,
+    /// A program, with its arguments, that is asked before a commit is served.
+    #[serde(default)]
+    pub verifier: Vec<String>,
+    /// How long it may take.
+    #[serde(default = "half_a_minute", deserialize_with = "value::positive_duration")]
+    pub verifier_timeout: Duration,
     /// The folder of the copy; `git` in `health.state` if not set. Relative to the folder of the
     /// configuration file.
     pub state: Option<PathBuf>,
+}
+
+/// What a commit has to have to be served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verify {
+    /// A signature of somebody who may sign.
+    Signed,
 }
 
 /// `[zones] guards`: what holds a commit until an operator says that it is meant.
@@ -56,6 +81,10 @@ fn main() -> String {
 
 const fn half_a_minute() -> Duration {
     Duration::from_secs(30)
+}
+
+const fn two_minutes() -> Duration {
+    Duration::from_secs(120)
 }
 
 fn percent<'de, D: Deserializer<'de>>(from: D) -> Result<u8, D::Error> {

@@ -40,7 +40,7 @@ pub use cookies::CookiesConfig;
 pub use denial::{Denial, HowSigned, Nsec3Config, SignedZoneConfig};
 pub use dnssec::{DnssecConfig, ZonePattern};
 pub use error::ConfigError;
-pub use git::{GitConfig, GuardsConfig};
+pub use git::{GitConfig, GuardsConfig, Verify};
 pub use health::{HealthConfig, TargetsConfig};
 pub use limits::LimitsConfig;
 pub use overrides::{OverridesConfig, SafetyConfig};
@@ -269,6 +269,14 @@ impl Config {
         if let Some(git) = &mut config.zones.git {
             git.credentials_file.iter_mut().for_each(anchored);
             git.state.iter_mut().for_each(anchored);
+            git.allowed_signers.iter_mut().for_each(anchored);
+            git.openpgp_keyring.iter_mut().for_each(anchored);
+            // A word alone is looked up in the path, as a shell does.
+            if let Some(program) = git.verifier.first_mut().filter(|word| word.contains('/')) {
+                let mut path = PathBuf::from(&*program);
+                anchored(&mut path);
+                *program = path.display().to_string();
+            }
             // A colon makes it something else than a path of this machine.
             if !git.url.contains(':') {
                 let mut path = PathBuf::from(&git.url);

@@ -5,11 +5,16 @@
 //! wrong before, the commit that is served stays. A process that is killed at any moment starts again
 //! with the commit that was written down: the copy has it whole, and it has passed.
 
+mod command;
+mod fetch;
 mod kept;
+mod signature;
+mod verifier;
 mod work;
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -18,16 +23,22 @@ use halfmoon_git::{CommitId, Copy, GitError, Source, SourceError};
 use halfmoon_zones::{CommitLoader, Proposal, Store};
 
 use super::{Compile, Order, report};
-use crate::config::{Config, GuardsConfig};
+use crate::config::{Config, GitConfig, GuardsConfig, Verify};
 use crate::secret::{self, SecretError};
 use crate::shared::{Served, Zones};
 use crate::signing::Signing;
 
+use fetch::Fetcher;
 use kept::Kept;
+use signature::Signers;
+pub use signature::SignersError;
+use verifier::Verifier;
 pub(super) use work::Work;
 
 /// Reasons of one refusal that are kept for whoever asks; the log has more.
 const MOST_REASONS: usize = 20;
+/// What a signed commit says if it is meant, whatever the guards say: `Halfmoon-Force: yes`.
+const TRAILER: &str = "Halfmoon-Force";
 
 /// Why zones cannot come from a repository.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +61,12 @@ pub enum FollowError {
     /// The copy cannot be used.
     #[error("zones.git: {0}")]
     Git(#[from] GitError),
+    /// It is not known whose signatures count.
+    #[error("zones.git: {0}")]
+    Signers(#[from] SignersError),
+    /// The newest commit cannot be had.
+    #[error("zones.git: {0}")]
+    Fetch(String),
     /// What was served cannot be read or written down.
     #[error("{path}: {source}", path = path.display())]
     State {
@@ -72,11 +89,12 @@ pub enum FollowError {
 #[derive(Debug)]
 pub struct Following {
     copy: Copy,
-    url: String,
-    branch: String,
+    fetcher: Fetcher,
     root: PathBuf,
     interval: Duration,
-    credentials: Option<PathBuf>,
+    signers: Signers,
+    must_be_signed: bool,
+    verifier: Verifier,
     state: PathBuf,
     guards: GuardsConfig,
     loader: CommitLoader<Served>,
@@ -110,13 +128,26 @@ impl Following {
         let copy = Copy::open(&folder.join("repository"))?;
         let kept = Kept::read(&state)
             .map_err(|source| FollowError::State { path: state.clone(), source })?;
-        Ok(Some(Self {
-            copy,
+        let fetcher = Fetcher {
+            copy: copy.handle(),
             url: git.url.clone(),
             branch: git.branch.clone(),
+            credentials: git.credentials_file.clone(),
+            limit: git.timeout,
+            running: Arc::default(),
+        };
+        Ok(Some(Self {
+            copy,
+            fetcher,
             root: git.path.clone(),
             interval: git.interval,
-            credentials: git.credentials_file.clone(),
+            signers: signers(git, &folder),
+            must_be_signed: git.verify == Some(Verify::Signed),
+            verifier: Verifier {
+                command: git.verifier.clone(),
+                limit: git.verifier_timeout,
+                folder: folder.join("verifier"),
+            },
             state,
             guards: config.zones.guards,
             loader: CommitLoader::new(git.path.clone(), config.lua.insert_whitespace),
@@ -135,8 +166,39 @@ impl Following {
             return Err(FollowError::Both);
         }
         source(&git.url, &git.branch, git.credentials_file.as_deref())?;
+        let signers = signers(git, Path::new(""));
+        if git.verify == Some(Verify::Signed) && !signers.are_any() {
+            return Err(SignersError::Nobody.into());
+        }
+        signers.check()?;
         let by_default = || Some(config.health.state.as_ref()?.join("git"));
         git.state.clone().or_else(by_default).ok_or(FollowError::NoState)
+    }
+
+    /// Who has signed a commit that has to be; nobody where it does not.
+    ///
+    /// # Errors
+    /// Nobody who may.
+    fn signer(&self, commit: CommitId) -> Result<Option<String>, String> {
+        if !self.must_be_signed {
+            return Ok(None);
+        }
+        self.signers.signer(&self.copy, commit).map(Some)
+    }
+
+    /// Who says with his signature that a commit is meant, whatever the guards say; `None`: nobody does.
+    ///
+    /// # Errors
+    /// Somebody says it whose signature does not count.
+    fn released_by(&self, commit: CommitId) -> Result<Option<String>, String> {
+        let said = self.copy.trailers(commit, TRAILER).map_err(|error| error.to_string())?;
+        if !said.iter().any(|value| value.eq_ignore_ascii_case("yes")) {
+            return Ok(None);
+        }
+        if !self.signers.are_any() {
+            return Err("no `allowed_signers` are set".to_owned());
+        }
+        self.signers.signer(&self.copy, commit).map(Some)
     }
 
     /// The zones to begin with: those of the commit that was served last, without asking anybody, else
@@ -165,8 +227,8 @@ impl Following {
                 ),
             }
         }
-        let source = source(&self.url, &self.branch, self.credentials.as_deref())?;
-        let commit = self.copy.fetch(&source)?;
+        let commit = self.fetcher.fetch().map_err(FollowError::Fetch)?;
+        self.signer(commit).map_err(|why| FollowError::Refused { commit, why })?;
         let proposal = self.propose(commit, &Zones::default(), compile)?;
         report(&proposal.loaded, started.elapsed());
         loads.note(&proposal.loaded, started.elapsed());
@@ -178,6 +240,7 @@ impl Following {
             let place = if self.root.as_os_str().is_empty() { Path::new("it") } else { &self.root };
             return Err(refused(format!("{} holds no zone files (*.zone)", place.display())));
         }
+        self.verifier.ask(&self.copy, (commit, None), &proposal.loaded).map_err(refused)?;
         self.write_down(commit, None)?;
         self.served = Some(commit);
         Ok(self.loader.accept(proposal))
@@ -225,15 +288,10 @@ impl Following {
     /// kicked. It ends when nobody can kick it any more.
     pub(super) fn fetch_always(&self, orders: mpsc::Sender<Order>) -> io::Result<SyncSender<()>> {
         let (kick, kicked) = mpsc::sync_channel::<()>(1);
-        let (copy, interval) = (self.copy.handle(), self.interval);
-        let (url, branch) = (self.url.clone(), self.branch.clone());
-        let credentials = self.credentials.clone();
+        let (fetcher, interval) = (self.fetcher.again(), self.interval);
         thread::Builder::new().name("fetch".into()).spawn(move || {
             loop {
-                // The account is read each time: it may have been changed.
-                let source = source(&url, &branch, credentials.as_deref());
-                let tip = source.map_err(|error| error.to_string());
-                let tip = tip.and_then(|source| copy.fetch(&source).map_err(|e| e.to_string()));
+                let tip = fetcher.fetch();
                 if orders.send(Order::Tip(tip)).is_err() {
                     return;
                 }
@@ -243,6 +301,15 @@ impl Following {
             }
         })?;
         Ok(kick)
+    }
+}
+
+/// Whose signatures count, as the settings have it.
+fn signers(git: &GitConfig, folder: &Path) -> Signers {
+    Signers {
+        allowed: git.allowed_signers.clone(),
+        keyring: git.openpgp_keyring.clone(),
+        folder: folder.join("signature"),
     }
 }
 

@@ -65,6 +65,11 @@ pub fn raise_open_files() -> io::Result<u64> {
     sys::raise_open_files()
 }
 
+/// Ends a child that leads a process group and was not waited for, and all others in the group.
+pub(crate) fn end_group(child: u32) {
+    sys::end_group(child);
+}
+
 impl Bound {
     /// Binds all sockets, or none.
     ///

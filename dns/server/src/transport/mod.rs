@@ -15,6 +15,7 @@ mod tcp;
 mod udp;
 
 pub use counters::{Counters, Tallies};
+pub(crate) use listeners::end_group;
 pub use listeners::{Bound, Listeners, Settings, raise_open_files};
 pub use sockets::BindError;
 pub use tcp::TcpLimits;

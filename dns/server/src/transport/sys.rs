@@ -423,3 +423,15 @@ pub(super) fn raise_open_files() -> io::Result<u64> {
     }
     Ok(limit.rlim_cur)
 }
+
+/// Ends a child that leads a process group, and all others in the group. It must not have been waited for:
+/// its number could be another's then.
+pub(super) fn end_group(child: u32) {
+    let Ok(group) = libc::pid_t::try_from(child) else {
+        return;
+    };
+    if group > 1 {
+        // SAFETY: it takes two numbers and no memory. A group that is not there is an error, which is as good.
+        unsafe { libc::kill(-group, libc::SIGKILL) };
+    }
+}

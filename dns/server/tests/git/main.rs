@@ -5,7 +5,9 @@ mod guards;
 mod many;
 mod recovery;
 mod remote;
+mod signed;
 mod site;
+mod verifier;
 
 #[path = "../support/mod.rs"]
 mod support;

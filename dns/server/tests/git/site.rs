@@ -28,22 +28,40 @@ impl Site {
 
     /// The same, followed at another URL.
     pub(crate) fn at(url: &str, lines: &str) -> Self {
+        let site = Self::begun();
+        site.configure(url, "", lines);
+        site
+    }
+
+    /// The same, with these keys of `zones.git` in the configuration.
+    pub(crate) fn with(keys: &str) -> Self {
+        let site = Self::begun();
+        site.configure("repo", keys, "");
+        site
+    }
+
+    fn begun() -> Self {
         let site = Self { folder: tempfile::tempdir().unwrap() };
         fs::create_dir_all(site.path("repo/zones")).unwrap();
         site.git(&["init", "--quiet", "--initial-branch", "main"]);
         site.zone("example.test", "www A 127.0.0.1\n");
         site.commit("first");
+        fs::write(site.path("ops"), "a-secret-of-somebody-who-may-write").unwrap();
+        fs::set_permissions(site.path("ops"), Permissions::from_mode(0o600)).unwrap();
+        site
+    }
+
+    /// Writes the configuration: the URL, more keys of `zones.git`, and more lines of `[zones]`.
+    pub(crate) fn configure(&self, url: &str, keys: &str, lines: &str) {
+        let keys = if keys.is_empty() { String::new() } else { format!(", {keys}") };
         let config = format!(
             "[server]\nlisten = ['127.0.0.1:0']\nworkers = 1\ntcp_workers = 1\n\
-             [zones]\ngit = {{ url = '{url}', path = 'zones', interval = '50ms' }}\n{lines}\n\
+             [zones]\ngit = {{ url = '{url}', path = 'zones', interval = '50ms'{keys} }}\n{lines}\n\
              [health]\nstate = 'state'\ntargets.allow = ['127.0.0.0/8', '::1/128']\n\
              [admin]\nlisten = '127.0.0.1:0'\n\
              [[admin.tokens]]\nname = 'ops'\nsecret_file = 'ops'\nmay = 'write'\n"
         );
-        fs::write(site.path("halfmoon.toml"), config).unwrap();
-        fs::write(site.path("ops"), "a-secret-of-somebody-who-may-write").unwrap();
-        fs::set_permissions(site.path("ops"), Permissions::from_mode(0o600)).unwrap();
-        site
+        fs::write(self.path("halfmoon.toml"), config).unwrap();
     }
 
     pub(crate) fn path(&self, name: &str) -> PathBuf {

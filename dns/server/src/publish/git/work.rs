@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::super::publishing::{Act, Answer, CommitView, RefusedView, Wish};
 use super::super::{Base, LOOK, MOST_LOGGED, Order, guards, report, report_file};
-use super::{Following, MOST_REASONS, reasons};
+use super::{Following, MOST_REASONS, TRAILER, reasons};
 use crate::date::date;
 use crate::events::What;
 use crate::shared::Served;
@@ -48,8 +48,8 @@ enum Guarded {
 impl Work {
     pub(in crate::publish) fn new(following: Following, base: Base, kick: SyncSender<()>) -> Self {
         let work = Self { following, base, kick, tip: None, judged: None };
-        let Following { url, branch, kept, .. } = &work.following;
-        let (url, branch) = (url.clone(), branch.clone());
+        let Following { fetcher, kept, .. } = &work.following;
+        let (url, branch) = (fetcher.url.clone(), fetcher.branch.clone());
         let is_back = kept.passed_over.is_some();
         work.base.shared.publishing.tell(|git| {
             (git.url, git.branch, git.rolled_back) = (url, branch, is_back);
@@ -209,8 +209,9 @@ impl Work {
         let done = self.attempt(commit, guarded, passed_over.clone(), started);
         let shared = &self.base.shared;
         match done {
-            Ok(()) => {
+            Ok(signer) => {
                 self.judged = None;
+                let who = signer.as_deref().unwrap_or(who);
                 self.show_served();
                 let about = self.following.copy.about(commit);
                 let subject = about.map(|about| about.subject).unwrap_or_default();
@@ -252,10 +253,17 @@ impl Work {
         guarded: Guarded,
         passed_over: Option<String>,
         started: Instant,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Option<String>, Refusal> {
         self.base.prepare();
         let zones = self.base.shared.zones.load_full();
         let following = &mut self.following;
+        // What was served before has passed; the way back to it is not to depend on anybody.
+        let is_known = guarded == Guarded::No
+            && following.kept.before.as_deref() == Some(&*commit.to_string());
+        let mut signer = None;
+        if !is_known {
+            signer = following.signer(commit).map_err(Refusal::of)?;
+        }
         let proposal = following.propose(commit, &zones, &mut self.base.compile);
         let proposal = proposal.map_err(Refusal::of)?;
         if proposal.is_refused() {
@@ -272,6 +280,22 @@ impl Work {
         if guarded == Guarded::Yes {
             let mut why = guards::held(&following.guards, &proposal.loaded, &zones);
             if !why.is_empty() {
+                match following.released_by(commit) {
+                    Ok(None) => {}
+                    Ok(Some(who)) => {
+                        tracing::warn!(
+                            %commit, who, why = why.join("; "),
+                            "its signed trailer says that it is meant"
+                        );
+                        signer = Some(who);
+                        why.clear();
+                    }
+                    Err(wrong) => {
+                        why.push(format!("its trailer {TRAILER} counts for nothing: {wrong}"));
+                    }
+                }
+            }
+            if !why.is_empty() {
                 let more = why.len().saturating_sub(MOST_REASONS);
                 why.truncate(MOST_REASONS);
                 if more > 0 {
@@ -280,11 +304,16 @@ impl Work {
                 return Err(Refusal { held: true, why });
             }
         }
+        if !is_known {
+            let commits = (commit, following.served);
+            let asked = following.verifier.ask(&following.copy, commits, &proposal.loaded);
+            asked.map_err(Refusal::of)?;
+        }
         // Written down before it is served: a restart must not serve anything older.
         following.write_down(commit, passed_over).map_err(Refusal::of)?;
         following.served = Some(commit);
         self.swap(proposal, started);
-        Ok(())
+        Ok(signer)
     }
 
     fn swap(&mut self, proposal: Proposal<Served>, started: Instant) {

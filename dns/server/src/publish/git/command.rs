@@ -1,0 +1,161 @@
+//! Other programs, which say yes or no: they have so much time, and what they say is kept short.
+
+use std::fs::File;
+use std::io::{self, Read, Write as _};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::transport::end_group;
+
+/// How much of what a program says is kept.
+const MOST_OCTETS: usize = 4096;
+/// How often it is looked whether a program has ended.
+const STEP: Duration = Duration::from_millis(10);
+/// How long the last words of a program that has ended are waited for: somebody it has started may hold
+/// on to its output.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// What a program said, and how it ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub(super) status: ExitStatus,
+    /// The beginning of what it wrote to standard output.
+    pub(super) out: String,
+    /// The same of standard error.
+    pub(super) err: String,
+}
+
+impl Ended {
+    /// How it ended, for people, with what it said last.
+    pub(super) fn shown(&self) -> String {
+        let said = [self.out.trim(), self.err.trim()];
+        let said: Vec<&str> = said.into_iter().filter(|text| !text.is_empty()).collect();
+        let said = said.join("; ").lines().collect::<Vec<_>>().join("; ");
+        if said.is_empty() { self.status.to_string() } else { format!("{}: {said}", self.status) }
+    }
+}
+
+/// Runs a program that reads `input`. It and what it has started is ended after `limit`.
+///
+/// # Errors
+/// It cannot be started, or takes too long.
+pub(super) fn run(mut command: Command, input: Vec<u8>, limit: Duration) -> Result<Ended, String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let failed = |error: io::Error| format!("{name} cannot be run: {error}");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    // A group of its own, which can be ended as a whole.
+    let mut child = command.process_group(0).spawn().map_err(failed)?;
+    let deadline = Instant::now() + limit;
+    if let Some(mut stdin) = child.stdin.take() {
+        // Who does not read it has his reasons.
+        thread::spawn(move || drop(stdin.write_all(&input)));
+    }
+    let (said, heard) = mpsc::channel();
+    let out = child.stdout.take().map(std::os::fd::OwnedFd::from);
+    let err = child.stderr.take().map(std::os::fd::OwnedFd::from);
+    for (is_error, from) in [(false, out), (true, err)] {
+        let said = said.clone();
+        thread::spawn(move || from.map(|from| listen(File::from(from), is_error, &said)));
+    }
+    drop(said);
+    let status = loop {
+        if let Some(status) = child.try_wait().map_err(failed)? {
+            break status;
+        }
+        if Instant::now() >= deadline {
+            end_group(child.id());
+            let _ = child.kill();
+            let _ = child.wait();
+            return Err(format!("{name} took longer than {limit:?} and was ended"));
+        }
+        thread::sleep(STEP);
+    };
+    let mut texts = [Vec::new(), Vec::new()];
+    let patience = Instant::now() + LAST_WORDS;
+    while let Ok((is_error, octets)) =
+        heard.recv_timeout(patience.saturating_duration_since(Instant::now()))
+    {
+        let text: &mut Vec<u8> = &mut texts[usize::from(is_error)];
+        text.extend(octets);
+        text.truncate(MOST_OCTETS);
+    }
+    let [out, err] = texts.map(|octets| String::from_utf8_lossy(&octets).into_owned());
+    Ok(Ended { status, out, err })
+}
+
+/// Hands on the beginning of what is written; the rest is read, so that nobody waits, and dropped.
+fn listen(mut from: File, is_error: bool, to: &Sender<(bool, Vec<u8>)>) {
+    let mut piece = [0; MOST_OCTETS];
+    let mut left = MOST_OCTETS;
+    loop {
+        match from.read(&mut piece) {
+            Ok(0) => return,
+            Ok(count) => {
+                let taken = count.min(left);
+                left -= taken;
+                if taken > 0 && to.send((is_error, piece[..taken].to_vec())).is_err() {
+                    return;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sh(script: &str, input: &str, limit: Duration) -> Result<Ended, String> {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        run(command, input.into(), limit)
+    }
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn what_a_program_says_is_kept_and_how_it_ends() {
+        let ended = sh("cat; echo no >&2; exit 3", "yes\n", LONG).unwrap();
+        assert_eq!((ended.status.code(), &*ended.out, &*ended.err), (Some(3), "yes\n", "no\n"));
+        assert_eq!(ended.shown(), "exit status: 3: yes; no");
+        // It does not read, and says much.
+        let ended = sh("head -c 1000000 /dev/zero | tr '\\\\0' x", &"y".repeat(1 << 20), LONG);
+        let ended = ended.unwrap();
+        assert!(ended.status.success());
+        assert_eq!(ended.out.len(), MOST_OCTETS);
+    }
+
+    #[test]
+    fn one_that_takes_too_long_is_ended_with_all_it_started() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pid");
+        let script = format!("sleep 600 & echo $! > {}; wait", file.display());
+        let why = sh(&script, "", Duration::from_secs(1)).unwrap_err();
+        assert!(why.contains("took longer than 1s"), "{why}");
+        let pid = std::fs::read_to_string(&file).unwrap();
+        let deadline = Instant::now() + LONG;
+        // A process that has ended and was not waited for is still listed, with nothing in its memory.
+        let is_there = || {
+            let status = std::fs::read_to_string(format!("/proc/{}/status", pid.trim()));
+            status.is_ok_and(|status| !status.contains("State:\tZ"))
+        };
+        while is_there() {
+            assert!(Instant::now() < deadline, "{pid} goes on");
+            thread::sleep(STEP);
+        }
+    }
+
+    #[test]
+    fn one_whose_children_hold_its_output_does_not_hold_us() {
+        let ended = sh("echo yes; sleep 600 & exit 0", "", LONG).unwrap();
+        assert!(ended.status.success());
+        assert_eq!(ended.out, "yes\n");
+        let none = run(Command::new("/nowhere/at-all"), Vec::new(), LONG).unwrap_err();
+        assert!(none.contains("/nowhere/at-all cannot be run"), "{none}");
+    }
+}
