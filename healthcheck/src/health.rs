@@ -266,6 +266,18 @@ impl Health {
         self.inner.shared.lock().pools.reports()
     }
 
+    /// What a pool is at the moment, for people; `None`: it is gone.
+    #[must_use]
+    pub fn pool(&self, id: PoolId) -> Option<PoolReport> {
+        self.inner.shared.lock().pools.report(id)
+    }
+
+    /// Whether checks are probed, and not only held.
+    #[must_use]
+    pub fn is_probing(&self) -> bool {
+        self.inner.requests.is_some()
+    }
+
     /// The pools that a check is used by.
     #[must_use]
     pub fn users(&self, check: CheckId) -> Vec<(PoolId, Arc<Pool>)> {
@@ -332,19 +344,15 @@ impl Health {
     pub fn checks(&self) -> Vec<Report> {
         let shared = &self.inner.shared;
         let registry = shared.lock();
-        let now = shared.clock.date(Clock::now());
-        let report = |(id, occupant): (CheckId, &crate::registry::Occupant)| Report {
-            id,
-            check: Arc::clone(&occupant.check),
-            verdict: occupant.verdict(now),
-            reason: occupant.reason.to_string(),
-            is_recalled: occupant.is_recalled,
-            last: occupant.last.clone(),
-            next: occupant.next.map(|next| shared.clock.date(next)),
-            holders: occupant.holders,
-            is_leased: occupant.is_leased(),
-        };
-        registry.iter().map(report).collect()
+        registry.iter().map(|(id, occupant)| shared.report_of(id, occupant)).collect()
+    }
+
+    /// What is known of one of them, for people; `None`: it is held no more.
+    #[must_use]
+    pub fn check(&self, id: CheckId) -> Option<Report> {
+        let shared = &self.inner.shared;
+        let registry = shared.lock();
+        registry.occupant(id).map(|occupant| shared.report_of(id, occupant))
     }
 
     /// How long the probe has been due that waits longest; nearly nothing while probing goes on.
@@ -410,6 +418,22 @@ impl Health {
         };
         shared.record(id, outcome, Duration::ZERO);
         true
+    }
+}
+
+impl Shared {
+    fn report_of(&self, id: CheckId, occupant: &crate::registry::Occupant) -> Report {
+        Report {
+            id,
+            check: Arc::clone(&occupant.check),
+            verdict: occupant.verdict(self.clock.date(Clock::now())),
+            reason: occupant.reason.to_string(),
+            is_recalled: occupant.is_recalled,
+            last: occupant.last.clone(),
+            next: occupant.next.map(|next| self.clock.date(next)),
+            holders: occupant.holders,
+            is_leased: occupant.is_leased(),
+        }
     }
 }
 

@@ -182,16 +182,17 @@ impl Pools {
     }
 
     pub(crate) fn reports(&self) -> Vec<PoolReport> {
-        let report = |id| {
-            let entry = self.entry(id)?;
-            Some(PoolReport {
-                id,
-                pool: Arc::clone(&entry.pool),
-                members: entry.members.clone(),
-                standing: Arc::clone(&entry.standing),
-            })
-        };
-        self.ids().filter_map(report).collect()
+        self.ids().filter_map(|id| self.report(id)).collect()
+    }
+
+    pub(crate) fn report(&self, id: PoolId) -> Option<PoolReport> {
+        let entry = self.entry(id)?;
+        Some(PoolReport {
+            id,
+            pool: Arc::clone(&entry.pool),
+            members: entry.members.clone(),
+            standing: Arc::clone(&entry.standing),
+        })
     }
 
     /// What pools would come to with the verdicts of this board, on which it is put. Here nothing

@@ -351,6 +351,7 @@ pub fn policy(config: &Config, lua: Settings) -> Policy {
             exempt: config.limits.exempt.as_slice().into(),
         },
         transfers: config.transfer.allow.as_slice().into(),
+        explains_to: server.explain_to.as_slice().into(),
         transfer_slots: Slots::new(config.transfer.max.get()),
         signatures_per_source: config.dnssec.signatures_per_source,
         presentation: Presentation {

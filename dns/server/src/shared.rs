@@ -147,7 +147,9 @@ pub struct Policy {
     pub limits: Limits,
     /// Who may have whole zones.
     pub transfers: Arc<[IpNet]>,
-    /// How many have them at a time.
+    /// To whom answers are explained over DNS.
+    pub explains_to: Arc<[IpNet]>,
+    /// How many have zones at a time.
     pub transfer_slots: Slots,
     /// How long a TCP connection may be idle, in tenths of a second, for clients that ask (RFC 7828).
     pub tcp_idle: u16,
@@ -187,6 +189,7 @@ impl Policy {
             signatures_per_source: 100,
             limits: Limits::none(),
             transfers: Arc::default(),
+            explains_to: Arc::default(),
             transfer_slots: Slots::new(10),
             tcp_idle: 100,
         }

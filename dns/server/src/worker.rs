@@ -6,14 +6,15 @@ use std::time::{Instant, SystemTime};
 
 use arc_swap::{ArcSwap, Cache};
 use halfmoon_dnssec::Desk;
-use halfmoon_healthcheck::{Health, Reader, Snapshot};
+use halfmoon_healthcheck::{Health, Reader, Snapshot, TargetPolicy};
 use halfmoon_lua::{Answers, Machine};
-use halfmoon_wire::{NameBuf, Places, Query, Rcode, Reply, SuffixHashes};
+use halfmoon_wire::{Class, NameBuf, Places, Query, Rcode, Reply, SuffixHashes};
 
 use crate::answer::{MOST_ALIASES, Trail, answer};
 use crate::budget::Purses;
 use crate::cookies;
 use crate::counters::Event;
+use crate::explain;
 use crate::limit::{Fate, Kind, Limiter, Limits};
 use crate::meter::{Meter, Meters};
 use crate::shared::{Policy, Shared, Zones};
@@ -114,6 +115,10 @@ impl Worker {
         worker.keys = Keys::none().reader();
         worker.health = Reader::fixed(health);
         worker.is_aside = true;
+        if shared.health.is_probing() {
+            // Nothing is probed because somebody tries something out.
+            worker.requests = Health::unprobed(TargetPolicy::default());
+        }
         worker
     }
 }
@@ -138,8 +143,12 @@ impl Service for Worker {
         verdict
     }
 
-    fn stream(&mut self, message: &[u8], _: &Peer) -> Option<Box<dyn Stream>> {
+    fn stream(&mut self, message: &[u8], peer: &Peer) -> Option<Box<dyn Stream>> {
         let query = Query::parse(message)?;
+        if query.question?.class == Class::CH {
+            let told = explain::over_dns(self, message, peer)?;
+            return Some(Box::new(told));
+        }
         let zone = Arc::clone(self.zones.zone(query.question?.name)?);
         let is_current = is_current(message, &query, &zone.zone);
         let begun = Transfer::begin(zone, message, is_current, &self.policy.transfer_slots);

@@ -127,6 +127,62 @@ const ROWS: [Row; 49] = [
 
 #[test]
 fn dig_shows_what_it_should() {
+    ask(CONFIG, &ROWS);
+}
+
+/// Who may know why an answer is what it is, and what others get.
+const EXPLAINED: [Row; 6] = [
+    (
+        "view.example.org.a.explain.halfmoon TXT CH -b 127.0.0.2",
+        &[
+            "Truncated, retrying in TCP mode",
+            "flags: qr aa",
+            "\"001 view.example.org. A for 127.0.0.2\"",
+            "NOERROR, 1 record\"",
+            "   view.example.org. 60 A 192.0.2.3\"",
+            "zones/example.org.zone:7), runs as plan\"",
+        ],
+        &[],
+    ),
+    (
+        "VIEW.example.org.A.EXPLAIN.halfmoon TXT CH -b 127.0.0.2 +tcp +subnet=192.0.2.0/24",
+        &["on behalf of 192.0.2.0/24\"", "60 A 192.0.2.2\"", "for all clients of the same /24"],
+        &["Truncated"],
+    ),
+    (
+        "www.example.org.alpha.explain.halfmoon TXT CH -b 127.0.0.2",
+        &["is no type of records; write www.example.org.a.explain.halfmoon"],
+        &[],
+    ),
+    (
+        "view.example.org.a.explain.halfmoon TXT CH -b 127.0.0.1",
+        &["status: REFUSED", "ANSWER: 0,", "EDE: 20"],
+        &["192.0.2.3", "Truncated"],
+    ),
+    (
+        "view.example.org.a.explain.halfmoon TXT CH -b 127.0.0.1 +tcp",
+        &["status: REFUSED"],
+        &["why"],
+    ),
+    ("view.example.org.a.explain.halfmoon TXT IN -b 127.0.0.2", &["status: REFUSED"], &["why"]),
+];
+
+#[test]
+fn why_an_answer_is_what_it_is_is_told_to_whom_may_know() {
+    let config = CONFIG.replace("[zones]", "explain_to = [\"127.0.0.2/32\"]\n[zones]");
+    ask(&config, &EXPLAINED);
+}
+
+#[test]
+fn nobody_is_told_why_unless_the_configuration_says_so() {
+    let denied = |from: &str| format!("view.example.org.a.explain.halfmoon TXT CH -b {from}");
+    for args in [denied("127.0.0.1"), denied("127.0.0.2 +tcp")] {
+        ask(CONFIG, &[(&args, &["status: REFUSED", "ANSWER: 0,"], &["view.example.org. 60"])]);
+    }
+}
+
+/// Starts a server with this configuration and asks it with dig.
+fn ask(config: &str, rows: &[(&str, &[&str], &[&str])]) {
     let Some(dig) = installed("dig") else {
         let _ = writeln!(io::stderr(), "SKIPPED: dig is not installed; nothing was asked with it");
         return;
@@ -134,11 +190,11 @@ fn dig_shows_what_it_should() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("zones")).unwrap();
     fs::write(folder.path().join("zones/example.org.zone"), zone()).unwrap();
-    let config = folder.path().join("halfmoon.toml");
-    fs::write(&config, CONFIG).unwrap();
-    let (_running, server) = Running::serve(&[config.to_str().unwrap()]);
+    let path = folder.path().join("halfmoon.toml");
+    fs::write(&path, config).unwrap();
+    let (_running, server) = Running::serve(&[path.to_str().unwrap()]);
     let mut wrong = String::new();
-    for (args, shown, hidden) in ROWS {
+    for (args, shown, hidden) in rows {
         let said = Command::new(&dig)
             .args(["@127.0.0.1", "-p", &server.port().to_string(), "+tries=1", "+time=10"])
             .args(args.split(' '))

@@ -84,6 +84,14 @@ pub fn answer(
     let question = match Form::of(&query) {
         Form::Zones(question) => question,
         Form::Chaos(question) => {
+            match chaos::explains(&question, policy, peer) {
+                Some(Protocol::Tcp) if signer.is_none() => return Verdict::Stream,
+                Some(Protocol::Udp) => {
+                    reply.truncated();
+                    return gate.pass(&mut reply, Kind::Error, Rcode::NOERROR);
+                }
+                _ => {}
+            }
             let rcode = chaos::answer(&question, &policy.presentation, &mut reply);
             return gate.pass(&mut reply, Kind::Error, rcode);
         }

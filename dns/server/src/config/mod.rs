@@ -106,6 +106,9 @@ pub struct ServerConfig {
     /// Networks of proxies, whose PROXY header (version 2) is believed, and demanded.
     #[serde(deserialize_with = "value::networks")]
     pub proxy_protocol_from: Vec<IpNet>,
+    /// Networks whose clients are told over DNS why an answer is what it is.
+    #[serde(deserialize_with = "value::networks")]
+    pub explain_to: Vec<IpNet>,
     /// What type ANY gets over UDP (RFC 8482).
     pub any: AnyAnswers,
     /// The answer to `version.bind` and `version.server`, 1 to 255 octets.
@@ -205,6 +208,7 @@ impl Default for ServerConfig {
             tcp_max_per_address: at_least_one(100),
             tcp_idle: Duration::from_secs(10),
             proxy_protocol_from: Vec::new(),
+            explain_to: Vec::new(),
             any: AnyAnswers::default(),
             version: None,
             identity: None,

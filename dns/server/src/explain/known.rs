@@ -1,10 +1,6 @@
 //! Puts what is known of checks and pools beside what happened.
 
-use std::collections::HashMap;
-
-use halfmoon_healthcheck::{
-    CheckId, Effective, PoolId, PoolReport, Report, Snapshot, State, Verdict, Why,
-};
+use halfmoon_healthcheck::{CheckId, Effective, Health, Snapshot, State, Verdict, Why};
 use halfmoon_lua::{Finding, Pool, Step};
 use halfmoon_wire::Rcode;
 use hickory_proto::op::Message;
@@ -13,25 +9,23 @@ use super::view::{DidView, EndpointView, Explanation, ProgramView, StepView};
 use super::{Wish, reply, words};
 use crate::answer::{End, Found, ProgramRun, Stage, Trail};
 use crate::date::date;
-use crate::shared::Shared;
 
 /// What is known of checks and pools.
 struct Known<'a> {
-    health: &'a Snapshot,
-    checks: HashMap<CheckId, Report>,
-    pools: HashMap<PoolId, PoolReport>,
+    /// What the answer was made with.
+    board: &'a Snapshot,
+    /// Where the rest is asked for.
+    health: &'a Health,
 }
 
 pub(super) fn explanation(
-    shared: &Shared,
-    health: &Snapshot,
+    health: &Health,
+    board: &Snapshot,
     wish: &Wish,
     reply: &[u8],
     trail: &Trail,
 ) -> Explanation {
-    let checks = shared.health.checks().into_iter().map(|report| (report.id, report));
-    let pools = shared.health.pools().into_iter().map(|report| (report.id, report));
-    let known = Known { health, checks: checks.collect(), pools: pools.collect() };
+    let known = Known { board, health };
     let (truncated, rcode) = match reply.get(2..4) {
         Some([high, low]) => (high & 2 != 0, Rcode(u16::from(low & 15)).to_string()),
         _ => (false, "no reply".to_owned()),
@@ -56,6 +50,7 @@ pub(super) fn explanation(
         client_subnet: wish.subnet.map(|subnet| subnet.trunc().to_string()),
         at: None,
         supposed: Vec::new(),
+        unprobed: !health.is_probing(),
         rcode,
         truncated,
         error: message.as_ref().and_then(reply::extended_error),
@@ -155,7 +150,8 @@ impl Known<'_> {
     }
 
     fn endpoints(&self, pool: &Pool) -> Vec<EndpointView> {
-        let report = pool.id.and_then(|id| self.pools.get(&id));
+        let report = pool.id.and_then(|id| self.health.pool(id));
+        let report = report.as_ref();
         let endpoint = |(number, (address, check)): (usize, &(String, Option<CheckId>))| {
             let pick = pool.picks.iter().find(|pick| pick.member as usize == number);
             let group = pool.groups.iter().position(|group| group.contains(&(number as u32)));
@@ -180,8 +176,8 @@ impl Known<'_> {
             Why::Forced(forced) => Some(forced.reason.to_string()),
             _ => None,
         });
-        let verdict = check.map(|check| self.health.verdict(check)).unwrap_or_default();
-        let Some(report) = check.and_then(|check| self.checks.get(&check)) else {
+        let verdict = check.map(|check| self.board.verdict(check)).unwrap_or_default();
+        let Some(report) = check.and_then(|check| self.health.check(check)) else {
             let why = if check.is_some() { "" } else { "nothing checks it" };
             let state = verdict.state.to_string();
             return EndpointView { state, why: why.to_owned(), overridden, ..Default::default() };

@@ -5,6 +5,7 @@
 //! and with files alone ([`crate::offline::Offline`]).
 
 mod known;
+mod over_dns;
 mod reply;
 mod suppose;
 mod text;
@@ -19,14 +20,16 @@ use halfmoon_healthcheck::Snapshot;
 use halfmoon_wire::{NameBuf, Type, question};
 use ipnet::IpNet;
 
+use crate::answer::Trail;
 use crate::date::date;
 use crate::overrides::Target;
 use crate::shared::Shared;
 use crate::transport::{Peer, Protocol, Service, Verdict};
 use crate::worker::Worker;
 
+pub(crate) use over_dns::{asks, over_dns};
 pub(crate) use reply::extended_error;
-pub use suppose::{Rest, suppose};
+pub use suppose::{Rest, matching, suppose};
 pub use view::Explanation;
 
 /// The number of the EDNS option for client subnets (RFC 7871 section 6).
@@ -109,13 +112,20 @@ impl Paper {
         }
     }
 
+    /// What happens on the way to the reply.
+    pub(crate) fn trail(&mut self, wish: &Wish) -> Trail {
+        self.worker.trail = Some(Box::default());
+        self.answer(wish);
+        self.worker.trail.take().map(|trail| *trail).unwrap_or_default()
+    }
+
     /// The same, with what happened on the way.
     pub fn explain(&mut self, shared: &Shared, wish: &Wish) -> Explanation {
         self.worker.trail = Some(Box::default());
         let reply = self.answer(wish).to_vec();
         let trail = self.worker.trail.take().unwrap_or_default();
         let health = Arc::clone(self.worker.health.load());
-        known::explanation(shared, &health, wish, &reply, &trail)
+        known::explanation(&shared.health, &health, wish, &reply, &trail)
     }
 }
 
@@ -131,7 +141,11 @@ pub fn explain(shared: &Shared, wish: &Wish, down: &[Target], rest: Rest) -> Exp
         }
     };
     let mut explanation = Paper::new(shared, health).explain(shared, wish);
-    explanation.supposed = down.iter().map(|target| format!("{target} is down")).collect();
+    let supposed = |target: &Target| match matching(shared, target) {
+        0 => format!("{target} is down (nothing that is checked has it)"),
+        _ => format!("{target} is down"),
+    };
+    explanation.supposed = down.iter().map(supposed).collect();
     if rest == Rest::Up {
         explanation.supposed.push("everything else is up".to_owned());
     }

@@ -22,33 +22,9 @@ pub enum Rest {
 /// the check.
 #[must_use]
 pub fn suppose(shared: &Shared, down: &[Target], rest: Rest) -> Supposed {
-    let mut checks: HashSet<CheckId> = HashSet::new();
-    let found: Vec<_> = down.iter().map(|target| target.resolve(&shared.health)).collect();
-    for report in shared.health.pools() {
-        for member in &report.pool.members {
-            if found.iter().any(|found| found.holds(&report.pool, member)) {
-                checks.extend(member.check);
-            }
-        }
-    }
-    let labels = &shared.policy.lua.defaults.labels;
-    let is_named = |check: &Check| {
-        down.iter().any(|target| match target {
-            Target::Network(network) => {
-                check.address().is_some_and(|address| network.contains(&address.to_canonical()))
-            }
-            Target::Label(label) => check
-                .address()
-                .is_some_and(|address| labels.of(address).iter().any(|own| *own.name == **label)),
-            Target::Check(name) => {
-                check.to_string() == *name
-                    || matches!(&check.probe, Probe::Http(http) if http.url.as_str() == name)
-            }
-            Target::Record(_) | Target::Zone(_) => false,
-        })
-    };
+    let named = named(shared, down);
     shared.health.suppose(&|id, check| {
-        if checks.contains(&id) || is_named(check) {
+        if named.holds(shared, id, check) {
             return Some(State::Down);
         }
         match (rest, &check.probe) {
@@ -57,4 +33,51 @@ pub fn suppose(shared: &Shared, down: &[Target], rest: Rest) -> Supposed {
             (Rest::Up, _) => Some(State::Up),
         }
     })
+}
+
+/// How many checks have the name of a target.
+#[must_use]
+pub fn matching(shared: &Shared, target: &Target) -> usize {
+    let named = named(shared, std::slice::from_ref(target));
+    let checks = shared.health.checks();
+    checks.iter().filter(|report| named.holds(shared, report.id, &report.check)).count()
+}
+
+/// What some targets name.
+struct Named<'a> {
+    targets: &'a [Target],
+    /// The checks of the members of pools that they name.
+    checks: HashSet<CheckId>,
+}
+
+fn named<'a>(shared: &Shared, targets: &'a [Target]) -> Named<'a> {
+    let mut checks = HashSet::new();
+    let found: Vec<_> = targets.iter().map(|target| target.resolve(&shared.health)).collect();
+    for report in shared.health.pools() {
+        for member in &report.pool.members {
+            if found.iter().any(|found| found.holds(&report.pool, member)) {
+                checks.extend(member.check);
+            }
+        }
+    }
+    Named { targets, checks }
+}
+
+impl Named<'_> {
+    fn holds(&self, shared: &Shared, id: CheckId, check: &Check) -> bool {
+        let labels = &shared.policy.lua.defaults.labels;
+        let address = || check.address().map(|address| address.to_canonical());
+        self.checks.contains(&id)
+            || self.targets.iter().any(|target| match target {
+                Target::Network(network) => address().is_some_and(|own| network.contains(&own)),
+                Target::Label(label) => address()
+                    .is_some_and(|own| labels.of(own).iter().any(|own| *own.name == **label)),
+                Target::Check(name) => {
+                    let is_url = |url: &str| url == name;
+                    check.to_string() == *name
+                        || matches!(&check.probe, Probe::Http(http) if is_url(http.url.as_str()))
+                }
+                Target::Record(_) | Target::Zone(_) => false,
+            })
+    }
 }

@@ -21,6 +21,10 @@ impl fmt::Display for Explanation {
         if !self.supposed.is_empty() {
             writeln!(f, "supposed that {}", self.supposed.join(", "))?;
         }
+        let is_supposed = !self.supposed.is_empty();
+        if self.unprobed && !is_supposed && self.steps.iter().any(has_endpoints) {
+            writeln!(f, "of files alone: nothing is probed, nothing is known of endpoints")?;
+        }
         let count = match self.answer.len() {
             0 => "no records".to_owned(),
             1 => "1 record".to_owned(),
@@ -45,6 +49,16 @@ impl fmt::Display for Explanation {
         }
         Ok(())
     }
+}
+
+fn has_endpoints(step: &StepView) -> bool {
+    let StepView::Program(program) = step else {
+        return false;
+    };
+    program.did.iter().any(|did| match did {
+        DidView::Call { endpoints, .. } => !endpoints.is_empty(),
+        DidView::Branch { .. } | DidView::Read { .. } => false,
+    })
 }
 
 fn write_step(f: &mut fmt::Formatter<'_>, step: &StepView) -> fmt::Result {

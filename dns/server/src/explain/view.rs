@@ -18,6 +18,8 @@ pub struct Explanation {
     pub at: Option<String>,
     /// What is supposed, and not so.
     pub supposed: Vec<String>,
+    /// Nothing is probed: of endpoints nothing is known but what is supposed.
+    pub unprobed: bool,
     /// The code of the reply.
     pub rcode: String,
     /// Whether the answer does not fit into a datagram, and the client has to come over TCP.
