@@ -27,4 +27,5 @@ pub mod signing;
 pub mod transfer;
 pub mod transport;
 pub mod tsig;
+pub mod whatif;
 pub mod worker;

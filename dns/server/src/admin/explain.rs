@@ -18,7 +18,7 @@ use crate::explain::{Explanation, Rest, Wish, explain};
 use crate::overrides::Target;
 
 /// Targets that one request may suppose to be down.
-const MOST_TARGETS: usize = 64;
+pub(super) const MOST_TARGETS: usize = 64;
 
 /// What is to be explained.
 #[derive(Debug, Deserialize)]
@@ -80,7 +80,7 @@ pub(super) async fn show(
 }
 
 /// Targets as they are written in a query, separated by commas.
-pub(super) fn targets(text: &str) -> Result<Vec<Target>, Refusal> {
+fn targets(text: &str) -> Result<Vec<Target>, Refusal> {
     let parts: Vec<&str> = text.split(',').filter(|part| !part.is_empty()).collect();
     if parts.len() > MOST_TARGETS {
         return Err(Refusal::Malformed(format!("more than {MOST_TARGETS} targets in `down`")));

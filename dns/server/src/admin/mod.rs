@@ -24,6 +24,7 @@ mod routes;
 mod tokens;
 mod usage;
 pub mod view;
+mod whatif;
 mod zones;
 
 use std::io;

@@ -16,7 +16,7 @@ use axum::routing::{get, post};
 
 use super::error::Refusal;
 use super::{State, access, answer, changes, checks, explain, health, heartbeat, metrics};
-use super::{overrides, page, pools, publish, zones};
+use super::{overrides, page, pools, publish, whatif, zones};
 
 /// The largest body of a request, in octets.
 const BODY: usize = 16 * 1024;
@@ -48,6 +48,7 @@ pub(super) fn router(state: &Arc<State>) -> Router {
         .route("/api/v1/pools", get(pools::list))
         .route("/api/v1/zones", get(zones::list))
         .route("/api/v1/status", get(zones::status))
+        .route("/api/v1/whatif", post(whatif::show).layer(DefaultBodyLimit::max(whatif::BODY)))
         .route_layer(middleware::from_fn(access::readers));
     let for_writers = Router::new()
         .route("/api/v1/overrides", post(overrides::set))

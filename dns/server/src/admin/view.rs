@@ -6,6 +6,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::events::Event;
 use crate::overrides::{Order, Override};
+use crate::whatif::SampleClient;
+
+/// What is to be tried on paper.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WhatIf {
+    /// What is down.
+    pub down: Vec<String>,
+    /// Whether everything else is up, whatever is known of it.
+    #[serde(default)]
+    pub all_up: bool,
+    /// The clients for whom names are asked; the built-in sample if there are none.
+    #[serde(default)]
+    pub clients: Option<Vec<SampleClient>>,
+}
 
 /// Checks, and how many there are.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

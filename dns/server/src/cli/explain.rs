@@ -1,17 +1,14 @@
 //! `halfmoon explain`: why an answer is what it is.
 
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use halfmoon_wire::{NameBuf, Type};
-use halfmoon_zones::Outcome;
 use ipnet::IpNet;
 
-use super::remote::{Remote, ServerArgs};
+use super::paper::{Format, PaperArgs};
 use super::{fail, say};
-use crate::config::{Config, Right};
 use crate::date;
 use crate::explain::{Explanation, Rest, Wish, explain};
 use crate::offline::Offline;
@@ -25,8 +22,8 @@ Examples:
   halfmoon explain www.example.org A --config halfmoon.toml --down region:fsn
   halfmoon explain www.example.org A --config zones/ --at 2026-12-24T18:00:00Z
 
-Without --config, a running server is asked. With it, the files are read and nothing is probed: nothing
-is known of endpoints then, or with --down or --all-up, they are what is supposed.";
+Without --config, a running server is asked. With it, files are read and nothing is probed:
+nothing is known of endpoints then, or they are what --down and --all-up suppose.";
 
 /// Say why an answer is what it is
 #[derive(Debug, clap::Args)]
@@ -59,33 +56,15 @@ pub(super) struct Args {
     /// How it is printed
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t)]
     format: Format,
-    /// A configuration, a zone file or a folder of them, instead of a running server
-    #[arg(long, value_name = "FILE", conflicts_with = "server")]
-    config: Option<PathBuf>,
-    /// Zone files instead of those that the configuration names, as a working tree of its repository
-    #[arg(long, value_name = "PATH", requires = "config")]
-    zones: Option<PathBuf>,
-    /// The admin interface of the server [default: http://127.0.0.1:8053]
-    #[arg(long, value_name = "URL")]
-    server: Option<String>,
-    /// A file with a token for it
-    #[arg(long, value_name = "FILE", conflicts_with = "config")]
-    token_file: Option<PathBuf>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Format {
-    /// For people
-    #[default]
-    Text,
-    /// A JSON object
-    Json,
+    #[command(flatten)]
+    by: PaperArgs,
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {
-    let explained = match &args.config {
-        Some(path) => from_files(path, args),
-        None => from_server(args),
+    let explained = match args.by.offline() {
+        Ok(Some(offline)) => from_files(&offline, args),
+        Ok(None) => from_server(args),
+        Err(why) => Err(why),
     };
     match explained {
         Ok(explanation) => {
@@ -99,8 +78,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
     }
 }
 
-fn from_files(path: &Path, args: &Args) -> Result<Explanation, String> {
-    let offline = load(path, args.zones.as_deref())?;
+fn from_files(offline: &Offline, args: &Args) -> Result<Explanation, String> {
     let name: NameBuf = args.name.parse().map_err(|_| format!("{:?} is no name", args.name))?;
     let rtype: Type = args.rtype.parse().map_err(|_| no_type(&args.rtype))?;
     let at: Option<SystemTime> = match &args.at {
@@ -116,51 +94,16 @@ fn from_files(path: &Path, args: &Args) -> Result<Explanation, String> {
     Ok(explain(&offline.shared, &wish, &down, rest))
 }
 
-pub(super) fn no_type(text: &str) -> String {
+fn no_type(text: &str) -> String {
     format!("{text:?} is no type of records; write A or AAAA")
 }
 
-pub(super) fn no_time(text: &str) -> String {
+fn no_time(text: &str) -> String {
     format!("{text:?} is no time; write 2026-12-24T18:00:00Z")
 }
 
-/// The zones of a configuration, a folder or a file. All of them have to be right.
-pub(super) fn load(path: &Path, zones: Option<&Path>) -> Result<Offline, String> {
-    let mut config = Config::default();
-    if path.extension().is_some_and(|ending| ending == "toml") {
-        config = Config::load(path).map_err(|fault| fault.to_string())?;
-    } else {
-        config.zones.path = Some(path.to_owned());
-    }
-    if let Some(zones) = zones {
-        (config.zones.path, config.zones.git) = (Some(zones.to_owned()), None);
-    }
-    if config.zones.git.is_some() {
-        return Err(format!(
-            "{}: its zones come from Git; name a working tree with `--zones PATH`, or ask the server",
-            path.display()
-        ));
-    }
-    let offline = Offline::unsigned(&config).map_err(|error| error.to_string())?;
-    let refused = offline.reports.iter().find(|report| report.outcome != Outcome::Loaded);
-    match refused {
-        Some(report) => Err(format!(
-            "{}: zone {} is refused; `halfmoon check {}` says why",
-            report.path.display(),
-            report.apex,
-            path.display()
-        )),
-        None => Ok(offline),
-    }
-}
-
 fn from_server(args: &Args) -> Result<Explanation, String> {
-    let server = ServerArgs {
-        config: None,
-        server: args.server.clone(),
-        token_file: args.token_file.clone(),
-    };
-    let remote = Remote::find(&server, Right::Read)?;
+    let remote = args.by.remote()?;
     let mut query = vec![
         ("name", args.name.clone()),
         ("type", args.rtype.clone()),

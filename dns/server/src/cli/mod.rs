@@ -21,10 +21,12 @@ mod health;
 mod keys;
 mod migrate;
 mod overrides;
+mod paper;
 mod publishing;
 mod remote;
 mod serve;
 mod signals;
+mod whatif;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -34,6 +36,7 @@ Examples:
   halfmoon check zones/                    say what is wrong with them, without serving
   halfmoon health                          what a running server knows of endpoints
   halfmoon explain www.example.org A       why a running server answers what it does
+  halfmoon whatif --down region:fsn        what would become of answers without it
   halfmoon override list                   what operators said against it
   halfmoon status                          what it serves, and of which commit
   halfmoon delegation example.org          whether the parent delegates the zone as it says
@@ -79,6 +82,7 @@ enum Verb {
     Publish(Box<publishing::PublishArgs>),
     Rollback(Box<publishing::RollbackArgs>),
     Status(Box<publishing::StatusArgs>),
+    Whatif(Box<whatif::Args>),
 }
 
 /// Does what the command line of this process asks for.
@@ -114,6 +118,7 @@ pub fn main() -> ExitCode {
         Verb::Rollback(args) => publishing::rollback(&args),
         Verb::Status(args) => publishing::status(&args),
         Verb::Migrate(args) => migrate::run(args),
+        Verb::Whatif(args) => whatif::run(&args),
     }
 }
 

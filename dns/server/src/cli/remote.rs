@@ -102,8 +102,21 @@ impl Remote {
         path: &str,
         body: &impl Serialize,
     ) -> Result<T, String> {
+        self.post_for(path, body, Duration::ZERO)
+    }
+
+    /// The same where the server may take so long before it answers.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn post_for<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+        wait: Duration,
+    ) -> Result<T, String> {
         let body = serde_json::to_vec(body).map_err(|error| error.to_string())?;
-        let request = self.client.request(Method::POST, self.url(path)?).timeout(PATIENCE);
+        let request = self.client.request(Method::POST, self.url(path)?).timeout(PATIENCE + wait);
         self.ask(request.header(CONTENT_TYPE, "application/json").body(body))
     }
 

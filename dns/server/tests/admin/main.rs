@@ -13,6 +13,7 @@ mod page;
 mod regions;
 mod webhooks;
 mod wellness;
+mod whatif;
 
 #[path = "../support/mod.rs"]
 mod support;

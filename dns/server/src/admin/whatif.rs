@@ -1,0 +1,64 @@
+//! `/api/v1/whatif`: what would become of answers if targets were down.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use axum::extract::State as Extract;
+use axum::extract::rejection::JsonRejection;
+
+use super::State;
+use super::asker::Desk;
+use super::error::Refusal;
+use super::explain::MOST_TARGETS;
+use super::view::WhatIf;
+use crate::explain::Rest;
+use crate::overrides::Target;
+use crate::whatif::{Outcome, Sample, Trial, try_out};
+
+/// The largest body, in octets: a sample of clients.
+pub(super) const BODY: usize = 1024 * 1024;
+/// How long it may take, a little less than a request.
+const LONGEST: Duration = Duration::from_secs(35);
+
+/// Tells the thread that tries it out that nobody waits any more.
+struct Waiting(Arc<AtomicBool>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
+/// Tries it out.
+pub(super) async fn show(
+    Extract(state): Extract<Arc<State>>,
+    wish: Result<Json<WhatIf>, JsonRejection>,
+) -> Result<Json<Outcome>, Refusal> {
+    let Json(wish) = wish.map_err(|why| Refusal::Malformed(why.body_text()))?;
+    if wish.down.is_empty() || wish.down.len() > MOST_TARGETS {
+        return Err(Refusal::Malformed(format!("name 1 to {MOST_TARGETS} targets in `down`")));
+    }
+    let down = wish.down.iter().map(|text| Target::parse(text)).collect::<Result<_, _>>();
+    let sample = match wish.clients {
+        None => Sample::built_in(),
+        Some(clients) => Sample::of("clients".to_owned(), clients).map_err(Refusal::Malformed)?,
+    };
+    let rest = if wish.all_up { Rest::Up } else { Rest::AsItIs };
+    let trial = Trial { down: down.map_err(Refusal::Malformed)?, rest, sample, at: None };
+    let waiting = Waiting(Arc::new(AtomicBool::new(true)));
+    let is_waiting = Arc::clone(&waiting.0);
+    let work = move |desk: &mut Desk| {
+        let started = Instant::now();
+        try_out(&desk.shared, &trial, &mut |_, _| match is_waiting.load(Ordering::Relaxed)
+            && started.elapsed() < LONGEST
+        {
+            true => ControlFlow::Continue(()),
+            false => ControlFlow::Break(()),
+        })
+    };
+    let outcome = state.paper.ask(&state.shared, work).await?;
+    outcome.map(Json).map_err(Refusal::Malformed)
+}
