@@ -56,6 +56,25 @@ impl Answer {
         kind
     }
 
+    /// What there would be of it in a zone without signatures.
+    pub(crate) fn plain(&self) -> Self {
+        let mut plain = self.clone();
+        plain.answer.retain(|record| of_type(record) != "rrsig");
+        for section in [&mut plain.authority, &mut plain.additional] {
+            section.retain(|record| !matches!(of_type(record), "rrsig" | "nsec" | "nsec3"));
+        }
+        plain
+    }
+
+    /// Its signatures without what was calculated and when: whose they are and by which key.
+    pub(crate) fn with_signatures_named(&self) -> Self {
+        let mut named = self.clone();
+        for section in [&mut named.answer, &mut named.authority, &mut named.additional] {
+            *section = section.iter().map(|record| name_signature(record)).collect();
+        }
+        named
+    }
+
     /// The records of a type, of all sections but the additional one.
     pub(crate) fn of_type<'a>(&'a self, rtype: &'a str) -> impl Iterator<Item = &'a str> {
         let records = self.answer.iter().chain(&self.authority).map(String::as_str);
@@ -77,6 +96,22 @@ impl fmt::Display for Answer {
         }
         Ok(())
     }
+}
+
+/// The type of a record in text.
+pub(crate) fn of_type(record: &str) -> &str {
+    record.split(' ').nth(3).unwrap_or_default()
+}
+
+/// A signature without its times and octets: `OWNER TTL IN RRSIG TYPE ALGORITHM LABELS TTL END BEGINNING TAG
+/// SIGNER OCTETS`. Another record as it is.
+fn name_signature(record: &str) -> String {
+    if of_type(record) != "rrsig" {
+        return record.to_owned();
+    }
+    let words: Vec<&str> = record.split(' ').collect();
+    let kept = [&words[..8], &words[10..12]].concat();
+    kept.join(" ")
 }
 
 /// A record in lower case.

@@ -31,7 +31,7 @@ impl Asked<'_> {
     }
 
     /// Whether a zone of the chain lies above or below another of this server.
-    fn meets_nested_zones(&self, answer: &Answer) -> bool {
+    pub(crate) fn meets_nested_zones(&self, answer: &Answer) -> bool {
         let is_nested = |apex: &str| {
             let has_below = |other: &String| match apex {
                 "." => other != ".",

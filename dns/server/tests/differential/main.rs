@@ -11,10 +11,11 @@ use std::path::Path;
 
 use fastrand::Rng;
 use hickory_proto::op::{Edns, Message, MessageType, OpCode, Query};
-use hickory_proto::rr::{Name, RecordType};
+use hickory_proto::rr::RecordType;
 
 use answer::Asker;
 use known::Asked;
+use proof::read_name;
 use support::peer::{alone, is_alone};
 use support::{Running, question};
 use zones::{ASKED, Family, Made};
@@ -22,6 +23,8 @@ use zones::{ASKED, Family, Made};
 mod answer;
 mod known;
 mod peers;
+mod proof;
+mod signed;
 #[path = "../support/mod.rs"]
 mod support;
 mod zones;
@@ -88,7 +91,7 @@ fn compare(family: Family, zones: usize) {
                 let id = compared as u16;
                 let Some(octets) = query(id, name, rtype) else { continue };
                 let (here, over_tcp) = ours.ask(&octets, false).expect(name);
-                let lower = name.to_lowercase();
+                let lower = as_answered(name);
                 for (peer, asker) in &mut theirs {
                     let (there, truncated) = asker.ask(&octets, over_tcp).expect(name);
                     let here = match truncated && !over_tcp {
@@ -149,15 +152,27 @@ fn write(made: &[Made], folder: &Path) {
     fs::write(folder.join("halfmoon.toml"), config).unwrap();
 }
 
+/// A name as it stands in answers.
+fn as_answered(name: &str) -> String {
+    read_name(name, 10).map_or_else(String::new, |name| name.to_string().to_lowercase())
+}
+
 /// The octets of a question; `None` for names that cannot be asked.
 fn query(id: u16, name: &str, rtype: &str) -> Option<Vec<u8>> {
+    asking(id, name, rtype, false)
+}
+
+/// The same, with signatures or without.
+fn asking(id: u16, name: &str, rtype: &str, signed: bool) -> Option<Vec<u8>> {
     let rtype = match rtype {
         "TYPE65280" => RecordType::Unknown(65280),
         "DNAME" => RecordType::Unknown(39),
         _ => rtype.parse().unwrap(),
     };
     let mut message = Message::new(id, MessageType::Query, OpCode::Query);
-    message.add_query(Query::query(Name::from_ascii(name).ok()?, rtype));
-    message.set_edns(Edns::new());
+    message.add_query(Query::query(read_name(name, 10)?, rtype));
+    let mut edns = Edns::new();
+    edns.set_dnssec_ok(signed);
+    message.set_edns(edns);
     message.to_vec().ok()
 }
