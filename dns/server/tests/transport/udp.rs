@@ -1,9 +1,11 @@
 //! Datagrams.
 
 use std::collections::HashSet;
-use std::io;
+use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
+
+use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::echo::{LOOPBACK, PATIENCE, settings, start, wait_for};
 
@@ -88,6 +90,39 @@ fn answers_leave_from_the_address_asked_over_ipv6() {
         let client = client(server);
         let local = client.local_addr().unwrap();
         assert_eq!(ask(&client, b"who am I"), format!("{local} {server}"));
+    }
+}
+
+#[test]
+fn answers_over_ipv4_say_that_they_are_not_to_be_fragmented() {
+    // Who has this address gets all datagrams to it a second time, with their headers.
+    let here = SocketAddr::from(([127, 0, 0, 88], 0));
+    let mut wire = match Socket::new(Domain::IPV4, Type::RAW, Some(Protocol::UDP)) {
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            let _ = writeln!(io::stderr(), "SKIPPED: raw sockets are not allowed here");
+            return;
+        }
+        wire => wire.unwrap(),
+    };
+    wire.bind(&here.into()).unwrap();
+    wire.set_read_timeout(Some(PATIENCE)).unwrap();
+    for address in [LOOPBACK, SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))] {
+        let listeners = start(&settings(&[address]));
+        let port = listeners.addresses()[0].port();
+        let client = UdpSocket::bind(here).unwrap();
+        client.set_read_timeout(Some(PATIENCE)).unwrap();
+        client.connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        for query in [&b"short"[..], &[b'y'; 1232]] {
+            ask(&client, query);
+            let mut datagram = [0; 2048];
+            let octets = wire.read(&mut datagram).unwrap();
+            let (head, udp) = datagram[..octets].split_first_chunk::<20>().unwrap();
+            assert_eq!((head[0], head[9]), (0x45, 17), "IPv4 without options, UDP");
+            assert_eq!(udp[..2], port.to_be_bytes(), "from the server");
+            assert_eq!(udp.len(), 8 + query.len());
+            // RFC 791 section 3.1: of three flags the second is DF; the rest says where a fragment belongs.
+            assert_eq!(head[6..8], [0x40, 0], "{address}");
+        }
     }
 }
 
