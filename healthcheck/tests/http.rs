@@ -131,6 +131,7 @@ async fn a_server_that_is_silent_is_down_after_the_timeout() {
     assert_eq!((state, reason.as_str()), (State::Down, "no answer within 200 ms"));
     // The timeout is for the whole answer, not for its beginning.
     endpoint.answer("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc");
+    check.pace.timeout = Duration::from_secs(5);
     assert_eq!(verdict(&start(), check).await.0, State::Up);
 }
 

@@ -37,7 +37,7 @@ async fn who_calls_in_is_up_until_it_falls_silent() {
     let targets = TargetPolicy::default().with_beats(["fra".into(), "nbg".into()]);
     let health = started(targets);
     let fra = health
-        .acquire(beat("fra", Duration::from_millis(500), Stale::Down))
+        .acquire(beat("fra", Duration::from_secs(3), Stale::Down))
         .expect("a heartbeat that there is");
     let nbg = health
         .acquire(beat("nbg", Duration::from_secs(3600), Stale::Down))

@@ -103,5 +103,20 @@ fn ten_thousand_checks_run_without_a_thread_each_and_without_a_burst() {
     }
     let mean = accepted.len() / windows;
     let peak = counts.iter().copied().max().unwrap();
-    assert!(peak <= 4 * mean, "{peak} in 100 ms, {mean} on average: {counts:?}");
+    // How many connections came ahead of an even pace, window by window. A listener that did not get the
+    // processor for a while finds many at once afterwards, which were behind before; those of a burst are ahead.
+    let mut come = 0;
+    let mut ahead: Vec<usize> = (1..)
+        .zip(&counts)
+        .map(|(window, count)| {
+            come += count;
+            (come + accepted.len()).saturating_sub(window * mean)
+        })
+        .collect();
+    ahead.sort_unstable();
+    let burst = ahead[ahead.len() - 1] - ahead[ahead.len() / 2];
+    assert!(
+        peak <= 4 * mean || burst <= 4 * mean,
+        "{peak} in 100 ms, {burst} ahead, {mean} on average: {counts:?}"
+    );
 }

@@ -24,7 +24,7 @@ const PACE: &str =
 /// From a failure to the last wrong answer: interval × fall + timeout.
 const WINDOW: Duration = Duration::from_millis(3400);
 /// What a busy machine may take on top.
-const MARGIN: Duration = Duration::from_secs(3);
+const MARGIN: Duration = Duration::from_secs(8);
 /// How long what is down for good is looked at.
 const WHILE: Duration = Duration::from_secs(7);
 const BEGINS: &str = "this server may be cut off";
