@@ -14,9 +14,9 @@ use halfmoon_wire::Name;
 use serde::{Deserialize, Serialize};
 
 /// The protocol of every DNSKEY (RFC 4034 section 2.1.2).
-const PROTOCOL: u8 = 3;
+pub(crate) const PROTOCOL: u8 = 3;
 /// Flags of a key that signs zone data: it is a zone key.
-const ZONE_KEY: u16 = 256;
+pub(crate) const ZONE_KEY: u16 = 256;
 /// Flags of a key that a DS record points at: secure entry point, too.
 const ENTRY_POINT: u16 = 257;
 

@@ -19,6 +19,7 @@ mod presigned;
 mod roll;
 mod rrsig;
 mod signed;
+mod verify;
 mod watch;
 mod zone_keys;
 
@@ -31,7 +32,7 @@ pub use links::{Link, Signatures};
 pub use nsec3::Nsec3Params;
 pub use order::{Order, Proof};
 pub use portable::{PortableError, read_private, write_private};
-pub use presigned::{Presigned, signatures_at};
+pub use presigned::{Presigned, Verify, signatures_at};
 pub use roll::{Await, Lifetimes, Look, Method, Roll, Sight, TooLate, Turn, Uses};
 pub use rrsig::{SignatureSet, Window};
 pub use signed::{Budget, Desk, Means, Progress, SignError, Signed, Unlimited, Validity};

@@ -1,5 +1,5 @@
 //! Zones that come signed: their own signatures and denial records are served, and looked at for
-//! what is wrong with them. Nothing is verified: the keys' other halves are elsewhere.
+//! what is wrong with them.
 
 use std::fmt;
 
@@ -10,6 +10,7 @@ use crate::Nsec3Params;
 use crate::bitmap::TypeSet;
 use crate::nsec3::{Hash, hash_of};
 use crate::order::{Order, in_order};
+use crate::verify::{Found, Verifier};
 
 /// More iterations than this are not served: each is work for every query (RFC 9276 section 3.2).
 const MOST_ITERATIONS: u16 = 500;
@@ -24,6 +25,25 @@ pub struct Presigned {
     order: Option<Order>,
     /// By number, for NSEC3: whose they are.
     nodes: Box<[u32]>,
+    verified: Verified,
+}
+
+/// What came of verifying.
+#[derive(Clone, Copy, Debug)]
+struct Verified {
+    count: usize,
+    /// Whether all signatures are known to be right.
+    is_sound: bool,
+}
+
+/// Which signatures are verified: computed, not only looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct Verify<'b> {
+    /// How many. Of a zone that has more those at the apex are, and of the others each so manieth: other ones
+    /// with each serial.
+    pub most: usize,
+    /// The version of the zone before. What is the same there need not be verified again.
+    pub before: Option<(&'b Zone, &'b Presigned)>,
 }
 
 /// The signatures that a node has of its RRset of a type.
@@ -38,11 +58,12 @@ impl Presigned {
     /// Of a zone that has signatures at its apex; `None` of another. What is wrong with them at `now`
     /// is added to `faults`, as warnings but for what cannot be served.
     #[must_use]
-    pub fn of(zone: &Zone, now: u32, faults: &mut Vec<Fault>) -> Option<Self> {
+    pub fn of(zone: &Zone, now: u32, verify: Verify<'_>, faults: &mut Vec<Fault>) -> Option<Self> {
         let apex = zone.apex_node();
         apex.set(Type::RRSIG)?;
         let mut wrong = Wrong::default();
         wrong.look_at_signatures(zone, now);
+        let verified = wrong.verify(zone, verify);
         let params = apex.set(Type::NSEC3PARAM).into_iter().flat_map(RrSet::rdatas);
         let hashed = params
             // Flags mark a chain in the making (RFC 5155 section 4.1.2).
@@ -50,18 +71,25 @@ impl Presigned {
             .filter_map(Nsec3Params::from_rdata)
             .find_map(|params| hashed(zone, params));
         let presigned = if let Some((order, nodes)) = hashed {
-            Self { order: Some(order), nodes }
+            Self { order: Some(order), nodes, verified }
         } else if apex.set(Type::NSEC).is_some() {
             let has_one = |node: &Node<'_>| !node.is_occluded() && node.set(Type::NSEC).is_some();
             let nodes = zone.nodes().filter(has_one).map(Node::id).collect();
-            Self { order: Some(Order::Nsec(in_order(zone, nodes))), nodes: Box::default() }
+            let order = Order::Nsec(in_order(zone, nodes));
+            Self { order: Some(order), nodes: Box::default(), verified }
         } else {
             wrong.add(Kind::NoChain, zone.apex(), Type::NSEC);
-            Self { order: None, nodes: Box::default() }
+            Self { order: None, nodes: Box::default(), verified }
         };
         presigned.look_at_order(zone, &mut wrong);
         wrong.tell(faults);
         Some(presigned)
+    }
+
+    /// How many signatures were verified.
+    #[must_use]
+    pub const fn verified(&self) -> usize {
+        self.verified.count
     }
 
     /// Which of the denial records prove what; `None` if there are none.
@@ -193,6 +221,8 @@ enum Kind {
     Missing,
     Expired,
     Early,
+    Bogus,
+    NoKey,
     NoChain,
     Broken,
     Unlinked,
@@ -200,10 +230,12 @@ enum Kind {
 }
 
 impl Kind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 9] = [
         Self::Missing,
         Self::Expired,
         Self::Early,
+        Self::Bogus,
+        Self::NoKey,
         Self::NoChain,
         Self::Broken,
         Self::Unlinked,
@@ -215,6 +247,8 @@ impl Kind {
             Self::Missing => "rrsig-missing",
             Self::Expired => "rrsig-expired",
             Self::Early => "rrsig-not-yet",
+            Self::Bogus => "rrsig-bogus",
+            Self::NoKey => "rrsig-no-key",
             Self::NoChain => "no-denial-records",
             Self::Broken => "denial-broken",
             Self::Unlinked => "denial-missing",
@@ -239,6 +273,12 @@ impl Kind {
             Self::Early => {
                 say(format_args!("the signature of {rtype} at {owner} does not hold yet"))
             }
+            Self::Bogus => say(format_args!(
+                "a signature of {rtype} at {owner} is not that of its records by the zone's key; validators refuse it"
+            )),
+            Self::NoKey => say(format_args!(
+                "{rtype} at {owner} has no signature by a key that is among the zone's DNSKEY records"
+            )),
             Self::NoChain => say(format_args!(
                 "the signed zone {owner} has no NSEC records, and no NSEC3 records as its NSEC3PARAM \
                  says; what it does not have cannot be proven"
@@ -262,34 +302,60 @@ impl Wrong {
     }
 
     fn look_at_signatures(&mut self, zone: &Zone, now: u32) {
-        for node in zone.nodes().filter(|node| !node.is_occluded()) {
-            for set in node.sets() {
-                let rtype = set.rtype();
-                if rtype == Type::LUA {
-                    self.add(Kind::Program, node.owner(), rtype);
-                }
-                let is_signed =
-                    !node.is_cut() || matches!(rtype, Type::DS | Type::NSEC | Type::NSEC3);
-                if rtype == Type::RRSIG || !is_signed {
-                    continue;
-                }
-                let times = signatures_at(node, rtype).filter_map(times);
-                let (mut any, mut good, mut early) = (false, false, false);
-                for (expiration, inception) in times {
-                    let is_over = (expiration.wrapping_sub(now) as i32) < 0;
-                    let is_early = (now.wrapping_sub(inception) as i32) < 0;
-                    any = true;
-                    good |= !is_over && !is_early;
-                    early |= is_early;
-                }
-                match (any, good, early) {
-                    (_, true, _) => {}
-                    (false, ..) => self.add(Kind::Missing, node.owner(), rtype),
-                    (true, _, true) => self.add(Kind::Early, node.owner(), rtype),
-                    (true, ..) => self.add(Kind::Expired, node.owner(), rtype),
-                }
+        for (node, set) in to_be_signed(zone) {
+            let rtype = set.rtype();
+            if rtype == Type::LUA {
+                self.add(Kind::Program, node.owner(), rtype);
+            }
+            let times = signatures_at(node, rtype).filter_map(times);
+            let (mut any, mut good, mut early) = (false, false, false);
+            for (expiration, inception) in times {
+                let is_over = (expiration.wrapping_sub(now) as i32) < 0;
+                let is_early = (now.wrapping_sub(inception) as i32) < 0;
+                any = true;
+                good |= !is_over && !is_early;
+                early |= is_early;
+            }
+            match (any, good, early) {
+                (_, true, _) => {}
+                (false, ..) => self.add(Kind::Missing, node.owner(), rtype),
+                (true, _, true) => self.add(Kind::Early, node.owner(), rtype),
+                (true, ..) => self.add(Kind::Expired, node.owner(), rtype),
             }
         }
+    }
+
+    /// Verifies signatures.
+    fn verify(&mut self, zone: &Zone, verify: Verify<'_>) -> Verified {
+        let keys = (zone.apex_node(), Type::DNSKEY);
+        let before =
+            verify.before.filter(|(old, known)| known.verified.is_sound && is_same(keys, old));
+        let is_new = |(node, set): &(Node<'_>, RrSet<'_>)| {
+            before.is_none_or(|(old, _)| !is_same((*node, set.rtype()), old))
+        };
+        let new = || to_be_signed(zone).filter(is_new);
+        let count: usize = new().map(|(node, set)| signatures_at(node, set.rtype()).count()).sum();
+        let mut verifier = Verifier::new(zone, verify.most);
+        let step = count.div_ceil(verify.most.max(1)).max(1);
+        let first = zone.serial() as usize % step;
+        let (at_apex, below) = (new().filter(is_at_apex), new().filter(|set| !is_at_apex(set)));
+        let mut is_sound = step == 1;
+        for (node, set) in at_apex.chain(below.skip(first).step_by(step)) {
+            if verifier.is_spent() {
+                is_sound = false;
+                break;
+            }
+            let kind = match verifier.look(node, set) {
+                Found::Good => continue,
+                Found::Bogus => Kind::Bogus,
+                // That is told already.
+                Found::NoKey if signatures_at(node, set.rtype()).next().is_none() => continue,
+                Found::NoKey => Kind::NoKey,
+            };
+            is_sound = false;
+            self.add(kind, node.owner(), set.rtype());
+        }
+        Verified { count: verifier.count(), is_sound }
     }
 
     fn tell(&self, faults: &mut Vec<Fault>) {
@@ -318,6 +384,31 @@ impl Wrong {
             });
         }
     }
+}
+
+/// The RRsets that have to be signed.
+fn to_be_signed(zone: &Zone) -> impl Iterator<Item = (Node<'_>, RrSet<'_>)> {
+    let nodes = zone.nodes().filter(|node| !node.is_occluded());
+    let sets = nodes.flat_map(|node| node.sets().map(move |set| (node, set)));
+    sets.filter(|(node, set)| match set.rtype() {
+        Type::RRSIG => false,
+        Type::DS | Type::NSEC | Type::NSEC3 => true,
+        _ => !node.is_cut(),
+    })
+}
+
+fn is_at_apex((node, _): &(Node<'_>, RrSet<'_>)) -> bool {
+    node.is_apex()
+}
+
+/// Whether an RRset and its signatures are the same in another version of the zone.
+fn is_same((node, rtype): (Node<'_>, Type), other: &Zone) -> bool {
+    let Some(old) = other.named(node.owner()) else { return false };
+    let is_same = match (node.set(rtype), old.set(rtype)) {
+        (Some(new), Some(old)) => new.rdatas().eq(old.rdatas()),
+        _ => false,
+    };
+    is_same && signatures_at(node, rtype).eq(signatures_at(old, rtype))
 }
 
 /// When a signature ends and begins (RFC 4034 section 3.1).

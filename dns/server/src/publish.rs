@@ -9,7 +9,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use halfmoon_dnssec::Presigned;
+use halfmoon_dnssec::{Presigned, Verify};
 use halfmoon_git::CommitId;
 use halfmoon_healthcheck::Health;
 use halfmoon_lua::{Budget, Compiler, Defaults, Dialect, Program, Settings};
@@ -53,6 +53,8 @@ const AFTERLIFE: Duration = Duration::from_secs(2);
 const MOST_CHANGED: usize = 1000;
 /// How many faults of one load are logged; the rest are counted.
 const MOST_LOGGED: usize = 100;
+/// How many signatures of zones that come signed one load verifies: a second or two, once for each.
+const MOST_VERIFIED: usize = 40_000;
 
 /// Compiles the programs of zones as they are loaded.
 #[derive(Debug)]
@@ -69,6 +71,8 @@ pub struct Compile {
     dnssec: DnssecConfig,
     /// Whether a program that fails has nothing said in its place (as in PowerDNS).
     is_final: bool,
+    /// How many signatures a load verifies, and how many this one may still.
+    verified: (usize, usize),
 }
 
 impl Compile {
@@ -86,7 +90,14 @@ impl Compile {
             rules: Rules::default(),
             dnssec: DnssecConfig::default(),
             is_final,
+            verified: (MOST_VERIFIED, MOST_VERIFIED),
         }
+    }
+
+    /// Verifies all signatures of zones that come signed, however long that takes.
+    #[must_use]
+    pub fn verifying_all(self) -> Self {
+        Self { verified: (usize::MAX, usize::MAX), ..self }
     }
 
     /// Notes how long failovers take, too.
@@ -173,6 +184,7 @@ type Compiled = Option<Arc<Program>>;
 /// # Errors
 /// The folder cannot be read.
 pub fn load(loader: &mut Loader<Served>, compile: &mut Compile) -> io::Result<Loaded<Served>> {
+    compile.verified.1 = compile.verified.0;
     let mut first = loader.load(compile)?;
     if !compile.signing.as_mut().is_some_and(Signing::take_made) {
         compile.look_across(&mut first);
@@ -209,7 +221,7 @@ impl Compile {
     fn serve(&mut self, fresh: &Fresh<'_, Served>, faults: &mut Vec<Fault>) -> Served {
         let Fresh { zone, programs, before, companion } = *fresh;
         let defaults = self.defaults(companion, faults);
-        if let Some(presigned) = Presigned::of(zone, date(), faults) {
+        if let Some(presigned) = self.presigned(fresh, faults) {
             // What its programs made could not be signed: they are not run.
             return Served { presigned: Some(presigned), ..Served::default() };
         }
@@ -232,6 +244,22 @@ impl Compile {
             before.and_then(|hosted| Some((&hosted.zone, &**hosted.beside.signed.as_ref()?)));
         let signed = self.signing.as_mut().and_then(|signing| signing.sign(zone, before, faults));
         Served { programs, signed, claims, ..Served::default() }
+    }
+
+    /// What a zone that comes signed brings along; `None` of another.
+    fn presigned(
+        &mut self,
+        fresh: &Fresh<'_, Served>,
+        faults: &mut Vec<Fault>,
+    ) -> Option<Presigned> {
+        let before =
+            fresh.before.and_then(|hosted| Some((&hosted.zone, hosted.beside.presigned.as_ref()?)));
+        let (all, left) = self.verified;
+        // No zone takes all from those that come after it.
+        let most = if all == usize::MAX { all } else { left / 2 };
+        let presigned = Presigned::of(fresh.zone, date(), Verify { most, before }, faults)?;
+        self.verified.1 = left.saturating_sub(presigned.verified());
+        Some(presigned)
     }
 }
 

@@ -82,6 +82,10 @@ fn every_rule_has_a_wrong_example_it_finds_and_a_right_one_that_passes() {
         }
     }
     assert!(surprises.is_empty(), "{surprises:#?}");
+    // Those of signed zones stand in a table: `tests/dnssec/presigned.rs` tries them with zones that are signed for it.
+    let (_, of_signed) = document.split_once("\n## Zones that come signed\n").unwrap();
+    let (table, _) = of_signed.split_once("\n## ").unwrap();
+    named.extend(table.lines().filter_map(|row| row.strip_prefix("| `")?.split('`').next()));
     named.sort_unstable();
     assert_eq!(named, RULES, "the document has a section for each rule that can be set");
 }

@@ -225,7 +225,8 @@ fn load(path: &Path, args: &Args) -> Result<Option<Found>, String> {
     let health = Health::unprobed(targets(&config));
     let mut compile = Compile::new(lua_settings(&config, &geo), health)
         .rules(config.check.rules.clone())
-        .dnssec(config.dnssec.clone());
+        .dnssec(config.dnssec.clone())
+        .verifying_all();
     if args.budget {
         compile = compile.with_budgets();
     }

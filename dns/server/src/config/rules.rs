@@ -9,7 +9,9 @@ use serde::{Deserialize, Deserializer};
 /// The rules that have a level of their own, each with a section in docs/checks.md. They find what
 /// can be served and looks wrong, which is a warning if nothing else is set. What they call an error of their own is
 /// one whatever is set: it cannot be served.
-pub const RULES: [&str; 36] = [
+pub const RULES: [&str; 46] = [
+    "denial-broken",
+    "denial-missing",
     "digest-length",
     "ds-missing",
     "ds-unmatched",
@@ -37,12 +39,20 @@ pub const RULES: [&str; 36] = [
     "lua-url-host",
     "lua-weights",
     "missing-glue",
+    "no-denial-records",
     "ns-at-wildcard",
     "ns-one-address",
     "ns-one-network",
+    "nsec3-iterations",
     "occluded",
     "out-of-zone",
     "program-beside-cname",
+    "program-in-signed-zone",
+    "rrsig-bogus",
+    "rrsig-expired",
+    "rrsig-missing",
+    "rrsig-no-key",
+    "rrsig-not-yet",
     "string-cut",
     "svcb-alias-params",
     "ttls-differ",

@@ -13,7 +13,7 @@ use crate::hierarchy::{ZONES, anchors, serve_with};
 use crate::resolvers::{bind, unbound};
 use crate::support::peer::{alone, free_port, installed, is_alone};
 use crate::support::signers::{CHAINS, Chain, Tool};
-use crate::support::{Running, question, run, udp};
+use crate::support::{Running, question, run, udp, wait_for};
 use crate::validators::{Start, answer_of, ask, judge};
 
 const ZONE: &str = "\
@@ -224,7 +224,7 @@ fn what_is_wrong_with_signatures_is_told() {
     let program = format!("{ZONE}lua LUA A \"'192.0.2.1'\"\n");
     let nothing = |text: &str| text.to_owned();
     type Change<'c> = &'c dyn Fn(&str) -> String;
-    let cases: [(&str, Chain, &[&str], Change<'_>, &str); 7] = [
+    let cases: [(&str, Chain, &[&str], Change<'_>, &str); 10] = [
         (ZONE, Chain::Nsec, &[], &nothing, ""),
         (ZONE, Chain::OptOut, &[], &nothing, ""),
         (
@@ -248,6 +248,31 @@ fn what_is_wrong_with_signatures_is_told() {
             &|text| lines_without(text, "www.example.test.", "NSEC"),
             "www.example.test. has no NSEC record",
         ),
+        (
+            ZONE,
+            Chain::Nsec,
+            &["-O", "full"],
+            &|text| text.replacen("192.0.2.40", "192.0.2.41", 1),
+            "a signature of A at www.example.test. is not that of its records by the zone's key",
+        ),
+        (
+            ZONE,
+            Chain::Nsec,
+            &["-O", "full"],
+            &|text| {
+                text.lines()
+                    .filter(|line| !line.contains("DNSKEY\t256"))
+                    .fold(String::new(), joined)
+            },
+            "has no signature by a key that is among the zone's DNSKEY records (and ",
+        ),
+        (
+            ZONE,
+            Chain::Nsec3,
+            &["-O", "full"],
+            &|text| text.replacen("10 www.example.test.", "20 www.example.test.", 1),
+            "a signature of MX at mx.example.test. is not that of its records by the zone's key",
+        ),
         (ZONE, Chain::Nsec3, &["-H", "100"], &nothing, "NSEC3 with 100 iterations"),
         (&program, Chain::Nsec, &[], &nothing, "the program at lua.example.test. is not run"),
     ];
@@ -266,6 +291,69 @@ fn what_is_wrong_with_signatures_is_told() {
             assert_eq!(ended.out, "");
         } else {
             assert!(ended.out.contains(said), "{said}: {}", ended.out);
+        }
+    }
+}
+
+fn joined(text: String, line: &str) -> String {
+    text + line + "\n"
+}
+
+#[test]
+fn a_zone_with_a_broken_signature_is_refused_where_the_rule_says_so() {
+    let apex = "example.test.";
+    for tool in [Tool::Bind, Tool::Ldns] {
+        if installed(tool.program()).is_none() {
+            let _ = writeln!(std::io::stderr(), "SKIPPED: {} is not installed", tool.program());
+            continue;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let text = format!("$ORIGIN {apex}\n{ZONE}");
+        let signer = folder.path().join("signer");
+        let (good, _) = tool.sign(&signer, (apex, &text), (Chain::Nsec3, 13), &[]);
+        let broken = good.replacen("192.0.2.40", "192.0.2.41", 1);
+        assert_ne!(good, broken);
+        for (level, status, address) in [
+            ("error", 1, [192, 0, 2, 40]),
+            ("warning", 0, [192, 0, 2, 41]),
+            ("off", 0, [192, 0, 2, 41]),
+        ] {
+            let place = folder.path().join(level);
+            let zone = place.join("zones/example.test.zone");
+            let config = place.join("halfmoon.toml");
+            fs::create_dir_all(place.join("zones")).unwrap();
+            fs::write(&zone, &good).unwrap();
+            let rules = format!("[check.rules]\nrrsig-bogus = \"{level}\"\n");
+            let rest = "[server]\nlisten = [\"127.0.0.1:0\"]\n[zones]\npath = \"zones\"\n\
+                        [health]\ntargets.allow = [\"127.0.0.0/8\"]\n";
+            fs::write(&config, format!("{rest}{rules}")).unwrap();
+            let (running, server) = Running::serve(&[config.to_str().unwrap()]);
+            fs::write(&zone, &broken).unwrap();
+            let said = || running.err();
+            let rule = "is not that of its records by the zone's key";
+            match level {
+                "error" => {
+                    wait_for("the refusal", || said().contains("new version refused").then_some(()))
+                }
+                _ => wait_for("the new version", || {
+                    let answer = udp(server, &question("www.example.test.", RecordType::A)).ok()?;
+                    answer.answers[0].to_string().contains("192.0.2.41").then_some(())
+                }),
+            }
+            // What is wrong is told before how many were read.
+            wait_for("the second load", || {
+                (said().matches("zones loaded").count() == 2).then_some(())
+            });
+            assert_eq!(said().contains(rule), level != "off", "{tool:?} {level}: {}", said());
+            let answer = udp(server, &question("www.example.test.", RecordType::A)).unwrap();
+            let expected = std::net::Ipv4Addr::from(address).to_string();
+            assert!(
+                answer.answers[0].to_string().contains(&expected),
+                "{tool:?} {level}: {answer}"
+            );
+            let ended = run(&["check", config.to_str().unwrap()]);
+            assert_eq!(ended.status.code(), Some(status), "{tool:?} {level}: {ended:?}");
+            assert_eq!(ended.out.contains(rule), level != "off", "{tool:?} {level}: {ended:?}");
         }
     }
 }
