@@ -358,6 +358,41 @@ fn a_zone_with_a_broken_signature_is_refused_where_the_rule_says_so() {
     }
 }
 
+#[test]
+fn a_zone_with_more_nsec3_iterations_than_are_served_is_refused() {
+    if installed("ldns-signzone").is_none() {
+        let _ = writeln!(std::io::stderr(), "SKIPPED: ldns-signzone is not installed");
+        return;
+    }
+    let apex = "example.test.";
+    let text = format!("$ORIGIN {apex}\n{ZONE}");
+    for (iterations, status, said) in [
+        ("50", 0, None),
+        (
+            "51",
+            0,
+            Some(
+                "warning: NSEC3 with 51 iterations: validators take the zone for one without signatures",
+            ),
+        ),
+        ("500", 0, Some("warning: NSEC3 with 500 iterations")),
+        ("501", 1, Some("error: NSEC3 with 501 iterations, of which at most 500 are served")),
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let signer = folder.path().join("signer");
+        let more = ["-t", iterations];
+        let (signed, _) = Tool::Ldns.sign(&signer, (apex, &text), (Chain::Nsec3, 13), &more);
+        let path = folder.path().join("example.test.zone");
+        fs::write(&path, signed).unwrap();
+        let ended = run(&["check", path.to_str().unwrap()]);
+        assert_eq!(ended.status.code(), Some(status), "{iterations}: {ended:?}");
+        match said {
+            None => assert_eq!(ended.out, ""),
+            Some(said) => assert!(ended.out.contains(said), "{iterations}: {ended:?}"),
+        }
+    }
+}
+
 /// A zone, of one record a line, without those of one owner and type.
 fn lines_without(text: &str, owner: &str, rtype: &str) -> String {
     let is_one = |line: &&str| {
