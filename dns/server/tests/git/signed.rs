@@ -105,7 +105,7 @@ fn a_commit_is_served_if_somebody_who_may_has_signed_it() {
             ("eve@example.test", "namespaces=\"git\"", &eve),
         ],
     );
-    refused("too late", &|| commit(&site, "late", &ada), "not right");
+    refused("too late", &|| commit(&site, "late", &ada), "key has expired");
     site.zone("example.test", "www A 127.0.0.99\n");
     server.wait_served(&commit(&site, "by eve", &eve));
     assert_eq!(ask(server.dns, WWW), ["127.0.0.99"]);
