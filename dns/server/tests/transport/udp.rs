@@ -1,13 +1,14 @@
 //! Datagrams.
 
-use std::collections::HashSet;
+use std::collections::{HashSet, VecDeque};
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
+use halfmoon::transport::Bound;
 use socket2::{Domain, Protocol, Socket, Type};
 
-use crate::echo::{LOOPBACK, PATIENCE, settings, start, wait_for};
+use crate::echo::{Echo, LOOPBACK, PATIENCE, settings, start, wait_for};
 
 fn client(server: SocketAddr) -> UdpSocket {
     let unspecified = if server.is_ipv4() { "127.0.0.1:0" } else { "[::1]:0" };
@@ -50,6 +51,50 @@ fn every_query_of_many_is_answered_once() {
     // The count is added once the batch is out.
     wait_for("the count", || listeners.udp().answers == 1000);
     assert_eq!((listeners.udp().queries, listeners.udp().unsent), (1000, 0));
+}
+
+/// What waits when a thread begins is taken in batches of any size, of which each answer is made of its
+/// own query and goes back to its own client, from the address that was asked.
+#[test]
+fn answers_are_right_whatever_number_of_queries_waits() {
+    const CLIENTS: usize = 7;
+    for count in [1, 2, 3, 31, 32, 33, 63, 64, 65, 150] {
+        let bound =
+            Bound::bind(&settings(&[SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0))])).unwrap();
+        let port = bound.addresses().next().unwrap().port();
+        let server = |at: usize| SocketAddr::from(([127, 0, 0, 1 + at as u8], port));
+        let clients: Vec<_> = (0..CLIENTS).map(|at| client(server(at))).collect();
+        let mut awaited = vec![VecDeque::new(); CLIENTS];
+        for number in 0..count {
+            let (client, awaited) = (&clients[number % CLIENTS], &mut awaited[number % CLIENTS]);
+            let query = match number % 5 {
+                0 => "who asks".to_owned(),
+                1 => format!("drop {number}"),
+                2 => format!("{number} {}", "long ".repeat(number)),
+                _ => format!("query {number}"),
+            };
+            client.send(query.as_bytes()).unwrap();
+            match number % 5 {
+                0 => {
+                    let local = client.local_addr().unwrap();
+                    awaited.push_back(format!("{local} {}", server(number % CLIENTS)));
+                }
+                1 => {}
+                _ => awaited.push_back(query),
+            }
+        }
+        let answers: usize = awaited.iter().map(VecDeque::len).sum();
+        let listeners = bound.start(Echo::default).unwrap();
+        for (client, awaited) in clients.iter().zip(awaited) {
+            for expected in awaited {
+                let mut answer = [0; 2048];
+                let octets = client.recv(&mut answer).unwrap();
+                assert_eq!(str::from_utf8(&answer[..octets]).unwrap(), expected, "of {count}");
+            }
+        }
+        wait_for("the counts", || listeners.udp().answers == answers as u64);
+        assert_eq!((listeners.udp().queries, listeners.udp().unsent), (count as u64, 0));
+    }
 }
 
 #[test]
