@@ -19,7 +19,8 @@ pub use name::{Labels, Name, NameBuf, NameError};
 pub use query::{Opcode, Query, Question};
 pub use rcode::Rcode;
 pub use reply::{
-    Full, LONGEST_NSID, Mark, OWN_UDP_SIZE, Owner, PLAIN_UDP_SIZE, Places, Reply, Section,
+    DenialSoa, Full, LONGEST_NSID, Mark, OWN_UDP_SIZE, Owner, PLAIN_UDP_SIZE, Places, Reply,
+    Section,
 };
 pub use response::{Record, Response, question};
 pub use rtype::{Class, Type};

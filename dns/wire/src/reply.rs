@@ -1,8 +1,10 @@
 //! Writes a reply into a buffer: compression by position, RRsets whole or not at all, the OPT
 //! record always.
 
+mod denial;
 mod opt;
 
+pub use denial::DenialSoa;
 use opt::Options;
 
 use crate::query::{HEADER, Query, u16_at};
@@ -222,7 +224,11 @@ impl<'a> Reply<'a> {
         let [high, low] = (rdata.len() as u16).to_be_bytes();
         match owner {
             Owner::Question => {
-                self.octets(&[0xc0, HEADER as u8, t0, t1, c0, c1, l0, l1, l2, l3, high, low])?
+                let head = [0xc0, HEADER as u8, t0, t1, c0, c1, l0, l1, l2, l3, high, low];
+                if !rtype.has_compressible_names() {
+                    return self.whole(head, rdata);
+                }
+                self.octets(&head)?;
             }
             Owner::Name(name) => {
                 self.name(name)?;
@@ -254,6 +260,20 @@ impl<'a> Reply<'a> {
             rest = rest.get(name.as_wire().len()..).unwrap_or(&[]);
         }
         self.octets(rest)
+    }
+
+    /// A record in one piece: its head, the owner's pointer among it, and its data.
+    fn whole(&mut self, head: [u8; 12], rdata: &[u8]) -> Result<(), Full> {
+        let end = self.at + head.len() + rdata.len();
+        if end > self.limit {
+            return Err(Full);
+        }
+        let written = self.out.get_mut(self.at..end).ok_or(Full)?;
+        let (first, behind) = written.split_first_chunk_mut().ok_or(Full)?;
+        *first = head;
+        behind.copy_from_slice(rdata);
+        self.at = end;
+        Ok(())
     }
 
     fn octets(&mut self, octets: &[u8]) -> Result<(), Full> {

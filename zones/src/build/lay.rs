@@ -1,6 +1,6 @@
 //! Lays checked records out as a [`Zone`].
 
-use halfmoon_wire::{Name, NameBuf, SuffixHashes, Type};
+use halfmoon_wire::{DenialSoa, Name, NameBuf, SuffixHashes, Type};
 
 use super::{Builder, OwnerName};
 use crate::tree::{
@@ -105,6 +105,7 @@ impl Builder {
             soa,
             most_labels,
             negative_ttl: 0,
+            denial_soa: DenialSoa::default(),
             serial: 0,
             records: self.records.len() as u32,
             programs: programs.len() as u32,
@@ -115,6 +116,8 @@ impl Builder {
         debug_assert_eq!(ttl, 0, "not known yet");
         let [serial, minimum] = soa.rdatas().next().map_or([0, 0], soa_numbers);
         let own_ttl = soa.ttl();
+        let rdata = soa.rdatas().next().unwrap_or_default();
+        zone.denial_soa = DenialSoa::new(zone.apex(), rdata);
         zone.serial = serial;
         zone.negative_ttl = own_ttl.min(minimum);
         resolve_targets(&mut zone);

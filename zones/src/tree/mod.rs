@@ -12,7 +12,7 @@ mod table;
 use std::fmt;
 use std::path::Path;
 
-use halfmoon_wire::{Class, Name, Type};
+use halfmoon_wire::{Class, DenialSoa, Name, Type};
 
 use crate::{FileId, Files, Place};
 
@@ -84,6 +84,7 @@ pub struct Zone {
     /// The most labels any owner has.
     pub(crate) most_labels: u8,
     pub(crate) negative_ttl: u32,
+    pub(crate) denial_soa: DenialSoa,
     pub(crate) serial: u32,
     pub(crate) records: u32,
     pub(crate) programs: u32,
@@ -145,6 +146,12 @@ impl Zone {
         (self.negative_ttl, soa)
     }
 
+    /// The SOA as most denials have it.
+    #[must_use]
+    pub const fn denial_soa(&self) -> &DenialSoa {
+        &self.denial_soa
+    }
+
     /// All nodes, in no particular order.
     pub fn nodes(&self) -> impl Iterator<Item = Node<'_>> {
         // Owners in the file that lie outside the zone have a number, and are no names of it.
@@ -167,6 +174,7 @@ impl Zone {
             + self.data.len()
             + size_of_val(&*self.targets)
             + self.table.size()
+            + self.denial_soa.size()
             + size_of_val(&*self.places)
     }
 

@@ -79,8 +79,10 @@ impl<'a> Turn<'_, 'a> {
         self.note(self.name(asked), end);
         let apex = zone.apex_node();
         let owner = Owner::Name(zone.apex());
+        let is_plain = self.signer.is_none() && matches!(asked, Asked::Question);
         // RFC 2308 section 3: without the SOA the denial could not be cached, but it is true.
-        let written = self.write_signed(Section::Authority, (owner, zone.apex()), (apex, soa), ttl);
+        let written = is_plain && self.reply.denial_soa(zone.apex(), ttl, zone.denial_soa())
+            || self.write_signed(Section::Authority, (owner, zone.apex()), (apex, soa), ttl);
         let proven = written && self.prove(asked, absent, ttl) && self.prove_expanded();
         if !proven {
             self.reply.truncated();
@@ -168,6 +170,9 @@ impl<'a> Turn<'_, 'a> {
     /// Proves for all answers that wildcards made that nothing was closer (RFC 4035 section 3.1.3.3,
     /// RFC 5155 section 7.2.6). Called when no more answers come, and before additional data.
     pub(super) fn prove_expanded(&mut self) -> bool {
+        if self.expanded.count == 0 {
+            return true;
+        }
         let Expanded { names, count } = std::mem::take(&mut self.expanded);
         for &(hop, encloser) in &names[..count] {
             let target = usize::from(hop).checked_sub(1).and_then(|at| self.chain.get(at).copied());
