@@ -88,13 +88,16 @@ pub(crate) struct Trace {
     ttl: Option<u32>,
     /// Something was asked for that is held only as long as it is asked for.
     pub(crate) renews: bool,
+    /// Which of its pools the program has chosen from, as bits.
+    pub(crate) chose: u64,
 }
 
 impl Trace {
     /// Of nothing read.
-    pub(crate) const NOTHING: Self = Self { reads: Reads(0), scope: 0, ttl: None, renews: false };
+    pub(crate) const NOTHING: Self =
+        Self { reads: Reads(0), scope: 0, ttl: None, renews: false, chose: 0 };
 
-    /// Reads what another has read.
+    /// Reads what another program has read, whose pools are others.
     pub(crate) fn add(&mut self, other: &Self) {
         self.read(other.reads);
         self.scope = self.scope.max(other.scope);
@@ -148,6 +151,8 @@ pub struct Answers {
     start: usize,
     /// Whether it made a record that was there already.
     repeats: bool,
+    /// Which of its pools the last program has chosen from, as bits.
+    pub(crate) chose: u64,
 }
 
 /// What one program said, to be said again when it fails.
@@ -211,6 +216,19 @@ impl Answers {
         self.before = Reads::default();
         self.start = 0;
         self.repeats = false;
+        self.chose = 0;
+    }
+
+    /// The numbers of the pools that the last program to be run chose from: those among the first
+    /// [`crate::Program::MOST_COUNTED`] of its own, each once.
+    pub fn chose(&self) -> impl Iterator<Item = u32> + use<> {
+        let mut left = self.chose;
+        std::iter::from_fn(move || {
+            let number = left.trailing_zeros();
+            // Takes the lowest one away.
+            left = left.checked_sub(1)? & left;
+            Some(number)
+        })
     }
 
     /// The record data in wire form, each once, in the order the program gave it.

@@ -44,8 +44,8 @@ pub(crate) trait Bound: fmt::Debug + Send + Sync {
         &[]
     }
 
-    /// The pool it answers from, if it is registered.
-    fn pool(&self) -> Option<PoolId> {
+    /// The pool it answers from, if it is registered, and its number among the program's.
+    fn pool(&self) -> Option<(u32, PoolId)> {
         None
     }
 

@@ -108,6 +108,7 @@ impl Machine {
         }
         let own = std::mem::replace(&mut answers.trace, before);
         answers.trace.add(&own);
+        answers.chose = own.chose;
         result
     }
 

@@ -60,6 +60,9 @@ pub(crate) enum Body {
 }
 
 impl Program {
+    /// Pools of one program that answers are counted of.
+    pub const MOST_COUNTED: u32 = u64::BITS;
+
     /// The type of the records it returns.
     #[must_use]
     pub const fn inner(&self) -> Type {
@@ -85,7 +88,13 @@ impl Program {
 
     /// The pools it answers from, as far as its text names them.
     pub fn pools(&self) -> impl Iterator<Item = PoolId> {
-        self.sites.iter().filter_map(|site| site.pool())
+        self.sites.iter().filter_map(|site| site.pool()).map(|(_, pool)| pool)
+    }
+
+    /// The numbers of those of them that [`crate::Answers::chose`] tells apart.
+    pub fn counted_pools(&self) -> impl Iterator<Item = u32> {
+        let numbers = self.sites.iter().filter_map(|site| site.pool()).map(|(number, _)| number);
+        numbers.filter(|number| *number < Self::MOST_COUNTED)
     }
 
     /// How long failovers take, of each of its calls by health, as far as that is known at load.

@@ -140,6 +140,7 @@ impl Remembered {
             answers.deny_name();
         }
         answers.trace.add(&place.trace);
+        answers.chose = place.trace.chose;
         true
     }
 

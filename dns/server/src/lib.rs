@@ -4,6 +4,7 @@ pub mod admin;
 pub mod answer;
 pub mod budget;
 pub mod cli;
+pub mod columns;
 pub mod config;
 pub mod cookies;
 pub mod counters;

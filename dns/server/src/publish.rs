@@ -73,6 +73,8 @@ pub struct Compile {
     is_final: bool,
     /// How many signatures a load verifies, and how many this one may still.
     verified: (usize, usize),
+    /// Threads that will run programs.
+    threads: usize,
 }
 
 impl Compile {
@@ -91,6 +93,7 @@ impl Compile {
             dnssec: DnssecConfig::default(),
             is_final,
             verified: (MOST_VERIFIED, MOST_VERIFIED),
+            threads: 1,
         }
     }
 
@@ -98,6 +101,12 @@ impl Compile {
     #[must_use]
     pub fn verifying_all(self) -> Self {
         Self { verified: (usize::MAX, usize::MAX), ..self }
+    }
+
+    /// For so many threads that run programs, each of which counts by itself.
+    #[must_use]
+    pub fn threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
     }
 
     /// Notes how long failovers take, too.
@@ -239,7 +248,7 @@ impl Compile {
             (program, last_good)
         });
         let places = programs.iter().map(|(_, source)| source.place(0));
-        let programs = Programs::new(with_last_good).at(places);
+        let programs = Programs::new(with_last_good, self.threads).at(places);
         let before =
             before.and_then(|hosted| Some((&hosted.zone, &**hosted.beside.signed.as_ref()?)));
         let signed = self.signing.as_mut().and_then(|signing| signing.sign(zone, before, faults));

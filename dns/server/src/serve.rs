@@ -164,6 +164,7 @@ impl Server {
         let mut compile = Compile::new(lua.clone(), health.clone())
             .rules(config.check.rules.clone())
             .dnssec(config.dnssec.clone())
+            .threads(bound.threads())
             .signing(signing);
         let loads = Loads::default();
         let zones = match (&mut following, &mut loader) {

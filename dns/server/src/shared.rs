@@ -11,6 +11,7 @@ use halfmoon_lua::{Dialect, Program, Settings};
 use halfmoon_zones::{Catalog, Place};
 use ipnet::IpNet;
 
+use crate::columns::Columns;
 use crate::cookies::Cookies;
 use crate::events::Events;
 use crate::last_good::LastGood;
@@ -39,32 +40,68 @@ pub struct Served {
     pub claims: Box<[UrlClaim]>,
 }
 
-/// The compiled programs of a zone, in the order in which the zone numbers them.
+/// The compiled programs of a zone, in the order in which the zone numbers them, and how often they
+/// have answered since it was read.
 #[derive(Debug, Default)]
-pub struct Programs(Box<[ProgramEntry]>);
+pub struct Programs {
+    entries: Box<[ProgramEntry]>,
+    /// Of each program how often it ran to its end, and behind it of each of its pools how often it then
+    /// had chosen from it.
+    answers: Columns,
+}
 
 impl Programs {
     /// Programs as the compiler made them, `None` for one that has faults, and where their last
-    /// good answers are.
+    /// good answers are; so many threads will run them.
     #[must_use]
     pub fn new(
         programs: impl IntoIterator<Item = (Option<Arc<Program>>, Option<Arc<LastGood>>)>,
+        threads: usize,
     ) -> Self {
-        let entry = |(program, last_good)| ProgramEntry {
-            program,
-            place: Place::default(),
-            last_good,
-            answers: Striped::default(),
-            failures: Failures::default(),
-            notes: Failures::default(),
+        let mut counts = 0;
+        let entry = |(program, last_good): (Option<Arc<Program>>, _)| {
+            let first = counts;
+            let pools = program.iter().flat_map(|program| program.counted_pools());
+            counts += 1 + pools.max().map_or(0, |last| last as usize + 1);
+            ProgramEntry {
+                program,
+                place: Place::default(),
+                last_good,
+                answers: first,
+                failures: Failures::default(),
+                notes: Failures::default(),
+            }
         };
-        Self(programs.into_iter().map(entry).collect())
+        let entries = programs.into_iter().map(entry).collect();
+        Self { entries, answers: Columns::new(counts, threads) }
+    }
+
+    /// Counts that a program ran to its end, and which of its pools it chose from, as the thread with
+    /// this [`crate::meter::Meter::lane`].
+    pub fn count(&self, entry: &ProgramEntry, chose: impl Iterator<Item = u32>, lane: usize) {
+        self.answers.add(entry.answers, lane);
+        for pool in chose {
+            self.answers.add(entry.answers + 1 + pool as usize, lane);
+        }
+    }
+
+    /// How often a program ran to its end.
+    #[must_use]
+    pub fn answers(&self, entry: &ProgramEntry) -> u64 {
+        self.answers.read(entry.answers)
+    }
+
+    /// How often a program then had chosen from each of its pools, by number.
+    pub fn answers_of_pools(&self, entry: &ProgramEntry) -> impl Iterator<Item = (u32, u64)> {
+        let first = entry.answers + 1;
+        let pools = entry.program.iter().flat_map(|program| program.counted_pools());
+        pools.map(move |pool| (pool, self.answers.read(first + pool as usize)))
     }
 
     /// The same, with where each stands in the zone's files.
     #[must_use]
     pub fn at(mut self, places: impl IntoIterator<Item = Place>) -> Self {
-        for (entry, place) in self.0.iter_mut().zip(places) {
+        for (entry, place) in self.entries.iter_mut().zip(places) {
             entry.place = place;
         }
         self
@@ -73,12 +110,12 @@ impl Programs {
     /// The program with this number in its zone.
     #[must_use]
     pub fn entry(&self, number: u32) -> Option<&ProgramEntry> {
-        self.0.get(number as usize)
+        self.entries.get(number as usize)
     }
 
     /// All programs.
     pub fn iter(&self) -> impl Iterator<Item = &ProgramEntry> {
-        self.0.iter()
+        self.entries.iter()
     }
 }
 
@@ -91,8 +128,8 @@ pub struct ProgramEntry {
     pub place: Place,
     /// What it last said, to be said when it fails; `None` if that is not wanted of it.
     pub last_good: Option<Arc<LastGood>>,
-    /// How often it ran to its end.
-    pub answers: Striped,
+    /// Where [`Programs`] counts its answers.
+    answers: usize,
     /// How often it failed.
     pub failures: Failures,
     /// How often it said something for the log.

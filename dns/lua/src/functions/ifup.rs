@@ -272,8 +272,8 @@ impl Bound for IfUp {
         &self.items
     }
 
-    fn pool(&self) -> Option<PoolId> {
-        self.pooled.id()
+    fn pool(&self) -> Option<(u32, PoolId)> {
+        self.pooled.place()
     }
 
     fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {

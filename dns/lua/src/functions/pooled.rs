@@ -30,7 +30,8 @@ pub(super) struct Pooled {
     policy: Policy,
     fails_unknown: bool,
     ttl: Option<Ttl>,
-    pool: Option<PoolHandle>,
+    /// With its number among those of the program.
+    pool: Option<(u32, PoolHandle)>,
 }
 
 impl Pooled {
@@ -61,13 +62,13 @@ impl Pooled {
             policy: options.policy,
             fails_unknown: options.fails_unknown,
             ttl: options.ttl,
-            pool: pool.and_then(|pool| binder.register(pool)),
+            pool: pool.and_then(|pool| Some((pool.name.number, binder.register(pool)?))),
         }
     }
 
-    /// Its place on the board, if it is registered.
-    pub(super) fn id(&self) -> Option<PoolId> {
-        self.pool.as_ref().map(PoolHandle::id)
+    /// Its number and its place on the board, if it is registered.
+    pub(super) fn place(&self) -> Option<(u32, PoolId)> {
+        self.pool.as_ref().map(|(number, pool)| (*number, pool.id()))
     }
 
     /// Puts the numbers of those in question into [`crate::eval::Scratch::chosen`].
@@ -81,7 +82,10 @@ impl Pooled {
     ) -> Result<Choice, &'static str> {
         eval.trace.read(Reads::HEALTH);
         let health = eval.health;
-        let standing = self.pool.as_ref().and_then(|pool| health.pool(pool.id()));
+        let standing = self.place().and_then(|(number, pool)| {
+            eval.trace.chose |= 1u64.checked_shl(number).unwrap_or(0);
+            health.pool(pool)
+        });
         let (choice, is_known, is_settled) = match standing {
             Some(standing) => {
                 let found = (standing.choice, standing.is_known, standing.is_settled);
@@ -115,7 +119,7 @@ impl Pooled {
         eval.scratch.tell(|| {
             let (choice, _, is_settled) = found;
             Finding::Pool(story::Pool {
-                id: self.id().filter(|id| health.pool(*id).is_some()),
+                id: self.place().map(|(_, id)| id).filter(|id| health.pool(*id).is_some()),
                 members: self.checks.iter().map(|check| (String::new(), *check)).collect(),
                 groups: self.groups.clone(),
                 choice,

@@ -74,6 +74,33 @@ fn each_program_of_an_owner_has_pools_of_its_own() {
 }
 
 #[test]
+fn a_program_tells_which_of_its_pools_it_chose_from() {
+    let (one, two) = ("ifportup(80, {'192.0.2.1'})", "ifportup(80, {'192.0.2.2'})");
+    let german = |yes: &str, no: &str| {
+        format!("A ;if netmask({{'192.0.2.0/24'}}) then return {yes} end return {no}")
+    };
+    for (record, expected) in [
+        (format!("A {one}"), &[0][..]),
+        (german(one, two), &[0]),
+        (german("{'192.0.2.9'}", two), &[]),
+        (format!("A ;if not netmask({{'192.0.2.0/24'}}) then return {one} end return {two}"), &[1]),
+        (format!("A ;local a, b = {one}, {two} return {{a, b}}"), &[0, 1]),
+        // Lists that are computed are no pools.
+        ("A ;local l = {'192.0.2.1'} return ifportup(80, l)".to_owned(), &[]),
+        (format!("A ;for i = 1, 3 do local x = {two} end return {one}"), &[0, 1]),
+    ] {
+        let mut world = World::new(Dialect::Halfmoon);
+        world.client = client("192.0.2.77");
+        let program = world.program(&record);
+        for round in ["first", "remembered"] {
+            let seen = world.run(&program);
+            let chose: Vec<u32> = world.answers.chose().collect();
+            assert_eq!(chose, expected, "{record}, {round}: {seen}");
+        }
+    }
+}
+
+#[test]
 fn what_was_up_last_is_answered_when_the_policy_says_so() {
     let mut world = World::new(Dialect::Halfmoon);
     let program = world.program(&options("selector='all', all_down='last'"));

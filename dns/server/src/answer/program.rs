@@ -195,7 +195,7 @@ impl<'a> Turn<'_, 'a> {
             Err(Failure::Fuel)
         };
         if result.is_ok() && !self.is_aside {
-            entry.answers.add(self.lane);
+            hosted.beside.programs.count(entry, self.answers.chose(), self.lane);
         }
         if self.client.ecs.is_some() {
             self.reply.widen_scope(self.answers.scope());

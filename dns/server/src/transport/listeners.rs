@@ -101,6 +101,12 @@ impl Bound {
         self.endpoints.iter().map(|endpoint| endpoint.address)
     }
 
+    /// How many threads will answer.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.endpoints.iter().map(|endpoint| endpoint.udp.len()).sum::<usize>() + self.tcp_threads
+    }
+
     /// Starts all threads.
     ///
     /// # Errors

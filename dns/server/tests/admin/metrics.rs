@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use crate::Site;
 use crate::support::endpoint::Endpoint;
 use crate::support::http::get;
-use crate::support::{ask, wait_for};
+use crate::support::{ask, wait_for, wait_for_answer};
 
 /// Samples by their name and labels, as written. Panics where a line is not of the format.
 #[track_caller]
@@ -116,6 +116,50 @@ fn what_happens_is_counted() {
             last = count;
         }
     }
+}
+
+#[test]
+fn answers_are_counted_by_the_pool_that_they_were_chosen_from() {
+    let endpoint = Endpoint::open("127.0.0.1");
+    let up = |more: &str| format!("ifportup({}, {{'127.0.0.1'}}{more})", endpoint.address.port());
+    let zone = format!(
+        "plan LUA A \";if netmask({{'127.0.0.0/8'}}) then return {} end return {}\"\n\
+         two LUA A \"{}\"\n\
+         two LUA A \"{}\"\n\
+         code LUA A \";local t = {{}} for i = 1, 3 do t[i] = i end return {}\"\n",
+        up(""),
+        up(", {selector='first'}"),
+        up(""),
+        up(", {selector='all'}"),
+        up("")
+    );
+    let site = Site::new("", &zone);
+    wait_for_answer(site.dns, "plan.example.test.", &["127.0.0.1"]);
+    let pools = || {
+        let metrics = read(&get(site.admin, "/metrics").body);
+        let of = |owner: &str, numbers: (u32, u32)| {
+            let (program, number) = numbers;
+            let series = format!(
+                "halfmoon_pool_answers_total{{zone=\"example.test.\",owner=\"{owner}.example.test.\",\
+                 type=\"A\",program=\"{program}\",number=\"{number}\"}}"
+            );
+            *metrics.get(&series).unwrap_or_else(|| panic!("{series}: {metrics:#?}")) as u64
+        };
+        let of_record = metrics["halfmoon_program_answers_total{zone=\"example.test.\",\
+                                 owner=\"two.example.test.\",type=\"A\"}"];
+        let plan = [of("plan", (1, 1)), of("plan", (1, 2))];
+        (plan, [of("two", (1, 1)), of("two", (2, 1))], of("code", (1, 1)), of_record as u64)
+    };
+    let ([first, other], ..) = pools();
+    assert!(first >= 1 && other == 0, "{first} and {other}");
+    for name in ["plan", "plan", "two", "code", "code", "code"] {
+        // The code is run once and remembered by each thread, and said again from there.
+        assert_eq!(ask(site.dns, &format!("{name}.example.test.")), ["127.0.0.1"]);
+    }
+    assert_eq!(pools(), ([first + 2, 0], [1, 1], 3, 2));
+    // What an operator has explained is no answer.
+    get(site.admin, "/api/v1/explain?name=plan.example.test");
+    assert_eq!(pools(), ([first + 2, 0], [1, 1], 3, 2));
 }
 
 /// Prometheus' own tool, where it is installed.

@@ -7,6 +7,7 @@ mod git;
 mod process;
 mod text;
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -15,6 +16,8 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use clap::ValueEnum as _;
 use halfmoon_healthcheck::{Counts, Latencies, Report, State as Verdict};
+use halfmoon_wire::Type;
+use halfmoon_zones::Hosted;
 
 use super::checks::by_state;
 use super::{State, health};
@@ -22,7 +25,7 @@ use crate::counters::Counters;
 use crate::events::Events;
 use crate::meter::Readings;
 use crate::overrides::Order;
-use crate::shared::Zones;
+use crate::shared::{Served, Zones};
 
 use text::{Kind, Text};
 
@@ -66,13 +69,13 @@ pub(super) async fn show(Extract(state): Extract<Arc<State>>) -> Response {
     replies(&readings, &mut text);
     limits(&state, &readings, &mut text);
     let zones = state.shared.zones.load_full();
-    let (zones_left, programs_left) = of_zones(&zones, &mut text);
+    let left = of_zones(&zones, &mut text);
     loads(&state, &mut text);
     git::show(&state, &mut text);
     let reports = state.shared.health.checks();
     probes(&state.shared.health.counts(), &mut text);
     let checks_left = of_checks(&reports, &mut text);
-    left_out(zones_left, programs_left, checks_left, &mut text);
+    left_out(&left, checks_left, &mut text);
     suspicion(&state, &mut text);
     of_overrides(&state, &mut text);
     of_events(&state.shared.events, &mut text);
@@ -135,8 +138,15 @@ fn limits(state: &State, readings: &Readings, text: &mut Text) {
     }
 }
 
-/// Writes what there is of zones; how many zones and programs have no series of their own.
-fn of_zones(zones: &Zones, text: &mut Text) -> (usize, usize) {
+/// Of how many things there are no series of their own.
+struct Left {
+    zones: usize,
+    programs: usize,
+    pools: usize,
+}
+
+/// Writes what there is of zones; what has no series of its own.
+fn of_zones(zones: &Zones, text: &mut Text) -> Left {
     let zones = zones.zones();
     let records: u64 = zones.iter().map(|hosted| u64::from(hosted.zone.record_count())).sum();
     let signed = zones.iter().filter(|hosted| hosted.beside.signed.is_some()).count();
@@ -190,7 +200,7 @@ fn of_zones(zones: &Zones, text: &mut Text) -> (usize, usize) {
             let mut makes: Vec<(String, u64)> = Vec::new();
             for program in node.programs() {
                 let entry = hosted.beside.programs.entry(program.number);
-                let count = entry.map_or(0, |entry| entry.answers.read());
+                let count = entry.map_or(0, |entry| hosted.beside.programs.answers(entry));
                 let name = program.inner.to_string();
                 // Several programs of one type are one record set.
                 match makes.iter_mut().find(|(known, _)| *known == name) {
@@ -208,17 +218,61 @@ fn of_zones(zones: &Zones, text: &mut Text) -> (usize, usize) {
         }
     }
     let programs: usize = with_programs.iter().map(|h| h.beside.programs.iter().count()).sum();
-    (zones.len().saturating_sub(MOST_SERIES), programs.saturating_sub(MOST_SERIES))
+    Left {
+        zones: zones.len().saturating_sub(MOST_SERIES),
+        programs: programs.saturating_sub(MOST_SERIES),
+        pools: of_pools(&with_programs, text),
+    }
 }
 
-fn left_out(zones: usize, programs: usize, checks: usize, text: &mut Text) {
+/// Writes how often answers chose from each pool; how many pools have no series of their own.
+fn of_pools(with_programs: &[&Arc<Hosted<Served>>], text: &mut Text) -> usize {
+    let mut answers = text.family(
+        "halfmoon_pool_answers",
+        Kind::Counter,
+        "Answers of record programs that chose from a pool, since this version of its zone was read.",
+    );
+    let mut count = 0;
+    for hosted in with_programs {
+        let programs = &hosted.beside.programs;
+        let zone = hosted.zone.apex().to_string();
+        for node in hosted.zone.nodes().filter(|node| node.has_programs()) {
+            let owner = node.owner().to_string();
+            // Pools are named by the number of their record among those that make the same type.
+            let mut records: HashMap<Type, u32> = HashMap::new();
+            for program in node.programs() {
+                let record = records.entry(program.inner).or_default();
+                *record += 1;
+                let Some(entry) = programs.entry(program.number) else { continue };
+                for (pool, chosen) in programs.answers_of_pools(entry) {
+                    count += 1;
+                    if count > MOST_SERIES {
+                        continue;
+                    }
+                    let labels = [
+                        ("zone", &*zone),
+                        ("owner", &*owner),
+                        ("type", &*program.inner.to_string()),
+                        ("program", &*record.to_string()),
+                        ("number", &*(pool + 1).to_string()),
+                    ];
+                    answers.sample(&labels, chosen);
+                }
+            }
+        }
+    }
+    count.saturating_sub(MOST_SERIES)
+}
+
+fn left_out(left: &Left, checks: usize, text: &mut Text) {
     text.family(
         "halfmoon_series_left_out",
         Kind::Gauge,
         "Things that have no series of their own because there are too many of them.",
     )
-    .sample(&[("of", "zones")], zones)
-    .sample(&[("of", "programs")], programs)
+    .sample(&[("of", "zones")], left.zones)
+    .sample(&[("of", "programs")], left.programs)
+    .sample(&[("of", "pools")], left.pools)
     .sample(&[("of", "checks")], checks);
 }
 
