@@ -394,13 +394,7 @@ impl Health {
         if !shared.beats.hear(name, said, now)? {
             return Ok(());
         }
-        let of_name = |(id, occupant): (CheckId, &crate::registry::Occupant)| {
-            let Probe::Beat(beat) = &occupant.check.probe else {
-                return None;
-            };
-            (beat.name == name).then(|| (id, Arc::clone(&occupant.check)))
-        };
-        let checks: Vec<_> = shared.lock().iter().filter_map(of_name).collect();
+        let checks = shared.lock().of_beat(name);
         for (id, check) in checks {
             if let Probe::Beat(beat) = &check.probe {
                 let outcome = shared.beats.look(beat, now);

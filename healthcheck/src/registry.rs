@@ -19,8 +19,10 @@ use crate::state::{self, Known};
 use crate::suspicion::{Conclusion, Doubts, Suspicion, View, concerns};
 use crate::verdict::{CheckId, State, Verdict};
 
+mod heartbeats;
 mod leases;
 
+use heartbeats::Heartbeats;
 use leases::Lease;
 
 /// The shortest time between two complaints in the log.
@@ -32,6 +34,7 @@ pub(crate) struct Registry {
     slots: Vec<Slot>,
     free: Vec<u32>,
     by_check: HashMap<Arc<Check>, CheckId, RandomState>,
+    heartbeats: Heartbeats,
     /// Checks that were taken on and are not scheduled yet; `None` if nobody schedules them.
     fresh: Option<Vec<CheckId>>,
     leased: usize,
@@ -116,6 +119,7 @@ impl Registry {
             slots: Vec::new(),
             free: Vec::new(),
             by_check: HashMap::default(),
+            heartbeats: Heartbeats::default(),
             fresh: None,
             leased: 0,
             hand: 0,
@@ -414,6 +418,12 @@ impl Registry {
         self.by_check.get(check).copied()
     }
 
+    /// The checks that follow a heartbeat.
+    pub(crate) fn of_beat(&self, name: &str) -> Vec<(CheckId, Arc<Check>)> {
+        let ids = self.heartbeats.of(name).iter();
+        ids.filter_map(|id| Some((*id, Arc::clone(&self.occupant(*id)?.check)))).collect()
+    }
+
     pub(crate) fn occupant(&self, id: CheckId) -> Option<&Occupant> {
         let slot = self.slots.get(id.slot())?;
         slot.occupant.as_ref().filter(|_| slot.epoch == id.epoch())
@@ -432,6 +442,7 @@ impl Registry {
             ("room for checks", self.slots.len()),
             ("checks", self.len()),
             ("checks by what they are", self.by_check.len()),
+            ("checks by heartbeat", self.heartbeats.len()),
             ("fresh", self.fresh.as_ref().map_or(0, Vec::len)),
             ("leased", self.leased),
             ("zones", self.zones.values().map(VecDeque::len).sum()),
@@ -488,6 +499,7 @@ impl Registry {
             self.recalled.push(id);
         }
         self.slots[number as usize].occupant = Some(occupant);
+        self.heartbeats.enter(&check, id);
         self.by_check.insert(check, id);
         if is_calculated {
             self.stirred.push(id);
@@ -522,6 +534,7 @@ impl Registry {
             self.alarms.remove(&(alarm, id));
         }
         self.by_check.remove(&occupant.check);
+        self.heartbeats.leave(&occupant.check, id);
         self.free.push(id.slot() as u32);
         self.board.clear(id);
         for part in occupant.parts {
