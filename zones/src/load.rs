@@ -44,6 +44,12 @@ pub trait Attach<P> {
         Vec::new()
     }
 
+    /// The serial that a zone has to have in place of that of its file; `None`: that of its file. Asked for
+    /// zones of commits, which are read only when they have changed.
+    fn serial(&mut self, _draft: &Draft<'_>) -> Option<u32> {
+        None
+    }
+
     /// What is kept beside the zone.
     fn attach(&mut self, fresh: &Fresh<'_, P>, faults: &mut Vec<Fault>) -> P;
 }

@@ -30,12 +30,14 @@ mod guards;
 mod judge;
 mod loads;
 mod publishing;
+mod serials;
 mod watch;
 
 pub use git::{FollowError, Following, SignersError};
 pub use judge::UrlClaim;
 pub use loads::{LoadCounts, Loads};
 pub use publishing::{Act, Answer, CommitView, GitView, Publishing, RefusedView, Wish};
+use serials::Serials;
 use watch::Watch;
 
 /// After a change, the folder has to be quiet for so long before it is read: whoever writes a
@@ -69,6 +71,8 @@ pub struct Compile {
     rules: Rules,
     /// Which zones are to be signed.
     dnssec: DnssecConfig,
+    /// The serials of zones, if they do not come from their files.
+    serials: Option<Serials>,
     /// Whether a program that fails has nothing said in its place (as in PowerDNS).
     is_final: bool,
     /// How many signatures a load verifies, and how many this one may still.
@@ -91,6 +95,7 @@ impl Compile {
             budgets: None,
             rules: Rules::default(),
             dnssec: DnssecConfig::default(),
+            serials: None,
             is_final,
             verified: (MOST_VERIFIED, MOST_VERIFIED),
             threads: 1,
@@ -217,6 +222,12 @@ impl Attach<Served> for Compile {
 
     fn additions(&mut self, draft: &Draft<'_>) -> Vec<Addition> {
         self.signing.as_mut().map_or_else(Vec::new, |signing| signing.additions(draft))
+    }
+
+    fn serial(&mut self, draft: &Draft<'_>) -> Option<u32> {
+        // Its signatures hold for the serial of the file alone.
+        let serials = self.serials.as_mut().filter(|_| !draft.is_signed())?;
+        Some(serials.propose(draft.apex()))
     }
 
     fn attach(&mut self, fresh: &Fresh<'_, Served>, faults: &mut Vec<Fault>) -> Served {

@@ -71,6 +71,18 @@ impl Builder {
         Some(Draft { builder: self, apex: soa.owner })
     }
 
+    /// Gives the SOA another serial than that of the file.
+    pub fn set_serial(&mut self, serial: u32) {
+        for soa in self.records.iter().filter(|record| record.rtype == Type::SOA) {
+            // Serial, refresh, retry, expire, minimum: the last five numbers (RFC 1035 section 3.3.13).
+            let end = soa.start as usize + usize::from(soa.length);
+            let place = end.saturating_sub(20)..end.saturating_sub(16);
+            if let Some(octets) = self.data.get_mut(place) {
+                octets.copy_from_slice(&serial.to_be_bytes());
+            }
+        }
+    }
+
     /// Adds records, which faults will place at the start of `file`.
     pub fn add(&mut self, additions: &[Addition], file: FileId) {
         if additions.is_empty() {

@@ -187,7 +187,11 @@ impl<P> CommitLoader<P> {
         let added = builder.apex().map_or(0, |apex| attach.stamp(apex.as_name()));
         if let Some(draft) = builder.draft() {
             let additions = attach.additions(&draft);
+            let serial = attach.serial(&draft);
             builder.add(&additions, files.add(path));
+            if let Some(serial) = serial {
+                builder.set_serial(serial);
+            }
         }
         let mut built = builder.build(origin.as_name(), path, files);
         let beside = companion_of(path);

@@ -37,6 +37,9 @@ pub struct GitConfig {
     /// The public keys whose OpenPGP signatures count: a keyring for `gpgv`. Relative to the folder of the
     /// configuration file.
     pub openpgp_keyring: Option<PathBuf>,
+    /// Where the serials of zones come from.
+    #[serde(default)]
+    pub serial: SerialOf,
     /// A program, with its arguments, that is asked before a commit is served.
     #[serde(default)]
     pub verifier: Vec<String>,
@@ -46,6 +49,17 @@ pub struct GitConfig {
     /// The folder of the copy; `git` in `health.state` if not set. Relative to the folder of the
     /// configuration file.
     pub state: Option<PathBuf>,
+}
+
+/// Where the serial of a zone comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SerialOf {
+    /// From its file.
+    #[default]
+    File,
+    /// From the time of the commit that changed it.
+    Commit,
 }
 
 /// What a commit has to have to be served.

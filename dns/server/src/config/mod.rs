@@ -40,7 +40,7 @@ pub use cookies::CookiesConfig;
 pub use denial::{Denial, HowSigned, Nsec3Config, SignedZoneConfig};
 pub use dnssec::{DnssecConfig, ZonePattern};
 pub use error::ConfigError;
-pub use git::{GitConfig, GuardsConfig, Verify};
+pub use git::{GitConfig, GuardsConfig, SerialOf, Verify};
 pub use health::{HealthConfig, TargetsConfig};
 pub use limits::LimitsConfig;
 pub use overrides::{OverridesConfig, SafetyConfig};

@@ -22,8 +22,9 @@ use std::time::{Duration, Instant};
 use halfmoon_git::{CommitId, Copy, GitError, Source, SourceError};
 use halfmoon_zones::{CommitLoader, Proposal, Store};
 
+use super::serials::Serials;
 use super::{Compile, Order, report};
-use crate::config::{Config, GitConfig, GuardsConfig, Verify};
+use crate::config::{Config, GitConfig, GuardsConfig, SerialOf, Verify};
 use crate::secret::{self, SecretError};
 use crate::shared::{Served, Zones};
 use crate::signing::Signing;
@@ -95,6 +96,7 @@ pub struct Following {
     signers: Signers,
     must_be_signed: bool,
     verifier: Verifier,
+    serial: SerialOf,
     state: PathBuf,
     guards: GuardsConfig,
     loader: CommitLoader<Served>,
@@ -148,6 +150,7 @@ impl Following {
                 limit: git.verifier_timeout,
                 folder: folder.join("verifier"),
             },
+            serial: git.serial,
             state,
             guards: config.zones.guards,
             loader: CommitLoader::new(git.path.clone(), config.lua.insert_whitespace),
@@ -212,6 +215,11 @@ impl Following {
         loads: &super::Loads,
     ) -> Result<Zones, FollowError> {
         let started = Instant::now();
+        if self.serial == SerialOf::Commit {
+            let path = self.state.with_file_name("serials");
+            let serials = Serials::open(path.clone());
+            compile.serials = Some(serials.map_err(|source| FollowError::State { path, source })?);
+        }
         let recalled = self.kept.commit.as_ref().and_then(|text| text.parse().ok());
         if let Some(commit) = recalled {
             match self.propose(commit, &Zones::default(), compile) {
@@ -219,6 +227,7 @@ impl Following {
                 Ok(proposal) => {
                     report(&proposal.loaded, started.elapsed());
                     loads.note(&proposal.loaded, started.elapsed());
+                    self.accept_serials(compile)?;
                     self.served = Some(commit);
                     return Ok(self.loader.accept(proposal));
                 }
@@ -241,6 +250,7 @@ impl Following {
             return Err(refused(format!("{} holds no zone files (*.zone)", place.display())));
         }
         self.verifier.ask(&self.copy, (commit, None), &proposal.loaded).map_err(refused)?;
+        self.accept_serials(compile)?;
         self.write_down(commit, None)?;
         self.served = Some(commit);
         Ok(self.loader.accept(proposal))
@@ -259,6 +269,12 @@ impl Following {
             .map(|change| (self.root.join(change.path), change.is_there))
             .collect();
         let files = Files { copy: &self.copy, commit };
+        if let Some(serials) = &mut compile.serials {
+            // Where nothing is served yet, what was served is read once more.
+            let is_again =
+                self.served.is_none() && self.kept.commit.as_deref() == Some(&*commit.to_string());
+            serials.begin(self.copy.about(commit)?.at, is_again);
+        }
         let mut proposal = self.loader.propose(&files, &changed, served, compile);
         // Keys that were made for one zone are told of in the zones above.
         if compile.signing.as_mut().is_some_and(Signing::take_made) {
@@ -266,6 +282,15 @@ impl Following {
         }
         compile.look_across(&mut proposal.loaded);
         Ok(proposal)
+    }
+
+    /// Writes down the serials of what is going to be served.
+    fn accept_serials(&self, compile: &mut Compile) -> Result<(), FollowError> {
+        let Some(serials) = &mut compile.serials else {
+            return Ok(());
+        };
+        let path = || self.state.with_file_name("serials");
+        serials.accept().map_err(|source| FollowError::State { path: path(), source })
     }
 
     fn write_down(

@@ -5,6 +5,7 @@ mod guards;
 mod many;
 mod recovery;
 mod remote;
+mod serials;
 mod signed;
 mod site;
 mod verifier;

@@ -192,7 +192,10 @@ impl Work {
         match self.following.propose(served, &zones, &mut self.base.compile) {
             Ok(proposal) if proposal.loaded.reports.is_empty() => {}
             Ok(proposal) if proposal.is_refused() => report(&proposal.loaded, started.elapsed()),
-            Ok(proposal) => self.swap(proposal, started),
+            Ok(proposal) => match self.following.accept_serials(&mut self.base.compile) {
+                Ok(()) => self.swap(proposal, started),
+                Err(error) => tracing::error!(%error, "the zones stay as they are"),
+            },
             Err(error) => tracing::error!(%error, "the commit that is served cannot be read"),
         }
     }
@@ -309,6 +312,7 @@ impl Work {
             let asked = following.verifier.ask(&following.copy, commits, &proposal.loaded);
             asked.map_err(Refusal::of)?;
         }
+        following.accept_serials(&mut self.base.compile).map_err(Refusal::of)?;
         // Written down before it is served: a restart must not serve anything older.
         following.write_down(commit, passed_over).map_err(Refusal::of)?;
         following.served = Some(commit);
