@@ -78,6 +78,12 @@ impl Source {
         Ok(source)
     }
 
+    /// Another that gives what this one gives, and reads no files itself.
+    #[must_use]
+    pub fn same(&self) -> Self {
+        Self { current: Arc::clone(&self.current), ..Self::new(Vec::new()) }
+    }
+
     /// The files, in the order they are asked.
     #[must_use]
     pub fn paths(&self) -> &[PathBuf] {

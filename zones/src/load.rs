@@ -26,8 +26,8 @@ use crate::{
     ReadOptions, Zone, read_file,
 };
 
-pub use companion::Companion;
-use companion::{Companions, companion_of};
+pub use companion::{Beside, Companion};
+use companion::{Companions, companions_of, stamps_of};
 use find::{ENDING, origin_of, zone_files};
 
 /// Makes what is kept beside a zone of its programs and its records; adds what is wrong with them.
@@ -63,8 +63,8 @@ pub struct Fresh<'a, P> {
     pub programs: &'a [(NameBuf, ProgramSource)],
     /// The version of the zone that this one takes the place of.
     pub before: Option<&'a Hosted<P>>,
-    /// The file of settings beside its file.
-    pub companion: Option<&'a Companion>,
+    /// The files beside its file.
+    pub companions: &'a Beside<Option<Companion>>,
 }
 
 /// What became of one zone file.
@@ -113,7 +113,7 @@ pub struct Loaded<P> {
     pub reports: Vec<FileReport>,
     /// The zones that are no longer served because their file is gone.
     pub removed: Vec<NameBuf>,
-    /// Files of settings ([`Companion`]) beside which there is no zone, as far as the last load did
+    /// Files ([`Companion`]) beside which there is no zone, as far as the last load did
     /// not find them.
     pub strays: Vec<PathBuf>,
 }
@@ -149,8 +149,8 @@ struct Read {
     stamps: Stamps,
     /// The stamp of what was added to it.
     added: u64,
-    companion: Option<Companion>,
-    companion_stamp: Option<Stamp>,
+    companions: Beside<Option<Companion>>,
+    companion_stamps: Beside<Option<Stamp>>,
 }
 
 /// Where zones are found.
@@ -229,8 +229,8 @@ struct Known<P> {
     stamps: Stamps,
     /// The stamp of what was added to the file, at the apex it had.
     added: Option<(NameBuf, u64)>,
-    /// The file of settings beside it, if there was one.
-    companion: Option<Stamp>,
+    /// The files beside it, if there were some.
+    companions: Beside<Option<Stamp>>,
     /// What is served of it.
     hosted: Option<Arc<Hosted<P>>>,
     /// It is a part of other files and no zone.
@@ -245,7 +245,7 @@ pub struct Loader<P> {
     known: BTreeMap<Source, Known<P>>,
     /// The files that others included at the last whole load.
     parts: HashSet<PathBuf>,
-    /// Settings without a zone, as the last whole load found them.
+    /// Files beside no zone, as the last whole load found them.
     strays: BTreeSet<PathBuf>,
 }
 
@@ -305,24 +305,23 @@ impl<P> Loader<P> {
                 (known.hosted.is_some() || known.is_part)
                     && known.stamps.iter().all(|(path, stamp)| Stamp::of(path) == *stamp)
                     && known.added.is_none_or(|(apex, stamp)| attach.stamp(apex.as_name()) == stamp)
-                    && companions.is_still(source.path(), known.companion.as_ref())
+                    && companions.are_still(source.path(), &known.companions)
             });
             if same && let Some(known) = before.remove(&source) {
                 unchanged.insert(source, known);
             } else {
-                let companion = companions.beside(source.path());
-                read.push(self.read(source, origin, companion, attach));
+                let beside = companions.beside(source.path());
+                read.push(self.read(source, origin, &beside, attach));
             }
         }
         let parts = parts_of_others(&read, &unchanged);
         let mut reports = Vec::new();
         for new in read {
             if is_part(&new.source, &new.built) && parts.contains(&real(new.source.path())) {
-                let companion = new.companion_stamp;
                 let part = Known {
                     stamps: new.stamps,
                     added: None,
-                    companion,
+                    companions: new.companion_stamps,
                     hosted: None,
                     is_part: true,
                 };
@@ -350,13 +349,13 @@ impl<P> Loader<P> {
         old: Option<Arc<Hosted<P>>>,
         attach: &mut dyn Attach<P>,
     ) -> (Option<Arc<Hosted<P>>>, FileReport) {
-        let Read { source, built, stamps, added, companion, companion_stamp } = new;
+        let Read { source, built, stamps, added, companions, companion_stamps } = new;
         let added = Some((built.apex, added));
-        let (hosted, report) = host(source.path(), built, companion.as_ref(), old, attach);
+        let (hosted, report) = host(source.path(), built, &companions, old, attach);
         let known = Known {
             stamps,
             added,
-            companion: companion_stamp,
+            companions: companion_stamps,
             hosted: hosted.clone(),
             is_part: false,
         };
@@ -364,18 +363,21 @@ impl<P> Loader<P> {
         (hosted, report)
     }
 
-    /// The settings beside which there is no zone, without those that the last load found, too.
+    /// The files beside which there is no zone, without those that the last load found, too.
     fn strays(&mut self, companions: Companions) -> Vec<PathBuf> {
         let mut left = companions.into_found();
         if !left.is_empty() {
             for (source, _) in self.known.iter().filter(|(_, known)| !known.is_part) {
-                left.remove(&companion_of(source.path()));
+                for path in companions_of(source.path()).into_iter() {
+                    left.remove(&path);
+                }
             }
         }
         if !left.is_empty() && !self.sources.listed.is_empty() {
             // The list may name a file of the folder in another way than the folder does.
             let listed = self.sources.listed.iter();
-            let theirs: HashSet<_> = listed.map(|zone| real(&companion_of(&zone.path))).collect();
+            let theirs = listed.flat_map(|zone| companions_of(&zone.path).into_iter());
+            let theirs: HashSet<_> = theirs.map(|path| real(&path)).collect();
             left.retain(|path| !theirs.contains(&real(path)));
         }
         let new = left.difference(&self.strays).cloned().collect();
@@ -383,7 +385,7 @@ impl<P> Loader<P> {
         new
     }
 
-    /// The zones there are to load, each with the origin that its file begins with, and the settings
+    /// The zones there are to load, each with the origin that its file begins with, and the files
     /// beside them.
     fn find(&self) -> io::Result<(Vec<(Source, NameBuf)>, Companions)> {
         let Sources { folder, listed, .. } = &self.sources;
@@ -412,7 +414,7 @@ impl<P> Loader<P> {
         &self,
         source: Source,
         origin: NameBuf,
-        companion: Option<PathBuf>,
+        beside: &Beside<Option<PathBuf>>,
         attach: &mut dyn Attach<P>,
     ) -> Read {
         let path = source.path();
@@ -445,11 +447,16 @@ impl<P> Loader<P> {
             .iter()
             .map(|file| (file.to_owned(), if file == path { own.clone() } else { Stamp::of(file) }))
             .collect();
-        let companion_stamp = companion.as_deref().and_then(Stamp::of);
-        let companion = companion
-            .filter(|_| companion_stamp.is_some())
-            .and_then(|path| Companion::read(&path, &mut built.files, &mut built.faults));
-        Read { source, built, stamps, added, companion, companion_stamp }
+        let companion_stamps = stamps_of(beside);
+        let mut read = |path: &Option<PathBuf>, stamp: &Option<Stamp>| {
+            let path = path.as_deref().filter(|_| stamp.is_some())?;
+            Companion::read(path, &mut built.files, &mut built.faults)
+        };
+        let companions = Beside {
+            settings: read(&beside.settings, &companion_stamps.settings),
+            tests: read(&beside.tests, &companion_stamps.tests),
+        };
+        Read { source, built, stamps, added, companions, companion_stamps }
     }
 
     /// The zones to serve: of two files with the same zone, one that is listed, else the first in
@@ -486,14 +493,14 @@ impl<P> Loader<P> {
 fn host<P>(
     path: &Path,
     built: Built,
-    companion: Option<&Companion>,
+    companions: &Beside<Option<Companion>>,
     old: Option<Arc<Hosted<P>>>,
     attach: &mut dyn Attach<P>,
 ) -> (Option<Arc<Hosted<P>>>, FileReport) {
     let Built { zone, apex, programs, mut faults, files, .. } = built;
     let new = zone.and_then(|zone| {
         let (programs, before) = (programs.as_slice(), old.as_deref());
-        let fresh = Fresh { zone: &zone, programs, before, companion };
+        let fresh = Fresh { zone: &zone, programs, before, companions };
         let beside = attach.attach(&fresh, &mut faults);
         let refused = faults.iter().any(|fault| fault.level == Level::Error);
         (!refused).then(|| Arc::new(Hosted { zone, beside }))

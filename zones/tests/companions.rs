@@ -15,9 +15,10 @@ struct Beside {
 
 impl Attach<String> for Beside {
     fn attach(&mut self, fresh: &Fresh<'_, String>, faults: &mut Vec<Fault>) -> String {
-        let text = fresh.companion.map_or("-", |companion| &companion.text);
-        self.seen.push(format!("{} {text}", fresh.zone.apex()));
-        if let Some(companion) = fresh.companion.filter(|_| text == "refuse") {
+        let text = fresh.companions.settings.as_ref().map_or("-", |companion| &companion.text);
+        let tests = fresh.companions.tests.as_ref().map_or("", |tests| &tests.text);
+        self.seen.push(format!("{} {text}{tests}", fresh.zone.apex()));
+        if let Some(companion) = fresh.companions.settings.as_ref().filter(|_| text == "refuse") {
             let place = Place { file: companion.file, line: 1, column: 1 };
             faults.push(Fault::error("refused", place, "refused"));
         }
@@ -225,4 +226,22 @@ fn what_cannot_be_read_is_a_fault_and_a_link_out_of_the_folder_is_passed_over() 
         assert_eq!(loaded.reports[0].faults[0].message, why);
         assert_eq!(served(&loaded), ["-", "inside"], "the old one stays");
     }
+}
+
+#[test]
+fn tests_beside_a_zone_are_found_as_settings_are() {
+    let mut world = World::new(&ZONES, whole);
+    let (_, loaded) = world.load();
+    write(world.folder.path(), "b/b.test.test.toml", " t1");
+    write(world.folder.path(), "c.test.test.toml", " t2");
+    let changed = ["b/b.test.test.toml", "c.test.test.toml"];
+    let (seen, loaded) = world.changed(&changed, &loaded.catalog).unwrap();
+    assert_eq!(seen, ["b.test. b t1", "c.test. - t2"]);
+    assert!(world.load().0.is_empty(), "nothing has changed");
+    fs::remove_file(world.path("c.test.test.toml")).unwrap();
+    let (seen, _) = world.changed(&["c.test.test.toml"], &loaded.catalog).unwrap();
+    assert_eq!(seen, ["c.test. -"]);
+    // Beside no zone they are strays.
+    write(world.folder.path(), "x.test.toml", "");
+    assert_eq!(world.load().1.strays, [world.path("x.test.toml")]);
 }

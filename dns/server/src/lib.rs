@@ -11,6 +11,7 @@ pub mod counters;
 pub mod date;
 mod delegation;
 pub mod events;
+pub mod expect;
 pub mod explain;
 pub mod last_good;
 pub mod limit;

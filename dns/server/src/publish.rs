@@ -21,6 +21,7 @@ use halfmoon_zones::{
 use tokio::sync::oneshot;
 
 use crate::config::{DnssecConfig, Rules, ZoneFault, ZoneHealth};
+use crate::expect::{Examiner, Subject, Tests};
 use crate::last_good;
 use crate::shared::{Programs, Served, Shared, Zones};
 use crate::signing::{Signing, date};
@@ -79,6 +80,8 @@ pub struct Compile {
     verified: (usize, usize),
     /// Threads that will run programs.
     threads: usize,
+    /// Who runs the tests beside zones, if they are run.
+    examiner: Option<Examiner>,
 }
 
 impl Compile {
@@ -99,6 +102,7 @@ impl Compile {
             is_final,
             verified: (MOST_VERIFIED, MOST_VERIFIED),
             threads: 1,
+            examiner: None,
         }
     }
 
@@ -144,6 +148,18 @@ impl Compile {
         judge::across(catalog, reports, &self.rules, judge::Signs(&self.dnssec));
     }
 
+    /// Runs the tests beside zones, too.
+    #[must_use]
+    pub fn examining(self, examiner: Examiner) -> Self {
+        Self { examiner: Some(examiner), ..self }
+    }
+
+    /// How many tests were run so far.
+    #[must_use]
+    pub fn tests_run(&self) -> usize {
+        self.examiner.as_ref().map_or(0, Examiner::ran)
+    }
+
     /// Signs zones, too.
     #[must_use]
     pub fn signing(self, signing: Option<Signing>) -> Self {
@@ -158,14 +174,31 @@ impl Compile {
         match ZoneHealth::parse(&companion.text) {
             Ok(zone) => Arc::new(zone.defaults(&self.defaults)),
             Err(wrong) => {
-                faults.extend(wrong.into_iter().map(|ZoneFault { line, column, message }| {
-                    let place = Place { file: companion.file, line, column };
-                    Fault::error("zone-settings", place, message)
-                }));
+                note(wrong, "zone-settings", companion, faults);
                 Arc::clone(&self.defaults)
             }
         }
     }
+
+    /// Runs the tests beside a zone, unless something else is wrong with it already.
+    fn examine(&mut self, companion: &Companion, subject: Subject<'_>, faults: &mut Vec<Fault>) {
+        match Tests::parse(&companion.text, subject.zone.apex()) {
+            Ok(tests) => {
+                let is_right = faults.iter().all(|fault| fault.level != Level::Error);
+                if let Some(examiner) = self.examiner.as_mut().filter(|_| is_right) {
+                    examiner.examine(subject, &tests, companion.file, faults);
+                }
+            }
+            Err(wrong) => note(wrong, "zone-tests", companion, faults),
+        }
+    }
+}
+
+/// Puts what is wrong with a file beside a zone among the faults.
+fn note(wrong: Vec<ZoneFault>, rule: &'static str, file: &Companion, faults: &mut Vec<Fault>) {
+    faults.extend(wrong.into_iter().map(|ZoneFault { line, column, message }| {
+        Fault::error(rule, Place { file: file.file, line, column }, message)
+    }));
 }
 
 /// How long failovers take in a zone.
@@ -239,14 +272,17 @@ impl Attach<Served> for Compile {
 
 impl Compile {
     fn serve(&mut self, fresh: &Fresh<'_, Served>, faults: &mut Vec<Fault>) -> Served {
-        let Fresh { zone, programs, before, companion } = *fresh;
-        let defaults = self.defaults(companion, faults);
+        let Fresh { zone, programs, before, companions } = *fresh;
+        let defaults = self.defaults(companions.settings.as_ref(), faults);
         if let Some(presigned) = self.presigned(fresh, faults) {
             // What its programs made could not be signed: they are not run.
             return Served { presigned: Some(presigned), ..Served::default() };
         }
-        self.compiler.set_defaults(defaults);
+        self.compiler.set_defaults(Arc::clone(&defaults));
         let compiled = self.compiler.compile_zone(zone.apex(), programs, faults);
+        if let Some(tests) = &companions.tests {
+            self.examine(tests, Subject { zone, programs, defaults: &defaults }, faults);
+        }
         if let Some(budgets) = &mut self.budgets {
             budgets.push(ZoneBudgets::of(zone.apex(), programs, &compiled));
         }
@@ -579,15 +615,17 @@ fn report_strays(loaded: &Loaded<Served>) {
     }
 }
 
-/// What is said of settings without a zone.
+/// What is said of settings or tests without a zone.
 #[must_use]
 pub fn stray(path: &Path) -> (Fault, Files) {
     let mut files = Files::default();
     let place = Place { file: files.add(path), line: 1, column: 1 };
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let name = name.trim_end_matches("health.toml");
-    let message =
-        format!("no zone file {name}zone is beside these settings: they count for nothing");
+    let (stem, what) = match name.strip_suffix("test.toml") {
+        Some(stem) => (stem, "tests"),
+        None => (name.trim_end_matches("health.toml"), "settings"),
+    };
+    let message = format!("no zone file {stem}zone is beside these {what}: they count for nothing");
     let help = "name them after the file of their zone";
     (Fault::warning("stray-settings", place, message).help(help), files)
 }

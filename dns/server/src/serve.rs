@@ -17,6 +17,7 @@ use crate::config::{Config, Dialect};
 use crate::cookies::Cookies;
 use crate::counters::Counters;
 use crate::events::{self, Recorder};
+use crate::expect::Examiner;
 use crate::limit::Limits;
 use crate::meter::Meters;
 use crate::overrides::{Keeper, Overrides, StoreError};
@@ -165,6 +166,7 @@ impl Server {
             .rules(config.check.rules.clone())
             .dnssec(config.dnssec.clone())
             .threads(bound.threads())
+            .examining(Examiner::new(targets(config), geo.same(), policy(config, lua.clone())))
             .signing(signing);
         let loads = Loads::default();
         let zones = match (&mut following, &mut loader) {

@@ -8,7 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::companion::{companion_of, is_companion, zone_of};
+use super::companion::{companions_of, is_companion, stamps_of, zone_of};
 use super::{Attach, ENDING, Loaded, Loader, Source, Stamp, is_part, origin_of, real};
 use crate::Catalog;
 
@@ -49,18 +49,17 @@ impl<P> Loader<P> {
             if known.is_part || !is_plain || !is_served || self.is_included(path) {
                 return None;
             }
-            let companion = companion_of(path);
-            let companion = match fs::symlink_metadata(&companion) {
-                Ok(meta) if meta.is_file() => Some(companion),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            let beside = companions_of(path).try_map(|path| match fs::symlink_metadata(&path) {
+                Ok(meta) if meta.is_file() => Some(Some(path)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Some(None),
                 // A link may lead out of the folder.
-                _ => return None,
-            };
-            let is_still = companion.as_deref().and_then(Stamp::of) == known.companion;
-            if is_still && known.stamps.iter().all(|(path, stamp)| Stamp::of(path) == *stamp) {
+                _ => None,
+            })?;
+            let are_still = stamps_of(&beside) == known.companions;
+            if are_still && known.stamps.iter().all(|(path, stamp)| Stamp::of(path) == *stamp) {
                 continue;
             }
-            let new = self.read(source, origin_of(path), companion, attach);
+            let new = self.read(source, origin_of(path), &beside, attach);
             let includes = new.stamps.iter().map(|(path, _)| path);
             if is_part(&new.source, &new.built)
                 || new.built.apex.as_name() != apex

@@ -11,9 +11,9 @@ use std::sync::Arc;
 
 use halfmoon_wire::NameBuf;
 
-use super::companion::{companion_of, is_companion, zone_of};
+use super::companion::{companions_of, is_companion, zone_of};
 use super::find::ENDING;
-use super::{Attach, Companion, FileReport, Loaded, Outcome, host, origin_of};
+use super::{Attach, Beside, Companion, FileReport, Loaded, Outcome, host, origin_of};
 use crate::{
     Builder, Built, Catalog, Fault, Files, Hosted, Place, ReadOptions, Store, read_stored,
 };
@@ -44,7 +44,7 @@ struct Read {
     built: Built,
     /// The stamp of what was added to it.
     added: u64,
-    companion: Option<Companion>,
+    companions: Beside<Option<Companion>>,
 }
 
 /// What a commit would make of the zones.
@@ -142,7 +142,7 @@ impl<P> CommitLoader<P> {
         let mut updates: BTreeMap<PathBuf, Option<Known<P>>> =
             gone.iter().map(|path| ((*path).to_owned(), None)).collect();
         let mut reports = Vec::new();
-        for (path, Read { built, added, companion }) in read {
+        for (path, Read { built, added, companions }) in read {
             let includes = others(&built.files, &path);
             let apex = built.apex;
             if !built.has_soa && included.contains(&path) {
@@ -152,7 +152,7 @@ impl<P> CommitLoader<P> {
             }
             // The zone, not the file: one that moves to another file stays what it is.
             let old = served.zone(apex.as_name()).map(Arc::clone);
-            let (hosted, report) = host(&path, built, companion.as_ref(), old, attach);
+            let (hosted, report) = host(&path, built, &companions, old, attach);
             let hosted = hosted.filter(|_| report.outcome == Outcome::Loaded);
             updates.insert(path, Some(Known { includes, apex, added, hosted, is_part: false }));
             reports.push(report);
@@ -194,12 +194,11 @@ impl<P> CommitLoader<P> {
             }
         }
         let mut built = builder.build(origin.as_name(), path, files);
-        let beside = companion_of(path);
-        let companion = match store.read(&beside) {
+        let companions = companions_of(path).map(|beside| match store.read(&beside) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             octets => Companion::of(&beside, octets, &mut built.files, &mut built.faults),
-        };
-        Read { built, added, companion }
+        });
+        Read { built, added, companions }
     }
 
     /// All files that zones would include.
@@ -274,7 +273,7 @@ impl<P> CommitLoader<P> {
     }
 }
 
-/// New files of settings beside which there is no zone.
+/// New files beside which there is no zone.
 fn strays(changed: &[(PathBuf, bool)], is_zone: impl Fn(&Path) -> bool) -> Vec<PathBuf> {
     let new = changed.iter().filter(|(path, is_there)| *is_there && is_companion(path));
     new.map(|(path, _)| path)

@@ -1,7 +1,8 @@
-//! The file of settings beside a zone file: `example.org.health.toml` beside `example.org.zone`.
+//! The files beside a zone file: settings, `example.org.health.toml`, and tests, `example.org.test.toml`,
+//! beside `example.org.zone`.
 //!
-//! What it says is not for this crate to know. It is found with the zones, in the same listing of
-//! their folder, so that zones without one cost nothing.
+//! What they say is not for this crate to know. They are found with the zones, in the same listing of
+//! their folder, so that zones without any cost nothing.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -14,11 +15,37 @@ use super::{ListedZone, Stamp, folder_of};
 use crate::{Fault, FileId, Files, Place};
 
 /// What stands behind the name of the zone file without its ending.
-const SUFFIX: &str = ".health.toml";
+const SUFFIXES: Beside<&str> = Beside { settings: ".health.toml", tests: ".test.toml" };
 /// The longest, in octets: whoever writes zones may not be trusted with more.
 const LONGEST: u64 = 256 << 10;
 
-/// A file of settings beside a zone file.
+/// One of each kind of file that may stand beside a zone file.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Beside<T> {
+    /// The settings.
+    pub settings: T,
+    /// The tests.
+    pub tests: T,
+}
+
+impl<T> Beside<T> {
+    /// The same kinds of something else.
+    pub fn map<U>(self, mut make: impl FnMut(T) -> U) -> Beside<U> {
+        Beside { settings: make(self.settings), tests: make(self.tests) }
+    }
+
+    /// The same kinds of something else, if there are both.
+    pub(super) fn try_map<U>(self, mut make: impl FnMut(T) -> Option<U>) -> Option<Beside<U>> {
+        Some(Beside { settings: make(self.settings)?, tests: make(self.tests)? })
+    }
+
+    /// The two, one after the other.
+    pub(super) fn into_iter(self) -> impl Iterator<Item = T> {
+        [self.settings, self.tests].into_iter()
+    }
+}
+
+/// A file beside a zone file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Companion {
     /// The file, for the places of faults.
@@ -65,7 +92,7 @@ fn octets(path: &Path) -> std::io::Result<Vec<u8>> {
     Ok(octets)
 }
 
-/// The files of settings that there are.
+/// The files beside zone files that there are.
 #[derive(Debug, Default)]
 pub(super) struct Companions(BTreeSet<PathBuf>);
 
@@ -73,16 +100,16 @@ impl Companions {
     /// Those beside listed zones. Each folder is listed once, however many zones are in it.
     pub(super) fn beside_listed(listed: &[ListedZone]) -> Self {
         let wanted: BTreeSet<PathBuf> =
-            listed.iter().map(|zone| companion_of(&zone.path)).collect();
+            listed.iter().flat_map(|zone| companions_of(&zone.path).into_iter()).collect();
         let mut found = Self::default();
         for folder in wanted.iter().map(|path| folder_of(path)).collect::<BTreeSet<_>>() {
             // A folder that cannot be listed has zones that cannot be read, mostly; it is told there.
             for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-                let named =
-                    OsStr::as_encoded_bytes(&entry.file_name()).ends_with(SUFFIX.as_bytes());
+                let name = entry.file_name();
                 // As the zones name it, without a `./` in front.
-                let path = wanted.get(&named_in(folder, &entry.file_name()));
-                found.0.extend(path.filter(|path| named && path.is_file()).cloned());
+                let path = wanted.get(&named_in(folder, &name));
+                let is_one = is_companion(Path::new(&name));
+                found.0.extend(path.filter(|path| is_one && path.is_file()).cloned());
             }
         }
         found
@@ -92,29 +119,22 @@ impl Companions {
         self.0.insert(path);
     }
 
-    /// Looks for the one of a zone file that is served alone.
+    /// Looks for those of a zone file that is served alone.
     pub(super) fn look_beside(&mut self, zone: &Path) {
-        let path = companion_of(zone);
-        if path.is_file() {
-            self.0.insert(path);
-        }
+        self.0.extend(companions_of(zone).into_iter().filter(|path| path.is_file()));
     }
 
-    /// The one of a zone file.
-    pub(super) fn beside(&self, zone: &Path) -> Option<PathBuf> {
+    /// Those of a zone file.
+    pub(super) fn beside(&self, zone: &Path) -> Beside<Option<PathBuf>> {
         if self.0.is_empty() {
-            return None;
+            return Beside::default();
         }
-        Some(companion_of(zone)).filter(|path| self.0.contains(path))
+        companions_of(zone).map(|path| Some(path).filter(|path| self.0.contains(path)))
     }
 
-    /// Whether the one of a zone file is as it was.
-    pub(super) fn is_still(&self, zone: &Path, was: Option<&Stamp>) -> bool {
-        match (self.beside(zone), was) {
-            (None, None) => true,
-            (Some(path), Some(was)) => Stamp::of(&path).as_ref() == Some(was),
-            _ => false,
-        }
+    /// Whether those of a zone file are as they were.
+    pub(super) fn are_still(&self, zone: &Path, were: &Beside<Option<Stamp>>) -> bool {
+        stamps_of(&self.beside(zone)) == *were
     }
 
     pub(super) fn into_found(self) -> BTreeSet<PathBuf> {
@@ -129,25 +149,35 @@ fn named_in(folder: &Path, name: &OsStr) -> PathBuf {
     }
 }
 
-/// Whether a path is that of a file of settings.
-pub(super) fn is_companion(path: &Path) -> bool {
-    let name = path.file_name().map_or(&[][..], OsStr::as_encoded_bytes);
-    name.len() > SUFFIX.len() && name.ends_with(SUFFIX.as_bytes())
+/// What tells whether the files beside a zone file have changed.
+pub(super) fn stamps_of(beside: &Beside<Option<PathBuf>>) -> Beside<Option<Stamp>> {
+    let Beside { settings, tests } = beside;
+    Beside { settings, tests }.map(|path| path.as_deref().and_then(Stamp::of))
 }
 
-/// Where the settings of a zone file are.
-pub(super) fn companion_of(zone: &Path) -> PathBuf {
+/// Whether a path is that of a file beside a zone file.
+pub(super) fn is_companion(path: &Path) -> bool {
+    let name = path.file_name().map_or(&[][..], OsStr::as_encoded_bytes);
+    let mut suffixes = SUFFIXES.into_iter().map(str::as_bytes);
+    suffixes.any(|suffix| name.len() > suffix.len() && name.ends_with(suffix))
+}
+
+/// Where the files beside a zone file are.
+pub(super) fn companions_of(zone: &Path) -> Beside<PathBuf> {
     let stem = match zone.extension() == Some(OsStr::new(ENDING)) {
         true => zone.file_stem(),
         false => zone.file_name(),
     };
-    let mut name = OsString::from(stem.unwrap_or_default());
-    name.push(SUFFIX);
-    zone.with_file_name(name)
+    SUFFIXES.map(|suffix| {
+        let mut name = OsString::from(stem.unwrap_or_default());
+        name.push(suffix);
+        zone.with_file_name(name)
+    })
 }
 
-/// The zone file of the folder that a file of settings is for.
+/// The zone file of the folder that a file is beside.
 pub(super) fn zone_of(companion: &Path) -> Option<PathBuf> {
-    let name = companion.file_name()?.to_str()?.strip_suffix(SUFFIX)?;
+    let name = companion.file_name()?.to_str()?;
+    let name = SUFFIXES.into_iter().find_map(|suffix| name.strip_suffix(suffix))?;
     Some(companion.with_file_name(format!("{name}.{ENDING}")))
 }

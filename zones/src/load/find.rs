@@ -1,4 +1,4 @@
-//! Which files of a folder are zones, and which are settings beside them.
+//! Which files of a folder are zones, and which stand beside them.
 
 use std::ffi::OsStr;
 use std::fs;

@@ -71,6 +71,7 @@ pub(crate) struct SetData {
 }
 
 /// A checked zone.
+#[derive(Clone)]
 pub struct Zone {
     pub(crate) nodes: Box<[NodeData]>,
     pub(crate) sets: Box<[SetData]>,

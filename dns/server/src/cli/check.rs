@@ -15,8 +15,9 @@ use super::{budgets, fail};
 use crate::admin;
 use crate::config::{Config, Dialect};
 use crate::events;
+use crate::expect::Examiner;
 use crate::publish::{Compile, Following, ZoneBudgets, stray};
-use crate::serve::{cookies, loader, lua_settings, targets};
+use crate::serve::{cookies, loader, lua_settings, policy, targets};
 use crate::shared::Served;
 use crate::tsig::Keys;
 
@@ -34,6 +35,7 @@ Examples:
   halfmoon check --format json zones/ | jq -r .message
   halfmoon check --format sarif zones/ > halfmoon.sarif
   halfmoon check --dialect powerdns zones/
+  halfmoon check --test zones/                     run the tests beside zones, too
   halfmoon check --budget zones/                   how long a failover of each record takes
   halfmoon check /etc/halfmoon.toml                the configuration, and the zones it names
 
@@ -48,7 +50,7 @@ Exit status 1 if there are errors; warnings alone keep no zone from being served
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct Args {
-    /// Zone files, their settings (*.health.toml), folders of them, configuration files (*.toml)
+    /// Zone files, their settings (*.health.toml) or tests (*.test.toml), folders of them, configuration files (*.toml)
     #[arg(value_name = "PATH", required = true)]
     paths: Vec<PathBuf>,
     /// How faults are printed [default: full on a terminal, else text]
@@ -57,6 +59,9 @@ pub(super) struct Args {
     /// Whose defaults and quirks apply, instead of what the configuration says
     #[arg(long, value_enum, value_name = "DIALECT")]
     dialect: Option<Dialect>,
+    /// Run the tests beside zones (*.test.toml), as the server does before it serves them
+    #[arg(long)]
+    test: bool,
     /// Print how long a failover of each record takes, too
     #[arg(long)]
     budget: bool,
@@ -101,6 +106,8 @@ struct Tally {
     records: u64,
     errors: usize,
     warnings: usize,
+    /// How many tests were run.
+    tests: usize,
 }
 
 /// A fault as a machine reads it.
@@ -127,7 +134,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
     let mut rows = Vec::new();
     let mut are_zones_elsewhere = false;
     for path in &args.paths {
-        let (loaded, budgets) = match load(path, args) {
+        let Found { loaded, budgets, tests } = match load(path, args) {
             Ok(Some(found)) => found,
             Ok(None) => {
                 let _ = writeln!(
@@ -144,6 +151,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
                 return fail(why);
             }
         };
+        tally.tests += tests;
         let mut budgets = budgets.into_iter().peekable();
         for path in &loaded.strays {
             let (fault, files) = stray(path);
@@ -193,15 +201,23 @@ pub(super) fn run(args: &Args) -> ExitCode {
     tally.status()
 }
 
-/// Zones as they were read, and the budgets of their records.
-type Found = (Loaded<Served>, Vec<ZoneBudgets>);
+/// What a path holds.
+struct Found {
+    /// Its zones as they were read.
+    loaded: Loaded<Served>,
+    /// The budgets of their records.
+    budgets: Vec<ZoneBudgets>,
+    /// How many tests were run.
+    tests: usize,
+}
 
 /// What the zones of a path are; none where they come from Git.
 fn load(path: &Path, args: &Args) -> Result<Option<Found>, String> {
     let mut config = Config::default();
     let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
-    if let Some(zone) = name.strip_suffix(".health.toml") {
-        // The settings of a zone are looked at with it.
+    let beside = name.strip_suffix(".health.toml").or_else(|| name.strip_suffix(".test.toml"));
+    if let Some(zone) = beside {
+        // What stands beside a zone is looked at with it.
         config.zones.path = Some(path.with_file_name(format!("{zone}.zone")));
     } else if path.extension() == Some(OsStr::new("toml")) {
         config = Config::load(path).map_err(|fault| fault.to_string())?;
@@ -230,6 +246,10 @@ fn load(path: &Path, args: &Args) -> Result<Option<Found>, String> {
     if args.budget {
         compile = compile.with_budgets();
     }
+    if args.test {
+        let policy = policy(&config, lua_settings(&config, &geo));
+        compile = compile.examining(Examiner::new(targets(&config), geo.same(), policy));
+    }
     let mut loader = loader(&config).map_err(|error| format!("{}: {error}", path.display()))?;
     let mut progress = Progress::new();
     let counted = &mut Counted { compile: &mut compile, progress: &mut progress };
@@ -244,7 +264,8 @@ fn load(path: &Path, args: &Args) -> Result<Option<Found>, String> {
     }
     let folder = config.zones.path.unwrap_or_default();
     let loaded = loaded.map_err(|error| format!("{}: {error}", folder.display()))?;
-    Ok(Some((loaded, compile.into_budgets())))
+    let tests = compile.tests_run();
+    Ok(Some(Found { loaded, budgets: compile.into_budgets(), tests }))
 }
 
 impl<W: Write> Output<W> {
@@ -315,12 +336,13 @@ impl Tally {
     }
 
     fn summary(self) -> String {
-        let Self { files, records, errors, warnings } = self;
+        let Self { files, records, errors, warnings, tests } = self;
         let many = |count: usize, what: &str| {
             format!("{count} {what}{}", if count == 1 { "" } else { "s" })
         };
         let (zones, errors) = (many(files, "zone"), many(errors, "error"));
-        format!("{zones}, {records} records: {errors}, {}", many(warnings, "warning"))
+        let tests = if tests > 0 { format!(", {}", many(tests, "test")) } else { String::new() };
+        format!("{zones}, {records} records{tests}: {errors}, {}", many(warnings, "warning"))
     }
 
     fn status(self) -> ExitCode {

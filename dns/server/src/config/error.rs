@@ -36,7 +36,7 @@ pub(super) fn locate(fault: &toml::de::Error, text: &str, path: &Path) -> Config
 }
 
 /// The line and the column of an octet.
-pub(super) fn position(text: &str, at: usize) -> (usize, usize) {
+pub(crate) fn position(text: &str, at: usize) -> (usize, usize) {
     let at = at.min(text.len());
     let before = &text.as_bytes()[..at];
     let line_start = before.iter().rposition(|&octet| octet == b'\n').map_or(0, |at| at + 1);

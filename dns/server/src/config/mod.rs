@@ -40,6 +40,7 @@ pub use cookies::CookiesConfig;
 pub use denial::{Denial, HowSigned, Nsec3Config, SignedZoneConfig};
 pub use dnssec::{DnssecConfig, ZonePattern};
 pub use error::ConfigError;
+pub(crate) use error::position;
 pub use git::{GitConfig, GuardsConfig, SerialOf, Verify};
 pub use health::{HealthConfig, TargetsConfig};
 pub use limits::LimitsConfig;
@@ -48,6 +49,7 @@ pub use rules::{CheckConfig, RULES, RuleLevel, Rules};
 pub use transfer::{KeyAlgorithm, KeyConfig, TransferConfig};
 pub use value::{address, duration, size};
 pub use webhook::WebhookConfig;
+pub(crate) use zone::toml_fault;
 pub use zone::{ZoneFault, ZoneHealth};
 
 /// Where a server listens that was not told otherwise.

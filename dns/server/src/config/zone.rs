@@ -58,7 +58,7 @@ impl ZoneHealth {
     /// # Errors
     /// What is wrong with it; there is something then.
     pub fn parse(text: &str) -> Result<Self, Vec<ZoneFault>> {
-        let at = |fault: &toml::de::Error| vec![place(error::locate(fault, text, Path::new("")))];
+        let at = |fault: &toml::de::Error| vec![toml_fault(fault, text)];
         let table = DeTable::parse(text).map_err(|fault| at(&fault))?;
         let unknown = table.get_ref().keys().filter(|key| !KEYS.contains(&&**key.get_ref()));
         let mut faults: Vec<ZoneFault> = unknown
@@ -105,8 +105,9 @@ fn refusal(key: &str) -> String {
     error::unknown("key", key, &KEYS)
 }
 
-fn place(fault: ConfigError) -> ZoneFault {
-    match fault {
+/// What the parser says of a file beside a zone.
+pub(crate) fn toml_fault(fault: &toml::de::Error, text: &str) -> ZoneFault {
+    match error::locate(fault, text, Path::new("")) {
         ConfigError::Wrong { line, column, message, .. } => {
             ZoneFault { line: line as u32, column: column as u32, message }
         }

@@ -29,7 +29,7 @@ use crate::worker::Worker;
 
 pub(crate) use over_dns::{asks, over_dns};
 pub(crate) use reply::extended_error;
-pub use suppose::{Rest, matching, suppose};
+pub use suppose::{Rest, States, matching, suppose, suppose_states};
 pub use view::Explanation;
 
 /// The number of the EDNS option for client subnets (RFC 7871 section 6).

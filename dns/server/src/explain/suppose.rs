@@ -15,6 +15,19 @@ pub enum Rest {
     AsItIs,
     /// It is up.
     Up,
+    /// It is down.
+    Down,
+}
+
+/// What is supposed.
+#[derive(Clone, Copy, Debug)]
+pub struct States<'a> {
+    /// These are down.
+    pub down: &'a [Target],
+    /// These are up, unless they are down.
+    pub up: &'a [Target],
+    /// The others.
+    pub rest: Rest,
 }
 
 /// Health as it would be if these targets were down, for good. A target that is no address is found
@@ -22,15 +35,25 @@ pub enum Rest {
 /// the check.
 #[must_use]
 pub fn suppose(shared: &Shared, down: &[Target], rest: Rest) -> Supposed {
-    let named = named(shared, down);
+    suppose_states(shared, &States { down, up: &[], rest })
+}
+
+/// Health as it would be in these states, for good.
+#[must_use]
+pub fn suppose_states(shared: &Shared, states: &States<'_>) -> Supposed {
+    let (down, up) = (named(shared, states.down), named(shared, states.up));
     shared.health.suppose(&|id, check| {
-        if named.holds(shared, id, check) {
+        if down.holds(shared, id, check) {
             return Some(State::Down);
         }
-        match (rest, &check.probe) {
+        if up.holds(shared, id, check) {
+            return Some(State::Up);
+        }
+        match (states.rest, &check.probe) {
             // What it comes to follows from its parts.
             (_, Probe::Group(_)) | (Rest::AsItIs, _) => None,
             (Rest::Up, _) => Some(State::Up),
+            (Rest::Down, _) => Some(State::Down),
         }
     })
 }

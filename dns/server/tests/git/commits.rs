@@ -89,3 +89,19 @@ fn a_zone_that_moves_to_another_file_stays_and_one_that_is_there_twice_does_not_
     assert!(why.contains("is in") && why.contains("already"), "{why}");
     assert_eq!(ask(server.dns, WWW), ["127.0.0.1"]);
 }
+
+#[test]
+fn a_commit_whose_tests_fail_is_refused_until_they_say_what_the_zone_says() {
+    let site = Site::new("");
+    let server = site.serve();
+    let expects = |address: &str| {
+        let text = format!("[[test]]\nname = 'www'\nask = 'www A'\nis = ['{address}']\n");
+        site.write("example.test.test.toml", &text);
+    };
+    expects("127.0.0.2");
+    let why = server.wait_refused(&site.commit("a test"), false);
+    assert!(why.contains("answers 127.0.0.1; expected 127.0.0.2"), "{why}");
+    site.zone("example.test", "www A 127.0.0.2\n");
+    server.wait_served(&site.commit("the zone as the test says"));
+    wait_for_answer(server.dns, WWW, &["127.0.0.2"]);
+}

@@ -1,0 +1,11 @@
+//! What a zone is expected to answer, in a file beside it (`NAME.test.toml`): asked on paper before the zone is
+//! served.
+//!
+//! The paper has this zone alone and endpoints in the states that a test says, whatever the server knows of them
+//! and whatever operators say: the same files give the same result everywhere. Nothing is probed.
+
+mod case;
+mod run;
+
+pub use case::Tests;
+pub use run::{Examiner, Subject};

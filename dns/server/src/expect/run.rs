@@ -1,0 +1,320 @@
+//! Asking on paper, and comparing.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+use halfmoon_geo::Source;
+use halfmoon_healthcheck::{Health, Snapshot, TargetPolicy};
+use halfmoon_lua::{Compiler, Defaults};
+use halfmoon_wire::{NameBuf, Rcode, Type};
+use halfmoon_zones::{Catalog, Fault, FileId, Hosted, Place, ProgramSource, Zone};
+use hickory_proto::op::Message;
+use hickory_proto::rr::rdata::opt::EdnsOption;
+use hickory_proto::serialize::binary::{BinEncodable as _, BinEncoder, NameEncoding};
+use ipnet::IpNet;
+
+use super::case::{Case, Expected, Others, Shares, Tests, shown};
+use crate::cookies::Cookies;
+use crate::events::Events;
+use crate::explain::{Paper, Rest, States, Wish, matching, suppose_states};
+use crate::meter::Meters;
+use crate::overrides::{Overrides, Target};
+use crate::publish::{Loads, Publishing};
+use crate::shared::{Policy, Programs, Served, Shared};
+use crate::tsig::Keys;
+
+/// How long the tests of one zone may take: whoever writes them may not be trusted with the thread that
+/// publishes.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// Runs the tests beside zones.
+#[derive(Debug)]
+pub struct Examiner {
+    targets: TargetPolicy,
+    geo: Source,
+    policy: Policy,
+    ran: usize,
+}
+
+/// The zone that is tested, and what it is made of.
+#[derive(Clone, Copy, Debug)]
+pub struct Subject<'a> {
+    pub(crate) zone: &'a Zone,
+    pub(crate) programs: &'a [(NameBuf, ProgramSource)],
+    /// What holds of its records where they say nothing.
+    pub(crate) defaults: &'a Arc<Defaults>,
+}
+
+impl Examiner {
+    /// Answers as a server with this policy and these databases would, and takes on what its checks may
+    /// probe.
+    #[must_use]
+    pub const fn new(targets: TargetPolicy, geo: Source, policy: Policy) -> Self {
+        Self { targets, geo, policy, ran: 0 }
+    }
+
+    /// How many tests were run so far.
+    #[must_use]
+    pub const fn ran(&self) -> usize {
+        self.ran
+    }
+
+    /// Runs the tests of a zone, those in `file`. What is not as expected is among the faults.
+    pub fn examine(
+        &mut self,
+        subject: Subject<'_>,
+        tests: &Tests,
+        file: FileId,
+        faults: &mut Vec<Fault>,
+    ) {
+        let shared = self.paper(subject);
+        let until = Instant::now() + LONGEST;
+        for case in &tests.0 {
+            let place = Place { file, line: case.line, column: 1 };
+            if Instant::now() >= until {
+                let message = format!("the tests of the zone take longer than {LONGEST:?}");
+                let help = "write fewer, or fewer samples";
+                faults.push(Fault::error("expectation", place, message).help(help));
+                return;
+            }
+            self.ran += 1;
+            if let Err(why) = run(&shared, case, until) {
+                let message = format!("test {:?}: {why}", case.name);
+                faults.push(Fault::error("expectation", place, message).help(hint(case)));
+            }
+        }
+    }
+
+    /// A server that has this zone and no other, and knows nothing.
+    fn paper(&self, Subject { zone, programs, defaults }: Subject<'_>) -> Shared {
+        let health = Health::unprobed(self.targets.clone());
+        let mut policy = self.policy.clone();
+        policy.lua.defaults = Arc::clone(defaults);
+        let mut compiler = Compiler::new(policy.lua.clone(), health.clone());
+        compiler.set_defaults(Arc::clone(defaults));
+        // What is wrong with them was told when they were compiled to be served.
+        let compiled = compiler.compile_zone(zone.apex(), programs, &mut Vec::new());
+        let programs = Programs::new(compiled.into_iter().map(|program| (program, None)), 1);
+        let beside = Served { programs, ..Served::default() };
+        let hosted = Arc::new(Hosted { zone: zone.clone(), beside });
+        Shared {
+            zones: Arc::new(ArcSwap::from_pointee(Catalog::new(vec![hosted]))),
+            geo: self.geo.same(),
+            cookies: Cookies::random(),
+            keys: Keys::none(),
+            policy,
+            meters: Meters::default(),
+            loads: Loads::default(),
+            publishing: Publishing::default(),
+            overrides: Overrides::none(&health),
+            events: Arc::new(Events::in_memory()),
+            health,
+        }
+    }
+}
+
+/// Runs one test; what is not as expected.
+fn run(shared: &Shared, case: &Case, until: Instant) -> Result<(), String> {
+    let mut wish = Wish {
+        name: case.owner,
+        rtype: case.rtype,
+        client: case.client,
+        subnet: case.subnet,
+        at: case.at,
+        seed: case.seed,
+    };
+    // Checks that a program computes are there once it has asked for them.
+    Paper::new(shared, board(shared, case)).answer(&wish);
+    let nobody = |target: &&Target| matching(shared, target) == 0;
+    if let Some(target) = case.down.iter().chain(&case.up).find(nobody) {
+        return Err(format!("no check of the zone is meant by {target}"));
+    }
+    let mut paper = Paper::new(shared, board(shared, case));
+    let answer = Answer::of(paper.answer(&wish), &wish).ok_or("there is no answer")?;
+    judge(&case.expected, &answer)?;
+    match &case.expected.shares {
+        Some(shares) => {
+            let mut counts: BTreeMap<String, u32> = BTreeMap::new();
+            for number in 0..shares.samples {
+                if Instant::now() >= until {
+                    return Err("takes too long; write fewer samples".to_owned());
+                }
+                wish.seed = case.seed.wrapping_add(u64::from(number));
+                if let Some(clients) = shares.clients {
+                    wish.client = client(clients, number);
+                }
+                let answer = Answer::of(paper.answer(&wish), &wish).ok_or("there is no answer")?;
+                for data in answer.data {
+                    *counts.entry(data).or_default() += 1;
+                }
+            }
+            weigh(shares, &counts)
+        }
+        None => Ok(()),
+    }
+}
+
+/// Health as a test has it.
+fn board(shared: &Shared, case: &Case) -> Arc<Snapshot> {
+    let rest = match case.others {
+        Others::Up => Rest::Up,
+        Others::Down => Rest::Down,
+        Others::Unknown => Rest::AsItIs,
+    };
+    suppose_states(shared, &States { down: &case.down, up: &case.up, rest }).snapshot
+}
+
+/// One client of a network after the other, spread over it.
+fn client(network: IpNet, number: u32) -> IpAddr {
+    // The golden ratio spreads numbers evenly, however many there are.
+    let spread = u128::from(number).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+    let bits = u32::from(network.max_prefix_len() - network.prefix_len());
+    let host = if bits == 0 { 0 } else { spread >> (128 - bits) };
+    match network.network() {
+        IpAddr::V4(base) => IpAddr::V4((u32::from(base) | host as u32).into()),
+        IpAddr::V6(base) => IpAddr::V6((u128::from(base) | host).into()),
+    }
+}
+
+/// What a reply says, as far as tests ask for it.
+#[derive(Debug)]
+struct Answer {
+    rcode: String,
+    /// The data of the records of the type in question; the target of the last alias if there are none.
+    data: Vec<String>,
+    /// The least TTL among those.
+    ttl: Option<u32>,
+    scope: Option<u8>,
+}
+
+impl Answer {
+    /// `None`: there is none, or none that can be read.
+    fn of(reply: &[u8], wish: &Wish) -> Option<Self> {
+        let message = Message::from_vec(reply).ok()?;
+        let of = |rtype: Type| {
+            let records = message.answers.iter();
+            records.filter(move |record| u16::from(record.record_type()) == rtype.0)
+        };
+        let own = of(wish.rtype).collect::<Vec<_>>();
+        let (records, rtype) = match own.is_empty() {
+            false => (own, wish.rtype),
+            true => (of(Type::CNAME).next_back().into_iter().collect(), Type::CNAME),
+        };
+        let mut data = Vec::with_capacity(records.len());
+        for record in &records {
+            let mut octets = Vec::new();
+            let mut encoder = BinEncoder::new(&mut octets);
+            encoder.set_name_encoding(NameEncoding::Uncompressed);
+            record.data.emit(&mut encoder).ok()?;
+            data.push(shown(rtype, &octets));
+        }
+        data.sort();
+        let ttl = records.iter().map(|record| record.ttl).min();
+        let scope = message.edns.as_ref().and_then(|edns| {
+            let options = edns.options().as_ref().iter();
+            let subnet = |option: &EdnsOption| match option {
+                EdnsOption::Subnet(subnet) => Some(subnet.scope_prefix()),
+                _ => None,
+            };
+            options.filter_map(|(_, option)| subnet(option)).next()
+        });
+        Some(Self {
+            rcode: Rcode(message.metadata.response_code.into()).to_string(),
+            data,
+            ttl,
+            scope,
+        })
+    }
+}
+
+fn judge(expected: &Expected, answer: &Answer) -> Result<(), String> {
+    let found = if answer.data.is_empty() {
+        format!("answers nothing ({})", answer.rcode)
+    } else {
+        format!("answers {}", answer.data.join(", "))
+    };
+    let wants = |what: &str, data: &[String]| {
+        let data = if data.is_empty() { "nothing".to_owned() } else { data.join(", ") };
+        Err(format!("{found}; expected {what}{data}"))
+    };
+    if let Some(is) = &expected.is {
+        let mut sorted = is.clone();
+        sorted.sort();
+        if sorted != answer.data {
+            return wants("", is);
+        }
+    }
+    if !expected.contains.iter().all(|data| answer.data.contains(data)) {
+        return wants("among them ", &expected.contains);
+    }
+    if expected.lacks.iter().any(|data| answer.data.contains(data)) {
+        return wants("none of ", &expected.lacks);
+    }
+    let is_one =
+        answer.data.len() == 1 && answer.data.iter().all(|data| expected.one_of.contains(data));
+    if !expected.one_of.is_empty() && !is_one {
+        return wants("one of ", &expected.one_of);
+    }
+    if let Some(rcode) =
+        expected.rcode.as_ref().filter(|code| !code.eq_ignore_ascii_case(&answer.rcode))
+    {
+        return Err(format!("{found}, with {}; expected {rcode}", answer.rcode));
+    }
+    if let Some(ttl) = expected.ttl.filter(|ttl| Some(*ttl) != answer.ttl) {
+        let own = answer.ttl.map_or_else(|| "no TTL".to_owned(), |own| format!("TTL {own}"));
+        return Err(format!("{found} with {own}; expected TTL {ttl}"));
+    }
+    if let Some(scope) = expected.scope.filter(|scope| Some(*scope) != answer.scope) {
+        let own = answer.scope.map_or_else(|| "none".to_owned(), |own| own.to_string());
+        return Err(format!("{found} for the scope {own}; expected scope {scope}"));
+    }
+    Ok(())
+}
+
+fn weigh(shares: &Shares, counts: &BTreeMap<String, u32>) -> Result<(), String> {
+    let part = |data: &String| {
+        f64::from(counts.get(data).copied().unwrap_or(0)) / f64::from(shares.samples)
+    };
+    let is_off = |(data, share): &&(String, f64)| (part(data) - share).abs() > shares.within;
+    if let Some((data, share)) = shares.of.iter().find(is_off) {
+        let found: Vec<String> =
+            counts.keys().map(|data| format!("{data} in {:.3}", part(data))).collect();
+        return Err(format!(
+            "of {} answers, {}; expected {data} in {share}, within {}",
+            shares.samples,
+            found.join(", "),
+            shares.within
+        ));
+    }
+    let others: Vec<&String> =
+        counts.keys().filter(|data| !shares.of.iter().any(|(own, _)| own == *data)).collect();
+    match others.first() {
+        Some(other) => Err(format!("some answers have {other}, which `share` does not name")),
+        None => Ok(()),
+    }
+}
+
+/// How to see why an answer is what it is.
+fn hint(case: &Case) -> String {
+    let mut hint =
+        format!("`halfmoon explain {} {} --client {}", case.owner, case.rtype, case.client);
+    for (option, value) in [
+        ("subnet", case.subnet.map(|subnet| subnet.to_string())),
+        ("at", case.at.map(crate::date::date)),
+        ("seed", (case.seed > 0).then(|| case.seed.to_string())),
+    ] {
+        if let Some(value) = value {
+            hint += &format!(" --{option} {value}");
+        }
+    }
+    for target in &case.down {
+        hint += &format!(" --down \"{target}\"");
+    }
+    if case.others == Others::Up && case.down.is_empty() {
+        hint += " --all-up";
+    }
+    hint + " --config FILE` says how it comes about"
+}
