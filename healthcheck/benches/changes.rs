@@ -162,6 +162,7 @@ fn pool(number: usize, checks: &[Handle]) -> Pool {
         address: Ipv4Addr::UNSPECIFIED.into(),
         weight: 1,
         check: Some(check.id()),
+        named: None,
         labels: [].into(),
     };
     let owner = format!("{number}.example.").into();

@@ -13,13 +13,16 @@ use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
 
 use crate::check::Check;
-use crate::pool::{PoolId, PoolStanding};
+use crate::choices::ChoiceId;
+use crate::pool::{Orders, PoolId, PoolStanding};
 use crate::verdict::{CheckId, Verdict};
 
 /// Verdicts in one part of the table.
 const CHUNK: usize = 256;
 /// Pools in one part of theirs.
 const POOLS: usize = 128;
+/// Choices in one part of theirs.
+const CHOICES: usize = 1024;
 /// Parts of the index; a power of two.
 const SHARDS: usize = 256;
 
@@ -30,6 +33,12 @@ pub struct Snapshot {
     chunks: Vec<Arc<Chunk>>,
     pools: Vec<Arc<PoolChunk>>,
     index: Arc<Index>,
+    /// What operators say; `None`: nothing.
+    orders: Option<Arc<dyn Orders>>,
+    /// Counts how often they said something else.
+    order: u64,
+    /// Whom that concerns, as far as it is found out.
+    concerns: Vec<Arc<ConcernChunk>>,
 }
 
 /// A thread's view of the board, which keeps the last snapshot at hand.
@@ -53,6 +62,18 @@ struct PoolCell {
 }
 
 type PoolChunk = [PoolCell; POOLS];
+
+/// Whether orders concern a choice.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Concern {
+    /// Maybe: it was not found out.
+    #[default]
+    Unknown,
+    No,
+    Yes,
+}
+
+type ConcernChunk = [(u32, Concern); CHOICES];
 
 /// A check that was computed at run time, as queries find it.
 #[derive(Debug)]
@@ -121,6 +142,31 @@ impl Snapshot {
         })
     }
 
+    /// What operators say of members, if they say anything.
+    #[must_use]
+    pub fn orders(&self) -> Option<&dyn Orders> {
+        self.orders.as_deref()
+    }
+
+    /// The same for those of a choice, if any of them may be meant. Looks at nothing while no operator
+    /// says anything, and at one place of a table where it is about others.
+    #[must_use]
+    #[inline]
+    pub fn orders_on(&self, id: ChoiceId) -> Option<&dyn Orders> {
+        let orders = self.orders.as_deref()?;
+        let slot = id.slot as usize;
+        let found = self.concerns.get(slot / CHOICES).map(|chunk| chunk[slot % CHOICES]);
+        // What is not found out, or was of another one that had this place, may be.
+        (found != Some((id.epoch, Concern::No))).then_some(orders)
+    }
+
+    /// Counts how often operators said something else: answers to which health was not asked are the
+    /// same while this is the same.
+    #[must_use]
+    pub fn order(&self) -> u64 {
+        self.order
+    }
+
     /// Finds a check that was computed at run time, and renews its lease. `None`: the check is to be
     /// requested ([`crate::Health::request`]), and unknown until then.
     ///
@@ -187,6 +233,12 @@ impl Computed {
 
 // === impl Index ===
 
+impl Concern {
+    pub(crate) fn of(is: bool) -> Self {
+        if is { Self::Yes } else { Self::No }
+    }
+}
+
 impl Index {
     fn new() -> Self {
         Self { hasher: RandomState::default(), shards: vec![Arc::default(); SHARDS] }
@@ -243,6 +295,9 @@ impl Board {
                 chunks: Vec::new(),
                 pools: Vec::new(),
                 index: Arc::new(Index::new()),
+                orders: None,
+                order: 0,
+                concerns: Vec::new(),
             },
             spacing,
             published: None,
@@ -302,6 +357,26 @@ impl Board {
         Arc::make_mut(&mut self.current.pools[chunk])[place] = cell;
         self.is_stale = true;
         self.is_newer = true;
+    }
+
+    /// Puts down what operators say from now on. Whom it concerns is not known then.
+    pub(crate) fn set_orders(&mut self, orders: Option<Arc<dyn Orders>>) {
+        self.current.orders = orders;
+        self.current.order += 1;
+        self.current.concerns.clear();
+        self.is_stale = true;
+        self.is_newer = true;
+    }
+
+    /// Puts down whether that concerns a choice.
+    pub(crate) fn set_concern(&mut self, id: ChoiceId, concern: Concern) {
+        let (chunk, place) = (id.slot as usize / CHOICES, id.slot as usize % CHOICES);
+        if self.current.concerns.len() <= chunk {
+            let empty = || Arc::new([(0, Concern::Unknown); CHOICES]);
+            self.current.concerns.resize_with(chunk + 1, empty);
+        }
+        Arc::make_mut(&mut self.current.concerns[chunk])[place] = (id.epoch, concern);
+        self.is_stale = true;
     }
 
     /// Forgets the verdict of a check that was released.

@@ -13,10 +13,11 @@ use crate::beats::NoBeat;
 use crate::board::{Board, Reader};
 use crate::change::Changes;
 use crate::check::{Check, Probe};
+use crate::choices::ChoiceId;
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::outcome::Outcome;
-use crate::pool::{Override, Pool, PoolId, PoolReport};
+use crate::pool::{Member, Orders, Pool, PoolId, PoolReport};
 use crate::probe::Net;
 use crate::refused::Refused;
 use crate::report::{Counts, Report, count};
@@ -119,6 +120,14 @@ pub struct Health {
 #[derive(Clone, Debug)]
 pub struct Handle {
     hold: Arc<Hold>,
+}
+
+/// Keeps a choice registered.
+///
+/// Dropping it takes a lock for a moment, so drop what holds one outside the query path.
+pub struct ChoiceHandle {
+    id: ChoiceId,
+    shared: Arc<Shared>,
 }
 
 /// Keeps a pool registered. Clones share it.
@@ -252,6 +261,19 @@ impl Health {
         PoolHandle { hold: Arc::new(PoolHold { id, shared: Arc::clone(shared) }) }
     }
 
+    /// Registers what somebody chooses from without having it checked: from now on it is found out
+    /// whenever operators say something whether it is about one of these ([`Snapshot::orders_on`]).
+    ///
+    /// Takes a lock: for loading, not for the query path.
+    #[must_use]
+    pub fn register_choice(&self, members: Arc<[Member]>) -> ChoiceHandle {
+        let shared = &self.inner.shared;
+        let mut registry = shared.lock();
+        let id = registry.register_choice(members);
+        shared.settle(registry, Clock::now());
+        ChoiceHandle { id, shared: Arc::clone(shared) }
+    }
+
     /// Publishes what has changed without waiting for the next publication. Whoever is about to serve
     /// what names new checks and pools calls this first: a query that did not find its pool would be
     /// answered as if nobody had ever said anything of its members.
@@ -286,12 +308,12 @@ impl Health {
     }
 
     /// Sets what an operator says of members, in place of what was said before: asked for each member
-    /// of each pool now, and of each pool that is registered later. `None`: nothing. Takes effect
-    /// within a millisecond.
-    pub fn set_overrides(&self, overrides: Option<Arc<Override>>) {
+    /// of each pool now, and of each pool that is registered later; queries ask for those of other lists.
+    /// `None`: nothing. Takes effect within a millisecond.
+    pub fn set_orders(&self, orders: Option<Arc<dyn Orders>>) {
         let shared = &self.inner.shared;
         let mut registry = shared.lock();
-        registry.pools.set_overrides(overrides);
+        registry.set_orders(orders);
         registry.settle_pools(shared.clock.date(Clock::now()));
         shared.settle(registry, Clock::now());
     }
@@ -475,6 +497,28 @@ impl Drop for Hold {
         let mut registry = self.shared.lock();
         registry.release(self.id);
         self.shared.settle(registry, Clock::now());
+    }
+}
+
+// === impl ChoiceHandle ===
+
+impl ChoiceHandle {
+    /// Where it is found on the board.
+    #[must_use]
+    pub fn id(&self) -> ChoiceId {
+        self.id
+    }
+}
+
+impl fmt::Debug for ChoiceHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ChoiceHandle").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+impl Drop for ChoiceHandle {
+    fn drop(&mut self) {
+        self.shared.lock().choices.release(self.id);
     }
 }
 

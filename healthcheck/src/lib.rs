@@ -9,7 +9,7 @@
 //! Whoever answers from groups of targets registers them as a [`Pool`] ([`Health::register`]). Then the
 //! engine works out what the pool answers with whenever a verdict, an operator's word or the time
 //! changes something, and a query finds it ready ([`Snapshot::pool`]). The list of pools
-//! ([`Health::pools`]) says what each member counts as and why; [`Health::set_overrides`] is where an
+//! ([`Health::pools`]) says what each member counts as and why; [`Health::set_orders`] is where an
 //! operator's word comes in, [`Health::resume`] and [`Health::let_go`] where one waits for it.
 
 mod allowance;
@@ -17,6 +17,7 @@ mod beats;
 mod board;
 mod change;
 mod check;
+mod choices;
 mod clock;
 mod damping;
 mod engine;
@@ -49,14 +50,15 @@ pub use check::{
     Reaction, Stale, Statuses, StatusesError, TlsOptions, TlsProbe, UnknownCode, UnknownMethod,
     UnknownType,
 };
+pub use choices::ChoiceId;
 pub use damping::{Damping, Flap, Hold, Resume};
-pub use health::{Handle, Health, PoolHandle, Settings, StartError};
+pub use health::{ChoiceHandle, Handle, Health, PoolHandle, Settings, StartError};
 pub use latency::Latencies;
 pub use outcome::Outcome;
 pub use policy::{AllDown, Choice, Pick, Policy, Standing, Unknown, Velocity};
 pub use pool::{
-    Effective, Force, Forced, Label, Labels, Member, Override, Pool, PoolId, PoolName, PoolReport,
-    PoolStanding, Why,
+    Effective, Force, Forced, Label, Labels, Member, Orders, Pool, PoolId, PoolName, PoolReport,
+    PoolStanding, Whose, Why,
 };
 pub use refused::Refused;
 pub use report::{Counts, Last, Report};

@@ -6,6 +6,7 @@
 use std::ops::Range;
 use std::time::Duration;
 
+use crate::pool::Force;
 use crate::verdict::{State, Verdict};
 
 /// What a pool makes of the verdicts on its members.
@@ -150,6 +151,36 @@ impl Policy {
         }
         self.fill(groups, &member, chosen);
         Choice::Selected
+    }
+
+    /// The same under an operator's word on some members. Those that are drained are spared while
+    /// anything else is up, and after that count as what they are.
+    pub fn choose_under(
+        &self,
+        forced: impl Fn(u32) -> Option<Force>,
+        groups: &[Range<u32>],
+        member: impl Fn(u32) -> Standing,
+        last: &[u32],
+        chosen: &mut Vec<Pick>,
+    ) -> Choice {
+        let under = |number: u32| {
+            let standing = member(number);
+            match forced(number) {
+                None => standing,
+                Some(Force::Up) => Standing { is_in: true, ..standing },
+                Some(Force::Down | Force::Drain) => {
+                    Standing { is_in: false, is_barred: true, ..standing }
+                }
+            }
+        };
+        let choice = self.choose(groups, under, last, chosen);
+        let is_drained = |number: u32| forced(number) == Some(Force::Drain);
+        if choice == Choice::Selected || !groups.iter().cloned().flatten().any(is_drained) {
+            return choice;
+        }
+        let unspared =
+            |number: u32| if is_drained(number) { member(number) } else { under(number) };
+        self.choose(groups, unspared, last, chosen)
     }
 
     /// Whether so much of a group is up that it is no sign of something else being wrong.

@@ -49,6 +49,9 @@ pub struct Member {
     pub weight: u32,
     /// What says whether it is up; `None`: nothing, and it never is.
     pub check: Option<CheckId>,
+    /// That check by its name, where it may not be known by its number yet: in lists that a program
+    /// computes, if an operator named it ([`Orders::names`]).
+    pub named: Option<Arc<str>>,
     /// What it is called by, as in `region:fsn`.
     pub labels: Arc<[Label]>,
 }
@@ -82,9 +85,52 @@ pub enum Force {
     Drain,
 }
 
-/// Asked for each member of each pool: what an operator says of it. Called with a lock held, so it
-/// must be quick, and must not call [`crate::Health`].
-pub type Override = dyn Fn(&Pool, &Member) -> Option<Forced> + Send + Sync;
+/// Whose a list of members is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Whose<'a> {
+    /// The zone.
+    pub zone: &'a str,
+    /// The owner of the record.
+    pub owner: &'a str,
+    /// The type of the record.
+    pub rtype: &'a str,
+    /// The numbers of the record and of the pool, as in [`PoolName`]; `None`: it is no pool, or it is not
+    /// known which.
+    pub pool: Option<(u32, u32)>,
+}
+
+/// What operators say of members. Asked with a lock held and by queries: it must be quick, neither wait
+/// nor allocate, and not call [`crate::Health`].
+pub trait Orders: fmt::Debug + Send + Sync {
+    /// Tells what is said of members of one list, by their numbers. Of what is told of one member, the
+    /// first holds.
+    fn judge(
+        &self,
+        whose: Whose<'_>,
+        members: &[Member],
+        tell: &mut dyn FnMut(usize, Force, &Arc<str>),
+    );
+
+    /// Whether something may be said of one of these members, whoever's list it is.
+    fn may_concern(&self, members: &[Member]) -> bool;
+
+    /// Whether a check of this name is spoken of.
+    fn names(&self, check: &dyn fmt::Display) -> Option<Arc<str>>;
+}
+
+/// What somebody says of each member of a list, for those who choose among them.
+pub(crate) fn forced(orders: Option<&dyn Orders>, pool: &Pool, found: &mut Vec<Option<Forced>>) {
+    found.clear();
+    found.resize(pool.members.len(), None);
+    let Some(orders) = orders else {
+        return;
+    };
+    orders.judge(pool.name.whose(), &pool.members, &mut |number, to, reason| {
+        if let Some(place @ None) = found.get_mut(number) {
+            *place = Some(Forced { to, reason: Arc::clone(reason) });
+        }
+    });
+}
 
 /// What a member counts as in its pool, and why.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -194,7 +240,23 @@ impl Labels {
     }
 }
 
+// === impl Whose ===
+
+impl Whose<'_> {
+    /// Of no record: whose it is is not known, or does not matter.
+    pub const NOBODY: Self = Self { zone: "", owner: "", rtype: "", pool: None };
+}
+
 // === impl PoolName ===
+
+impl PoolName {
+    /// Whose it is.
+    #[must_use]
+    pub fn whose(&self) -> Whose<'_> {
+        let Self { zone, owner, rtype, program, number } = self;
+        Whose { zone, owner, rtype, pool: Some((*program, *number)) }
+    }
+}
 
 /// As in `www.example.org. A`, with the number of its record if that is not the first, and its own if it
 /// is not the first of that: `www.example.org. A/2`, `www.example.org. A/1/2`.

@@ -11,7 +11,8 @@ use foldhash::fast::RandomState;
 use crate::board::Board;
 use crate::policy::{Choice, Pick, Standing};
 use crate::pool::{
-    Effective, Force, Member, Override, Pool, PoolId, PoolName, PoolReport, PoolStanding, Why,
+    Effective, Force, Forced, Member, Orders, Pool, PoolId, PoolName, PoolReport, PoolStanding,
+    Why, forced,
 };
 use crate::verdict::{CheckId, State};
 
@@ -31,10 +32,17 @@ pub(crate) struct Pools {
     dirty: HashSet<PoolId, RandomState>,
     /// When a pool has to be looked at again.
     alarms: BTreeSet<(SystemTime, PoolId)>,
-    overrides: Option<Arc<Override>>,
+    orders: Option<Arc<dyn Orders>>,
     /// What pools were in another process.
     remembered: HashMap<PoolName, PoolMemory, RandomState>,
-    scratch: Vec<Pick>,
+    scratch: Scratch,
+}
+
+/// What is used again for each pool.
+#[derive(Default)]
+struct Scratch {
+    picks: Vec<Pick>,
+    forced: Vec<Option<Forced>>,
 }
 
 #[derive(Default)]
@@ -159,10 +167,14 @@ impl Pools {
     }
 
     /// What an operator says of members from now on.
-    pub(crate) fn set_overrides(&mut self, overrides: Option<Arc<Override>>) {
-        self.overrides = overrides;
+    pub(crate) fn set_orders(&mut self, orders: Option<Arc<dyn Orders>>) {
+        self.orders = orders;
         let all: Vec<PoolId> = self.ids().collect();
         self.dirty.extend(all);
+    }
+
+    pub(crate) fn orders(&self) -> Option<&dyn Orders> {
+        self.orders.as_deref()
     }
 
     /// Lets all members leave at once until then. Whether there is such a pool.
@@ -198,12 +210,13 @@ impl Pools {
     /// What pools would come to with the verdicts of this board, on which it is put. Here nothing
     /// changes.
     pub(crate) fn suppose(&self, board: &mut Board, now: SystemTime) -> Vec<PoolReport> {
-        let (mut scratch, mut reports) = (Vec::new(), Vec::new());
+        let (mut scratch, mut reports) = (Scratch::default(), Vec::new());
         for id in self.ids() {
             let Some(entry) = self.entry(id) else { continue };
             let mut entry = entry.supposed(now);
-            entry.weigh(self.overrides.as_deref(), board, now);
-            let standing = Arc::new(entry.stand(board, &mut scratch));
+            forced(self.orders.as_deref(), &entry.pool, &mut scratch.forced);
+            entry.weigh(&mut scratch.forced, board, now);
+            let standing = Arc::new(entry.stand(board, &mut scratch.picks));
             board.set_pool(id, Some(Arc::clone(&standing)));
             reports.push(PoolReport { id, pool: entry.pool, members: entry.members, standing });
         }
@@ -260,13 +273,14 @@ impl Pools {
 
     /// Finds out what the members of a pool count as, and puts it on the board.
     fn refresh(&mut self, id: PoolId, board: &mut Board, now: SystemTime) {
-        let overrides = self.overrides.clone();
+        let orders = self.orders.clone();
         let mut scratch = std::mem::take(&mut self.scratch);
         if let Some(entry) = self.entry_mut(id) {
             let before = entry.alarm.take();
-            let alarm = entry.weigh(overrides.as_deref(), board, now);
+            forced(orders.as_deref(), &entry.pool, &mut scratch.forced);
+            let alarm = entry.weigh(&mut scratch.forced, board, now);
             entry.alarm = alarm;
-            let standing = entry.stand(board, &mut scratch);
+            let standing = entry.stand(board, &mut scratch.picks);
             if *entry.standing != standing || !board.has_pool(id) {
                 entry.standing = Arc::new(standing);
                 board.set_pool(id, Some(Arc::clone(&entry.standing)));
@@ -335,14 +349,14 @@ impl Entry {
     /// What each member counts as. When it has to be asked again, whatever the checks say.
     fn weigh(
         &mut self,
-        overrides: Option<&Override>,
+        said: &mut [Option<Forced>],
         board: &Board,
         now: SystemTime,
     ) -> Option<SystemTime> {
         let pool = Arc::clone(&self.pool);
         let mut leaving = Vec::new();
         for (number, member) in pool.members.iter().enumerate() {
-            let forced = overrides.and_then(|overrides| overrides(&pool, member));
+            let forced = said.get_mut(number).and_then(Option::take);
             let before = self.members[number].clone();
             let verdict = member.check.map(|check| board.verdict(check)).unwrap_or_default();
             let standing = match member.check {
@@ -416,29 +430,15 @@ impl Entry {
             _ => None,
         };
         let member = |number: u32| {
-            let effective = &members[number as usize];
-            Standing {
-                is_in: effective.is_in,
-                is_barred: matches!(forced(number), Some(Force::Down | Force::Drain)),
-                share: effective.share,
-            }
+            let Effective { is_well, share, .. } = members[number as usize];
+            Standing { is_in: is_well, is_barred: false, share }
         };
         let pool = &self.pool;
         let last = &self.memory.last;
-        let mut choice = pool.policy.choose(&pool.groups, member, last, chosen);
-        let mut all = 0..members.len() as u32;
-        if choice != Choice::Selected && all.any(|n| forced(n) == Some(Force::Drain)) {
-            // Nothing else is up: those that were to be spared have to answer.
-            let member = |number: u32| match forced(number) {
-                Some(Force::Drain) => {
-                    let Effective { is_well, share, .. } = members[number as usize];
-                    Standing { is_in: is_well, is_barred: false, share }
-                }
-                _ => member(number),
-            };
-            choice = pool.policy.choose(&pool.groups, member, last, chosen);
-        }
-        if choice == Choice::Selected && chosen.iter().any(|pick| member(pick.member).is_in) {
+        let choice = pool.policy.choose_under(forced, &pool.groups, member, last, chosen);
+        if choice == Choice::Selected
+            && chosen.iter().any(|pick| members[pick.member as usize].is_in)
+        {
             self.memory.last = chosen.iter().map(|pick| pick.member).collect();
         }
         let verdicts = || {

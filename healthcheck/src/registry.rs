@@ -9,10 +9,11 @@ use tokio::task::AbortHandle;
 
 use crate::board::Board;
 use crate::check::{Check, Probe};
+use crate::choices::{ChoiceId, Choices};
 use crate::damping::Flap;
 use crate::judge::{Finding, Judge, Memory};
 use crate::outcome::Outcome;
-use crate::pool::{Pool, PoolId};
+use crate::pool::{Member, Orders, Pool, PoolId};
 use crate::pools::Pools;
 use crate::report::Last;
 use crate::state::{self, Known};
@@ -58,6 +59,7 @@ pub(crate) struct Registry {
     recalled: Vec<CheckId>,
     pub(crate) doubts: Doubts,
     pub(crate) pools: Pools,
+    pub(crate) choices: Choices,
     pub(crate) board: Board,
     /// Counts what is worth writing down.
     pub(crate) revision: u64,
@@ -134,6 +136,7 @@ impl Registry {
             recalled: Vec::new(),
             doubts: Doubts::new(suspect),
             pools: Pools::default(),
+            choices: Choices::default(),
             board,
             revision: 0,
         }
@@ -368,6 +371,20 @@ impl Registry {
         self.pools.release(id, &mut self.board);
     }
 
+    /// Takes a choice on.
+    pub(crate) fn register_choice(&mut self, members: Arc<[Member]>) -> ChoiceId {
+        self.choices.register(members, self.pools.orders(), &mut self.board)
+    }
+
+    /// What operators say of members from now on.
+    pub(crate) fn set_orders(&mut self, orders: Option<Arc<dyn Orders>>) {
+        self.board.set_orders(orders.clone());
+        if let Some(orders) = &orders {
+            self.choices.judge(&**orders, &mut self.board);
+        }
+        self.pools.set_orders(orders);
+    }
+
     /// Works out what the pools of changed verdicts answer with.
     pub(crate) fn settle_pools(&mut self, now: SystemTime) {
         for id in std::mem::take(&mut self.recalled) {
@@ -452,6 +469,7 @@ impl Registry {
             ("followers", followers),
         ];
         sizes.extend(self.pools.sizes());
+        sizes.extend(self.choices.sizes());
         sizes
     }
 

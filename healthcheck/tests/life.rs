@@ -246,6 +246,7 @@ fn pools_are_found_as_soon_as_they_are_published() {
             address: Ipv4Addr::LOCALHOST.into(),
             weight: 1,
             check: None,
+            named: None,
             labels: [].into(),
         };
         let name = pool_name(number);

@@ -31,6 +31,7 @@ fn pool(health: &Health, handles: &[Handle], number: usize) -> (PoolHandle, Vec<
         address: Ipv4Addr::new(192, 0, 2, *n as u8 + 1).into(),
         weight: 1,
         check: Some(handles[*n].id()),
+        named: None,
         labels: [].into(),
     };
     let name = pool_name(number);

@@ -75,6 +75,8 @@ pub(crate) fn compile(
         budgets: Vec::new(),
         foreign: Vec::new(),
         calls: Vec::new(),
+        computes: false,
+        mentioned: Vec::new(),
     };
     let body = analysis.body(text);
     // A program that is too slow can be told of all the same.
@@ -89,6 +91,8 @@ pub(crate) fn compile(
         spans,
         mut foreign,
         mut calls,
+        computes,
+        mentioned,
         ..
     } = analysis;
     foreign.sort_unstable();
@@ -108,6 +112,8 @@ pub(crate) fn compile(
         budgets: budgets.into(),
         foreign: foreign.into(),
         calls: calls.into(),
+        computes,
+        mentioned: mentioned.into(),
     });
     (program, remarks)
 }
@@ -129,6 +135,8 @@ impl Program {
             budgets: Box::default(),
             foreign: Box::default(),
             calls: Box::default(),
+            computes: false,
+            mentioned: Box::default(),
         }
     }
 }
@@ -166,6 +174,10 @@ struct Analysis<'a> {
     /// Addresses that the record cannot carry.
     foreign: Vec<(usize, IpAddr)>,
     calls: Vec<HealthCall>,
+    /// Whether it asks for the health of lists that it computes.
+    computes: bool,
+    /// Addresses that may get into lists that it computes.
+    mentioned: Vec<IpAddr>,
 }
 
 impl Analysis<'_> {
@@ -333,20 +345,24 @@ impl Analysis<'_> {
             match args.iter().cloned().collect::<Option<Vec<_>>>() {
                 Some(args) => {
                     let bound = self.bind(function, call, &args, (pools, direct.contains(&number)));
+                    let is_by_health = functions::is_by_health(function.name);
                     if self.settings.shared && call.deferred {
+                        self.computes |= is_by_health;
                         // Another program may call it when this one is gone: what it names is
                         // checked from now on, but the call is bound when it runs.
                         continue;
                     }
-                    pools += u32::from(functions::is_by_health(function.name));
+                    pools += u32::from(is_by_health);
                     sites.extend(bound.map(|bound| (number, bound)));
                 }
                 None => {
+                    self.computes |= functions::is_by_health(function.name);
                     let args: Vec<_> = call.args.iter().map(|arg| known.literal(arg)).collect();
                     self.form(function, call, &args);
                     if let Some(args) = args.into_iter().collect::<Option<Vec<_>>>() {
                         self.whole(function, call, &args);
                     }
+                    self.mentioned.extend(prefetch::addresses(call, script));
                     self.prefetch(function, call, script);
                 }
             }

@@ -8,8 +8,8 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use halfmoon_healthcheck::{
-    Check, CheckId, Handle, Health, Pool, PoolHandle, PoolName, Reaction, Refused as CheckRefused,
-    Snapshot,
+    Check, CheckId, ChoiceHandle, Handle, Health, Label, Member, Orders, Pool, PoolHandle,
+    PoolName, Reaction, Refused as CheckRefused, Snapshot,
 };
 use halfmoon_wire::{NameBuf, Type};
 
@@ -326,6 +326,55 @@ impl Binder<'_> {
                     Err(refused) => self.not_probed(arg, &refused),
                 }
             }
+        }
+    }
+
+    /// A member of a list, the check of which begins or is found, if it has one.
+    pub(crate) fn member(
+        &mut self,
+        arg: &Arg,
+        (address, weight): (IpAddr, u32),
+        check: Option<Check>,
+    ) -> Result<Member, Refused> {
+        let named = check.as_ref().and_then(|check| self.orders()?.names(check));
+        let check = check.map(|check| self.watch(arg, check)).transpose()?.flatten();
+        Ok(Member { address, weight, check, named, labels: self.labels(address) })
+    }
+
+    /// What operators say, where it is asked for at once: at load it is asked for whenever it changes.
+    pub(crate) fn orders(&self) -> Option<&dyn Orders> {
+        match &self.checks {
+            Checks::Run { snapshot, .. } => snapshot.orders(),
+            Checks::Load { .. } | Checks::Form => None,
+        }
+    }
+
+    /// Whether it matters who is among what is chosen from: whether somebody will ask for it.
+    pub(crate) fn may_be_judged(&self) -> bool {
+        matches!(self.checks, Checks::Load { .. }) || self.orders().is_some()
+    }
+
+    /// A member of a list that nobody checks.
+    pub(crate) fn unchecked_member(&self, address: IpAddr) -> Member {
+        Member { address, weight: 1, check: None, named: None, labels: self.labels(address) }
+    }
+
+    /// Registers a choice without checks, if it has members.
+    pub(crate) fn register_choice(&self, members: &Arc<[Member]>) -> Option<ChoiceHandle> {
+        match &self.checks {
+            Checks::Load { health, .. } if !members.is_empty() => {
+                Some(health.register_choice(Arc::clone(members)))
+            }
+            _ => None,
+        }
+    }
+
+    /// What an address is called by, as far as somebody will ask.
+    fn labels(&self, address: IpAddr) -> Arc<[Label]> {
+        match &self.checks {
+            Checks::Form => Arc::default(),
+            Checks::Run { .. } if self.orders().is_none() => Arc::default(),
+            Checks::Load { .. } | Checks::Run { .. } => self.defaults.labels.of(address),
         }
     }
 

@@ -11,7 +11,7 @@ use halfmoon_wire::{Name, NameBuf, Type};
 use halfmoon_zones::{Fault, Level, ProgramSource};
 
 use crate::analysis::{DEEPEST, Record, compile};
-use crate::functions::may_ask_health;
+use crate::functions::{may_ask_health, may_choose};
 use crate::include::{Library, may_include};
 use crate::program::Program;
 use crate::remark::Remark;
@@ -120,11 +120,12 @@ impl Compiler {
             return program;
         }
         let scope = may_ask_health(&source.text).then(|| (owner.to_lower(), number));
-        // A program that asks for no health is the same in all zones, whatever they set.
         let asks = scope.is_some();
+        // A program that neither asks for health nor chooses is the same in all zones, whatever they set.
+        let minds = asks || may_choose(&source.text);
         let key = (source.inner, Box::from(source.text.as_str()), scope);
         if let Some(known) = self.known.get(&key)
-            && (!asks || is_same(&known.defaults, &self.settings.defaults))
+            && (!minds || is_same(&known.defaults, &self.settings.defaults))
             && (!asks || known.ttl == source.ttl)
             && let Some(program) = known.program.upgrade()
         {

@@ -1,15 +1,15 @@
 //! One evaluation of a host function, shared by plans and the virtual machine.
 
 use std::collections::HashMap;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use fastrand::Rng;
 use foldhash::fast::RandomState;
 use halfmoon_geo::{Attribute, Geo, Location};
-use halfmoon_healthcheck::{Health, Pick, PoolId, Snapshot};
-use halfmoon_wire::Name;
+use halfmoon_healthcheck::{Force, Health, Member, Orders, Pick, PoolId, Snapshot, Whose};
+use halfmoon_wire::{Name, Type};
 
 use crate::answers::{Reads, Trace};
 use crate::data::{Data, Share};
@@ -49,6 +49,12 @@ pub(crate) trait Bound: fmt::Debug + Send + Sync {
         None
     }
 
+    /// What it chooses from without checking it, as far as operators can put it out, and whether that is
+    /// all there is.
+    fn choice(&self) -> Option<(&Arc<[Member]>, bool)> {
+        None
+    }
+
     /// Chooses. Takes no lock, does not wait, and allocates nothing once its buffers have grown.
     ///
     /// # Errors
@@ -85,6 +91,9 @@ pub(crate) enum Outcome {
 pub(crate) struct Scratch {
     pub(crate) chosen: Vec<u32>,
     pub(crate) picks: Vec<Pick>,
+    /// What operators say of the members of a list.
+    pub(crate) forced: Vec<Option<Force>>,
+    whose: Spelled,
     pub(crate) text: String,
     pub(crate) texts: Texts,
     pub(crate) candidates: Vec<IpAddr>,
@@ -95,6 +104,14 @@ pub(crate) struct Scratch {
     pub(crate) ahead: Ahead,
     /// What happens, while somebody wants to know.
     pub(crate) story: Option<Box<Story>>,
+}
+
+/// Whose a list is, in letters.
+#[derive(Debug, Default)]
+struct Spelled {
+    zone: String,
+    owner: String,
+    rtype: String,
 }
 
 /// What is asked while nobody asks: what anybody could be answered as things are.
@@ -183,6 +200,7 @@ fn locate(geo: &Geo, dialect: Dialect, address: IpAddr) -> (Location, u8) {
 pub(crate) struct Eval<'a> {
     pub(crate) client: &'a Client,
     pub(crate) qname: Name<'a>,
+    pub(crate) zone: Name<'a>,
     pub(crate) owner: Name<'a>,
     pub(crate) data: &'a dyn Data,
     pub(crate) geo: &'a Geo,
@@ -196,6 +214,7 @@ impl<'a> Eval<'a> {
         Self {
             client: cx.client,
             qname: cx.qname,
+            zone: cx.zone,
             owner: cx.owner,
             data: cx.data.data(),
             geo: cx.geo,
@@ -208,6 +227,28 @@ impl<'a> Eval<'a> {
     /// The client's address, all known bits of which matter from now on.
     pub(crate) fn whole_client(&mut self) -> IpAddr {
         self.trace.whole_client(self.client)
+    }
+
+    /// Puts what operators say of the members of a list into [`Scratch::forced`].
+    pub(crate) fn ask(&mut self, orders: &dyn Orders, rtype: Type, members: &[Member]) {
+        let Scratch { forced, whose: Spelled { zone, owner, rtype: spelled }, .. } = self.scratch;
+        for (text, what) in [
+            (&mut *zone, &self.zone as &dyn fmt::Display),
+            (&mut *owner, &self.owner),
+            (&mut *spelled, &rtype),
+        ] {
+            text.clear();
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{what}");
+        }
+        forced.clear();
+        forced.resize(members.len(), None);
+        let whose = Whose { zone, owner, rtype: spelled, pool: None };
+        orders.judge(whose, members, &mut |number, to, _| {
+            if let Some(place @ None) = forced.get_mut(number) {
+                *place = Some(to);
+            }
+        });
     }
 
     /// A number below `bound`, each equally likely; 0 for 0.

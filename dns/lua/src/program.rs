@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
-use halfmoon_healthcheck::{CheckId, Handle, PoolId};
+use halfmoon_healthcheck::{CheckId, Handle, Member, PoolId};
 use halfmoon_wire::{NameBuf, Type};
 
 use crate::Defaults;
@@ -42,6 +42,10 @@ pub struct Program {
     /// Addresses in its text that it cannot answer with, and where they stand.
     pub(crate) foreign: Box<[(usize, IpAddr)]>,
     pub(crate) calls: Box<[HealthCall]>,
+    /// Whether it asks for the health of lists that it computes.
+    pub(crate) computes: bool,
+    /// Addresses that may get into lists that it computes.
+    pub(crate) mentioned: Box<[IpAddr]>,
 }
 
 /// What there is to run.
@@ -95,6 +99,25 @@ impl Program {
     pub fn counted_pools(&self) -> impl Iterator<Item = u32> {
         let numbers = self.sites.iter().filter_map(|site| site.pool()).map(|(number, _)| number);
         numbers.filter(|number| *number < Self::MOST_COUNTED)
+    }
+
+    /// What it chooses from without having it checked, list by list, as far as its text names it:
+    /// the addresses, and whether they are all there is in the list.
+    pub fn choices(&self) -> impl Iterator<Item = (&Arc<[Member]>, bool)> {
+        self.sites.iter().filter_map(|site| site.choice())
+    }
+
+    /// Those that may be in lists that it computes, as far as its text names them. Some may be in lists
+    /// that stand in the text as well.
+    pub fn computed(&self) -> impl Iterator<Item = Member> {
+        let included = self.includes.iter().flat_map(|(_, include)| &include.handles);
+        let handles = self.handles.iter().filter(|_| self.computes).chain(included);
+        let checked = handles.filter_map(|h| Some((h.check().address()?, Some(h.id()))));
+        let unchecked = self.mentioned.iter().map(|address| (*address, None));
+        checked.chain(unchecked).map(|(address, check)| {
+            let labels = self.defaults.labels.of(address);
+            Member { address, weight: 1, check, named: None, labels }
+        })
     }
 
     /// How long failovers take, of each of its calls by health, as far as that is known at load.

@@ -1,6 +1,6 @@
 //! What programs said that had to enter Lua, to be said again without it.
 //!
-//! A program says the same again as long as what it read is the same. That may be nothing, verdicts,
+//! A program says the same again as long as what it read is the same, and operators say the same. That may be nothing, verdicts,
 //! databases, the leading bits of an address, or the name of the question. What depends on chance, on
 //! the clock or on how the query arrived is never kept, nor is what a program must ask for each time
 //! (checks it computes, which are held only as long as somebody wants them). Nothing is ever looked
@@ -56,6 +56,8 @@ struct Place {
     audience: Audience,
     /// The generations of what was read.
     health: u64,
+    /// What operators said, of which a choice need not have read anything then.
+    order: u64,
     geo: u64,
     trace: Trace,
     denies: bool,
@@ -71,6 +73,7 @@ impl Place {
         key: Key { program: 0, stands_at: 0 },
         audience: Audience::Apart,
         health: 0,
+        order: 0,
         geo: 0,
         trace: Trace::NOTHING,
         denies: false,
@@ -92,6 +95,7 @@ impl Place {
         };
         is_for
             && self.key == key
+            && self.order == cx.health.order()
             && (!reads.contains(Reads::NAME) || self.name == cx.qname.as_wire())
             && (!reads.contains(Reads::HEALTH) || self.health == cx.health.generation())
             && (!reads.overlaps(Reads::PLACE.and(Reads::CLIENT)) || self.geo == cx.geo.generation())
@@ -193,6 +197,7 @@ impl Remembered {
         place.key = key;
         place.audience = audience;
         (place.health, place.geo) = (cx.health.generation(), cx.geo.generation());
+        place.order = cx.health.order();
         (place.trace, place.denies) = (trace, answers.denies_name());
         place.name.clear();
         place.name.extend_from_slice(name);

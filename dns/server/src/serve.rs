@@ -189,6 +189,8 @@ impl Server {
             events: Arc::clone(recorder.events()),
             overrides,
         });
+        let labels = shared.policy.lua.defaults.labels.clone();
+        shared.overrides.look_at(Arc::clone(&shared.zones), labels);
         let publisher = match (following, loader) {
             (Some(following), _) => Publisher::follow(following, compile, Arc::clone(&shared)),
             (None, Some(loader)) => Publisher::start(loader, compile, Arc::clone(&shared)),

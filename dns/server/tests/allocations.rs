@@ -4,12 +4,16 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
 
 use halfmoon::config::Config;
+use halfmoon::events::Events;
 use halfmoon::offline::Offline;
+use halfmoon::overrides::{Order, Overrides, Scope, Target, Wish};
 use halfmoon::transport::{Peer, Protocol, Service, Verdict};
 use halfmoon::worker::Worker;
-use halfmoon_healthcheck::Outcome;
+use halfmoon_healthcheck::{Health, Outcome};
 use halfmoon_lua::Settings;
 use halfmoon_wire::{NameBuf, Type};
 
@@ -48,9 +52,15 @@ const ZONE: &str = "$TTL 60\n@ SOA ns host 1 2 3 4 5\n@ NS ns\nns A 192.0.2.53\n
     *.rev LUA PTR \"createReverse('ip-%5%.example.', {['192.0.2.9']='nine.example.'})\"\n\
     *.fwd LUA A \"createForward()\"\n*.fwd6 LUA AAAA \"createForward6()\"\n\
     look LUA A \"dblookup('ns.example', 1)\"\n*.magic LUA A \"closestMagic()\"\n\
+    some LUA A \"pickrandomsample(2, {'192.0.2.1', '192.0.2.2', '192.0.2.3'})\"\n\
+    ring LUA A \"pickchashed({{8, '192.0.2.1'}, {2, '192.0.2.2'}})\"\n\
     branch LUA A \";if netmask({'10.0.0.0/8'}) or country('US') then return '192.0.2.1' else return {'192.0.2.2'} end\"\n";
 
 fn worker() -> Worker {
+    worker_and_health().0
+}
+
+fn worker_and_health() -> (Worker, Health) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("example.zone"), ZONE).unwrap();
     let offline = Offline::load(folder.path().to_owned(), Settings::default()).unwrap();
@@ -60,10 +70,12 @@ fn worker() -> Worker {
     for report in health.checks().iter().skip(1) {
         health.report(&report.check, Outcome::success(0));
     }
-    offline.worker()
+    (offline.worker(), offline.shared.health.clone())
 }
 
-const QUESTIONS: [(&str, Type); 24] = [
+const QUESTIONS: [(&str, Type); 26] = [
+    ("some.example.", Type::A),
+    ("ring.example.", Type::A),
     ("ns.example.", Type::A),
     ("ns.example.", Type::TXT),
     ("ns.example.", Type::ANY),
@@ -95,6 +107,34 @@ fn static_answers_and_plans_allocate_nothing() {
     allocates_nothing(&mut worker(), &QUESTIONS, 0);
 }
 
+/// Neither those that operators speak of, nor the others.
+#[test]
+fn plans_that_overrides_touch_allocate_nothing() {
+    let (mut worker, health) = worker_and_health();
+    let most = (Duration::from_secs(3600), Vec::new());
+    let overrides = Overrides::open(health, Arc::new(Events::in_memory()), None, most).unwrap();
+    for (order, target, within) in [
+        (Order::Drain, "192.0.2.1", None),
+        (Order::Up, "192.0.2.3", None),
+        (Order::Pin, "192.0.2.2", Some("some.example/A")),
+        (Order::Down, "203.0.113.1", Some("example")),
+    ] {
+        let wish = Wish {
+            order,
+            target: Target::parse(target).unwrap(),
+            within: within.map(|text| Scope::parse(text).unwrap()),
+            time: Duration::from_secs(60),
+            reason: "a test".to_owned(),
+            who: "somebody".to_owned(),
+            may_empty: true,
+        };
+        // Of some, no pool has a member.
+        let _ = overrides.set(wish);
+    }
+    assert!(overrides.list().len() >= 2, "{:?}", overrides.list());
+    allocates_nothing(&mut worker, &QUESTIONS, 0);
+}
+
 /// Signatures made ahead, the records of proofs, and what is remembered: nothing of it is made anew.
 #[test]
 fn signed_answers_allocate_nothing_once_they_are_signed() {
@@ -115,7 +155,7 @@ fn signed_answers_allocate_nothing_once_they_are_signed() {
         }
         let mut worker = offline.worker();
         // An answer that is signed for the first time is another one with each draw.
-        let drawn = ["random.example.", "hash.example."];
+        let drawn = ["random.example.", "hash.example.", "some.example.", "ring.example."];
         let questions = QUESTIONS.iter().filter(|(name, _)| !drawn.contains(name));
         let more = [
             ("example.", Type::DNSKEY),

@@ -130,6 +130,7 @@ impl Server {
                     address: address(number),
                     weight: 1,
                     check: Some(handles[number].id()),
+                    named: None,
                     labels: [].into(),
                 }));
                 ranges.push(start..members.len() as u32);

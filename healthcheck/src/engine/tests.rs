@@ -348,6 +348,7 @@ async fn a_thousand_reloads_leave_nothing_behind() {
             address: target(handle.id().slot() as u32).ip(),
             weight: 1,
             check: Some(handle.id()),
+            named: None,
             labels: [].into(),
         };
         let members: Vec<Member> = handles.iter().map(member).collect();

@@ -28,6 +28,7 @@ fn pool(members: &[CheckId]) -> Pool {
         address: Ipv4Addr::new(192, 0, 2, last).into(),
         weight: 1,
         check: Some(*check),
+        named: None,
         labels: [].into(),
     };
     let name = PoolName {

@@ -109,6 +109,15 @@ impl Analysis<'_> {
     }
 }
 
+/// The addresses in what the arguments of a call may stand for.
+pub(super) fn addresses(call: &Call, script: &Script) -> Vec<IpAddr> {
+    let mut found = Vec::new();
+    for arg in &call.args {
+        gather(arg, script, &mut Vec::new(), &mut found);
+    }
+    found.iter().filter_map(|arg| arg.value.as_text()?.parse().ok()).collect()
+}
+
 /// The addresses in what an expression may stand for. A name is followed once.
 fn gather<'s>(
     expr: &'s Expr,

@@ -1,7 +1,12 @@
 //! `all`: every value.
 
+use std::sync::Arc;
+
+use halfmoon_healthcheck::Member;
+
 use crate::binder::{Binder, Refused};
 use crate::eval::{Bound, Eval, Item, Outcome};
+use crate::functions::unchecked::Unchecked;
 use crate::functions::{Function, Gives, Kind};
 use crate::value::Arg;
 
@@ -15,21 +20,24 @@ pub(super) const ALL: Function = Function {
 };
 
 #[derive(Debug)]
-struct All(Vec<Item>);
+struct All(Unchecked);
 
 fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused> {
     let [list] = args else { return Err(Refused) };
-    Ok(Box::new(All(binder.items(list)?)))
+    Ok(Box::new(All(Unchecked::bind(binder.items(list)?, binder))))
 }
 
 impl Bound for All {
     fn items(&self) -> &[Item] {
-        &self.0
+        &self.0.items
+    }
+
+    fn choice(&self) -> Option<(&Arc<[Member]>, bool)> {
+        Some(self.0.members())
     }
 
     fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {
-        eval.scratch.chosen.clear();
-        eval.scratch.chosen.extend(0..self.0.len() as u32);
+        self.0.left(eval)?.gather(self.0.items.len(), eval);
         Ok(Outcome::Many)
     }
 }

@@ -1,12 +1,16 @@
 //! `pickclosest`: the address that is closest to the client.
 
 use std::net::IpAddr;
+use std::sync::Arc;
+
+use halfmoon_healthcheck::Member;
 
 use halfmoon_geo::Attribute;
 
 use crate::Dialect;
 use crate::binder::{Binder, Refused};
 use crate::eval::{Bound, Eval, Item, Outcome};
+use crate::functions::unchecked::Unchecked;
 use crate::functions::{Function, Gives, Kind};
 use crate::value::Arg;
 
@@ -23,7 +27,7 @@ pub(super) const PICKCLOSEST: Function = Function {
 struct Closest {
     dialect: Dialect,
     addresses: Vec<IpAddr>,
-    items: Vec<Item>,
+    offer: Unchecked,
 }
 
 fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused> {
@@ -35,7 +39,8 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused
     let addresses: Vec<IpAddr> = read.into_iter().flatten().map(|(address, _)| address).collect();
     binder.some_left(list, addresses.is_empty())?;
     let items = addresses.iter().map(|address| binder.address_item(*address)).collect();
-    Ok(Box::new(Closest { dialect: binder.dialect(), addresses, items }))
+    let offer = Unchecked::bind(items, binder);
+    Ok(Box::new(Closest { dialect: binder.dialect(), addresses, offer }))
 }
 
 /// Warns that without a database all addresses are equally far.
@@ -52,12 +57,17 @@ pub(super) fn warn_if_blind(arg: &Arg, binder: &mut Binder<'_>) {
 
 impl Bound for Closest {
     fn items(&self) -> &[Item] {
-        &self.items
+        &self.offer.items
+    }
+
+    fn choice(&self) -> Option<(&Arc<[Member]>, bool)> {
+        Some(self.offer.members())
     }
 
     fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {
-        eval.scratch.chosen.clear();
-        eval.scratch.chosen.extend(0..self.addresses.len() as u32);
-        Ok(Outcome::One(eval.closest(&self.addresses, self.dialect)))
+        let left = self.offer.left(eval)?;
+        left.gather(self.addresses.len(), eval);
+        let place = eval.closest(&self.addresses, self.dialect);
+        Ok(left.one(place, eval))
     }
 }

@@ -1,9 +1,14 @@
 //! `pickchashed`: one value, as likely as its weight says, so that few clients move when the list
 //! changes.
 
+use std::sync::Arc;
+
+use halfmoon_healthcheck::Member;
+
 use crate::binder::{Binder, Refused};
 use crate::burtle;
 use crate::eval::{Bound, Eval, Item, Outcome};
+use crate::functions::unchecked::Unchecked;
 use crate::functions::{Function, Gives, Kind, weighted};
 use crate::value::Arg;
 
@@ -23,7 +28,7 @@ const MOST_COMPUTED: u64 = 1024;
 
 #[derive(Debug)]
 struct Consistent {
-    items: Vec<Item>,
+    offer: Unchecked,
     /// Points on the circle in order, and whose they are.
     points: Vec<(u32, u32)>,
 }
@@ -46,22 +51,29 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused
     points.sort_unstable();
     points.dedup_by_key(|(point, _)| *point);
     let items = entries.into_iter().map(|(_, item)| item).collect();
-    Ok(Box::new(Consistent { items, points }))
+    Ok(Box::new(Consistent { offer: Unchecked::bind(items, binder), points }))
 }
 
 impl Bound for Consistent {
     fn items(&self) -> &[Item] {
-        &self.items
+        &self.offer.items
+    }
+
+    fn choice(&self) -> Option<(&Arc<[Member]>, bool)> {
+        Some(self.offer.members())
     }
 
     fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {
-        if self.items.len() == 1 {
-            return Ok(Outcome::One(0));
+        let left = self.offer.left(eval)?;
+        if left.count(self.offer.items.len()) < 2 {
+            return Ok(left.one(0, eval));
         }
         let point = eval.hash_client();
         let found = self.points.partition_point(|(at, _)| *at < point);
-        // Past the last point the circle begins again.
-        let owner = self.points.get(found).or_else(|| self.points.first());
+        // Past the last point the circle begins again. Whose point it was that is put out, its clients go
+        // on to the next, and no other client moves.
+        let (before, behind) = self.points.split_at(found);
+        let owner = behind.iter().chain(before).find(|(_, number)| left.has(*number, eval));
         Ok(Outcome::One(owner.map_or(0, |(_, number)| *number as usize)))
     }
 }

@@ -1,7 +1,12 @@
 //! `pickhashed`: one value, the same for the same client.
 
+use std::sync::Arc;
+
+use halfmoon_healthcheck::Member;
+
 use crate::binder::{Binder, Refused};
 use crate::eval::{Bound, Eval, Item, Outcome};
+use crate::functions::unchecked::Unchecked;
 use crate::functions::{Function, Gives, Kind};
 use crate::value::Arg;
 
@@ -15,20 +20,26 @@ pub(super) const PICKHASHED: Function = Function {
 };
 
 #[derive(Debug)]
-struct Hashed(Vec<Item>);
+struct Hashed(Unchecked);
 
 fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused> {
     let [list] = args else { return Err(Refused) };
-    Ok(Box::new(Hashed(binder.items(list)?)))
+    Ok(Box::new(Hashed(Unchecked::bind(binder.items(list)?, binder))))
 }
 
 impl Bound for Hashed {
     fn items(&self) -> &[Item] {
-        &self.0
+        &self.0.items
+    }
+
+    fn choice(&self) -> Option<(&Arc<[Member]>, bool)> {
+        Some(self.0.members())
     }
 
     fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {
-        Ok(Outcome::One(of_client(eval, self.0.len())))
+        let left = self.0.left(eval)?;
+        let place = of_client(eval, left.count(self.0.items.len()));
+        Ok(left.one(place, eval))
     }
 }
 

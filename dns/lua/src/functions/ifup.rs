@@ -101,11 +101,8 @@ pub(super) fn bind(
                 }
                 Some(Own::Written(arg)) => checks::read(arg, member.address, options, binder)?,
             };
-            let watched = match check {
-                Some(check) => binder.watch(member.arg, check)?,
-                None => None,
-            };
-            all.push((member.address, member.weight.unwrap_or(1), watched));
+            let known = (member.address, member.weight.unwrap_or(1));
+            all.push(binder.member(member.arg, known, check)?);
             items.push(binder.address_item(member.address));
         }
         let end = all.len() as u32;
@@ -115,8 +112,8 @@ pub(super) fn bind(
     let bound = IfUp {
         dialect: binder.dialect(),
         items,
-        addresses: all.iter().map(|(address, ..)| *address).collect(),
-        weights: all.iter().map(|(_, weight, _)| *weight).collect(),
+        addresses: all.iter().map(|member| member.address).collect(),
+        weights: all.iter().map(|member| member.weight).collect(),
         pooled: Pooled::bind(all, ranges, options, binder),
         selector: options.selector(),
         backup: options.backup(),

@@ -34,6 +34,7 @@ mod reverse;
 mod sample;
 mod selector;
 mod selfweighted;
+mod unchecked;
 mod values;
 mod weighted;
 
@@ -201,6 +202,11 @@ pub(crate) fn never_code(name: &str, code: &str) -> Option<(&'static str, String
 /// Whether a program may call one: what its zone and owner are matters then.
 pub(crate) fn may_ask_health(text: &str) -> bool {
     BY_HEALTH.iter().any(|name| text.contains(name))
+}
+
+/// Whether a program may choose without asking for health: what its zone calls addresses matters then.
+pub(crate) fn may_choose(text: &str) -> bool {
+    ["all", "pick"].iter().any(|part| text.contains(part))
 }
 
 /// The functions of a dialect.

@@ -1,12 +1,12 @@
 //! What the functions by health have in common when they run: which members of a pool are in
 //! question for this client.
 
-use std::net::IpAddr;
 use std::ops::Range;
 
 use halfmoon_healthcheck::{
-    CheckId, Choice, Member, Pick, Policy, Pool, PoolHandle, PoolId, State, Verdict,
+    CheckId, Choice, Force, Member, Pick, Policy, Pool, PoolHandle, PoolId, State, Verdict,
 };
+use halfmoon_wire::Type;
 
 use crate::answers::Reads;
 use crate::binder::Binder;
@@ -32,29 +32,35 @@ pub(super) struct Pooled {
     ttl: Option<Ttl>,
     /// With its number among those of the program.
     pool: Option<(u32, PoolHandle)>,
+    /// Who the members are, for operators to say something of them, in a list that a program computes
+    /// while they do.
+    members: Vec<Member>,
+    rtype: Type,
 }
 
 impl Pooled {
     /// Takes a pool in; registers it if it stands in the text.
     pub(super) fn bind(
-        members: Vec<(IpAddr, u32, Option<CheckId>)>,
+        members: Vec<Member>,
         groups: Vec<Range<u32>>,
         options: &Options,
         binder: &mut Binder<'_>,
     ) -> Self {
         let slowest = binder.slowest.take().unwrap_or_default();
         binder.budget = Some(Budget::new(slowest, options.ttl, options.rto));
-        let checks = members.iter().map(|(_, _, check)| *check).collect();
-        let pool = binder.pool_name().map(|name| {
-            let labels = &binder.defaults.labels;
-            let member = |(address, weight, check)| Member {
-                address,
-                weight,
-                check,
-                labels: labels.of(address),
-            };
-            let members = members.into_iter().map(member).collect();
-            Pool { name, members, groups: groups.clone(), policy: options.policy }
+        let checks = members.iter().map(|member| member.check).collect();
+        let is_judged = binder.orders().is_some();
+        let (mut registered, mut judged) = (Vec::new(), Vec::new());
+        if is_judged {
+            judged = members
+        } else {
+            registered = members
+        }
+        let pool = binder.pool_name().map(|name| Pool {
+            name,
+            members: registered,
+            groups: groups.clone(),
+            policy: options.policy,
         });
         Self {
             checks,
@@ -63,6 +69,8 @@ impl Pooled {
             fails_unknown: options.fails_unknown,
             ttl: options.ttl,
             pool: pool.and_then(|pool| Some((pool.name.number, binder.register(pool)?))),
+            members: judged,
+            rtype: binder.inner,
         }
     }
 
@@ -130,11 +138,18 @@ impl Pooled {
         });
     }
 
-    /// What was registered says; here from the verdicts alone.
-    fn work_out(&self, eval: &Eval<'_>, picks: &mut Vec<Pick>) -> (Choice, bool, bool) {
+    /// What was registered says; here from the verdicts and what operators say now.
+    fn work_out(&self, eval: &mut Eval<'_>, picks: &mut Vec<Pick>) -> (Choice, bool, bool) {
+        let health = eval.health;
+        match health.orders().filter(|_| !self.members.is_empty()) {
+            Some(orders) => eval.ask(orders, self.rtype, &self.members),
+            None => eval.scratch.forced.clear(),
+        }
+        let said = &eval.scratch.forced;
+        let forced = |number: u32| said.get(number as usize).copied().flatten();
         let verdict = |number: u32| {
             let check = self.checks.get(number as usize).copied().flatten();
-            check.map(|check| eval.health.verdict(check))
+            check.map(|check| health.verdict(check))
         };
         let standing = |number: u32| {
             let is_checked = verdict(number).is_some();
@@ -142,10 +157,11 @@ impl Pooled {
             standing.is_in &= is_checked;
             standing
         };
-        let choice = self.policy.choose(&self.groups, standing, &[], picks);
+        let choice = self.policy.choose_under(forced, &self.groups, standing, &[], picks);
         let all = 0..self.checks.len() as u32;
         let mut known = all.clone().filter_map(verdict);
-        let is_known = known.any(|verdict| verdict.state != State::Unknown);
+        let is_known =
+            known.any(|verdict| verdict.state != State::Unknown) || said.contains(&Some(Force::Up));
         (choice, is_known, all.filter_map(verdict).all(|verdict| verdict.is_settled))
     }
 }

@@ -1,7 +1,12 @@
 //! `pickrandom`: one value, each equally likely.
 
+use std::sync::Arc;
+
+use halfmoon_healthcheck::Member;
+
 use crate::binder::{Binder, Refused};
 use crate::eval::{Bound, Eval, Item, Outcome};
+use crate::functions::unchecked::Unchecked;
 use crate::functions::{Function, Gives, Kind};
 use crate::value::Arg;
 
@@ -15,19 +20,25 @@ pub(super) const PICKRANDOM: Function = Function {
 };
 
 #[derive(Debug)]
-struct Random(Vec<Item>);
+struct Random(Unchecked);
 
 fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused> {
     let [list] = args else { return Err(Refused) };
-    Ok(Box::new(Random(binder.items(list)?)))
+    Ok(Box::new(Random(Unchecked::bind(binder.items(list)?, binder))))
 }
 
 impl Bound for Random {
     fn items(&self) -> &[Item] {
-        &self.0
+        &self.0.items
+    }
+
+    fn choice(&self) -> Option<(&Arc<[Member]>, bool)> {
+        Some(self.0.members())
     }
 
     fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {
-        Ok(Outcome::One(eval.random(self.0.len())))
+        let left = self.0.left(eval)?;
+        let place = eval.random(left.count(self.0.items.len()));
+        Ok(left.one(place, eval))
     }
 }

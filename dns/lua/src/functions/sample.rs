@@ -1,7 +1,12 @@
 //! `pickrandomsample`: some values, without repetition.
 
+use std::sync::Arc;
+
+use halfmoon_healthcheck::Member;
+
 use crate::binder::{Binder, Refused};
 use crate::eval::{Bound, Eval, Item, Outcome};
+use crate::functions::unchecked::Unchecked;
 use crate::functions::{Function, Gives, Kind};
 use crate::value::Arg;
 
@@ -17,7 +22,7 @@ pub(super) const PICKRANDOMSAMPLE: Function = Function {
 #[derive(Debug)]
 struct Sample {
     count: usize,
-    items: Vec<Item>,
+    offer: Unchecked,
 }
 
 fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused> {
@@ -30,17 +35,21 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused
     }
     // The peer takes a negative size for a very large one.
     let size = usize::try_from(number).unwrap_or(usize::MAX);
-    Ok(Box::new(Sample { count: size, items: binder.items(list)? }))
+    let offer = Unchecked::bind(binder.items(list)?, binder);
+    Ok(Box::new(Sample { count: size, offer }))
 }
 
 impl Bound for Sample {
     fn items(&self) -> &[Item] {
-        &self.items
+        &self.offer.items
+    }
+
+    fn choice(&self) -> Option<(&Arc<[Member]>, bool)> {
+        Some(self.offer.members())
     }
 
     fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {
-        eval.scratch.chosen.clear();
-        eval.scratch.chosen.extend(0..self.items.len() as u32);
+        self.offer.left(eval)?.gather(self.offer.items.len(), eval);
         shuffle(self.count, eval);
         Ok(Outcome::Many)
     }

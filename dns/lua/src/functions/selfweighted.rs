@@ -57,11 +57,7 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused
         }
         let check =
             url.as_ref().map(|url| ifurlup::check(url, Some(member.address), &options.checks));
-        let watched = match check {
-            Some(check) => binder.watch(member.arg, check)?,
-            None => None,
-        };
-        all.push((member.address, 1, watched));
+        all.push(binder.member(member.arg, (member.address, 1), check)?);
         items.push(binder.address_item(member.address));
     }
     binder.some_left(list, items.is_empty())?;
@@ -69,7 +65,7 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>) -> Result<Box<dyn Bound>, Refused
     Ok(Box::new(SelfWeighted {
         dialect: binder.dialect(),
         items,
-        checks: all.iter().map(|(_, _, check)| *check).collect(),
+        checks: all.iter().map(|member| member.check).collect(),
         pooled: Pooled::bind(all, vec![group], &options, binder),
     }))
 }

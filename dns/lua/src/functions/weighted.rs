@@ -1,7 +1,12 @@
 //! `pickwrandom`, `pickwhashed`, `picknamehashed`: one value, each as likely as its weight says.
 
+use std::sync::Arc;
+
+use halfmoon_healthcheck::Member;
+
 use crate::binder::{Binder, Refused};
 use crate::eval::{Bound, Eval, Item, Outcome};
+use crate::functions::unchecked::{Left, Unchecked};
 use crate::functions::{Function, Gives, Kind};
 use crate::story::Finding;
 use crate::value::Arg;
@@ -44,7 +49,7 @@ enum By {
 #[derive(Debug)]
 struct Weighted {
     by: By,
-    items: Vec<Item>,
+    offer: Unchecked,
     /// Sums of weights up to and with an item, and the item, in the peer's order.
     sums: Vec<(u64, usize)>,
 }
@@ -61,7 +66,7 @@ fn bind(args: &[Arg], binder: &mut Binder<'_>, by: By) -> Result<Box<dyn Bound>,
         }
     }
     let items = entries.into_iter().map(|(_, item)| item).collect();
-    Ok(Box::new(Weighted { by, items, sums }))
+    Ok(Box::new(Weighted { by, offer: Unchecked::bind(items, binder), sums }))
 }
 
 /// Reads `{{weight, value}, …}`.
@@ -100,15 +105,21 @@ pub(super) fn weight_of(arg: &Arg, binder: &mut Binder<'_>) -> Result<u32, Refus
 
 impl Bound for Weighted {
     fn items(&self) -> &[Item] {
-        &self.items
+        &self.offer.items
+    }
+
+    fn choice(&self) -> Option<(&Arc<[Member]>, bool)> {
+        Some(self.offer.members())
     }
 
     fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {
         let [.., (total, _)] = *self.sums else {
             return Err("there is nothing to choose from");
         };
-        if self.sums.len() == 1 {
-            return Ok(Outcome::One(0));
+        let left = self.offer.left(eval)?;
+        let total = if left == Left::All { total } else { self.total(left, eval) };
+        if left.count(self.sums.len()) < 2 {
+            return Ok(left.one(0, eval));
         }
         let point = match self.by {
             By::Chance => eval.draw(total),
@@ -116,9 +127,39 @@ impl Bound for Weighted {
             By::Name => u64::from(eval.hash_name()) % total.max(1),
         };
         eval.scratch.tell(|| Finding::Point { value: point, below: total });
+        if left != Left::All {
+            return Ok(Outcome::One(self.at(point, left, eval)));
+        }
         let found = self.sums.partition_point(|(sum, _)| *sum <= point);
         let number = self.sums.get(found).map_or(0, |(_, number)| *number);
         Ok(Outcome::One(number))
+    }
+}
+
+impl Weighted {
+    /// The weights of those that are left, in the peer's order, with their numbers.
+    fn weights(&self, left: Left, eval: &Eval<'_>) -> impl Iterator<Item = (u64, usize)> {
+        let mut before = 0;
+        let weights = self.sums.iter().map(move |(sum, number)| {
+            let weight = sum - before;
+            before = *sum;
+            (weight, *number)
+        });
+        weights.filter(move |(_, number)| left.has(*number as u32, eval))
+    }
+
+    fn total(&self, left: Left, eval: &Eval<'_>) -> u64 {
+        self.weights(left, eval).map(|(weight, _)| weight).sum()
+    }
+
+    /// Whom of those that are left their weights, added up, have at `point`.
+    fn at(&self, point: u64, left: Left, eval: &Eval<'_>) -> usize {
+        let mut sum = 0;
+        let mut passed = self.weights(left, eval).skip_while(|(weight, _)| {
+            sum += weight;
+            sum <= point
+        });
+        passed.next().map_or(0, |(_, number)| number)
     }
 }
 

@@ -366,6 +366,7 @@ impl Host {
         let mut eval = Eval {
             client: &running.client,
             qname: running.qname.as_name(),
+            zone: running.zone.as_name(),
             owner: running.owner.as_name(),
             data: &*running.data,
             geo: &running.geo,

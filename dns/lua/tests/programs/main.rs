@@ -18,6 +18,7 @@ mod language;
 mod magic;
 mod objects;
 mod options;
+mod orders;
 mod peer;
 mod plans;
 mod policy;

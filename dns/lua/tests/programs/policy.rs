@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use halfmoon_healthcheck::{Force, Forced, Outcome, PoolReport};
+use halfmoon_healthcheck::{Outcome, PoolReport};
 use halfmoon_lua::Dialect;
 
 use crate::world::{World, client};
@@ -144,22 +144,14 @@ fn an_operator_has_the_last_word_on_each_member_of_pools_now_and_later() {
     let mut world = World::new(Dialect::Halfmoon);
     let early = world.program(&options("selector='all', all_down='all'"));
     world.observe("+192.0.2.1 +192.0.2.2 -192.0.2.3");
-    let reason = "power works".into();
-    world.health.set_overrides(Some(std::sync::Arc::new(move |pool, member| {
-        let to = match member.address.to_string().as_str() {
-            "192.0.2.1" if &*pool.name.owner == "www.example.com." => Force::Down,
-            "192.0.2.3" => Force::Up,
-            _ => return None,
-        };
-        Some(Forced { to, reason: std::sync::Arc::clone(&reason) })
-    })));
+    world.order("down 192.0.2.1 in www.example.com., up 192.0.2.3");
     let late = world.program(&options("selector='all', all_down='all', ttl=5"));
     for program in [&early, &late] {
         assert_eq!(world.run(program), "192.0.2.2");
     }
     world.observe("-192.0.2.2");
     assert_eq!(world.ask(&options("selector='all', all_down='all', ttl=6")), "192.0.2.3");
-    world.health.set_overrides(None);
+    world.order("");
     let program = world.program(&options("selector='all', all_down='all', ttl=7"));
     assert_eq!(world.run(&program), "192.0.2.1");
 }
@@ -186,10 +178,7 @@ fn no_selector_minds_that_an_operator_has_put_all_out() {
                 format!("selector='{selector}', backupSelector='{selector}', all_down='{policy}'");
             let mut world = World::new(Dialect::Halfmoon);
             let program = world.program(&options(&given));
-            let reason: std::sync::Arc<str> = "none of them".into();
-            world.health.set_overrides(Some(std::sync::Arc::new(move |_, _| {
-                Some(Forced { to: Force::Down, reason: std::sync::Arc::clone(&reason) })
-            })));
+            world.order("down *");
             assert_eq!(world.run(&program), "", "{given}");
             world.observe("+192.0.2.1 +192.0.2.2 +192.0.2.3");
             assert_eq!(world.run(&program), "", "{given}, all up");
@@ -202,11 +191,7 @@ fn what_is_drained_answers_when_nothing_else_is_up() {
     let mut world = World::new(Dialect::Halfmoon);
     let program = world.program(&options("selector='all', all_down='all', panic=0.6"));
     world.observe("+192.0.2.1 +192.0.2.2 +192.0.2.3");
-    let reason: std::sync::Arc<str> = "an update".into();
-    world.health.set_overrides(Some(std::sync::Arc::new(move |_, member| {
-        let is_meant = member.address.to_string() != "192.0.2.3";
-        is_meant.then(|| Forced { to: Force::Drain, reason: std::sync::Arc::clone(&reason) })
-    })));
+    world.order("drain 192.0.2.1, drain 192.0.2.2");
     assert_eq!(world.run(&program), "192.0.2.3", "a group that is drained is not one that panics");
     world.observe("-192.0.2.3");
     assert_eq!(world.run(&program), "192.0.2.1 192.0.2.2");

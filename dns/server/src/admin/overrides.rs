@@ -17,7 +17,7 @@ use super::view::{
 use crate::config::duration;
 use crate::date::date;
 use crate::events::What;
-use crate::overrides::{Override, Refused, Scope, Target, Wish, valid_name};
+use crate::overrides::{Override, Refused, Scope, Set, Target, Wish, valid_name};
 
 /// Lists those in force.
 pub(super) async fn list(Extract(state): Extract<Arc<State>>) -> Json<OverrideList> {
@@ -45,9 +45,9 @@ pub(super) async fn set(
         who: who(&caller, wish.user.as_deref())?,
         may_empty: wish.may_empty,
     };
-    let (set, members) = state.shared.overrides.set(wish)?;
+    let Set { set, members, fixed } = state.shared.overrides.set(wish)?;
     let kept = state.shared.overrides.are_kept();
-    Ok((StatusCode::CREATED, Json(OverrideSet { set, members, kept })))
+    Ok((StatusCode::CREATED, Json(OverrideSet { set, members, fixed, kept })))
 }
 
 /// Ends one before its time.
@@ -105,7 +105,7 @@ pub(super) async fn let_go(
     }
     let health = &state.shared.health;
     let mut pools = health.pools();
-    pools.retain(|report| scope.holds(&report.pool.name) && health.let_go(report.id, time));
+    pools.retain(|report| scope.holds(report.pool.name.whose()) && health.let_go(report.id, time));
     if pools.is_empty() {
         return Err(Refusal::NoSuch(format!("no pool is of {scope}")));
     }

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::events::Event;
-use crate::overrides::{Order, Override};
+use crate::overrides::{Fixed, Order, Override};
 use crate::whatif::SampleClient;
 
 /// What is to be tried on paper.
@@ -259,8 +259,11 @@ pub struct OverrideSet {
     /// The override.
     #[serde(rename = "override")]
     pub set: Override,
-    /// How many members of pools it is for.
+    /// How many members of pools, choices and computed lists it is for.
     pub members: usize,
+    /// The static records with its target, which are not changed.
+    #[serde(rename = "static", default)]
+    pub fixed: Fixed,
     /// Whether it survives a restart.
     pub kept: bool,
 }

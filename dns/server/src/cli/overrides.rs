@@ -150,7 +150,10 @@ fn set(order: Order, args: &SetArgs) -> Result<(), String> {
     };
     let done: OverrideSet = remote.post("/api/v1/overrides", &wish)?;
     say(line(&done.set));
-    say(format_args!("for {} members of pools", done.members));
+    say(format_args!("for {} members of pools and choices", done.members));
+    if let Some(fixed) = done.fixed.told() {
+        say(format_args!("also in {fixed}"));
+    }
     if !done.kept {
         let _ = writeln!(
             io::stderr(),

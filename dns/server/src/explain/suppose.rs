@@ -78,7 +78,7 @@ fn named<'a>(shared: &Shared, targets: &'a [Target]) -> Named<'a> {
     let found: Vec<_> = targets.iter().map(|target| target.resolve(&shared.health)).collect();
     for report in shared.health.pools() {
         for member in &report.pool.members {
-            if found.iter().any(|found| found.holds(&report.pool, member)) {
+            if found.iter().any(|found| found.holds(report.pool.name.whose(), member)) {
                 checks.extend(member.check);
             }
         }

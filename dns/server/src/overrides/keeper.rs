@@ -2,19 +2,22 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
-use halfmoon_healthcheck::{Health, PoolReport};
+use arc_swap::ArcSwap;
+use halfmoon_healthcheck::{Health, Labels, Member, PoolReport, Whose};
 
+use super::reach::{self, Fixed};
 use super::rules::Rules;
 use super::safety;
 use super::store::{Kept, StoreError};
-use super::{Order, Override, Refused, Target, Wish};
+use super::{Order, Override, Refused, Set, Target, Wish};
 use crate::config::SafetyConfig;
 use crate::date::date;
 use crate::events::{Events, What};
+use crate::shared::Zones;
 
 /// Overrides that may be in force at a time: each is looked at for each member of each pool.
 const MOST: usize = 256;
@@ -35,6 +38,8 @@ pub struct Overrides {
     folder: Option<PathBuf>,
     longest: Duration,
     safety: Vec<SafetyConfig>,
+    /// Where what is answered without a pool is looked up, and what the server calls addresses.
+    zones: OnceLock<(Arc<ArcSwap<Zones>>, Labels)>,
 }
 
 #[derive(Debug, Default)]
@@ -70,8 +75,16 @@ impl Overrides {
         };
         let inner = Inner { next: kept.next.max(1), list: kept.overrides, ..Inner::default() };
         let inner = Mutex::new(inner);
-        let overrides =
-            Self { inner, wake: Condvar::new(), health, events, folder, longest, safety };
+        let overrides = Self {
+            inner,
+            wake: Condvar::new(),
+            health,
+            events,
+            folder,
+            longest,
+            safety,
+            zones: OnceLock::new(),
+        };
         let mut inner = overrides.lock();
         overrides.expire(&mut inner, SystemTime::now());
         overrides.apply(&mut inner);
@@ -90,7 +103,15 @@ impl Overrides {
             folder: None,
             longest: Duration::ZERO,
             safety: Vec::new(),
+            zones: OnceLock::new(),
         })
+    }
+
+    /// Says which zones are served, for what is answered without a pool, and what the server calls
+    /// addresses.
+    pub fn look_at(&self, zones: Arc<ArcSwap<Zones>>, labels: Labels) {
+        // There is one server.
+        let _ = self.zones.set((zones, labels));
     }
 
     /// Those in force, the oldest first.
@@ -111,12 +132,11 @@ impl Overrides {
         self.folder.is_some()
     }
 
-    /// Sets an override. It is in force and written down when this returns. Says how many members it
-    /// is for.
+    /// Sets an override. It is in force and written down when this returns.
     ///
     /// # Errors
     /// Why it is not; nothing has changed then.
-    pub fn set(&self, wish: Wish) -> Result<(Override, usize), Refused> {
+    pub fn set(&self, wish: Wish) -> Result<Set, Refused> {
         let what = match &wish.within {
             Some(scope) => format!("{} {} in {scope}", wish.order, wish.target),
             None => format!("{} {}", wish.order, wish.target),
@@ -128,7 +148,7 @@ impl Overrides {
         })
     }
 
-    fn try_set(&self, wish: Wish) -> Result<(Override, usize), Refused> {
+    fn try_set(&self, wish: Wish) -> Result<Set, Refused> {
         let since = SystemTime::now();
         self.validate(&wish)?;
         let mut inner = self.lock();
@@ -147,12 +167,21 @@ impl Overrides {
             until: since + wish.time,
         };
         let pools = self.health.pools();
-        let members = new.count(&pools, &self.health);
+        let zones = self.zones.get().map(|(zones, labels)| (zones.load_full(), labels));
+        let zones = zones.as_ref().map(|(zones, labels)| (&**zones, *labels));
+        let (members, fixed) = self.reach(&new, &pools, zones);
         if members == 0 {
-            return Err(Refused::Nothing(new.to_string()));
+            return Err(match fixed.told() {
+                None => Refused::Nothing(new.to_string()),
+                Some(_) => {
+                    Refused::Static { target: new.to_string(), records: fixed.records.join(", ") }
+                }
+            });
         }
         let after = Rules::new(inner.list.iter().chain([&new]), &self.health);
-        safety::judge(&pools, (&inner.rules, &after), &self.safety, wish.may_empty)?;
+        let zones = zones.map(|(zones, _)| zones);
+        let rules = (&inner.rules, &after);
+        safety::judge((&pools, zones), rules, &self.safety, wish.may_empty)?;
         // Written first: what is confirmed is not forgotten.
         let mut list = inner.list.clone();
         list.push(new.clone());
@@ -170,7 +199,7 @@ impl Overrides {
             "override set: {new}"
         );
         self.events.note(What::of(&new));
-        Ok((new, members))
+        Ok(Set { set: new, members, fixed })
     }
 
     /// Ends an override before its time.
@@ -244,10 +273,43 @@ impl Overrides {
         }
     }
 
+    /// How many members an override is for, and which static records it is not for.
+    fn reach(
+        &self,
+        an: &Override,
+        pools: &[PoolReport],
+        zones: Option<(&Zones, &Labels)>,
+    ) -> (usize, Fixed) {
+        let (target, within) = (an.target.resolve(&self.health), an.within.as_ref());
+        let count = |whose: Whose<'_>, members: &[Member]| {
+            if within.is_some_and(|scope| !scope.holds(whose)) {
+                return 0;
+            }
+            members.iter().filter(|member| target.holds(whose, member)).count()
+        };
+        let of_pool = |report: &PoolReport| count(report.pool.name.whose(), &report.pool.members);
+        let mut members: usize = pools.iter().map(of_pool).sum();
+        let Some((zones, labels)) = zones else {
+            return (members, Fixed::default());
+        };
+        reach::lists(zones, |list| members += count(list.whose, list.members));
+        if members == 0 {
+            // What a program has computed lately and does not name; whose it is is not known any more.
+            let checks = self.health.checks();
+            let leased = checks.iter().filter(|report| report.holders == 0).filter_map(|report| {
+                let address = report.check.address()?;
+                let check = Some(report.id);
+                Some(Member { address, weight: 1, check, named: None, labels: labels.of(address) })
+            });
+            members = leased.filter(|member| target.holds(Whose::NOBODY, member)).count();
+        }
+        (members, reach::fixed(zones, (&target, within), labels))
+    }
+
     fn apply(&self, inner: &mut Inner) {
         let rules = Rules::new(&inner.list, &self.health);
         if rules != inner.rules {
-            self.health.set_overrides(rules.clone().ask());
+            self.health.set_orders(rules.clone().orders());
             inner.rules = rules;
         }
     }
@@ -273,21 +335,6 @@ impl Overrides {
             let wait = wait.clamp(Duration::from_millis(1), IDLE);
             inner = self.wake.wait_timeout(inner, wait).unwrap_or_else(PoisonError::into_inner).0;
         }
-    }
-}
-
-impl Override {
-    /// How many members it is for.
-    fn count(&self, pools: &[PoolReport], health: &Health) -> usize {
-        let target = self.target.resolve(health);
-        let is_meant = |report: &&PoolReport| {
-            self.within.as_ref().is_none_or(|scope| scope.holds(&report.pool.name))
-        };
-        let count = |report: &PoolReport| {
-            let members = report.pool.members.iter();
-            members.filter(|member| target.holds(&report.pool, member)).count()
-        };
-        pools.iter().filter(is_meant).map(count).sum()
     }
 }
 

@@ -5,6 +5,7 @@
 //! before can refuse one.
 
 mod keeper;
+mod reach;
 mod rules;
 mod safety;
 mod store;
@@ -20,6 +21,7 @@ use crate::date::{date, parse};
 
 pub(crate) use keeper::valid_name;
 pub use keeper::{Keeper, Overrides};
+pub use reach::Fixed;
 pub use store::StoreError;
 pub use target::{Scope, Target, Which};
 
@@ -83,6 +85,17 @@ pub struct Wish {
     pub may_empty: bool,
 }
 
+/// An override that was set, and what it reaches.
+#[derive(Clone, Debug)]
+pub struct Set {
+    /// The override.
+    pub set: Override,
+    /// How many members it is for: of pools, of choices, and of lists that programs compute.
+    pub members: usize,
+    /// The static records with its target.
+    pub fixed: Fixed,
+}
+
 /// Why an override is not.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -92,9 +105,20 @@ pub enum Refused {
     Wrong(String),
     /// Nothing is its target.
     #[error(
-        "{0} is no address, label, check or record of any pool; `halfmoon health` shows what there is"
+        "{0} is no address, label, check or record of any pool or choice; `halfmoon health` shows what there is"
     )]
     Nothing(String),
+    /// Its target stands in static records alone.
+    #[error(
+        "{target} is in static records alone, which no override changes ({records}); change the zone, \
+         or answer with a program: ifportup(443, {{'192.0.2.1', …}}), or pickrandom({{'192.0.2.1', …}})"
+    )]
+    Static {
+        /// What somebody wanted.
+        target: String,
+        /// Which records.
+        records: String,
+    },
     /// A rule of `health.safety` forbids it.
     #[error("`health.safety` keeps {keep} of {of}; left would be: {left}")]
     Safety {

@@ -1,8 +1,9 @@
-//! All overrides in force, as the pools are asked about each member.
+//! All overrides in force, as those ask who answer with members.
 
+use std::fmt;
 use std::sync::Arc;
 
-use halfmoon_healthcheck::{Force, Forced, Health, Member, Override as Ask, Pool};
+use halfmoon_healthcheck::{Force, Health, Member, Orders, Whose};
 
 use super::target::{Found, Scope};
 use super::{Order, Override};
@@ -38,46 +39,94 @@ impl Rules {
         Self(rules)
     }
 
-    /// How pools ask; nothing if there are no rules.
-    pub(super) fn ask(self) -> Option<Arc<Ask>> {
-        if self.0.is_empty() {
-            return None;
-        }
-        Some(Arc::new(move |pool: &Pool, member: &Member| self.judge(pool, member)))
+    /// As those ask who answer; nothing if there are no rules.
+    pub(super) fn orders(self) -> Option<Arc<dyn Orders>> {
+        if self.0.is_empty() { None } else { Some(Arc::new(self)) }
     }
 
-    /// What a member counts as, if an operator said so.
-    pub(super) fn judge(&self, pool: &Pool, member: &Member) -> Option<Forced> {
-        for rule in self.0.iter().filter(|rule| rule.is_for(pool)) {
-            let is_its = rule.target.holds(pool, member);
+    /// What each of these members counts as, if an operator said so.
+    pub(super) fn of(&self, whose: Whose<'_>, members: &[Member]) -> Vec<Option<Force>> {
+        let mut found = vec![None; members.len()];
+        self.judge(whose, members, &mut |number, to, _| {
+            if let Some(place @ None) = found.get_mut(number) {
+                *place = Some(to);
+            }
+        });
+        found
+    }
+
+    /// Puts out all but those that are pinned; a list that has none of them is not meant.
+    fn pin(
+        &self,
+        whose: Whose<'_>,
+        members: &[Member],
+        tell: &mut dyn FnMut(usize, Force, &Arc<str>),
+    ) {
+        let pins = || self.0.iter().filter(|rule| rule.order == Order::Pin && rule.is_for(whose));
+        let has_any = |rule: &&Rule| members.iter().any(|member| rule.target.holds(whose, member));
+        let Some(first) = pins().find(has_any) else {
+            return;
+        };
+        for (number, member) in members.iter().enumerate() {
+            if !pins().any(|rule| rule.target.holds(whose, member)) {
+                tell(number, Force::Down, &first.reason);
+            }
+        }
+    }
+}
+
+impl Orders for Rules {
+    fn judge(
+        &self,
+        whose: Whose<'_>,
+        members: &[Member],
+        tell: &mut dyn FnMut(usize, Force, &Arc<str>),
+    ) {
+        let mut is_pinned = false;
+        for rule in self.0.iter().filter(|rule| rule.is_for(whose)) {
             let to = match rule.order {
-                Order::Down if is_its => Force::Down,
-                // A pool that has none of the pinned is not meant.
-                Order::Pin if !is_its && rule.holds_any(pool) && !self.is_pinned(pool, member) => {
-                    Force::Down
+                Order::Down => Force::Down,
+                Order::Drain => Force::Drain,
+                Order::Up => Force::Up,
+                Order::Pin => {
+                    if !std::mem::replace(&mut is_pinned, true) {
+                        self.pin(whose, members, tell);
+                    }
+                    continue;
                 }
-                Order::Drain if is_its => Force::Drain,
-                Order::Up if is_its => Force::Up,
-                _ => continue,
             };
-            return Some(Forced { to, reason: Arc::clone(&rule.reason) });
+            for (number, member) in members.iter().enumerate() {
+                if rule.target.holds(whose, member) {
+                    tell(number, to, &rule.reason);
+                }
+            }
         }
-        None
     }
 
-    /// Whether one of several pins is this member's.
-    fn is_pinned(&self, pool: &Pool, member: &Member) -> bool {
-        let pins = self.0.iter().filter(|rule| rule.order == Order::Pin && rule.is_for(pool));
-        pins.into_iter().any(|rule| rule.target.holds(pool, member))
+    fn may_concern(&self, members: &[Member]) -> bool {
+        let may = |rule: &Rule, member: &Member| match &rule.target {
+            // Whose they are is not known here.
+            Found::Scope(_) => true,
+            target => target.holds(Whose::NOBODY, member),
+        };
+        self.0.iter().any(|rule| members.iter().any(|member| may(rule, member)))
+    }
+
+    fn names(&self, check: &dyn fmt::Display) -> Option<Arc<str>> {
+        let names = || {
+            self.0.iter().filter_map(|rule| match &rule.target {
+                Found::Checks(_, name) => Some(name),
+                _ => None,
+            })
+        };
+        names().next()?;
+        let check = check.to_string();
+        names().find(|name| ***name == *check).cloned()
     }
 }
 
 impl Rule {
-    fn is_for(&self, pool: &Pool) -> bool {
-        self.within.as_ref().is_none_or(|scope| scope.holds(&pool.name))
-    }
-
-    fn holds_any(&self, pool: &Pool) -> bool {
-        pool.members.iter().any(|member| self.target.holds(pool, member))
+    fn is_for(&self, whose: Whose<'_>) -> bool {
+        self.within.as_ref().is_none_or(|scope| scope.holds(whose))
     }
 }

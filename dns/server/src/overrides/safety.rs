@@ -2,24 +2,27 @@
 
 use std::collections::BTreeMap;
 
-use halfmoon_healthcheck::{Force, Member, Pool, PoolReport};
+use halfmoon_healthcheck::{Force, Member, PoolReport, Whose};
 
 use super::Refused;
+use super::reach;
 use super::rules::Rules;
 use crate::config::SafetyConfig;
+use crate::shared::Zones;
 
-/// Judges what the pools would be under new rules.
+/// Judges what the pools, and what is answered without one, would be under new rules.
 ///
 /// # Errors
 /// The first rule that they break that is not broken already.
 pub(super) fn judge(
-    pools: &[PoolReport],
+    (pools, zones): (&[PoolReport], Option<&Zones>),
     (before, after): (&Rules, &Rules),
     safety: &[SafetyConfig],
     may_empty: bool,
 ) -> Result<(), Refused> {
     for rule in safety {
-        let (was, would) = (standing(pools, before, rule), standing(pools, after, rule));
+        let was = standing((pools, zones), before, rule);
+        let would = standing((pools, zones), after, rule);
         let (was_up, up) = (count(&was), count(&would));
         if up < rule.keep as usize && up < was_up {
             let names = |stands: bool| {
@@ -36,14 +39,24 @@ pub(super) fn judge(
     if may_empty {
         return Ok(());
     }
-    let emptied = pools.iter().filter(|report| {
+    let is_emptied = |whose: Whose<'_>, members: &[Member]| {
         let is_empty = |rules: &Rules| {
-            report.pool.members.iter().all(|member| is_barred(rules, &report.pool, member))
+            rules.of(whose, members).iter().all(|forced| *forced == Some(Force::Down))
         };
         is_empty(after) && !is_empty(before)
-    });
+    };
+    let emptied =
+        pools.iter().filter(|report| is_emptied(report.pool.name.whose(), &report.pool.members));
     let mut names: Vec<String> = emptied.map(|report| report.pool.name.to_string()).collect();
+    if let Some(zones) = zones {
+        reach::lists(zones, |list| {
+            if list.is_whole && is_emptied(list.whose, list.members) {
+                names.push(format!("{} {}", list.whose.owner, list.whose.rtype));
+            }
+        });
+    }
     names.sort();
+    names.dedup();
     match names.first() {
         None => Ok(()),
         Some(first) => Err(Refused::Empties { record: first.clone(), others: names.len() - 1 }),
@@ -51,11 +64,16 @@ pub(super) fn judge(
 }
 
 /// Which of the labels still have somebody who answers.
-fn standing(pools: &[PoolReport], rules: &Rules, rule: &SafetyConfig) -> BTreeMap<String, bool> {
+fn standing(
+    (pools, zones): (&[PoolReport], Option<&Zones>),
+    rules: &Rules,
+    rule: &SafetyConfig,
+) -> BTreeMap<String, bool> {
     let mut labels = BTreeMap::new();
     for report in pools {
-        for (member, effective) in report.pool.members.iter().zip(&report.members) {
-            let forced = rules.judge(&report.pool, member).map(|forced| forced.to);
+        let forced = rules.of(report.pool.name.whose(), &report.pool.members);
+        let members = report.pool.members.iter().zip(&report.members);
+        for ((member, effective), forced) in members.zip(forced) {
             let stands = match forced {
                 Some(Force::Down | Force::Drain) => false,
                 Some(Force::Up) => true,
@@ -68,15 +86,27 @@ fn standing(pools: &[PoolReport], rules: &Rules, rule: &SafetyConfig) -> BTreeMa
             }
         }
     }
+    // Of what is not checked it is not known whether it is up: it counts where nothing better is known.
+    if let Some(zones) = zones {
+        let mut unchecked: BTreeMap<String, bool> = BTreeMap::new();
+        reach::lists(zones, |list| {
+            for (member, forced) in list.members.iter().zip(rules.of(list.whose, list.members)) {
+                let stands = !matches!(forced, Some(Force::Down | Force::Drain));
+                let labelled = member.labels.iter().filter(|label| !label.is_zones);
+                for label in labelled.filter(|label| is_like(&label.name, &rule.of)) {
+                    *unchecked.entry(label.name.to_string()).or_default() |= stands;
+                }
+            }
+        });
+        for (label, stands) in unchecked {
+            labels.entry(label).or_insert(stands);
+        }
+    }
     labels
 }
 
 fn count(labels: &BTreeMap<String, bool>) -> usize {
     labels.values().filter(|stands| **stands).count()
-}
-
-fn is_barred(rules: &Rules, pool: &Pool, member: &Member) -> bool {
-    rules.judge(pool, member).is_some_and(|forced| forced.to == Force::Down)
 }
 
 /// Whether a text is as a pattern has it, in which `*` stands for anything.

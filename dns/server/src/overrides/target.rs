@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 
-use halfmoon_healthcheck::{CheckId, Health, Member, Pool, PoolName};
+use halfmoon_healthcheck::{CheckId, Health, Member, Whose};
 use halfmoon_wire::{NameBuf, Type};
 use ipnet::IpNet;
 
@@ -89,7 +90,7 @@ impl Target {
             Self::Check(name) => {
                 let checks = health.checks();
                 let named = checks.iter().filter(|report| report.check.to_string() == *name);
-                Found::Checks(named.map(|report| report.id).collect())
+                Found::Checks(named.map(|report| report.id).collect(), name.as_str().into())
             }
         }
     }
@@ -135,15 +136,15 @@ impl Scope {
         }
     }
 
-    /// Whether a pool is of one of these records.
+    /// Whether a list of members is of one of these records.
     #[must_use]
-    pub fn holds(&self, pool: &PoolName) -> bool {
+    pub fn holds(&self, whose: Whose<'_>) -> bool {
         match self {
-            Self::Zone(zone) => pool.zone.eq_ignore_ascii_case(zone),
+            Self::Zone(zone) => whose.zone.eq_ignore_ascii_case(zone),
             Self::Record(owner, rtype, which) => {
-                pool.owner.eq_ignore_ascii_case(owner)
-                    && pool.rtype.eq_ignore_ascii_case(rtype)
-                    && which.holds(pool)
+                whose.owner.eq_ignore_ascii_case(owner)
+                    && whose.rtype.eq_ignore_ascii_case(rtype)
+                    && which.holds(whose)
             }
         }
     }
@@ -187,11 +188,11 @@ impl Which {
         Ok((rtype, which))
     }
 
-    fn holds(self, pool: &PoolName) -> bool {
+    fn holds(self, whose: Whose<'_>) -> bool {
         match self {
             Self::All => true,
-            Self::OfRecord(program) => pool.program == program,
-            Self::One(program, number) => (pool.program, pool.number) == (program, number),
+            Self::OfRecord(record) => whose.pool.is_some_and(|(own, _)| own == record),
+            Self::One(record, number) => whose.pool == Some((record, number)),
         }
     }
 }
@@ -200,19 +201,23 @@ impl Which {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Found {
     Network(IpNet),
-    Checks(HashSet<CheckId>),
+    /// The checks of this name that there are, and the name, by which later ones are known.
+    Checks(HashSet<CheckId>, Arc<str>),
     Label(String),
     Scope(Scope),
 }
 
 impl Found {
     /// Whether it is this member's.
-    pub(crate) fn holds(&self, pool: &Pool, member: &Member) -> bool {
+    pub(crate) fn holds(&self, whose: Whose<'_>, member: &Member) -> bool {
         match self {
             Self::Network(network) => network.contains(&member.address.to_canonical()),
-            Self::Checks(checks) => member.check.is_some_and(|check| checks.contains(&check)),
+            Self::Checks(checks, name) => {
+                member.check.is_some_and(|check| checks.contains(&check))
+                    || member.named.as_ref() == Some(name)
+            }
             Self::Label(label) => member.labels.iter().any(|own| *own.name == **label),
-            Self::Scope(scope) => scope.holds(&pool.name),
+            Self::Scope(scope) => scope.holds(whose),
         }
     }
 }

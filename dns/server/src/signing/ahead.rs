@@ -127,6 +127,10 @@ impl Work {
         if snapshot.generation() != self.seen.generation() {
             self.due.extend(self.places.touched(&snapshot, &self.seen));
         }
+        if snapshot.order() != self.seen.order() {
+            // Choices that stand beside pools may be narrower, or wider.
+            self.due.extend(self.places.numbers());
+        }
         self.seen = Arc::clone(&snapshot);
         let mut left = BATCH;
         // What is left over comes with the next look, by what is known then.
@@ -266,6 +270,10 @@ fn states(hosted: &Hosted<Served>, node: Node<'_>, rtype: Type, snapshot: &Snaps
     let mut hasher = std::hash::BuildHasher::build_hasher(&FixedState::default());
     for (code, _) in codes(hosted, node, rtype).flatten() {
         let mut is_known = false;
+        if code.choices().next().is_some() {
+            // What stands beside it is chosen without health, and operators may have spoken of it.
+            snapshot.order().hash(&mut hasher);
+        }
         let standings = code.pools().map(|pool| snapshot.pool(pool));
         for standing in standings {
             standing.hash(&mut hasher);

@@ -10,6 +10,7 @@ mod heartbeat;
 mod metrics;
 mod overrides;
 mod page;
+mod reach;
 mod regions;
 mod webhooks;
 mod wellness;

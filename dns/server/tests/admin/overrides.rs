@@ -284,7 +284,13 @@ fn what_is_no_override_is_refused_with_the_remedy() {
         ("left", &a, json!({}), 400, "unknown variant"),
         ("down", &a, json!({"color": 1}), 400, "unknown field"),
         ("down", "region:z", json!({}), 400, "down region:z is no address, label, check or record"),
-        ("down", "192.0.2.1", json!({}), 400, "is no address, label, check or record of any pool"),
+        (
+            "down",
+            "192.0.2.1",
+            json!({}),
+            400,
+            "is no address, label, check or record of any pool or choice",
+        ),
         ("down", "127.0.0.1:80", json!({}), 400, "\\\"tcp 127.0.0.1:80\\\""),
         (
             "pin",
@@ -351,7 +357,7 @@ fn the_command_sets_lists_and_ends() {
     assert_eq!(set.status.code(), Some(0), "{set:?}");
     assert!(set.out.contains("drain region:a, 29m left, by "), "{}", set.out);
     assert!(
-        set.out.contains("(token ops): kernel update\nfor 3 members of pools\n"),
+        set.out.contains("(token ops): kernel update\nfor 3 members of pools and choices\n"),
         "{}",
         set.out
     );

@@ -16,14 +16,20 @@ pub(crate) struct Regions {
 
 impl Regions {
     pub(crate) fn new(more: &str) -> Self {
+        Self::with(more, |_, _| String::new())
+    }
+
+    /// With these records besides, of the addresses and their port.
+    pub(crate) fn with(more: &str, records: impl FnOnce(&[String; 3], u16) -> String) -> Self {
         let ends = regions();
         let ips = ends.each_ref().map(|end| end.address.ip().to_string());
         let port = ends[0].address.port();
         let [a, b, c] = &ips;
         let list =
             |options: &str| format!("\"ifportup({port}, {{'{a}', '{b}', '{c}'}}, {{{options}}})\"");
+        let more_records = records(&ips, port);
         let zone = format!(
-            "all   LUA A {}\nfirst LUA A {}\none   LUA A \"ifportup({port}, {{'{a}'}})\"\n",
+            "all   LUA A {}\nfirst LUA A {}\none   LUA A \"ifportup({port}, {{'{a}'}})\"\n{more_records}",
             list("selector='all'"),
             list("selector='first'")
         );

@@ -91,6 +91,8 @@ sample LUA A \"ifportup(PORT, {'A', 'B', 'C'}, {selector='sample:2'})\"
 two LUA A \"ifportup(PORT, {'A', 'B'}, {selector='random'})\"
 two LUA A \"ifportup(PORT, {'C', 'A'}, {selector='random', ttl=7})\"
 few LUA A \"ifportup(PORT, {'A', 'B', 'C'}, {selector='all', min_answers=2})\"
+beside LUA A \"ifportup(PORT, {'C'})\"
+beside LUA A \"all({'A', 'B'})\"
 none LUA A \"ifportup(PORT, {'B'}, {all_down='none'})\"
 *.wild LUA A \"ifportup(PORT, {'A', 'B'}, {selector='all'})\"
 ";
@@ -152,6 +154,7 @@ fn what_an_operator_or_a_policy_changes_is_signed_ahead() {
         };
         is("all", 3, &[&a, &b, &c]);
         is("few", 3, &[&a, &b, &c]);
+        is("beside", 3, &[&a, &b, &c]);
         is("one", 1, &[&a, &b, &c]);
         is("none", 1, &[&b]);
         wild(2, &[&a, &b]);
@@ -163,6 +166,7 @@ fn what_an_operator_or_a_policy_changes_is_signed_ahead() {
         order("down", &b);
         is("all", 2, &[&a, &c]);
         is("few", 2, &[&a, &c]);
+        is("beside", 2, &[&a, &c]);
         is("one", 1, &[&a, &c]);
         is("none", 0, &[]);
         is("sample", 2, &[&a, &c]);
@@ -170,6 +174,7 @@ fn what_an_operator_or_a_policy_changes_is_signed_ahead() {
         order("down", &c);
         is("all", 1, &[&a]);
         is("two", 1, &[&a]);
+        is("beside", 1, &[&a]);
         is("sample", 1, &[&a]);
     }
 }
