@@ -99,7 +99,8 @@ fn keep(folder: &Path, shared: &Shared, end: &(Mutex<bool>, Condvar)) {
     let started = Clock::now();
     let mut has_forgotten = false;
     let mut health = Page::new(HEALTH, DELAY, 0);
-    let mut beats = Page::new(BEATS, DELAY_OF_BEATS, shared.beats.revision());
+    // What was called in before this thread ran is not written yet either.
+    let mut beats = Page::new(BEATS, DELAY_OF_BEATS, 0);
     loop {
         let now = Instant::now();
         let pause = health.next.min(beats.next).saturating_duration_since(now);

@@ -12,6 +12,7 @@ use crate::pool::{Member, Pool, PoolName, PoolReport};
 use crate::registry::Registry;
 use crate::report::Last;
 use crate::said::{Holds, Said};
+use crate::target::TargetPolicy;
 use crate::verdict::{CheckId, State};
 
 fn registry() -> Registry {
@@ -195,6 +196,18 @@ fn what_was_called_in_is_written_down_as_it_was_said() {
     replace(folder.path(), BEATS, |out| beats::write(&all, out)).expect("a folder");
     let found = read(folder.path(), BEATS, beats::read).expect("a file");
     assert_eq!(found.expect("what was written"), all);
+}
+
+#[test]
+fn what_is_called_in_before_anybody_writes_is_written_down() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let targets = TargetPolicy::default().with_beats(["fra".into()]);
+    let shared = Shared::new(targets, Board::new(Duration::ZERO), (10, 10), None);
+    let said = Said { is_up: true, holds: Holds::AsChecked, weight: 0, reason: None };
+    shared.beats.hear("fra", said, SystemTime::now()).expect("a name");
+    drop(Keeper::start(folder.path().to_owned(), Arc::new(shared)).expect("a thread"));
+    let found = read(folder.path(), BEATS, beats::read).expect("a file").expect("a call");
+    assert_eq!(found.len(), 1);
 }
 
 #[test]
