@@ -31,7 +31,7 @@ pub(super) struct Wanted {
     subnet: Option<IpNet>,
     at: Option<String>,
     seed: u64,
-    /// Targets that are supposed to be down, separated by commas.
+    /// Targets that are supposed to be down, a line each.
     down: String,
     /// Everything else is supposed to be up.
     all_up: bool,
@@ -79,9 +79,9 @@ pub(super) async fn show(
     Ok(Json(state.paper.ask(&state.shared, work).await?))
 }
 
-/// Targets as they are written in a query, separated by commas.
+/// Targets as they are written in a query, a line each: checks have commas in their names.
 fn targets(text: &str) -> Result<Vec<Target>, Refusal> {
-    let parts: Vec<&str> = text.split(',').filter(|part| !part.is_empty()).collect();
+    let parts: Vec<&str> = text.lines().filter(|part| !part.is_empty()).collect();
     if parts.len() > MOST_TARGETS {
         return Err(Refusal::Malformed(format!("more than {MOST_TARGETS} targets in `down`")));
     }

@@ -114,7 +114,7 @@ fn from_server(args: &Args) -> Result<Explanation, String> {
     query.extend(args.subnet.map(|subnet| ("subnet", subnet.to_string())));
     query.extend(args.at.clone().map(|at| ("at", at)));
     if !args.down.is_empty() {
-        query.push(("down", args.down.join(",")));
+        query.push(("down", args.down.join("\n")));
     }
     remote.get("/api/v1/explain", &query, Duration::ZERO)
 }

@@ -7,11 +7,13 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use halfmoon_healthcheck::{Health, TargetPolicy};
 use halfmoon_wire::{Name, NameBuf, Query, Rcode, Reply, Type};
 use ipnet::IpNet;
 
 use super::{Wish, known};
 use crate::answer::answer;
+use crate::meter::Meters;
 use crate::transport::{MAX_MESSAGE, Peer, Protocol, Stream, Verdict};
 use crate::worker::Worker;
 
@@ -97,8 +99,11 @@ fn explained(worker: &mut Worker, wish: &Wish, peer: &Peer) -> String {
     let peer = Peer { remote: SocketAddr::new(wish.client, 53), protocol: Protocol::Tcp, ..*peer };
     let mut out = vec![0; MAX_MESSAGE];
     (worker.is_aside, worker.trail) = (true, Some(Box::default()));
+    // Nothing is probed because somebody asks why, and the answer is none that was given.
+    let health = std::mem::replace(&mut worker.requests, Health::unprobed(TargetPolicy::default()));
+    let meter = std::mem::replace(&mut worker.meter, Meters::default().take());
     let verdict = answer(worker, &wish.query(), &peer, MAX_MESSAGE, &mut out);
-    worker.is_aside = false;
+    (worker.is_aside, worker.requests, worker.meter) = (false, health, meter);
     let trail = worker.trail.take().unwrap_or_default();
     let reply = match verdict {
         Verdict::Reply(length) => out.get(..length).unwrap_or_default(),

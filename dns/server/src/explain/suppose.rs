@@ -41,12 +41,13 @@ pub fn suppose(shared: &Shared, down: &[Target], rest: Rest) -> Supposed {
 /// Health as it would be in these states, for good.
 #[must_use]
 pub fn suppose_states(shared: &Shared, states: &States<'_>) -> Supposed {
-    let (down, up) = (named(shared, states.down), named(shared, states.up));
+    // Who is meant is found out before: what follows keeps results of probes waiting.
+    let (down, up) = (meant(shared, states.down), meant(shared, states.up));
     shared.health.suppose(&|id, check| {
-        if down.holds(shared, id, check) {
+        if down.contains(&id) {
             return Some(State::Down);
         }
-        if up.holds(shared, id, check) {
+        if up.contains(&id) {
             return Some(State::Up);
         }
         match (states.rest, &check.probe) {
@@ -61,46 +62,47 @@ pub fn suppose_states(shared: &Shared, states: &States<'_>) -> Supposed {
 /// How many checks have the name of a target.
 #[must_use]
 pub fn matching(shared: &Shared, target: &Target) -> usize {
-    let named = named(shared, std::slice::from_ref(target));
-    let checks = shared.health.checks();
-    checks.iter().filter(|report| named.holds(shared, report.id, &report.check)).count()
+    meant(shared, std::slice::from_ref(target)).len()
 }
 
-/// What some targets name.
-struct Named<'a> {
-    targets: &'a [Target],
-    /// The checks of the members of pools that they name.
-    checks: HashSet<CheckId>,
-}
-
-fn named<'a>(shared: &Shared, targets: &'a [Target]) -> Named<'a> {
-    let mut checks = HashSet::new();
+/// The checks that some targets name: those of the members of pools, and those that a program computes.
+fn meant(shared: &Shared, targets: &[Target]) -> HashSet<CheckId> {
+    let mut meant = HashSet::new();
+    if targets.is_empty() {
+        return meant;
+    }
     let found: Vec<_> = targets.iter().map(|target| target.resolve(&shared.health)).collect();
     for report in shared.health.pools() {
         for member in &report.pool.members {
             if found.iter().any(|found| found.holds(report.pool.name.whose(), member)) {
-                checks.extend(member.check);
+                meant.extend(member.check);
             }
         }
     }
-    Named { targets, checks }
+    let has_names = targets.iter().any(|target| matches!(target, Target::Check(_)));
+    for report in shared.health.checks() {
+        let name = has_names.then(|| report.check.to_string());
+        if targets.iter().any(|target| is_named(shared, target, &report.check, name.as_deref())) {
+            meant.insert(report.id);
+        }
+    }
+    meant
 }
 
-impl Named<'_> {
-    fn holds(&self, shared: &Shared, id: CheckId, check: &Check) -> bool {
-        let labels = &shared.policy.lua.defaults.labels;
-        let address = || check.address().map(|address| address.to_canonical());
-        self.checks.contains(&id)
-            || self.targets.iter().any(|target| match target {
-                Target::Network(network) => address().is_some_and(|own| network.contains(&own)),
-                Target::Label(label) => address()
-                    .is_some_and(|own| labels.of(own).iter().any(|own| *own.name == **label)),
-                Target::Check(name) => {
-                    let is_url = |url: &str| url == name;
-                    check.to_string() == *name
-                        || matches!(&check.probe, Probe::Http(http) if is_url(http.url.as_str()))
-                }
-                Target::Record(_) | Target::Zone(_) => false,
-            })
+/// Whether a target names a check by itself; `name`: how the check is written.
+fn is_named(shared: &Shared, target: &Target, check: &Check, name: Option<&str>) -> bool {
+    let address = || check.address().map(|address| address.to_canonical());
+    match target {
+        Target::Network(network) => address().is_some_and(|own| network.contains(&own)),
+        Target::Label(label) => {
+            let labels = &shared.policy.lua.defaults.labels;
+            address().is_some_and(|own| labels.of(own).iter().any(|own| *own.name == **label))
+        }
+        Target::Check(target) => {
+            let is_url = |url: &str| url == target;
+            name == Some(target.as_str())
+                || matches!(&check.probe, Probe::Http(http) if is_url(http.url.as_str()))
+        }
+        Target::Record(_) | Target::Zone(_) => false,
     }
 }
