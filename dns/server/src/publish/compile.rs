@@ -1,0 +1,271 @@
+//! What is made of a zone that was read: programs, signatures, and what is wrong with them.
+
+use std::sync::Arc;
+
+use halfmoon_dnssec::{Presigned, Verify};
+use halfmoon_geo::Attributes;
+use halfmoon_healthcheck::Health;
+use halfmoon_lua::{Budget, Compiler, Defaults, Dialect, Program, Settings};
+use halfmoon_wire::{Name, NameBuf, Type};
+use halfmoon_zones::{
+    Addition, Attach, Companion, Draft, Fault, Fresh, Level, Loaded, Place, ProgramSource,
+};
+
+use super::judge;
+use super::serials::Serials;
+use crate::config::{DnssecConfig, Rules, ZoneFault, ZoneHealth};
+use crate::expect::{Examiner, Subject, Tests};
+use crate::last_good;
+use crate::shared::{Programs, Served};
+use crate::signing::{Signing, date};
+
+/// How many signatures of zones that come signed one load verifies: a second or two, once for each.
+const MOST_VERIFIED: usize = 40_000;
+
+/// Compiles the programs of zones as they are loaded.
+#[derive(Debug)]
+pub struct Compile {
+    compiler: Compiler,
+    /// What holds of records where their zone says nothing.
+    defaults: Arc<Defaults>,
+    pub(super) signing: Option<Signing>,
+    /// How long failovers take, if anybody wants to know.
+    budgets: Option<Vec<ZoneBudgets>>,
+    /// How grave what is found is.
+    rules: Rules,
+    /// Which zones are to be signed.
+    dnssec: DnssecConfig,
+    /// The serials of zones, if they do not come from their files.
+    pub(super) serials: Option<Serials>,
+    /// Whether a program that fails has nothing said in its place (as in PowerDNS).
+    is_final: bool,
+    /// How many signatures a load verifies, and how many this one may still.
+    verified: (usize, usize),
+    /// Threads that will run programs.
+    threads: usize,
+    /// Who runs the tests beside zones, if they are run.
+    examiner: Option<Examiner>,
+}
+
+impl Compile {
+    /// Compiles with these settings; checks are acquired from `health`.
+    #[must_use]
+    pub fn new(settings: Settings, health: Health) -> Self {
+        let is_final = settings.dialect == Dialect::PowerDns;
+        let defaults = Arc::clone(&settings.defaults);
+        let compiler = Compiler::new(settings, health);
+        Self {
+            compiler,
+            defaults,
+            signing: None,
+            budgets: None,
+            rules: Rules::default(),
+            dnssec: DnssecConfig::default(),
+            serials: None,
+            is_final,
+            verified: (MOST_VERIFIED, MOST_VERIFIED),
+            threads: 1,
+            examiner: None,
+        }
+    }
+
+    /// Verifies all signatures of zones that come signed, however long that takes.
+    #[must_use]
+    pub fn verifying_all(self) -> Self {
+        Self { verified: (usize::MAX, usize::MAX), ..self }
+    }
+
+    /// For so many threads that run programs, each of which counts by itself.
+    #[must_use]
+    pub fn threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
+    }
+
+    /// Notes how long failovers take, too.
+    #[must_use]
+    pub fn with_budgets(self) -> Self {
+        Self { budgets: Some(Vec::new()), ..self }
+    }
+
+    /// How long failovers take in the zones that were read, refused ones among them.
+    #[must_use]
+    pub fn into_budgets(self) -> Vec<ZoneBudgets> {
+        self.budgets.unwrap_or_default()
+    }
+
+    /// Judges what is found by these rules.
+    #[must_use]
+    pub fn rules(self, rules: Rules) -> Self {
+        Self { rules, ..self }
+    }
+
+    /// Knows which zones are to be signed.
+    #[must_use]
+    pub fn dnssec(self, dnssec: DnssecConfig) -> Self {
+        Self { dnssec, ..self }
+    }
+
+    /// Looks at the zones that were read together with all others.
+    pub fn look_across(&self, loaded: &mut Loaded<Served>) {
+        let Loaded { catalog, reports, .. } = loaded;
+        judge::across(catalog, reports, &self.rules, judge::Signs(&self.dnssec));
+    }
+
+    /// Knows what the databases know of places from now on.
+    pub(super) fn know(&mut self, places: Attributes) {
+        self.compiler.with_places(places);
+    }
+
+    /// A load begins.
+    pub(super) fn begin(&mut self) {
+        self.verified.1 = self.verified.0;
+    }
+
+    /// Runs the tests beside zones, too.
+    #[must_use]
+    pub fn examining(self, examiner: Examiner) -> Self {
+        Self { examiner: Some(examiner), ..self }
+    }
+
+    /// How many tests were run so far.
+    #[must_use]
+    pub fn tests_run(&self) -> usize {
+        self.examiner.as_ref().map_or(0, Examiner::ran)
+    }
+
+    /// Signs zones, too.
+    #[must_use]
+    pub fn signing(self, signing: Option<Signing>) -> Self {
+        Self { signing, ..self }
+    }
+
+    /// What holds of the records of a zone with these settings beside it.
+    fn defaults(&self, companion: Option<&Companion>, faults: &mut Vec<Fault>) -> Arc<Defaults> {
+        let Some(companion) = companion else {
+            return Arc::clone(&self.defaults);
+        };
+        match ZoneHealth::parse(&companion.text) {
+            Ok(zone) => Arc::new(zone.defaults(&self.defaults)),
+            Err(wrong) => {
+                note(wrong, "zone-settings", companion, faults);
+                Arc::clone(&self.defaults)
+            }
+        }
+    }
+
+    /// Runs the tests beside a zone, unless something else is wrong with it already.
+    fn examine(&mut self, companion: &Companion, subject: Subject<'_>, faults: &mut Vec<Fault>) {
+        match Tests::parse(&companion.text, subject.zone.apex()) {
+            Ok(tests) => {
+                let is_right = faults.iter().all(|fault| fault.level != Level::Error);
+                if let Some(examiner) = self.examiner.as_mut().filter(|_| is_right) {
+                    examiner.examine(subject, &tests, companion.file, faults);
+                }
+            }
+            Err(wrong) => note(wrong, "zone-tests", companion, faults),
+        }
+    }
+}
+
+/// Puts what is wrong with a file beside a zone among the faults.
+fn note(wrong: Vec<ZoneFault>, rule: &'static str, file: &Companion, faults: &mut Vec<Fault>) {
+    faults.extend(wrong.into_iter().map(|ZoneFault { line, column, message }| {
+        Fault::error(rule, Place { file: file.file, line, column }, message)
+    }));
+}
+
+/// How long failovers take in a zone.
+#[derive(Debug)]
+pub struct ZoneBudgets {
+    /// The zone.
+    pub apex: NameBuf,
+    /// The records by health, each with its owner, its program, and the budget of its slowest call.
+    pub records: Vec<(NameBuf, ProgramSource, Budget)>,
+}
+
+impl ZoneBudgets {
+    fn of(apex: Name<'_>, programs: &[(NameBuf, ProgramSource)], compiled: &[Compiled]) -> Self {
+        let slowness =
+            |budget: &Budget| (!budget.is_met(), budget.total().is_none(), budget.total());
+        let records = programs.iter().zip(compiled).filter_map(|((owner, source), program)| {
+            // What is there to be included is told where it is.
+            let program = program.as_ref().filter(|_| source.inner != Type::LUA)?;
+            let slowest = program.budgets().iter().max_by_key(|budget| slowness(budget))?;
+            Some((*owner, source.clone(), slowest.clone()))
+        });
+        Self { apex: apex.to_buf(), records: records.collect() }
+    }
+}
+
+type Compiled = Option<Arc<Program>>;
+
+impl Attach<Served> for Compile {
+    fn stamp(&self, apex: Name<'_>) -> u64 {
+        self.signing.as_ref().map_or(0, |signing| signing.stamp(apex))
+    }
+
+    fn additions(&mut self, draft: &Draft<'_>) -> Vec<Addition> {
+        self.signing.as_mut().map_or_else(Vec::new, |signing| signing.additions(draft))
+    }
+
+    fn serial(&mut self, draft: &Draft<'_>) -> Option<u32> {
+        // Its signatures hold for the serial of the file alone.
+        let serials = self.serials.as_mut().filter(|_| !draft.is_signed())?;
+        Some(serials.propose(draft.apex()))
+    }
+
+    fn attach(&mut self, fresh: &Fresh<'_, Served>, faults: &mut Vec<Fault>) -> Served {
+        let served = self.serve(fresh, faults);
+        self.rules.apply(faults);
+        served
+    }
+}
+
+impl Compile {
+    fn serve(&mut self, fresh: &Fresh<'_, Served>, faults: &mut Vec<Fault>) -> Served {
+        let Fresh { zone, programs, before, companions } = *fresh;
+        let defaults = self.defaults(companions.settings.as_ref(), faults);
+        if let Some(presigned) = self.presigned(fresh, faults) {
+            // What its programs made could not be signed: they are not run.
+            return Served { presigned: Some(presigned), ..Served::default() };
+        }
+        self.compiler.set_defaults(Arc::clone(&defaults));
+        let compiled = self.compiler.compile_zone(zone.apex(), programs, faults);
+        if let Some(tests) = &companions.tests {
+            self.examine(tests, Subject { zone, programs, defaults: &defaults }, faults);
+        }
+        if let Some(budgets) = &mut self.budgets {
+            budgets.push(ZoneBudgets::of(zone.apex(), programs, &compiled));
+        }
+        judge::twins(zone, programs, &compiled, faults);
+        let claims = judge::claims(programs, &compiled);
+        let with_last_good = programs.iter().zip(compiled).map(|((owner, _), program)| {
+            let runs = program.as_ref().filter(|program| !program.is_plan() && !self.is_final);
+            let last_good =
+                runs.map(|program| last_good::inherited(before, owner.as_name(), program));
+            (program, last_good)
+        });
+        let places = programs.iter().map(|(_, source)| source.place(0));
+        let programs = Programs::new(with_last_good, self.threads).at(places);
+        let before =
+            before.and_then(|hosted| Some((&hosted.zone, &**hosted.beside.signed.as_ref()?)));
+        let signed = self.signing.as_mut().and_then(|signing| signing.sign(zone, before, faults));
+        Served { programs, signed, claims, ..Served::default() }
+    }
+
+    /// What a zone that comes signed brings along; `None` of another.
+    fn presigned(
+        &mut self,
+        fresh: &Fresh<'_, Served>,
+        faults: &mut Vec<Fault>,
+    ) -> Option<Presigned> {
+        let before =
+            fresh.before.and_then(|hosted| Some((&hosted.zone, hosted.beside.presigned.as_ref()?)));
+        let (all, left) = self.verified;
+        // No zone takes all from those that come after it.
+        let most = if all == usize::MAX { all } else { left / 2 };
+        let presigned = Presigned::of(fresh.zone, date(), Verify { most, before }, faults)?;
+        self.verified.1 = left.saturating_sub(presigned.verified());
+        Some(presigned)
+    }
+}
