@@ -55,7 +55,6 @@ const MOST_CHANGED: usize = 1000;
 /// # Errors
 /// The folder cannot be read.
 pub fn load(loader: &mut Loader<Served>, compile: &mut Compile) -> io::Result<Loaded<Served>> {
-    compile.begin();
     let mut first = loader.load(compile)?;
     if !compile.signing.as_mut().is_some_and(Signing::take_made) {
         compile.look_across(&mut first);
@@ -259,6 +258,7 @@ impl Base {
 
     /// Tells the compiler what it has to know of the moment.
     pub(crate) fn prepare(&mut self) {
+        self.compile.begin();
         self.compile.know(self.shared.geo.current().attributes());
     }
 
@@ -332,5 +332,26 @@ fn settle(first: Order, inbox: &Receiver<Order>) -> Result<Option<BTreeSet<PathB
             Err(RecvTimeoutError::Disconnected) => return Err(()),
             Err(RecvTimeoutError::Timeout) => return Ok(changed),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use halfmoon_lua::{Dialect, Settings};
+
+    use super::*;
+    use crate::offline::Offline;
+
+    #[test]
+    fn each_load_may_verify_as_many_signatures_as_the_one_before() {
+        let folder = tempfile::tempdir().unwrap();
+        let settings = Settings::of(Dialect::Halfmoon);
+        let shared = Offline::load(folder.path().to_owned(), settings.clone()).unwrap().shared;
+        let compile = Compile::new(settings, shared.health.clone());
+        let mut base = Base { compile, shared: Arc::new(shared), before: Vec::new() };
+        let whole = base.compile.verified;
+        base.compile.verified.1 = 0;
+        base.prepare();
+        assert_eq!(base.compile.verified, whole);
     }
 }

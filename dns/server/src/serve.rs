@@ -166,7 +166,9 @@ impl Server {
             .rules(config.check.rules.clone())
             .dnssec(config.dnssec.clone())
             .threads(bound.threads())
-            .examining(Examiner::new(targets(config), geo.same(), policy(config, lua.clone())))
+            .examining(
+                Examiner::new(targets(config), geo.same(), policy(config, lua.clone())).lenient(),
+            )
             .signing(signing);
         let loads = Loads::default();
         let zones = match (&mut following, &mut loader) {
@@ -174,6 +176,7 @@ impl Server {
             (None, Some(loader)) => first_load(loader, &mut compile, &loads)?,
             (None, None) => return Err(NoZones.into()),
         };
+        compile.has_begun();
         overrides.refresh();
         health.publish();
         let shared = Arc::new(Shared {

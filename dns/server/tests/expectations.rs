@@ -179,4 +179,14 @@ fn the_server_keeps_what_it_has_when_a_test_fails() {
     wait_for("the new version", || {
         (ask(server, "www.example.test.") == ["192.0.2.2"]).then_some(())
     });
+    // A server that begins has no other version: it serves the zone, and says what is wrong.
+    drop(running);
+    expects("192.0.2.3");
+    let (running, server) = Running::serve(&[config.to_str().unwrap()]);
+    assert_eq!(ask(server, "www.example.test."), ["192.0.2.2"]);
+    running.logged("answers 192.0.2.2; expected 192.0.2.3", 0);
+    // What comes later has the version before to fall back to.
+    zone("192.0.2.4");
+    running.logged("new version refused; the old one is still served", 0);
+    assert_eq!(ask(server, "www.example.test."), ["192.0.2.2"]);
 }

@@ -40,7 +40,7 @@ pub struct Compile {
     /// Whether a program that fails has nothing said in its place (as in PowerDNS).
     is_final: bool,
     /// How many signatures a load verifies, and how many this one may still.
-    verified: (usize, usize),
+    pub(super) verified: (usize, usize),
     /// Threads that will run programs.
     threads: usize,
     /// Who runs the tests beside zones, if they are run.
@@ -116,9 +116,16 @@ impl Compile {
         self.compiler.with_places(places);
     }
 
-    /// A load begins.
+    /// Has all the signatures to verify again that one load may.
     pub(super) fn begin(&mut self) {
         self.verified.1 = self.verified.0;
+    }
+
+    /// What the server begins with is there: from now on tests beside zones refuse them.
+    pub fn has_begun(&mut self) {
+        if let Some(examiner) = &mut self.examiner {
+            examiner.be_strict();
+        }
     }
 
     /// Runs the tests beside zones, too.
@@ -226,6 +233,9 @@ impl Compile {
         let Fresh { zone, programs, before, companions } = *fresh;
         let defaults = self.defaults(companions.settings.as_ref(), faults);
         if let Some(presigned) = self.presigned(fresh, faults) {
+            if let Some(tests) = &companions.tests {
+                self.examine(tests, Subject { zone, programs: &[], defaults: &defaults }, faults);
+            }
             // What its programs made could not be signed: they are not run.
             return Served { presigned: Some(presigned), ..Served::default() };
         }

@@ -421,4 +421,10 @@ fn programs_in_a_zone_that_comes_signed_are_not_run() {
             assert!(answer.answers.is_empty(), "{answer}");
         }
     }
+    // Tests beside it are run as beside any other.
+    let tests = "[[test]]\nname = 'it'\nask = '@ NS'\nis = []\n";
+    fs::write(folder.path().join("zones/example.test.test.toml"), tests).unwrap();
+    let ended = run(&["check", "--test", folder.path().join("zones").to_str().unwrap()]);
+    assert_eq!(ended.status.code(), Some(1), "{ended:?}");
+    assert!(ended.out.contains("test \"it\": answers ns."), "{}", ended.out);
 }
