@@ -355,6 +355,8 @@ impl Wrong {
             is_sound = false;
             self.add(kind, node.owner(), set.rtype());
         }
+        // One that was spent within the last RRset has not seen all of it.
+        let is_sound = is_sound && !verifier.is_spent();
         Verified { count: verifier.count(), is_sound }
     }
 

@@ -1,5 +1,6 @@
 //! What a program does, as far as its text tells: the checks that run at load.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
@@ -76,7 +77,7 @@ pub(crate) fn compile(
         foreign: Vec::new(),
         calls: Vec::new(),
         computes: false,
-        mentioned: Vec::new(),
+        mentioned: BTreeSet::new(),
     };
     let body = analysis.body(text);
     // A program that is too slow can be told of all the same.
@@ -113,7 +114,7 @@ pub(crate) fn compile(
         foreign: foreign.into(),
         calls: calls.into(),
         computes,
-        mentioned: mentioned.into(),
+        mentioned: mentioned.into_iter().collect(),
     });
     (program, remarks)
 }
@@ -177,7 +178,7 @@ struct Analysis<'a> {
     /// Whether it asks for the health of lists that it computes.
     computes: bool,
     /// Addresses that may get into lists that it computes.
-    mentioned: Vec<IpAddr>,
+    mentioned: BTreeSet<IpAddr>,
 }
 
 impl Analysis<'_> {
@@ -362,7 +363,7 @@ impl Analysis<'_> {
                     if let Some(args) = args.into_iter().collect::<Option<Vec<_>>>() {
                         self.whole(function, call, &args);
                     }
-                    self.mentioned.extend(prefetch::addresses(call, script));
+                    prefetch::mention(call, script, &mut self.mentioned);
                     self.prefetch(function, call, script);
                 }
             }

@@ -4,6 +4,7 @@
 //! that can get there is checked from load on, so that the first answer after a restart knows
 //! something. What is found is more than what a run reads, never something it does not name.
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use crate::analysis::Analysis;
@@ -16,6 +17,8 @@ use crate::value::{Arg, Value};
 
 /// How many addresses of one call are started.
 const MOST: usize = 1024;
+/// How many of all calls of a program may be meant by operators.
+const MOST_MENTIONED: usize = 4 * MOST;
 
 impl Analysis<'_> {
     pub(super) fn prefetch(&mut self, function: &Function, call: &Call, script: &Script) {
@@ -109,13 +112,16 @@ impl Analysis<'_> {
     }
 }
 
-/// The addresses in what the arguments of a call may stand for.
-pub(super) fn addresses(call: &Call, script: &Script) -> Vec<IpAddr> {
+/// Adds the addresses in what the arguments of a call may stand for, each once in all.
+pub(super) fn mention(call: &Call, script: &Script, mentioned: &mut BTreeSet<IpAddr>) {
+    if mentioned.len() >= MOST_MENTIONED {
+        return;
+    }
     let mut found = Vec::new();
     for arg in &call.args {
         gather(arg, script, &mut Vec::new(), &mut found);
     }
-    found.iter().filter_map(|arg| arg.value.as_text()?.parse().ok()).collect()
+    mentioned.extend(found.iter().filter_map(|arg| arg.value.as_text()?.parse::<IpAddr>().ok()));
 }
 
 /// The addresses in what an expression may stand for. A name is followed once.

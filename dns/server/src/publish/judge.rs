@@ -51,11 +51,16 @@ pub(super) fn twins(
 
 /// Addresses that no record of the name can answer with.
 fn foreign(records: &[&Record<'_>], twins: &[&Record<'_>], faults: &mut Vec<Fault>) {
+    if records.iter().all(|(.., program)| program.foreign().is_empty()) {
+        return;
+    }
+    let theirs: HashSet<&str> =
+        twins.iter().flat_map(|(_, twin, _)| twin.text.split(is_no_address)).collect();
     for (owner, source, program) in records {
         for (at, address) in program.foreign() {
             let text = text_at(&source.text, *at);
             // One list may serve both.
-            if twins.iter().any(|(_, twin, _)| twin.text.contains(text)) {
+            if theirs.contains(text) {
                 continue;
             }
             let other = if source.inner == Type::A { Type::AAAA } else { Type::A };
@@ -67,23 +72,24 @@ fn foreign(records: &[&Record<'_>], twins: &[&Record<'_>], faults: &mut Vec<Faul
     }
 }
 
-/// The word of a program that begins there, its quote left out.
+/// The address in the text of a program that begins there, its quote left out.
 fn text_at(text: &str, at: usize) -> &str {
     let rest = text.get(at..).unwrap_or_default().trim_start_matches(['\'', '"']);
-    rest.split(['\'', '"']).next().unwrap_or_default()
+    rest.split(is_no_address).next().unwrap_or_default()
 }
 
-/// The call by health with this number in some records, and where it stands.
-fn call_of<'a>(records: &[&Record<'a>], number: usize) -> Option<(Place, &'a HealthCall)> {
-    let mut before = 0;
-    for (_, source, program) in records {
-        let calls = program.health_calls();
-        if let Some(call) = calls.get(number - before) {
-            return Some((source.place(call.at()), call));
-        }
-        before += calls.len();
-    }
-    None
+/// What addresses are not written with.
+fn is_no_address(letter: char) -> bool {
+    !(letter.is_ascii_alphanumeric() || matches!(letter, '.' | ':'))
+}
+
+/// The calls by health in some records, and where they stand.
+fn calls_of<'a>(records: &[&Record<'a>]) -> Vec<(Place, &'a HealthCall)> {
+    let calls = |(_, source, program): &&Record<'a>| {
+        let source: &'a ProgramSource = source;
+        program.health_calls().iter().map(|call| (source.place(call.at()), call))
+    };
+    records.iter().flat_map(calls).collect()
 }
 
 /// What the A records of a name say of health and its AAAA records do not, or the other way round.
@@ -91,14 +97,13 @@ fn differences(zone: &Zone, v4: &[&Record<'_>], v6: &[&Record<'_>], faults: &mut
     let Some((owner, ..)) = v4.first().or_else(|| v6.first()) else {
         return;
     };
-    let calls = |records: &[&Record<'_>]| records.iter().flat_map(|r| r.2.health_calls()).count();
-    let (of_v4, of_v6) = (calls(v4), calls(v6));
-    let lacks = |with: &[&Record<'_>], without: &[&Record<'_>], rtype: Type| {
+    let (of_v4, of_v6) = (calls_of(v4), calls_of(v6));
+    let lacks = |with: &[(Place, &HealthCall)], without: &[&Record<'_>], rtype: Type| {
         let is_static = || zone.named(owner.as_name()).is_some_and(|n| n.set(rtype).is_some());
         if without.is_empty() && !is_static() {
             return None;
         }
-        let (at, call) = call_of(with, 0)?;
+        let &(at, call) = with.first()?;
         let function = call.function();
         let message = format!(
             "the {rtype} records of {owner} do not change when something is down, as {function} here \
@@ -107,33 +112,29 @@ fn differences(zone: &Zone, v4: &[&Record<'_>], v6: &[&Record<'_>], faults: &mut
         let help = format!("write a record `{owner} LUA {rtype}` with the same call");
         Some(Fault::warning("lua-twins", at, message).help(help))
     };
-    match (of_v4, of_v6) {
-        (0, 0) => {}
-        (_, 0) => faults.extend(lacks(v4, v6, Type::AAAA)),
-        (0, _) => faults.extend(lacks(v6, v4, Type::A)),
-        (_, _) if of_v4 == of_v6 => {
-            for number in 0..of_v6 {
-                let (Some((_, a)), Some((at, aaaa))) = (call_of(v4, number), call_of(v6, number))
-                else {
-                    continue;
-                };
+    match (of_v4.as_slice(), of_v6.as_slice()) {
+        ([], []) => {}
+        (with, []) => faults.extend(lacks(with, v6, Type::AAAA)),
+        ([], with) => faults.extend(lacks(with, v4, Type::A)),
+        (a, aaaa) if a.len() == aaaa.len() => {
+            for ((_, a), (at, aaaa)) in a.iter().zip(aaaa) {
                 if let Some(difference) = HealthCall::difference(aaaa, a) {
                     let message =
                         format!("it says {difference}, which its A record says of {owner}");
-                    let fault = Fault::warning("lua-twins", at, message);
+                    let fault = Fault::warning("lua-twins", *at, message);
                     faults.push(fault.help("write the same in both, but for the addresses"));
                     break;
                 }
             }
         }
-        (_, _) => {
-            if let Some((at, _)) = call_of(v6, 0) {
-                let message = format!(
-                    "{of_v6} calls by health in the AAAA records of {owner}, {of_v4} in its A records"
-                );
-                let fault = Fault::warning("lua-twins", at, message);
-                faults.push(fault.help("write the same in both, but for the addresses"));
-            }
+        (a, aaaa @ [(at, _), ..]) => {
+            let message = format!(
+                "{} calls by health in the AAAA records of {owner}, {} in its A records",
+                aaaa.len(),
+                a.len()
+            );
+            let fault = Fault::warning("lua-twins", *at, message);
+            faults.push(fault.help("write the same in both, but for the addresses"));
         }
     }
 }
