@@ -156,7 +156,21 @@ fn it_ends_when_it_is_told_to() {
         if done == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     assert_eq!(ended, Err("it took too long, and was ended".to_owned()));
-    assert_eq!(told.iter().map(|(done, _)| *done).collect::<Vec<_>>(), [0, 1, 2, 3]);
+    let mut numbers: Vec<usize> = told.iter().map(|(done, _)| *done).collect();
+    assert_eq!(
+        numbers.iter().filter(|number| **number == 3).count(),
+        1,
+        "it has ended: {numbers:?}"
+    );
+    numbers.dedup();
+    assert_eq!(numbers, [0, 1, 2, 3]);
+    // Within a name, too, whose clients are many.
+    let mut asked = 0;
+    let ended = try_out(&offline.shared, &trial, &mut |done, _| {
+        asked += usize::from(done == 2);
+        if asked == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    assert!(ended.is_err(), "{ended:?}");
 }
 
 #[test]

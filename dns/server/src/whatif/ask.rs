@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -20,6 +21,12 @@ use crate::shared::Shared;
 
 /// How often a question is asked at least whose answer is left to chance.
 const DRAWS: usize = 512;
+/// Answers of one question that are kept so that they are not understood twice.
+const MOST_KNOWN: usize = 1024;
+/// Endpoints of one question that are told apart; the rest are [`OTHERS`].
+const MOST_ENDPOINTS: usize = 1024;
+/// What endpoints beyond those are called together.
+const OTHERS: &str = "others";
 
 /// Who answers, with one board.
 pub(super) struct Asker {
@@ -59,7 +66,7 @@ impl Asker {
         self.paper.answer(&wish)
     }
 
-    fn trail(&mut self, question: &Question, client: IpAddr, seed: u64) -> Trail {
+    pub(super) fn trail(&mut self, question: &Question, client: IpAddr, seed: u64) -> Trail {
         let wish = self.wish(question, client, seed);
         self.paper.trail(&wish)
     }
@@ -71,16 +78,22 @@ impl Asker {
 }
 
 impl Pair {
-    /// Asks, and puts into the outcome what comes of it.
-    pub(super) fn compare(&mut self, question: &Question, sample: &Sample, outcome: &mut Outcome) {
+    /// Asks, and puts into the outcome what comes of it. `go_on` is asked now and then, and may end it.
+    pub(super) fn compare(
+        &mut self,
+        question: &Question,
+        sample: &Sample,
+        outcome: &mut Outcome,
+        go_on: &mut dyn FnMut() -> ControlFlow<()>,
+    ) -> ControlFlow<()> {
         let Some(first) = sample.clients().next() else {
-            return;
+            return ControlFlow::Continue(());
         };
         let before = self.before.trail(question, first.address, 1);
         let after = self.after.trail(question, first.address, 1);
-        let Some(reads) = reads(&before, &after) else {
+        let Some(reads) = reads([&before, &after]) else {
             // No program has a part in it.
-            return;
+            return ControlFlow::Continue(());
         };
         outcome.names += 1;
         computed(question, &before, &after, outcome);
@@ -93,6 +106,9 @@ impl Pair {
         let (mut tally, mut known) = (Tally::default(), Known::new());
         let clients = sample.clients().take(if is_same_for_all { 1 } else { usize::MAX });
         for (number, client) in clients.enumerate() {
+            if number % 64 == 63 {
+                go_on()?;
+            }
             for repeat in 0..repeats {
                 let seed = 1 + (number * repeats + repeat) as u64;
                 let old = said(self.before.ask(question, client.address, seed), &mut known);
@@ -101,16 +117,22 @@ impl Pair {
             }
         }
         tally.put(question, outcome);
+        ControlFlow::Continue(())
     }
 }
 
 impl Tally {
+    fn share(&mut self, endpoint: &str) -> &mut (f64, f64) {
+        let is_told = self.shares.len() < MOST_ENDPOINTS || self.shares.contains_key(endpoint);
+        self.shares.entry(if is_told { endpoint } else { OTHERS }.to_owned()).or_default()
+    }
+
     fn add(&mut self, old: &Said, new: &Said, part: f64) {
         for one in old.iter() {
-            self.shares.entry(one.clone()).or_default().0 += part / old.len() as f64;
+            self.share(one).0 += part / old.len() as f64;
         }
         for one in new.iter() {
-            self.shares.entry(one.clone()).or_default().1 += part / new.len() as f64;
+            self.share(one).1 += part / new.len() as f64;
         }
         if old != new {
             self.changed += part;
@@ -134,9 +156,14 @@ impl Tally {
     }
 }
 
+/// Whether others may be answered something else than the client of this trail.
+pub(super) fn may_differ(trail: &Trail) -> bool {
+    reads([trail]).is_some_and(varies)
+}
+
 /// What programs read on the way; `None`: none ran.
-fn reads(before: &Trail, after: &Trail) -> Option<Reads> {
-    let stages = before.stages.iter().chain(&after.stages);
+fn reads<const N: usize>(trails: [&Trail; N]) -> Option<Reads> {
+    let stages = trails.into_iter().flat_map(|trail| &trail.stages);
     let runs = stages.filter_map(|stage| match stage {
         Stage::Program(run) => Some(run.reads),
         _ => None,
@@ -191,7 +218,9 @@ fn said(reply: &[u8], known: &mut Known) -> Said {
         return Arc::clone(said);
     }
     let said: Said = understood(reply).into();
-    known.insert(reply.to_vec(), Arc::clone(&said));
+    if known.len() < MOST_KNOWN {
+        known.insert(reply.to_vec(), Arc::clone(&said));
+    }
     said
 }
 

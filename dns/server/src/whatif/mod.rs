@@ -19,7 +19,7 @@ pub use view::Outcome;
 use crate::explain::{Rest, matching, suppose};
 use crate::overrides::Target;
 use crate::shared::Shared;
-use ask::Asker;
+use ask::{Asker, may_differ};
 
 /// What is tried out.
 #[derive(Clone, Debug)]
@@ -33,6 +33,9 @@ pub struct Trial {
     /// What the clock of programs shows; `None`: now.
     pub at: Option<SystemTime>,
 }
+
+/// What is said where `progress` has ended it.
+const ENDED: &str = "it took too long, and was ended";
 
 /// Tells how many names of how many are done; [`ControlFlow::Break`] ends it.
 pub type Progress<'a> = dyn FnMut(usize, usize) -> ControlFlow<()> + 'a;
@@ -52,9 +55,16 @@ pub fn try_out(
         // Checks that programs compute are there once they have asked for them.
         let board = suppose(shared, &[], trial.rest).snapshot;
         let mut asker = Asker::new(shared, board, at);
-        for question in &questions {
-            for client in trial.sample.clients().take(1) {
-                asker.ask(question, client.address, 0);
+        for (number, question) in questions.iter().enumerate() {
+            if progress(0, questions.len()).is_break() {
+                return Err(ENDED.to_owned());
+            }
+            let mut clients = trial.sample.clients();
+            let Some(first) = clients.next() else { continue };
+            if may_differ(&asker.trail(question, first.address, number as u64)) {
+                for client in clients {
+                    asker.ask(question, client.address, 0);
+                }
             }
         }
     }
@@ -82,9 +92,12 @@ pub fn try_out(
     };
     for (number, question) in questions.iter().enumerate() {
         if progress(number, questions.len()).is_break() {
-            return Err("it took too long, and was ended".to_owned());
+            return Err(ENDED.to_owned());
         }
-        pair.compare(question, &trial.sample, &mut outcome);
+        let mut go_on = || progress(number, questions.len());
+        if pair.compare(question, &trial.sample, &mut outcome, &mut go_on).is_break() {
+            return Err(ENDED.to_owned());
+        }
     }
     outcome.finish();
     Ok(outcome)
