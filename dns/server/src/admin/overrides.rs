@@ -7,9 +7,11 @@ use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State as Extract};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
+use tokio::task::spawn_blocking;
 
 use super::State;
 use super::access::Caller;
+use super::asker::unanswered;
 use super::error::Refusal;
 use super::view::{
     EndWish, LetGo, LetGoWish, OverrideList, OverrideSet, OverrideWish, ResumeWish, Resumed,
@@ -45,7 +47,10 @@ pub(super) async fn set(
         who: who(&caller, wish.user.as_deref())?,
         may_empty: wish.may_empty,
     };
-    let Set { set, members, fixed } = state.shared.overrides.set(wish)?;
+    // It looks at all zones and writes to the disk, for which nobody else has to wait.
+    let shared = Arc::clone(&state.shared);
+    let set = spawn_blocking(move || shared.overrides.set(wish)).await.map_err(|_| unanswered())?;
+    let Set { set, members, fixed } = set?;
     let kept = state.shared.overrides.are_kept();
     Ok((StatusCode::CREATED, Json(OverrideSet { set, members, fixed, kept })))
 }
@@ -60,7 +65,9 @@ pub(super) async fn end(
     let Path(id) = id.map_err(|why| Refusal::Malformed(why.body_text()))?;
     let Json(wish) = wish.map_err(|why| Refusal::Malformed(why.body_text()))?;
     let who = who(&caller, wish.user.as_deref())?;
-    Ok(Json(state.shared.overrides.end(id, &who, &wish.reason)?))
+    let shared = Arc::clone(&state.shared);
+    let ended = spawn_blocking(move || shared.overrides.end(id, &who, &wish.reason)).await;
+    Ok(Json(ended.map_err(|_| unanswered())??))
 }
 
 /// Lets an endpoint come back that answers again and is held (`resume`, `hold_down`, flapping).
