@@ -5,6 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Counts of one line of the caches.
 const ROW: usize = 8;
+/// Threads that have memory of their own.
+const MOST_LANES: usize = 8;
 
 /// So many counts, for so many threads.
 #[derive(Debug, Default)]
@@ -22,9 +24,11 @@ struct Row([AtomicU64; ROW]);
 impl Columns {
     /// `count` counts, all zero, for so many threads that add at the same time. There may be more of
     /// them: nothing is lost then, only some of them wait for one another.
+    ///
+    /// No more than [`MOST_LANES`] threads have memory of their own: there may be many of these.
     #[must_use]
     pub fn new(count: usize, threads: usize) -> Self {
-        let (rows, threads) = (count.div_ceil(ROW), threads.max(1));
+        let (rows, threads) = (count.div_ceil(ROW), threads.clamp(1, MOST_LANES));
         let counts = std::iter::repeat_with(Row::default).take(rows * threads).collect();
         Self { rows, threads, counts }
     }
