@@ -74,8 +74,11 @@ fn first_look(folder: &Folder) -> (Running, SocketAddr, SocketAddr, Value) {
 fn who_calls_in_is_answered_until_it_falls_silent() {
     let site = site();
     assert_eq!(ask(site.dns, "www.example.test."), [""; 0]);
-    assert_eq!(beat(&site, "fra", BEATER, ""), 204);
-    wait_for_answer(site.dns, "www.example.test.", &["192.0.2.1"]);
+    // Again and again: on a loaded machine a call may have run out before it is seen.
+    wait_for("an answer", || {
+        assert_eq!(beat(&site, "fra", BEATER, ""), 204);
+        (ask(site.dns, "www.example.test.") == ["192.0.2.1"]).then_some(())
+    });
     // Nobody calls any more: after a second and a half, and as many failures as it takes.
     wait_for_answer(site.dns, "www.example.test.", &[]);
     assert_eq!(beat(&site, "fra", BEATER, "{\"state\": \"up\", \"ttl\": 3600}"), 204);
