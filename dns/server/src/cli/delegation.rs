@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use halfmoon_wire::NameBuf;
 
-use super::{fail, say};
+use super::{Format, fail, say};
 use crate::config::{self, Config};
 use crate::delegation::{self, Finding, Level, Report};
 use crate::parent::Parents;
@@ -44,15 +44,6 @@ pub(super) struct Args {
     /// The form of the output
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// For people
-    #[default]
-    Text,
-    /// A JSON object a line for each zone
-    Json,
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {

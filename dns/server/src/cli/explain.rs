@@ -7,8 +7,8 @@ use std::time::{Duration, SystemTime};
 use halfmoon_wire::{NameBuf, Type};
 use ipnet::IpNet;
 
-use super::paper::{Format, PaperArgs};
-use super::{fail, say};
+use super::paper::PaperArgs;
+use super::{Format, fail, say};
 use crate::date;
 use crate::explain::{Explanation, Rest, Wish, explain};
 use crate::offline::Offline;

@@ -10,7 +10,7 @@ use std::process::ExitCode;
 use clap::error::ErrorKind;
 use clap::{Parser, Subcommand};
 
-use crate::logging::{self, Filter, Format};
+use crate::logging::{self, Filter};
 
 mod budgets;
 mod check;
@@ -65,7 +65,7 @@ struct LogArgs {
     log: Option<Filter>,
     /// The form of log lines
     #[arg(long, value_enum, value_name = "FORMAT", global = true, default_value_t)]
-    log_format: Format,
+    log_format: logging::Format,
 }
 
 #[derive(Debug, Subcommand)]
@@ -83,6 +83,16 @@ enum Verb {
     Rollback(Box<publishing::RollbackArgs>),
     Status(Box<publishing::StatusArgs>),
     Whatif(Box<whatif::Args>),
+}
+
+/// How something is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs: JSON, an object a line
+    Json,
 }
 
 /// Does what the command line of this process asks for.

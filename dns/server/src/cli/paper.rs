@@ -25,15 +25,6 @@ pub(super) struct PaperArgs {
     token_file: Option<PathBuf>,
 }
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Format {
-    /// For people
-    #[default]
-    Text,
-    /// A JSON object
-    Json,
-}
-
 impl PaperArgs {
     /// The zones of a configuration, a folder or a file, if files are named. All of them have to be
     /// right.

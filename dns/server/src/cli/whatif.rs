@@ -7,8 +7,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use super::paper::{Format, PaperArgs};
-use super::{fail, say};
+use super::paper::PaperArgs;
+use super::{Format, fail, say};
 use crate::admin::view::WhatIf;
 use crate::explain::Rest;
 use crate::offline::Offline;

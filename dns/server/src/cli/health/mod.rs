@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use super::remote::{Remote, ServerArgs};
-use super::{fail, say};
+use super::{Format, fail, say};
 use crate::admin::view::{ByState, CheckList, CheckView, EventList, OverrideList};
 use crate::config::Right;
 
@@ -64,15 +64,6 @@ enum State {
     Up,
     Down,
     Unknown,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    /// A table for people
-    #[default]
-    Text,
-    /// A JSON object a line
-    Json,
 }
 
 pub(super) fn run(args: &Args) -> ExitCode {

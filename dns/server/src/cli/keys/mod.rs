@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use halfmoon_dnssec::{KeyFolder, Method, Role, Turn, ZoneKeys};
 use halfmoon_wire::{Name, NameBuf};
 
-use super::{fail, say};
+use super::{Format, fail, say};
 use crate::config::Config;
 use crate::signing::seconds;
 
@@ -41,13 +41,6 @@ pub(super) struct Args {
     format: Format,
     #[command(subcommand)]
     verb: Verb,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
-enum Format {
-    #[default]
-    Text,
-    Json,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
