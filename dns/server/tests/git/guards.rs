@@ -114,3 +114,33 @@ fn a_rollback_stays_over_a_restart_until_a_newer_commit_comes() {
     assert_eq!(server.command(&["publish"]).out.trim(), format!("serving {third}"));
     assert_eq!(ask(server.dns, WWW), ["127.0.0.3"]);
 }
+
+#[test]
+fn going_back_again_before_anything_was_fetched_still_passes_over_the_commit_that_was_bad() {
+    let site = Site::new("");
+    let first = site.git(&["rev-parse", "HEAD"]);
+    let server = site.serve();
+    site.zone("example.test", "www A 127.0.0.2\n");
+    server.wait_served(&site.commit("second"));
+    site.zone("example.test", "www A 127.0.0.3\n");
+    let bad = site.commit("bad");
+    server.wait_served(&bad);
+    assert!(server.command(&["rollback"]).status.success());
+    drop(server);
+
+    // The branch is not known after a restart: nothing is fetched.
+    std::fs::rename(site.path("repo"), site.path("away")).unwrap();
+    let server = site.serve();
+    let back = server.command(&["rollback", &first]);
+    assert_eq!(back.out.trim(), format!("serving {first}"), "{}", back.err);
+    let kept = std::fs::read_to_string(site.path("state/git/served.json")).unwrap();
+    assert!(kept.contains(&format!("\"passed_over\": \"{bad}\"")), "{kept}");
+    std::fs::rename(site.path("away"), site.path("repo")).unwrap();
+    crate::support::wait_for("a fetch", || (server.status()["newest"] == *bad).then_some(()));
+    // What is ordered after the fetch is done after all that the fetch has led to.
+    let again = server.command(&["rollback", &first]);
+    assert!(again.status.success(), "{}", again.err);
+    assert_eq!(ask(server.dns, WWW), ["127.0.0.1"]);
+    let kept = std::fs::read_to_string(site.path("state/git/served.json")).unwrap();
+    assert!(!kept.contains(&format!("\"before\": \"{bad}\"")), "it was served: {kept}");
+}

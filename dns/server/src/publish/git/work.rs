@@ -173,7 +173,10 @@ impl Work {
         let text = wish.commit.clone().or_else(|| self.following.kept.before.clone());
         let text = text.ok_or("no commit was served before this one; name one")?;
         let commit = self.following.copy.resolve(&text).map_err(|error| error.to_string())?;
-        let newest = self.tip.or(self.following.served).map(|tip| tip.to_string());
+        // After a restart nothing may have been fetched yet: what was passed over then still is.
+        let newest = self.tip.map(|tip| tip.to_string());
+        let newest = newest.or_else(|| self.following.kept.passed_over.clone());
+        let newest = newest.or_else(|| self.following.served.map(|served| served.to_string()));
         let who = wish.user.as_deref().unwrap_or("an operator");
         self.publish(commit, Guarded::No, newest, who).map_err(told)
     }
