@@ -1,5 +1,6 @@
 //! The copy of a repository on this disk.
 
+use std::collections::{HashSet, VecDeque};
 use std::error::Error as _;
 use std::fmt;
 use std::io;
@@ -16,6 +17,8 @@ use crate::{About, Change, CommitId, Signed, Source, tree};
 
 /// The largest file that is read, in octets.
 pub const MOST_OCTETS: u64 = 512 << 20;
+/// So many commits before one are looked at, and of a repository on this machine brought along.
+const MOST_BEFORE: usize = 10_000;
 /// Fewer digits than these name no commit.
 const FEWEST_DIGITS: usize = 7;
 
@@ -185,8 +188,14 @@ impl Copy {
         prepared.receive(gix::progress::Discard, stop).map_err(said)?;
         let found = repo.try_find_reference(&kept).map_err(said)?;
         let no_branch = || GitError::NoBranch { place: url.to_owned(), branch: branch.clone() };
-        let tip = found.ok_or_else(no_branch)?.into_fully_peeled_id().map_err(said)?;
-        Ok(CommitId(tip.detach()))
+        let tip = found.ok_or_else(no_branch)?.into_fully_peeled_id().map_err(said)?.detach();
+        if !is_whole(&repo, tip)? {
+            // It came along with a later one from a repository on this machine, and is not fetched again.
+            let why =
+                format!("it lacks the files of commit {tip}; remove it, and it is fetched anew");
+            return Err(GitError::Unusable { path: self.folder().to_owned(), why });
+        }
+        Ok(CommitId(tip))
     }
 
     /// The commit that a text names by its first digits.
@@ -202,8 +211,26 @@ impl Copy {
         let repo = self.repo.to_thread_local();
         let found = repo.objects.lookup_prefix(prefix, None).map_err(said)?;
         let id = found.and_then(Result::ok).ok_or_else(none)?;
-        repo.find_commit(id).map_err(|_| none())?;
+        // Those that came along with a later one have no files here.
+        if !is_whole(&repo, id).map_err(|_| none())? {
+            return Err(none());
+        }
         Ok(CommitId(id))
+    }
+
+    /// Whether a commit lies before another: whether it is one of its parents, or of theirs, and so on. At most
+    /// 10,000 commits are looked at, from the newer one on; beyond them, and beyond commits that are not
+    /// here, nothing lies before it.
+    ///
+    /// # Errors
+    /// A commit cannot be read.
+    pub fn lies_before(&self, older: CommitId, newer: CommitId) -> Result<bool, GitError> {
+        let mut is_found = false;
+        walk(&self.repo.to_thread_local(), newer.0, |commit| {
+            is_found |= parents(commit)?.contains(&older.0);
+            Ok(!is_found)
+        })?;
+        Ok(is_found)
     }
 
     /// What is told of a commit.
@@ -327,14 +354,54 @@ fn folder_of(
     Ok(entry.filter(|entry| entry.mode().is_tree()).map(|entry| entry.object_id()))
 }
 
-/// Copies a commit and all that is in it, not those before it. What is here already has all that it
-/// refers to, since that is written first.
+/// Whether the files of a commit are here with it.
+fn is_whole(repo: &Repository, id: ObjectId) -> Result<bool, GitError> {
+    let tree = repo.find_commit(id).map_err(said)?.tree_id().map_err(said)?.detach();
+    Ok(repo.has_object(tree))
+}
+
+fn parents(commit: &gix::Commit<'_>) -> Result<Vec<ObjectId>, GitError> {
+    Ok(commit.decode().map_err(said)?.parents().collect())
+}
+
+/// Shows a commit and those before it, newest generation first, each once, until it is told to stop or has
+/// shown as many as are looked at. What is not here, as beyond the end of a shallow clone, is passed over.
+fn walk(
+    repo: &Repository,
+    newest: ObjectId,
+    mut show: impl FnMut(&gix::Commit<'_>) -> Result<bool, GitError>,
+) -> Result<(), GitError> {
+    let (mut waiting, mut seen) = (VecDeque::from([newest]), HashSet::from([newest]));
+    for _ in 0..=MOST_BEFORE {
+        let Some(id) = waiting.pop_front() else {
+            break;
+        };
+        let Some(object) = repo.try_find_object(id).map_err(said)? else {
+            continue;
+        };
+        let commit = object.try_into_commit().map_err(said)?;
+        if !show(&commit)? {
+            break;
+        }
+        waiting.extend(parents(&commit)?.into_iter().filter(|parent| seen.insert(*parent)));
+    }
+    Ok(())
+}
+
+/// Copies a commit and all that is in it. A tree that is here already has all that it refers to, since that is
+/// written first. The commits before it come along without their files: they say what lies before what.
 fn copy_commit(from: &Repository, to: &Repository, id: ObjectId) -> Result<(), GitError> {
-    if to.has_object(id) {
+    if to.has_object(id) && is_whole(to, id)? {
         return Ok(());
     }
     let tree = from.find_commit(id).map_err(said)?.tree_id().map_err(said)?.detach();
     copy_tree(from, to, tree, 0)?;
+    walk(from, id, |commit| {
+        if commit.id != id && !to.has_object(commit.id) {
+            copy_object(from, to, commit.id)?;
+        }
+        Ok(true)
+    })?;
     copy_object(from, to, id)
 }
 

@@ -3,7 +3,8 @@
 //!
 //! Knows no DNS. Nothing is checked out: files are read from the object database, so there is no half
 //! of a commit anywhere. The copy only ever gains objects, whole ones first those they refer to, so a
-//! process that is killed leaves a copy that is right.
+//! process that is killed leaves a copy that is right. From a repository on this machine the commits before the
+//! newest come along without their files, to say what lies before what.
 
 mod copy;
 mod source;

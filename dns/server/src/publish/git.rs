@@ -190,6 +190,8 @@ impl Following {
     }
 
     /// Who says with his signature that a commit is meant, whatever the guards say; `None`: nobody does.
+    /// The signature covers the history of the commit, so it is for the change from what is served only where
+    /// that is part of this history.
     ///
     /// # Errors
     /// Somebody says it whose signature does not count.
@@ -200,6 +202,16 @@ impl Following {
         }
         if !self.signers.are_any() {
             return Err("no `allowed_signers` are set".to_owned());
+        }
+        // Else an old commit would release a second time what was meant then: whoever may push sets the
+        // branch back to it.
+        let served = self.served.ok_or("nothing is served")?;
+        let covers = self.copy.lies_before(served, commit).map_err(|error| error.to_string())?;
+        if !covers {
+            return Err(format!(
+                "{served}, which is served, does not lie before it, so the signature is not for this \
+                 change; sign a commit on top of that one, or run `halfmoon publish --force`"
+            ));
         }
         self.signers.signer(&self.copy, commit).map(Some)
     }

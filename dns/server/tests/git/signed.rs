@@ -152,6 +152,41 @@ fn a_signed_trailer_lets_a_held_commit_through() {
 }
 
 #[test]
+fn a_signed_trailer_of_long_ago_releases_nothing() {
+    let site = Site::with("allowed_signers = 'signers'");
+    let ada = key(&site, "ada");
+    allow(&site, &[("ada@example.test", "namespaces=\"git\"", &ada)]);
+    site.zone("other.test", "www A 127.0.0.3\n");
+    site.commit("two zones");
+    let server = site.serve();
+    let meant = "one zone\n\nHalfmoon-Force: yes";
+    fs::remove_file(site.path("repo/zones/other.test.zone")).unwrap();
+    let old = commit(&site, meant, &ada);
+    server.wait_served(&old);
+    site.zone("other.test", "www A 127.0.0.4\n");
+    let both = site.commit("two zones again");
+    server.wait_served(&both);
+
+    // Who cannot sign sets the branch back to it.
+    site.git(&["reset", "--quiet", "--hard", &old]);
+    let why = server.wait_refused(&old, true);
+    assert!(why.contains("other.test. would be gone"), "{why}");
+    assert!(why.contains(&format!("{both}, which is served, does not lie before it")), "{why}");
+    assert_eq!(ask(server.dns, "www.other.test."), ["127.0.0.4"]);
+
+    // On top of what is served it counts, whatever lies between: a merge, or many held commits.
+    site.git(&["reset", "--quiet", "--hard", &both]);
+    fs::remove_file(site.path("repo/zones/other.test.zone")).unwrap();
+    for n in 0..20 {
+        site.commit(&format!("held {n}"));
+    }
+    site.git(&["merge", "--quiet", "--strategy", "ours", "-m", "merge", &old]);
+    server.wait_refused(&site.commit("held"), true);
+    server.wait_served(&commit(&site, meant, &ada));
+    assert!(ask(server.dns, "www.other.test.").is_empty());
+}
+
+#[test]
 fn openpgp_signatures_count_as_well() {
     let tools = ["gpg", "gpgv", "gpgconf"];
     if tools.iter().any(|tool| Command::new(tool).arg("--version").output().is_err()) {
