@@ -213,11 +213,17 @@ fn openpgp_signatures_count_as_well() {
         gpg(&["--quick-generate-key", who, "ed25519", "sign", "never"]);
     }
     fs::write(site.path("keyring.gpg"), gpg(&["--export", "ada@example.test"])).unwrap();
+    let old = ["--faked-system-time", "20200101T000000"];
+    let who = "Old <old@example.test>";
+    gpg(&[&old[..], &["--quick-generate-key", who, "ed25519", "sign", "1y"]].concat());
     let program = site.path("gpg-at-home");
-    let script = format!("#!/bin/sh\nexec gpg --homedir {} \"$@\"\n", home.path().display());
-    fs::write(&program, script).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
     let commit = |who: &str| {
+        // One signs as long as the key was good.
+        let then = if who.starts_with("old") { old.join(" ") } else { String::new() };
+        let script =
+            format!("#!/bin/sh\nexec gpg --homedir {} {then} \"$@\"\n", home.path().display());
+        fs::write(&program, script).unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         site.git(&["add", "--all", "."]);
         let program = format!("gpg.program={}", program.display());
         let signing = format!("user.signingkey={who}");
@@ -236,6 +242,35 @@ fn openpgp_signatures_count_as_well() {
     server.wait_served(&commit("ada@example.test"));
     assert_eq!(ask(server.dns, WWW), ["127.0.0.2"]);
     server.running.logged("Ada <ada@example.test>", 0);
+
+    // Keys that were good: one has expired, another one is revoked when the commit comes.
+    let keyring = || {
+        fs::write(
+            site.path("keyring.gpg"),
+            gpg(&["--export", "ada@example.test", "old@example.test"]),
+        )
+        .unwrap();
+    };
+    keyring();
+    site.zone("example.test", "www A 127.0.0.3\n");
+    let why = server.wait_refused(&commit("old@example.test"), false);
+    assert!(why.contains("the key of Old <old@example.test> has expired"), "{why}");
+    site.git(&["checkout", "--quiet", "--detach"]);
+    let signed = commit("ada@example.test");
+    let listed =
+        String::from_utf8(gpg(&["--with-colons", "--list-keys", "ada@example.test"])).unwrap();
+    let print =
+        listed.lines().find_map(|line| line.strip_prefix("fpr:")).unwrap().trim_matches(':');
+    let revocation = home.path().join(format!("openpgp-revocs.d/{print}.rev"));
+    // It begins with a colon, so that nobody imports it unseen.
+    let text = fs::read_to_string(&revocation).unwrap().replace(":-----BEGIN", "-----BEGIN");
+    fs::write(&revocation, text).unwrap();
+    gpg(&["--import", revocation.to_str().unwrap()]);
+    keyring();
+    site.git(&["branch", "--force", "main", &signed]);
+    let why = server.wait_refused(&signed, false);
+    assert!(why.contains("the key of Ada <ada@example.test> was revoked"), "{why}");
+    assert_eq!(ask(server.dns, WWW), ["127.0.0.2"]);
     let _ =
         Command::new("gpgconf").arg("--homedir").arg(home.path()).args(["--kill", "all"]).output();
 }

@@ -139,9 +139,19 @@ impl Signers {
             let lines = judged.out.lines().filter_map(|line| line.strip_prefix("[GNUPG:] "));
             lines.filter_map(|line| line.strip_prefix(word)?.strip_prefix(' ')).next()
         };
+        // Behind the number of the key.
+        let name = |who: &'_ str| who.split_once(' ').map_or(who, |(_, name)| name).to_owned();
         match (judged.status.success(), said("GOODSIG"), said("VALIDSIG")) {
-            (true, Some(who), Some(_)) => {
-                Ok(who.split_once(' ').map_or(who, |(_, name)| name).to_owned())
+            (true, Some(who), Some(_)) => Ok(name(who)),
+            // The signature is right each time, and gpgv may say so with status 0.
+            (_, None, _) if let Some(who) = said("EXPKEYSIG") => {
+                Err(format!("the key of {} has expired", name(who)))
+            }
+            (_, None, _) if let Some(who) = said("REVKEYSIG") => {
+                Err(format!("the key of {} was revoked", name(who)))
+            }
+            (_, None, _) if let Some(who) = said("EXPSIG") => {
+                Err(format!("the signature of {} has expired", name(who)))
             }
             _ => Err(format!(
                 "it is signed by a key that may not sign, or not rightly ({}, {})",
