@@ -1,9 +1,10 @@
 //! Other programs, which say yes or no: they have so much time, and what they say is kept short.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, Read, Write as _};
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,8 +15,8 @@ use crate::transport::end_group;
 const MOST_OCTETS: usize = 4096;
 /// How often it is looked whether a program has ended.
 const STEP: Duration = Duration::from_millis(10);
-/// How long the last words of a program that has ended are waited for: somebody it has started may hold
-/// on to its output.
+/// How long the last words of a program that has ended are waited for: somebody it has started, and who has left its
+/// group, may hold on to its output.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// What a program said, and how it ended.
@@ -38,27 +39,52 @@ impl Ended {
     }
 }
 
-/// Runs a program that reads `input`. It and what it has started is ended after `limit`.
+/// A program with all that it has started, which is ended when this is dropped.
+struct Group(Child);
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        end_group(self.0.id());
+        // It may have left the group.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A program in an environment that has nothing of ours but where programs are.
+pub(super) fn plain(program: impl AsRef<OsStr>) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().env("LC_ALL", "C");
+    if let Some(path) = std::env::var_os("PATH") {
+        command.env("PATH", path);
+    }
+    command
+}
+
+/// Runs a program that reads `input`. What it has started is ended when it ends, and both after `limit`.
 ///
 /// # Errors
-/// It cannot be started, or takes too long.
+/// It cannot be run, or takes too long.
 pub(super) fn run(mut command: Command, input: Vec<u8>, limit: Duration) -> Result<Ended, String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let failed = |error: io::Error| format!("{name} cannot be run: {error}");
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // A group of its own, which can be ended as a whole.
-    let mut child = command.process_group(0).spawn().map_err(failed)?;
+    let mut group = Group(command.process_group(0).spawn().map_err(failed)?);
+    let child = &mut group.0;
     let deadline = Instant::now() + limit;
+    let helper = || thread::Builder::new().name("program".into());
     if let Some(mut stdin) = child.stdin.take() {
         // Who does not read it has his reasons.
-        thread::spawn(move || drop(stdin.write_all(&input)));
+        helper().spawn(move || drop(stdin.write_all(&input))).map_err(failed)?;
     }
     let (said, heard) = mpsc::channel();
     let out = child.stdout.take().map(std::os::fd::OwnedFd::from);
     let err = child.stderr.take().map(std::os::fd::OwnedFd::from);
     for (is_error, from) in [(false, out), (true, err)] {
         let said = said.clone();
-        thread::spawn(move || from.map(|from| listen(File::from(from), is_error, &said)));
+        let listen = move || from.map(|from| listen(File::from(from), is_error, &said));
+        helper().spawn(listen).map_err(failed)?;
     }
     drop(said);
     let status = loop {
@@ -66,13 +92,11 @@ pub(super) fn run(mut command: Command, input: Vec<u8>, limit: Duration) -> Resu
             break status;
         }
         if Instant::now() >= deadline {
-            end_group(child.id());
-            let _ = child.kill();
-            let _ = child.wait();
             return Err(format!("{name} took longer than {limit:?} and was ended"));
         }
         thread::sleep(STEP);
     };
+    drop(group);
     let mut texts = [Vec::new(), Vec::new()];
     let patience = Instant::now() + LAST_WORDS;
     while let Ok((is_error, octets)) =
@@ -131,13 +155,26 @@ mod tests {
     }
 
     #[test]
-    fn one_that_takes_too_long_is_ended_with_all_it_started() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("pid");
-        let script = format!("sleep 600 & echo $! > {}; wait", file.display());
-        let why = sh(&script, "", Duration::from_secs(1)).unwrap_err();
-        assert!(why.contains("took longer than 1s"), "{why}");
-        let pid = std::fs::read_to_string(&file).unwrap();
+    fn however_it_ends_all_that_it_started_ends() {
+        for (then, limit, expected) in [
+            ("wait", Duration::from_secs(1), Err("took longer than 1s")),
+            ("exit 0", LONG, Ok(Some(0))),
+            ("exit 3", LONG, Ok(Some(3))),
+            ("kill -9 $$", LONG, Ok(None)),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("pid");
+            let ended = sh(&format!("sleep 600 & echo $! > {}; {then}", file.display()), "", limit);
+            match (ended, expected) {
+                (Ok(ended), Ok(code)) => assert_eq!(ended.status.code(), code, "{then}"),
+                (Err(why), Err(expected)) => assert!(why.contains(expected), "{then}: {why}"),
+                (ended, _) => panic!("{then}: {ended:?}"),
+            }
+            wait_for_end(&std::fs::read_to_string(&file).unwrap());
+        }
+    }
+
+    fn wait_for_end(pid: &str) {
         let deadline = Instant::now() + LONG;
         // A process that has ended and was not waited for is still listed, with nothing in its memory.
         let is_there = || {
@@ -152,7 +189,10 @@ mod tests {
 
     #[test]
     fn one_whose_children_hold_its_output_does_not_hold_us() {
-        let ended = sh("echo yes; sleep 600 & exit 0", "", LONG).unwrap();
+        // Out of its group, where it is not ended.
+        let begun = Instant::now();
+        let ended = sh("echo yes; setsid sleep 60 & exit 0", "", LONG).unwrap();
+        assert!(begun.elapsed() < LONG / 2, "{:?}", begun.elapsed());
         assert!(ended.status.success());
         assert_eq!(ended.out, "yes\n");
         let none = run(Command::new("/nowhere/at-all"), Vec::new(), LONG).unwrap_err();

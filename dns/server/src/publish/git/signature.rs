@@ -9,12 +9,11 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use halfmoon_git::{CommitId, Copy, Signed};
 
-use super::command;
+use super::command::{self, plain};
 
 const SSH: &[u8] = b"-----BEGIN SSH SIGNATURE-----";
 const OPENPGP: &[u8] = b"-----BEGIN PGP SIGNATURE-----";
@@ -170,14 +169,4 @@ impl Signers {
         write().map_err(|error| format!("{}: {error}", path.display()))?;
         Ok(path)
     }
-}
-
-/// A program in an environment that has nothing of ours but where programs are.
-fn plain(name: &str) -> Command {
-    let mut command = Command::new(name);
-    command.env_clear().env("LC_ALL", "C");
-    if let Some(path) = std::env::var_os("PATH") {
-        command.env("PATH", path);
-    }
-    command
 }
