@@ -281,6 +281,8 @@ impl Config {
             if let Some(program) = git.verifier.first_mut().filter(|word| word.contains('/')) {
                 let mut path = PathBuf::from(&*program);
                 anchored(&mut path);
+                // It is run in another folder than that of the server.
+                let path = std::path::absolute(&path).unwrap_or(path);
                 *program = path.display().to_string();
             }
             // A colon makes it something else than a path of this machine.

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 
 use crate::site::Site;
-use crate::support::{ask, run, wait_for};
+use crate::support::{ask, halfmoon, run, wait_for};
 
 const WWW: &str = "www.example.test.";
 
@@ -85,6 +85,27 @@ fn a_verifier_sees_the_changed_zones_and_may_say_no() {
     look("");
     site.zone("example.test", "www A 127.0.0.4\n");
     server.wait_served(&site.commit("well again"));
+}
+
+#[test]
+fn a_verifier_is_found_beside_the_configuration_and_is_told_nothing_of_the_server() {
+    let site = Site::with("verifier = ['./verify']");
+    let seen = site.path("seen");
+    script(&site, &format!("env | sort > {}", seen.display()));
+    // Named from the folder that it lies in.
+    let mut command = halfmoon(&["serve", "halfmoon.toml"]);
+    command.current_dir(site.path("")).env("OF_THE_SERVER", "a secret");
+    let server = site.served_by(command);
+    site.zone("example.test", "www A 127.0.0.2\n");
+    let commit = site.commit("second");
+    server.wait_served(&commit);
+    let shown = fs::read_to_string(&seen).unwrap();
+    assert!(shown.contains(&format!("HALFMOON_COMMIT={commit}\n")), "{shown}");
+    let names = shown.lines().filter_map(|line| Some(line.split_once('=')?.0));
+    // The shell adds some of its own.
+    let names: Vec<&str> =
+        names.filter(|name| !["_", "PWD", "OLDPWD", "SHLVL"].contains(name)).collect();
+    assert_eq!(names, ["HALFMOON_COMMIT", "HALFMOON_SERVED", "LC_ALL", "PATH"], "{shown}");
 }
 
 #[test]

@@ -2,13 +2,12 @@
 //!
 //! It finds the zones that the commit changes in its working folder, as they lie in the repository, with what
 //! they include and the settings beside them, and on standard input a line for each:
-//! `example.org. zones/example.org.zone`, or `example.org. -` for a zone that would be gone. If it cannot be
-//! run, does not end in time or ends with anything but 0, the commit is refused.
+//! `example.org. zones/example.org.zone`, or `example.org. -` for a zone that would be gone. Nothing of the
+//! environment of the server is handed on but `PATH`. If it cannot be run, does not end in time or ends with anything but 0, the commit is refused.
 
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
-use std::process::Command;
 use std::time::Duration;
 
 use halfmoon_git::{CommitId, Copy};
@@ -46,7 +45,7 @@ impl Verifier {
             format!("the verifier could not be asked: {}: {error}", self.folder.display())
         });
         let judged = input.and_then(|input| {
-            let mut command = Command::new(program);
+            let mut command = command::plain(program);
             command.args(args).current_dir(&self.folder);
             command.env("HALFMOON_COMMIT", commit.to_string());
             command.env("HALFMOON_SERVED", served.map(|id| id.to_string()).unwrap_or_default());
