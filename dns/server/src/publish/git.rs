@@ -8,6 +8,7 @@
 mod command;
 mod fetch;
 mod kept;
+mod refusal;
 mod signature;
 mod verifier;
 mod work;
@@ -31,6 +32,7 @@ use crate::signing::Signing;
 
 use fetch::Fetcher;
 use kept::Kept;
+use refusal::Refusal;
 use signature::Signers;
 pub use signature::SignersError;
 use verifier::Verifier;
@@ -182,7 +184,7 @@ impl Following {
     ///
     /// # Errors
     /// Nobody who may.
-    fn signer(&self, commit: CommitId) -> Result<Option<String>, String> {
+    fn signer(&self, commit: CommitId) -> Result<Option<String>, Refusal> {
         if !self.must_be_signed {
             return Ok(None);
         }
@@ -195,23 +197,22 @@ impl Following {
     ///
     /// # Errors
     /// Somebody says it whose signature does not count.
-    fn released_by(&self, commit: CommitId) -> Result<Option<String>, String> {
-        let said = self.copy.trailers(commit, TRAILER).map_err(|error| error.to_string())?;
+    fn released_by(&self, commit: CommitId) -> Result<Option<String>, Refusal> {
+        let said = self.copy.trailers(commit, TRAILER)?;
         if !said.iter().any(|value| value.eq_ignore_ascii_case("yes")) {
             return Ok(None);
         }
         if !self.signers.are_any() {
-            return Err("no `allowed_signers` are set".to_owned());
+            return Err(Refusal::of("no `allowed_signers` are set"));
         }
         // Else an old commit would release a second time what was meant then: whoever may push sets the
         // branch back to it.
-        let served = self.served.ok_or("nothing is served")?;
-        let covers = self.copy.lies_before(served, commit).map_err(|error| error.to_string())?;
-        if !covers {
-            return Err(format!(
+        let served = self.served.ok_or_else(|| Refusal::of("nothing is served"))?;
+        if !self.copy.lies_before(served, commit)? {
+            return Err(Refusal::of(format!(
                 "{served}, which is served, does not lie before it, so the signature is not for this \
                  change; sign a commit on top of that one, or run `halfmoon publish --force`"
-            ));
+            )));
         }
         self.signers.signer(&self.copy, commit).map(Some)
     }
@@ -239,7 +240,7 @@ impl Following {
                 Ok(proposal) => {
                     report(&proposal.loaded, started.elapsed());
                     loads.note(&proposal.loaded, started.elapsed());
-                    self.accept_serials(compile)?;
+                    self.accept_serials(compile.serials.as_mut())?;
                     self.served = Some(commit);
                     return Ok(self.loader.accept(proposal));
                 }
@@ -249,7 +250,8 @@ impl Following {
             }
         }
         let commit = self.fetcher.fetch().map_err(FollowError::Fetch)?;
-        self.signer(commit).map_err(|why| FollowError::Refused { commit, why })?;
+        let not_now = |refusal: Refusal| FollowError::Refused { commit, why: refusal.shown() };
+        self.signer(commit).map_err(not_now)?;
         let proposal = self.propose(commit, &Zones::default(), compile)?;
         report(&proposal.loaded, started.elapsed());
         loads.note(&proposal.loaded, started.elapsed());
@@ -261,9 +263,8 @@ impl Following {
             let place = if self.root.as_os_str().is_empty() { Path::new("it") } else { &self.root };
             return Err(refused(format!("{} holds no zone files (*.zone)", place.display())));
         }
-        self.verifier.ask(&self.copy, (commit, None), &proposal.loaded).map_err(refused)?;
-        self.accept_serials(compile)?;
-        self.write_down(commit, None)?;
+        self.verifier.ask(&self.copy, (commit, None), &proposal.loaded).map_err(not_now)?;
+        self.write_down(commit, None, compile.serials.as_mut())?;
         self.served = Some(commit);
         Ok(self.loader.accept(proposal))
     }
@@ -297,28 +298,39 @@ impl Following {
     }
 
     /// Writes down the serials of what is going to be served.
-    fn accept_serials(&self, compile: &mut Compile) -> Result<(), FollowError> {
-        let Some(serials) = &mut compile.serials else {
+    fn accept_serials(&self, serials: Option<&mut Serials>) -> Result<(), FollowError> {
+        let Some(serials) = serials else {
             return Ok(());
         };
         let path = || self.state.with_file_name("serials");
         serials.accept().map_err(|source| FollowError::State { path: path(), source })
     }
 
+    /// Writes down a commit that is going to be served, with the serials of its zones.
     fn write_down(
         &mut self,
         commit: CommitId,
         passed_over: Option<String>,
+        serials: Option<&mut Serials>,
     ) -> Result<(), FollowError> {
         let before = match self.served {
             Some(served) if served != commit => Some(served.to_string()),
             _ => self.kept.before.clone(),
         };
         let kept = Kept { version: 1, commit: Some(commit.to_string()), before, passed_over };
-        let path = || self.state.clone();
-        kept.write(&self.state).map_err(|source| FollowError::State { path: path(), source })?;
+        let failed = |source| FollowError::State { path: self.state.clone(), source };
+        // Serials are spent only where the commit can be written down, since it is tried again if it cannot, and
+        // before it is: a restart must not serve it with those of the one before.
+        kept.write_beside(&self.state).map_err(failed)?;
+        self.accept_serials(serials)?;
+        Kept::replace(&self.state).map_err(failed)?;
         self.kept = kept;
         Ok(())
+    }
+
+    /// Whether an operator went back from a commit.
+    fn passes_over(&self, commit: CommitId) -> bool {
+        self.kept.passed_over.as_deref() == Some(&*commit.to_string())
     }
 
     /// Starts to fetch on a thread of its own, at once, then at each interval and whenever it is

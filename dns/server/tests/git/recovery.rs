@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
+use crate::signed::{allow, commit, key};
 use crate::site::Site;
 use crate::support::{Running, ask, halfmoon, wait_for, wait_for_answer};
 
@@ -99,6 +101,85 @@ fn a_server_that_is_killed_while_it_publishes_serves_a_whole_commit_again() {
     }
     let server = site.serve();
     wait_for_answer(server.dns, "www.z39.test.", &["127.0.1.12"]);
+}
+
+/// What stands in the way of a commit: how it is put there, and how it is taken away.
+type Trouble = (&'static str, fn(&Site), fn(&Site), &'static str);
+
+#[test]
+fn a_commit_that_something_passing_is_in_the_way_of_is_tried_again() {
+    let keys = "verify = 'signed', allowed_signers = 'signers', serial = 'commit', verifier = ['./verify']";
+    let site = Site::with(keys);
+    let ada = key(&site, "ada");
+    allow(&site, &[("ada@example.test", "namespaces=\"git\"", &ada)]);
+    fs::write(site.path("verify"), "#!/bin/sh\n").unwrap();
+    fs::set_permissions(site.path("verify"), fs::Permissions::from_mode(0o755)).unwrap();
+    commit(&site, "begin", &ada);
+    let server = site.serve();
+    let troubles: &[Trouble] = &[
+        // Folders in the place of files, since these tests may run as root.
+        (
+            "serials",
+            |site| {
+                fs::rename(site.path("state/git/serials"), site.path("away")).unwrap();
+                fs::create_dir(site.path("state/git/serials")).unwrap();
+            },
+            |site| {
+                fs::remove_dir(site.path("state/git/serials")).unwrap();
+                fs::rename(site.path("away"), site.path("state/git/serials")).unwrap();
+            },
+            "serials: Is a directory",
+        ),
+        (
+            "what is served",
+            |site| fs::create_dir(site.path("state/git/served.json.new")).unwrap(),
+            |site| fs::remove_dir(site.path("state/git/served.json.new")).unwrap(),
+            "served.json: Is a directory",
+        ),
+        (
+            "the verifier's folder",
+            |site| fs::write(site.path("state/git/verifier"), "").unwrap(),
+            |site| fs::remove_file(site.path("state/git/verifier")).unwrap(),
+            "the verifier could not be asked",
+        ),
+        (
+            "the verifier",
+            |site| fs::rename(site.path("verify"), site.path("away")).unwrap(),
+            |site| fs::rename(site.path("away"), site.path("verify")).unwrap(),
+            "cannot be run",
+        ),
+        (
+            "who may sign",
+            |site| fs::rename(site.path("signers"), site.path("away")).unwrap(),
+            |site| fs::rename(site.path("away"), site.path("signers")).unwrap(),
+            "signers: cannot be read",
+        ),
+    ];
+    for (number, (name, begin, end, expected)) in troubles.iter().enumerate() {
+        let address = format!("127.0.1.{number}");
+        site.zone("example.test", &format!("www A {address}\n"));
+        let serials = fs::read_to_string(site.path("state/git/serials")).unwrap();
+        begin(&site);
+        let tried = commit(&site, name, &ada);
+        let why = server.wait_refused(&tried, false);
+        assert!(why.contains(expected) && why.contains("tried again"), "{name}: {why}");
+        // It is tried again meanwhile, and nothing is said of it a second time.
+        let fetched = server.status()["fetched"].clone();
+        wait_for("another fetch", || (server.status()["fetched"] != fetched).then_some(()));
+        end(&site);
+        server.wait_served(&tried);
+        assert_eq!(ask(server.dns, WWW), [address], "{name}");
+        let log = server.running.err();
+        let said =
+            log.lines().filter(|line| line.contains("commit refused") && line.contains(&tried));
+        assert_eq!(said.count(), 1, "{name}: {log}");
+        let after = fs::read_to_string(site.path("state/git/serials")).unwrap();
+        assert_eq!(
+            after.lines().count(),
+            serials.lines().count() + 1,
+            "{name}: one is used: {after}"
+        );
+    }
 }
 
 #[test]

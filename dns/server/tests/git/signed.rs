@@ -11,7 +11,7 @@ use crate::support::{ask, run};
 const WWW: &str = "www.example.test.";
 
 /// Makes a key of SSH; the path of its private half.
-fn key(site: &Site, name: &str) -> String {
+pub(crate) fn key(site: &Site, name: &str) -> String {
     let path = site.path(name);
     let made = Command::new("ssh-keygen")
         .args(["-q", "-t", "ed25519", "-N", "", "-C", name, "-f"])
@@ -24,7 +24,7 @@ fn key(site: &Site, name: &str) -> String {
 }
 
 /// Whose signatures count: these names, each with the options and the key of this file.
-fn allow(site: &Site, signers: &[(&str, &str, &str)]) {
+pub(crate) fn allow(site: &Site, signers: &[(&str, &str, &str)]) {
     let lines = signers.iter().map(|(who, options, key)| {
         let public = fs::read_to_string(format!("{key}.pub")).unwrap();
         format!("{who} {options} {public}")
@@ -33,7 +33,7 @@ fn allow(site: &Site, signers: &[(&str, &str, &str)]) {
 }
 
 /// Commits all of the working tree, signed by a key; the name of the commit.
-fn commit(site: &Site, message: &str, key: &str) -> String {
+pub(crate) fn commit(site: &Site, message: &str, key: &str) -> String {
     site.git(&["add", "--all", "."]);
     let signing = format!("user.signingkey={key}");
     let by = ["-c", "gpg.format=ssh", "-c", &signing];

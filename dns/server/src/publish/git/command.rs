@@ -19,6 +19,17 @@ const STEP: Duration = Duration::from_millis(10);
 /// group, may hold on to its output.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
+/// Why a program says neither yes nor no.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum RunError {
+    /// It is not there, or there is no process or no thread to be had.
+    #[error("{name} cannot be run: {source}")]
+    Unrunnable { name: String, source: io::Error },
+    /// It takes too long.
+    #[error("{name} took longer than {limit:?} and was ended")]
+    Slow { name: String, limit: Duration },
+}
+
 /// What a program said, and how it ended.
 #[derive(Debug)]
 pub(super) struct Ended {
@@ -65,9 +76,13 @@ pub(super) fn plain(program: impl AsRef<OsStr>) -> Command {
 ///
 /// # Errors
 /// It cannot be run, or takes too long.
-pub(super) fn run(mut command: Command, input: Vec<u8>, limit: Duration) -> Result<Ended, String> {
+pub(super) fn run(
+    mut command: Command,
+    input: Vec<u8>,
+    limit: Duration,
+) -> Result<Ended, RunError> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let failed = |error: io::Error| format!("{name} cannot be run: {error}");
+    let failed = |source: io::Error| RunError::Unrunnable { name: name.clone(), source };
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     // A group of its own, which can be ended as a whole.
     let mut group = Group(command.process_group(0).spawn().map_err(failed)?);
@@ -92,7 +107,7 @@ pub(super) fn run(mut command: Command, input: Vec<u8>, limit: Duration) -> Resu
             break status;
         }
         if Instant::now() >= deadline {
-            return Err(format!("{name} took longer than {limit:?} and was ended"));
+            return Err(RunError::Slow { name, limit });
         }
         thread::sleep(STEP);
     };
@@ -137,7 +152,7 @@ mod tests {
     fn sh(script: &str, input: &str, limit: Duration) -> Result<Ended, String> {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
-        run(command, input.into(), limit)
+        run(command, input.into(), limit).map_err(|error| error.to_string())
     }
 
     const LONG: Duration = Duration::from_secs(60);
@@ -195,7 +210,7 @@ mod tests {
         assert!(begun.elapsed() < LONG / 2, "{:?}", begun.elapsed());
         assert!(ended.status.success());
         assert_eq!(ended.out, "yes\n");
-        let none = run(Command::new("/nowhere/at-all"), Vec::new(), LONG).unwrap_err();
+        let none = run(Command::new("/nowhere/at-all"), Vec::new(), LONG).unwrap_err().to_string();
         assert!(none.contains("/nowhere/at-all cannot be run"), "{none}");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -34,13 +34,21 @@ impl Kept {
         }
     }
 
-    /// Replaces the file; it is on the disk when this returns.
-    pub(super) fn write(&self, path: &Path) -> io::Result<()> {
-        let beside = path.with_extension("json.new");
+    /// Writes it beside the file, onto the disk. Nothing has changed yet, but there is a place for it.
+    pub(super) fn write_beside(&self, path: &Path) -> io::Result<()> {
+        let beside = beside(path);
         let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&beside)?;
         file.write_all(&serde_json::to_vec_pretty(self)?)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)?;
+        file.sync_all()
+    }
+
+    /// Puts what was written beside the file in its place; it is on the disk when this returns.
+    pub(super) fn replace(path: &Path) -> io::Result<()> {
+        fs::rename(beside(path), path)?;
         path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
     }
+}
+
+fn beside(path: &Path) -> PathBuf {
+    path.with_extension("json.new")
 }

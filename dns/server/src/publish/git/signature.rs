@@ -9,11 +9,13 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use halfmoon_git::{CommitId, Copy, Signed};
 
-use super::command::{self, plain};
+use super::command::{self, Ended, plain};
+use super::refusal::Refusal;
 
 const SSH: &[u8] = b"-----BEGIN SSH SIGNATURE-----";
 const OPENPGP: &[u8] = b"-----BEGIN PGP SIGNATURE-----";
@@ -79,61 +81,66 @@ impl Signers {
     ///
     /// # Errors
     /// Nobody who may, in words.
-    pub(super) fn signer(&self, copy: &Copy, commit: CommitId) -> Result<String, String> {
-        let signed = copy.signed(commit).map_err(|error| error.to_string())?;
+    pub(super) fn signer(&self, copy: &Copy, commit: CommitId) -> Result<String, Refusal> {
+        let signed = copy.signed(commit)?;
         let Some(signed) = signed else {
-            return Err("it is not signed; sign it with `git commit -S`".to_owned());
+            return Err(Refusal::of("it is not signed; sign it with `git commit -S`"));
         };
-        self.check().map_err(|error| error.to_string())?;
+        self.check().map_err(Refusal::passing)?;
         if signed.signature.starts_with(SSH) {
             let Some(allowed) = &self.allowed else {
-                return Err("it has an SSH signature, and no `allowed_signers` are set".to_owned());
+                return Err(Refusal::of(
+                    "it has an SSH signature, and no `allowed_signers` are set",
+                ));
             };
             self.by_ssh(&signed, allowed)
         } else if signed.signature.starts_with(OPENPGP) {
             let Some(keyring) = &self.keyring else {
-                return Err(
-                    "it has an OpenPGP signature, and no `openpgp_keyring` is set".to_owned()
-                );
+                return Err(Refusal::of(
+                    "it has an OpenPGP signature, and no `openpgp_keyring` is set",
+                ));
             };
             self.by_openpgp(&signed, keyring)
         } else {
-            Err("its signature is neither one of SSH nor of OpenPGP".to_owned())
+            Err(Refusal::of("its signature is neither one of SSH nor of OpenPGP"))
         }
     }
 
-    fn by_ssh(&self, signed: &Signed, allowed: &Path) -> Result<String, String> {
+    fn by_ssh(&self, signed: &Signed, allowed: &Path) -> Result<String, Refusal> {
         let signature = self.write(&signed.signature)?;
         let keygen = |verb: &str| {
             let mut command = plain("ssh-keygen");
             command.args(["-Y", verb, "-f"]).arg(allowed).arg("-s").arg(&signature);
             command
         };
-        let found = command::run(keygen("find-principals"), Vec::new(), LIMIT)?;
+        let found = judge(keygen("find-principals"), Vec::new())?;
         if !found.status.success() {
-            return Err(format!("it is signed by a key that may not sign ({})", found.shown()));
+            return Err(Refusal::of(format!(
+                "it is signed by a key that may not sign ({})",
+                found.shown()
+            )));
         }
         let mut why = String::new();
         for principal in found.out.lines().take(MOST_PRINCIPALS) {
             let mut verify = keygen("verify");
             verify.args(["-n", "git", "-I", principal]);
-            let judged = command::run(verify, signed.payload.clone(), LIMIT)?;
+            let judged = judge(verify, signed.payload.clone())?;
             if judged.status.success() {
                 return Ok(principal.to_owned());
             }
             why = judged.shown();
         }
-        Err(format!("its signature is not right ({why})"))
+        Err(Refusal::of(format!("its signature is not right ({why})")))
     }
 
-    fn by_openpgp(&self, signed: &Signed, keyring: &Path) -> Result<String, String> {
+    fn by_openpgp(&self, signed: &Signed, keyring: &Path) -> Result<String, Refusal> {
         let signature = self.write(&signed.signature)?;
         // A keyring without a folder would be looked for in that of the user.
-        let keyring = fs::canonicalize(keyring).map_err(|error| error.to_string())?;
+        let keyring = fs::canonicalize(keyring).map_err(Refusal::passing)?;
         let mut gpgv = plain("gpgv");
         gpgv.arg("--homedir").arg(&self.folder).args(["--status-fd", "1", "--keyring"]);
         gpgv.arg(keyring).arg(&signature).arg("-");
-        let judged = command::run(gpgv, signed.payload.clone(), LIMIT)?;
+        let judged = judge(gpgv, signed.payload.clone())?;
         let said = |word: &str| {
             let lines = judged.out.lines().filter_map(|line| line.strip_prefix("[GNUPG:] "));
             lines.filter_map(|line| line.strip_prefix(word)?.strip_prefix(' ')).next()
@@ -144,29 +151,42 @@ impl Signers {
             (true, Some(who), Some(_)) => Ok(name(who)),
             // The signature is right each time, and gpgv may say so with status 0.
             (_, None, _) if let Some(who) = said("EXPKEYSIG") => {
-                Err(format!("the key of {} has expired", name(who)))
+                Err(Refusal::of(format!("the key of {} has expired", name(who))))
             }
             (_, None, _) if let Some(who) = said("REVKEYSIG") => {
-                Err(format!("the key of {} was revoked", name(who)))
+                Err(Refusal::of(format!("the key of {} was revoked", name(who))))
             }
             (_, None, _) if let Some(who) = said("EXPSIG") => {
-                Err(format!("the signature of {} has expired", name(who)))
+                Err(Refusal::of(format!("the signature of {} has expired", name(who))))
             }
-            _ => Err(format!(
+            _ => Err(Refusal::of(format!(
                 "it is signed by a key that may not sign, or not rightly ({}, {})",
                 judged.status,
                 judged.err.lines().last().unwrap_or("gpgv says nothing").trim()
-            )),
+            ))),
         }
     }
 
-    fn write(&self, signature: &[u8]) -> Result<PathBuf, String> {
+    fn write(&self, signature: &[u8]) -> Result<PathBuf, Refusal> {
         let path = self.folder.join("signature");
         let write = || {
             fs::create_dir_all(&self.folder)?;
             fs::write(&path, signature)
         };
-        write().map_err(|error| format!("{}: {error}", path.display()))?;
+        write().map_err(|error| Refusal::passing(format!("{}: {error}", path.display())))?;
         Ok(path)
     }
+}
+
+/// What a program says of a signature.
+///
+/// # Errors
+/// It does not come to say anything.
+fn judge(command: Command, input: Vec<u8>) -> Result<Ended, Refusal> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let ended = command::run(command, input, LIMIT)?;
+    if ended.status.code().is_none() {
+        return Err(Refusal::passing(format!("{name} was killed ({})", ended.shown())));
+    }
+    Ok(ended)
 }

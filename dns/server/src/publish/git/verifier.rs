@@ -3,7 +3,8 @@
 //! It finds the zones that the commit changes in its working folder, as they lie in the repository, with what
 //! they include and the settings beside them, and on standard input a line for each:
 //! `example.org. zones/example.org.zone`, or `example.org. -` for a zone that would be gone. Nothing of the
-//! environment of the server is handed on but `PATH`. If it cannot be run, does not end in time or ends with anything but 0, the commit is refused.
+//! environment of the server is handed on but `PATH`. If it does not end in time or ends with anything but 0, the
+//! commit is refused; if it cannot be run, for the time being.
 
 use std::fs;
 use std::io;
@@ -13,7 +14,8 @@ use std::time::Duration;
 use halfmoon_git::{CommitId, Copy};
 use halfmoon_zones::Loaded;
 
-use super::command;
+use super::command::{self, RunError};
+use super::refusal::Refusal;
 use crate::shared::Served;
 
 /// The program, and where it finds zones.
@@ -30,19 +32,20 @@ impl Verifier {
     /// Asks the program.
     ///
     /// # Errors
-    /// It does not say yes; what it says.
+    /// It does not say yes: what it says, or why it cannot be asked.
     pub(super) fn ask(
         &self,
         copy: &Copy,
         (commit, served): (CommitId, Option<CommitId>),
         loaded: &Loaded<Served>,
-    ) -> Result<(), String> {
+    ) -> Result<(), Refusal> {
         let Some((program, args)) = self.command.split_first() else {
             return Ok(());
         };
         let asked = self.write(copy, commit, loaded);
         let input = asked.map_err(|error| {
-            format!("the verifier could not be asked: {}: {error}", self.folder.display())
+            let folder = self.folder.display();
+            Refusal::passing(format!("the verifier could not be asked: {folder}: {error}"))
         });
         let judged = input.and_then(|input| {
             let mut command = command::plain(program);
@@ -50,11 +53,18 @@ impl Verifier {
             command.env("HALFMOON_COMMIT", commit.to_string());
             command.env("HALFMOON_SERVED", served.map(|id| id.to_string()).unwrap_or_default());
             let ended = command::run(command, input.into(), self.limit);
-            let ended = ended.map_err(|why| format!("the verifier: {why}"))?;
+            let ended = ended.map_err(|error| {
+                let why = format!("the verifier: {error}");
+                match error {
+                    RunError::Unrunnable { .. } => Refusal::passing(why),
+                    // It would be as slow again.
+                    RunError::Slow { .. } => Refusal::of(why),
+                }
+            })?;
             if ended.status.success() {
                 return Ok(());
             }
-            Err(format!("the verifier says no: {}", ended.shown()))
+            Err(Refusal::of(format!("the verifier says no: {}", ended.shown())))
         });
         let _ = fs::remove_dir_all(&self.folder);
         judged

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::super::publishing::{Act, Answer, CommitView, RefusedView, Wish};
 use super::super::{Base, LOOK, MOST_LOGGED, Order, guards, report, report_file};
+use super::refusal::Refusal;
 use super::{Following, MOST_REASONS, TRAILER, reasons};
 use crate::date::date;
 use crate::events::What;
@@ -21,21 +22,10 @@ pub(in crate::publish) struct Work {
     kick: SyncSender<()>,
     /// The newest commit of the branch, as far as it is known.
     tip: Option<CommitId>,
-    /// The commit that was looked at and not served: it is not looked at again.
+    /// The commit that was looked at and is not right, or held: it is not looked at again.
     judged: Option<CommitId>,
-}
-
-/// Why a commit is not served.
-#[derive(Debug)]
-struct Refusal {
-    held: bool,
-    why: Vec<String>,
-}
-
-impl Refusal {
-    fn of(why: impl ToString) -> Self {
-        Self { held: false, why: vec![why.to_string()] }
-    }
+    /// The commit that is tried again, and what was told of it.
+    waiting: Option<(CommitId, Vec<String>)>,
 }
 
 /// How the zones of a commit have come to be asked for.
@@ -47,7 +37,7 @@ enum Guarded {
 
 impl Work {
     pub(in crate::publish) fn new(following: Following, base: Base, kick: SyncSender<()>) -> Self {
-        let work = Self { following, base, kick, tip: None, judged: None };
+        let work = Self { following, base, kick, tip: None, judged: None, waiting: None };
         let Following { fetcher, kept, .. } = &work.following;
         let (url, branch) = (fetcher.url.clone(), fetcher.branch.clone());
         let is_back = kept.passed_over.is_some();
@@ -112,7 +102,7 @@ impl Work {
         let Some(tip) = self.tip else {
             return;
         };
-        let is_passed_over = self.following.kept.passed_over.as_deref() == Some(&*tip.to_string());
+        let is_passed_over = self.following.passes_over(tip);
         if is_passed_over || self.judged == Some(tip) || self.following.served == Some(tip) {
             return;
         }
@@ -140,7 +130,7 @@ impl Work {
         if self.following.kept.passed_over.is_some()
             && let Some(served) = self.following.served
         {
-            self.following.write_down(served, None).map_err(|error| error.to_string())?;
+            self.following.write_down(served, None, None).map_err(|error| error.to_string())?;
             self.base.shared.publishing.tell(|git| git.rolled_back = false);
         }
         let _ = self.kick.try_send(());
@@ -195,7 +185,8 @@ impl Work {
         match self.following.propose(served, &zones, &mut self.base.compile) {
             Ok(proposal) if proposal.loaded.reports.is_empty() => {}
             Ok(proposal) if proposal.is_refused() => report(&proposal.loaded, started.elapsed()),
-            Ok(proposal) => match self.following.accept_serials(&mut self.base.compile) {
+            Ok(proposal) => match self.following.accept_serials(self.base.compile.serials.as_mut())
+            {
                 Ok(()) => self.swap(proposal, started),
                 Err(error) => tracing::error!(%error, "the zones stay as they are"),
             },
@@ -216,7 +207,7 @@ impl Work {
         let shared = &self.base.shared;
         match done {
             Ok(signer) => {
-                self.judged = None;
+                (self.judged, self.waiting) = (None, None);
                 let who = signer.as_deref().unwrap_or(who);
                 self.show_served();
                 let about = self.following.copy.about(commit);
@@ -230,19 +221,31 @@ impl Work {
                 shared.events.note(What::CommitServed { commit, subject, who });
                 Ok(())
             }
-            Err(refusal) => {
+            Err(mut refusal) => {
+                let is_tip = self.tip == Some(commit);
+                if is_tip {
+                    self.judged = Some(commit).filter(|_| !refusal.passing);
+                }
+                if refusal.passing && is_tip && !self.following.passes_over(commit) {
+                    refusal.why.push("it is tried again at each interval".to_owned());
+                    let waiting = Some((commit, refusal.why.clone()));
+                    if self.waiting == waiting {
+                        // It is told once for each reason.
+                        return Err(refusal);
+                    }
+                    self.waiting = waiting;
+                }
                 let how = if refusal.held { "held by a guard" } else { "refused" };
                 let served = self.following.served.map(|id| id.to_string()).unwrap_or_default();
+                let why = refusal.shown();
                 tracing::error!(
-                    %commit, served, why = refusal.why.join("; "),
+                    %commit, served, why,
                     "commit {how}; the one before is still served"
                 );
-                let why = refusal.why.join("; ");
                 let event =
                     What::CommitRefused { commit: commit.to_string(), held: refusal.held, why };
                 shared.events.note(event);
-                if self.tip == Some(commit) {
-                    self.judged = Some(commit);
+                if is_tip {
                     let (held, why) = (refusal.held, refusal.why.clone());
                     let (commit, at) = (commit.to_string(), date(SystemTime::now()));
                     let refused = RefusedView { commit, at, held, why };
@@ -266,12 +269,11 @@ impl Work {
         // What was served before has passed; the way back to it is not to depend on anybody.
         let is_known = guarded == Guarded::No
             && following.kept.before.as_deref() == Some(&*commit.to_string());
-        let mut signer = None;
+        let (mut signer, mut released) = (None, String::new());
         if !is_known {
-            signer = following.signer(commit).map_err(Refusal::of)?;
+            signer = following.signer(commit)?;
         }
-        let proposal = following.propose(commit, &zones, &mut self.base.compile);
-        let proposal = proposal.map_err(Refusal::of)?;
+        let proposal = following.propose(commit, &zones, &mut self.base.compile)?;
         if proposal.is_refused() {
             let mut logged = 0;
             for file in proposal.loaded.reports.iter().filter(|file| file.is_wrong()) {
@@ -281,22 +283,22 @@ impl Work {
                 }
             }
             self.base.shared.loads.note(&proposal.loaded, started.elapsed());
-            return Err(Refusal { held: false, why: reasons(&proposal) });
+            return Err(Refusal { held: false, passing: false, why: reasons(&proposal) });
         }
         if guarded == Guarded::Yes {
+            let mut passing = false;
             let mut why = guards::held(&following.guards, &proposal.loaded, &zones);
             if !why.is_empty() {
                 match following.released_by(commit) {
                     Ok(None) => {}
                     Ok(Some(who)) => {
-                        tracing::warn!(
-                            %commit, who, why = why.join("; "),
-                            "its signed trailer says that it is meant"
-                        );
+                        released = why.join("; ");
                         signer = Some(who);
                         why.clear();
                     }
                     Err(wrong) => {
+                        passing = wrong.passing;
+                        let wrong = wrong.shown();
                         why.push(format!("its trailer {TRAILER} counts for nothing: {wrong}"));
                     }
                 }
@@ -307,18 +309,20 @@ impl Work {
                 if more > 0 {
                     why.push(format!("{more} more of the kind"));
                 }
-                return Err(Refusal { held: true, why });
+                return Err(Refusal { held: true, passing, why });
             }
         }
         if !is_known {
             let commits = (commit, following.served);
-            let asked = following.verifier.ask(&following.copy, commits, &proposal.loaded);
-            asked.map_err(Refusal::of)?;
+            following.verifier.ask(&following.copy, commits, &proposal.loaded)?;
         }
-        following.accept_serials(&mut self.base.compile).map_err(Refusal::of)?;
         // Written down before it is served: a restart must not serve anything older.
-        following.write_down(commit, passed_over).map_err(Refusal::of)?;
+        following.write_down(commit, passed_over, self.base.compile.serials.as_mut())?;
         following.served = Some(commit);
+        if !released.is_empty() {
+            let who = signer.as_deref().unwrap_or_default();
+            tracing::warn!(%commit, who, why = released, "its signed trailer says that it is meant");
+        }
         self.swap(proposal, started);
         Ok(signer)
     }
