@@ -218,19 +218,23 @@ impl Copy {
         Ok(CommitId(id))
     }
 
-    /// Whether a commit lies before another: whether it is one of its parents, or of theirs, and so on. At most
-    /// 10,000 commits are looked at, from the newer one on; beyond them, and beyond commits that are not
-    /// here, nothing lies before it.
+    /// Those of some commits that do not lie before another: that are not its parents, or theirs, and so on. At
+    /// most 10,000 commits are looked at, from the newer one on; beyond them, and beyond commits that are
+    /// not here, nothing lies before it.
     ///
     /// # Errors
     /// A commit cannot be read.
-    pub fn lies_before(&self, older: CommitId, newer: CommitId) -> Result<bool, GitError> {
-        let mut is_found = false;
+    pub fn not_before(
+        &self,
+        mut older: Vec<CommitId>,
+        newer: CommitId,
+    ) -> Result<Vec<CommitId>, GitError> {
         walk(&self.repo.to_thread_local(), newer.0, |commit| {
-            is_found |= parents(commit)?.contains(&older.0);
-            Ok(!is_found)
+            let parents = parents(commit)?;
+            older.retain(|id| !parents.contains(&id.0));
+            Ok(!older.is_empty())
         })?;
-        Ok(is_found)
+        Ok(older)
     }
 
     /// What is told of a commit.

@@ -40,6 +40,9 @@ pub(super) use work::Work;
 
 /// Reasons of one refusal that are kept for whoever asks; the log has more.
 const MOST_REASONS: usize = 20;
+/// So many histories that were served are known; with more, signed trailers count for nothing until an operator
+/// forces a commit.
+const MOST_TOPS: usize = 100;
 /// What a signed commit says if it is meant, whatever the guards say: `Halfmoon-Force: yes`.
 const TRAILER: &str = "Halfmoon-Force";
 
@@ -193,7 +196,7 @@ impl Following {
 
     /// Who says with his signature that a commit is meant, whatever the guards say; `None`: nobody does.
     /// The signature covers the history of the commit, so it is for the change from what is served only where
-    /// that is part of this history.
+    /// all that was served is part of this history.
     ///
     /// # Errors
     /// Somebody says it whose signature does not count.
@@ -206,11 +209,11 @@ impl Following {
             return Err(Refusal::of("no `allowed_signers` are set"));
         }
         // Else an old commit would release a second time what was meant then: whoever may push sets the
-        // branch back to it.
-        let served = self.served.ok_or_else(|| Refusal::of("nothing is served"))?;
-        if !self.copy.lies_before(served, commit)? {
+        // branch back to it, or to what it was signed on top of and then to it.
+        let older = self.tops().chain(self.served).collect();
+        if let Some(other) = self.copy.not_before(older, commit)?.first() {
             return Err(Refusal::of(format!(
-                "{served}, which is served, does not lie before it, so the signature is not for this \
+                "{other}, which was served, does not lie before it, so the signature is not for this \
                  change; sign a commit on top of that one, or run `halfmoon publish --force`"
             )));
         }
@@ -264,7 +267,7 @@ impl Following {
             return Err(refused(format!("{} holds no zone files (*.zone)", place.display())));
         }
         self.verifier.ask(&self.copy, (commit, None), &proposal.loaded).map_err(not_now)?;
-        self.write_down(commit, None, compile.serials.as_mut())?;
+        self.write_down(commit, None, Vec::new(), compile.serials.as_mut())?;
         self.served = Some(commit);
         Ok(self.loader.accept(proposal))
     }
@@ -311,13 +314,18 @@ impl Following {
         &mut self,
         commit: CommitId,
         passed_over: Option<String>,
+        mut tops: Vec<String>,
         serials: Option<&mut Serials>,
     ) -> Result<(), FollowError> {
         let before = match self.served {
             Some(served) if served != commit => Some(served.to_string()),
             _ => self.kept.before.clone(),
         };
-        let kept = Kept { version: 1, commit: Some(commit.to_string()), before, passed_over };
+        let text = commit.to_string();
+        if !tops.contains(&text) && tops.len() < MOST_TOPS {
+            tops.push(text.clone());
+        }
+        let kept = Kept { version: 1, commit: Some(text), before, passed_over, tops };
         let failed = |source| FollowError::State { path: self.state.clone(), source };
         // Serials are spent only where the commit can be written down, since it is tried again if it cannot, and
         // before it is: a restart must not serve it with those of the one before.
@@ -326,6 +334,21 @@ impl Following {
         Kept::replace(&self.state).map_err(failed)?;
         self.kept = kept;
         Ok(())
+    }
+
+    /// The commits that all that was served lies before.
+    fn tops(&self) -> impl Iterator<Item = CommitId> {
+        self.kept.tops.iter().filter_map(|text| text.parse().ok())
+    }
+
+    /// Those of them that do not lie before a commit.
+    fn tops_beside(&self, commit: CommitId) -> Vec<String> {
+        let beside = self.copy.not_before(self.tops().collect(), commit);
+        // Where it is not known, no signed trailer is believed.
+        beside.map_or_else(
+            |_| self.kept.tops.clone(),
+            |beside| beside.iter().map(CommitId::to_string).collect(),
+        )
     }
 
     /// Whether an operator went back from a commit.

@@ -157,7 +157,7 @@ fn a_signed_trailer_of_long_ago_releases_nothing() {
     let ada = key(&site, "ada");
     allow(&site, &[("ada@example.test", "namespaces=\"git\"", &ada)]);
     site.zone("other.test", "www A 127.0.0.3\n");
-    site.commit("two zones");
+    let begun = site.commit("two zones");
     let server = site.serve();
     let meant = "one zone\n\nHalfmoon-Force: yes";
     fs::remove_file(site.path("repo/zones/other.test.zone")).unwrap();
@@ -171,8 +171,18 @@ fn a_signed_trailer_of_long_ago_releases_nothing() {
     site.git(&["reset", "--quiet", "--hard", &old]);
     let why = server.wait_refused(&old, true);
     assert!(why.contains("other.test. would be gone"), "{why}");
-    assert!(why.contains(&format!("{both}, which is served, does not lie before it")), "{why}");
+    let passed_by = format!("{both}, which was served, does not lie before it");
+    assert!(why.contains(&passed_by), "{why}");
     assert_eq!(ask(server.dns, "www.other.test."), ["127.0.0.4"]);
+    // Nor in two steps, over the commit that it was signed on top of, and over a restart.
+    site.git(&["reset", "--quiet", "--hard", &begun]);
+    server.wait_served(&begun);
+    drop(server);
+    let server = site.serve();
+    site.git(&["reset", "--quiet", "--hard", &old]);
+    let why = server.wait_refused(&old, true);
+    assert!(why.contains(&passed_by), "{why}");
+    assert_eq!(ask(server.dns, "www.other.test."), ["127.0.0.3"]);
 
     // On top of what is served it counts, whatever lies between: a merge, or many held commits.
     site.git(&["reset", "--quiet", "--hard", &both]);
@@ -184,6 +194,17 @@ fn a_signed_trailer_of_long_ago_releases_nothing() {
     server.wait_refused(&site.commit("held"), true);
     server.wait_served(&commit(&site, meant, &ada));
     assert!(ask(server.dns, "www.other.test.").is_empty());
+
+    // Where history is meant to be another one, an operator says so once.
+    site.git(&["reset", "--quiet", "--hard", &both]);
+    server.wait_served(&both);
+    site.git(&["reset", "--quiet", "--hard", &old]);
+    server.wait_refused(&old, true);
+    assert!(server.command(&["publish", "--force", &old]).status.success());
+    site.zone("other.test", "www A 127.0.0.5\n");
+    server.wait_served(&site.commit("two zones"));
+    fs::remove_file(site.path("repo/zones/other.test.zone")).unwrap();
+    server.wait_served(&commit(&site, meant, &ada));
 }
 
 #[test]

@@ -16,6 +16,9 @@ pub(super) struct Kept {
     pub(super) before: Option<String>,
     /// The newest commit of the branch when an operator went back: it is not served, newer ones are.
     pub(super) passed_over: Option<String>,
+    /// All that was served lies before one of these, or is one of them; since an operator forced a commit, if one did.
+    #[serde(default)]
+    pub(super) tops: Vec<String>,
 }
 
 impl Kept {

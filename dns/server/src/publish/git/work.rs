@@ -130,7 +130,10 @@ impl Work {
         if self.following.kept.passed_over.is_some()
             && let Some(served) = self.following.served
         {
-            self.following.write_down(served, None, None).map_err(|error| error.to_string())?;
+            let tops = self.following.kept.tops.clone();
+            self.following
+                .write_down(served, None, tops, None)
+                .map_err(|error| error.to_string())?;
             self.base.shared.publishing.tell(|git| git.rolled_back = false);
         }
         let _ = self.kick.try_send(());
@@ -316,8 +319,11 @@ impl Work {
             let commits = (commit, following.served);
             following.verifier.ask(&following.copy, commits, &proposal.loaded)?;
         }
+        // An operator who forces a commit says that its history is the one that is meant.
+        let is_forced = guarded == Guarded::No && passed_over.is_none();
+        let tops = if is_forced { Vec::new() } else { following.tops_beside(commit) };
         // Written down before it is served: a restart must not serve anything older.
-        following.write_down(commit, passed_over, self.base.compile.serials.as_mut())?;
+        following.write_down(commit, passed_over, tops, self.base.compile.serials.as_mut())?;
         following.served = Some(commit);
         if !released.is_empty() {
             let who = signer.as_deref().unwrap_or_default();
