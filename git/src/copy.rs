@@ -157,9 +157,19 @@ impl Copy {
         source: &Source,
         stop: &AtomicBool,
     ) -> Result<CommitId, GitError> {
+        let tip = self.receive(url, source, stop)?;
+        if is_whole(&self.repo.to_thread_local(), tip)? {
+            return Ok(CommitId(tip));
+        }
+        // It came along with a later one, when the repository was one on this machine.
+        self.forget(tip, &source.branch)?;
+        Ok(CommitId(self.receive(url, source, stop)?))
+    }
+
+    fn receive(&self, url: &str, source: &Source, stop: &AtomicBool) -> Result<ObjectId, GitError> {
         let repo = self.repo.to_thread_local();
         let branch = &source.branch;
-        let kept = format!("refs/remotes/source/{branch}");
+        let kept = kept(branch);
         let refspec = format!("+refs/heads/{branch}:{kept}");
         let remote = repo
             .remote_at(url)
@@ -189,13 +199,22 @@ impl Copy {
         let found = repo.try_find_reference(&kept).map_err(said)?;
         let no_branch = || GitError::NoBranch { place: url.to_owned(), branch: branch.clone() };
         let tip = found.ok_or_else(no_branch)?.into_fully_peeled_id().map_err(said)?.detach();
-        if !is_whole(&repo, tip)? {
-            // It came along with a later one from a repository on this machine, and is not fetched again.
-            let why =
-                format!("it lacks the files of commit {tip}; remove it, and it is fetched anew");
-            return Err(GitError::Unusable { path: self.folder().to_owned(), why });
+        Ok(tip)
+    }
+
+    /// Forgets a commit that is here without its files, and the branch: what is here is not fetched.
+    fn forget(&self, id: ObjectId, branch: &str) -> Result<(), GitError> {
+        let repo = self.repo.to_thread_local();
+        if let Some(kept) = repo.try_find_reference(&kept(branch)).map_err(said)? {
+            kept.delete().map_err(said)?;
         }
-        Ok(CommitId(tip))
+        let name = id.to_string();
+        // It was written by itself, and is in no pack.
+        let path = self.folder().join("objects").join(&name[..2]).join(&name[2..]);
+        std::fs::remove_file(&path).map_err(|error| {
+            let why = format!("it lacks the files of commit {id}: {}: {error}", path.display());
+            GitError::Unusable { path: self.folder().to_owned(), why }
+        })
     }
 
     /// The commit that a text names by its first digits.
@@ -356,6 +375,11 @@ fn folder_of(
     }
     let entry = tree.lookup_entry_by_path(folder).map_err(said)?;
     Ok(entry.filter(|entry| entry.mode().is_tree()).map(|entry| entry.object_id()))
+}
+
+/// Where the copy keeps the newest commit of a branch that was fetched over a network.
+fn kept(branch: &str) -> String {
+    format!("refs/remotes/source/{branch}")
 }
 
 /// Whether the files of a commit are here with it.

@@ -123,3 +123,25 @@ fn a_repository_is_followed_over_ssh() {
     server.wait_served(&site.commit("second"));
     assert_eq!(ask(server.dns, WWW), ["127.0.0.2"]);
 }
+
+#[test]
+fn a_commit_that_came_along_without_its_files_is_fetched_with_them() {
+    let site = Site::new("");
+    site.zone("example.test", "www A 127.0.0.2\n");
+    let second = site.commit("second");
+    site.zone("example.test", "www A 127.0.0.3\n");
+    let third = site.commit("third");
+    let server = site.serve();
+    server.wait_served(&third);
+    let none = server.command(&["rollback", &second]);
+    assert!(none.err.contains("there is no commit"), "{}", none.err);
+    drop(server);
+
+    // The same repository over HTTP, set back to it.
+    site.git(&["reset", "--quiet", "--hard", &second]);
+    let port = http(site.path(""));
+    site.configure(&format!("http://127.0.0.1:{port}/repo"), "", "");
+    let server = site.serve();
+    server.wait_served(&second);
+    assert_eq!(ask(server.dns, WWW), ["127.0.0.2"]);
+}
