@@ -58,3 +58,36 @@ impl From<RunError> for Refusal {
         Self::passing(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::path::PathBuf;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn what_says_nothing_of_a_commit_passes() {
+        let commit = "0123456789012345678901234567890123456789".parse().unwrap();
+        let slow = || RunError::Slow { name: "ssh-keygen".into(), limit: Duration::from_secs(10) };
+        let none =
+            RunError::Unrunnable { name: "gpgv".into(), source: io::ErrorKind::WouldBlock.into() };
+        let state = FollowError::State {
+            path: PathBuf::from("served.json"),
+            source: io::ErrorKind::StorageFull.into(),
+        };
+        for (refusal, expected) in [
+            (Refusal::from(slow()), true),
+            (none.into(), true),
+            (state.into(), true),
+            (GitError::Said("an object cannot be read".into()).into(), true),
+            (GitError::NoFolder { commit, path: PathBuf::from("zones") }.into(), false),
+            (GitError::Deep.into(), false),
+            (Refusal::of("it is not signed"), false),
+        ] {
+            assert_eq!((refusal.passing, refusal.held), (expected, false), "{}", refusal.shown());
+        }
+        assert_eq!(Refusal::from(slow()).shown(), "ssh-keygen took longer than 10s and was ended");
+    }
+}
