@@ -3,7 +3,6 @@
 use std::collections::{HashSet, VecDeque};
 use std::error::Error as _;
 use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
@@ -13,10 +12,8 @@ use gix::remote::Direction;
 use gix::{ObjectId, Repository, ThreadSafeRepository};
 
 use crate::source::Place;
-use crate::{About, Change, CommitId, Signed, Source, tree};
+use crate::{About, Change, CommitId, Files, Signed, Source, tree};
 
-/// The largest file that is read, in octets.
-pub const MOST_OCTETS: u64 = 512 << 20;
 /// So many commits before one are looked at, and of a repository on this machine brought along.
 const MOST_BEFORE: usize = 10_000;
 /// Fewer digits than these name no commit.
@@ -320,29 +317,10 @@ impl Copy {
         tree::compare(&repo, (old, Some(new)))
     }
 
-    /// Reads a file below a folder of a commit.
-    ///
-    /// # Errors
-    /// It is not there, or no plain file.
-    pub fn read(&self, commit: CommitId, path: &Path) -> io::Result<Vec<u8>> {
-        let repo = self.repo.to_thread_local();
-        let other = |error: GitError| io::Error::other(error.to_string());
-        let tree = repo.find_commit(commit.0).and_then(|found| found.tree());
-        let tree = tree.map_err(|error| other(said(error)))?;
-        let entry = tree.lookup_entry_by_path(path).map_err(|error| other(said(error)))?;
-        let Some(entry) = entry else {
-            return Err(io::ErrorKind::NotFound.into());
-        };
-        if !matches!(entry.mode().kind(), EntryKind::Blob | EntryKind::BlobExecutable) {
-            return Err(io::Error::other("it is no plain file"));
-        }
-        let id = entry.object_id();
-        let size = repo.find_header(id).map_err(|error| other(said(error)))?.size();
-        if size > MOST_OCTETS {
-            return Err(io::Error::other("it is too large"));
-        }
-        let blob = repo.find_blob(id).map_err(|error| other(said(error)))?;
-        Ok(blob.detach().data)
+    /// The files of a commit.
+    #[must_use]
+    pub fn files(&self, commit: CommitId) -> Files {
+        Files::new(self.repo.to_thread_local(), commit)
     }
 }
 
@@ -364,7 +342,7 @@ fn trailers(message: &str, name: &str) -> Vec<String> {
 }
 
 /// The tree of a folder in a commit, if it is there.
-fn folder_of(
+pub(crate) fn folder_of(
     repo: &Repository,
     commit: CommitId,
     folder: &Path,

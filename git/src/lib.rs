@@ -7,10 +7,12 @@
 //! newest come along without their files, to say what lies before what.
 
 mod copy;
+mod files;
 mod source;
 mod tree;
 
-pub use copy::{Copy, GitError, MOST_OCTETS};
+pub use copy::{Copy, GitError};
+pub use files::{Files, MOST_OCTETS};
 pub use source::{Source, SourceError};
 pub use tree::Change;
 

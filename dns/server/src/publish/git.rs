@@ -20,7 +20,7 @@ use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use halfmoon_git::{CommitId, Copy, GitError, Source, SourceError};
+use halfmoon_git::{CommitId, Copy, Files, GitError, Source, SourceError};
 use halfmoon_zones::{CommitLoader, Proposal, Store};
 
 use super::serials::Serials;
@@ -110,14 +110,11 @@ pub struct Following {
 }
 
 /// Files of one commit.
-struct Files<'a> {
-    copy: &'a Copy,
-    commit: CommitId,
-}
+struct Stored(Files);
 
-impl Store for Files<'_> {
+impl Store for Stored {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        self.copy.read(self.commit, path)
+        self.0.read(path)
     }
 }
 
@@ -284,7 +281,7 @@ impl Following {
             .into_iter()
             .map(|change| (self.root.join(change.path), change.is_there))
             .collect();
-        let files = Files { copy: &self.copy, commit };
+        let files = Stored(self.copy.files(commit));
         if let Some(serials) = &mut compile.serials {
             // Where nothing is served yet, what was served is read once more.
             let is_again =

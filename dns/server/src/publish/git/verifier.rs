@@ -76,6 +76,7 @@ impl Verifier {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
             _ => fs::create_dir_all(&self.folder)?,
         }
+        let files = copy.files(commit);
         let mut list = String::new();
         for report in &loaded.reports {
             for path in report.files.iter() {
@@ -83,7 +84,7 @@ impl Verifier {
                 if !is_inside(path) || to.exists() {
                     continue;
                 }
-                let octets = match copy.read(commit, path) {
+                let octets = match files.read(path) {
                     // What was looked for and is not there.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                     octets => octets?,
