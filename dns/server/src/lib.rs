@@ -26,6 +26,7 @@ pub mod secret;
 pub mod serve;
 pub mod shared;
 pub mod signing;
+pub mod tenants;
 pub mod transfer;
 pub mod transport;
 pub mod tsig;

@@ -21,6 +21,7 @@ use crate::publish::{self, Compile, Loads};
 use crate::serve::{self, StartError};
 use crate::shared::{Policy, Served, Shared, Zones};
 use crate::signing::Signing;
+use crate::tenants::Tenants;
 use crate::tsig::Keys;
 use crate::worker::Worker;
 
@@ -53,6 +54,7 @@ impl Offline {
             publishing: publish::Publishing::default(),
             overrides: Overrides::none(&health),
             events: Arc::new(Events::in_memory()),
+            tenants: Arc::default(),
             health,
         };
         Ok(Self { shared, reports })
@@ -79,7 +81,10 @@ impl Offline {
         let health = Health::unprobed(serve::targets(config));
         let geo = Source::open(config.geo.databases.clone())?;
         let lua = serve::lua_settings(config, &geo);
-        let compile = Compile::new(lua.clone(), health.clone()).signing(signing);
+        let tenants = Arc::new(Tenants::new(&config.tenants));
+        let compile = Compile::new(lua.clone(), health.clone())
+            .tenants(Arc::clone(&tenants))
+            .signing(signing);
         let loader = serve::loader(config)?;
         let path = loader.sources().folder.clone().unwrap_or_default();
         let read = read(loader, compile);
@@ -95,6 +100,7 @@ impl Offline {
             publishing: publish::Publishing::default(),
             overrides: Overrides::none(&health),
             events: Arc::new(Events::in_memory()),
+            tenants,
             health,
         };
         Ok(Self { shared, reports })

@@ -25,6 +25,7 @@ use crate::publish::{Compile, FollowError, Following, Loads, Publisher, Publishi
 use crate::secret::SecretError;
 use crate::shared::{Policy, Presentation, Shared};
 use crate::signing::{Ahead, Renewer, Roller, Signing, SigningError};
+use crate::tenants::Tenants;
 use crate::transfer::Slots;
 use crate::transport::{self, BindError, Bound, Listeners, TcpLimits};
 use crate::tsig::Keys;
@@ -162,7 +163,9 @@ impl Server {
         let lua = lua_settings(config, &geo);
         let signing = Signing::new(config)?;
         let keys_folder = signing.as_ref().map(|signing| signing.folder().clone());
+        let tenants = Arc::new(Tenants::new(&config.tenants));
         let mut compile = Compile::new(lua.clone(), health.clone())
+            .tenants(Arc::clone(&tenants))
             .rules(config.check.rules.clone())
             .dnssec(config.dnssec.clone())
             .threads(bound.threads())
@@ -191,6 +194,7 @@ impl Server {
             publishing: Publishing::default(),
             events: Arc::clone(recorder.events()),
             overrides,
+            tenants,
         });
         let labels = shared.policy.lua.defaults.labels.clone();
         shared.overrides.look_at(Arc::clone(&shared.zones), labels);

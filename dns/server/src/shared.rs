@@ -19,6 +19,7 @@ use crate::limit::Limits;
 use crate::meter::{Meters, Striped};
 use crate::overrides::Overrides;
 use crate::publish::{Loads, Publishing, UrlClaim};
+use crate::tenants::{TenantId, Tenants};
 use crate::transfer::Slots;
 use crate::tsig::Keys;
 
@@ -38,6 +39,8 @@ pub struct Served {
     pub presigned: Option<Presigned>,
     /// The URLs that its programs ask addresses for, as far as their text tells.
     pub claims: Box<[UrlClaim]>,
+    /// Who owns it; `None`: the operator.
+    pub tenant: Option<TenantId>,
 }
 
 /// The compiled programs of a zone, in the order in which the zone numbers them, and how often they
@@ -264,4 +267,6 @@ pub struct Shared {
     pub events: Arc<Events>,
     /// What operators say of endpoints.
     pub overrides: Arc<Overrides>,
+    /// Who owns which zones.
+    pub tenants: Arc<Tenants>,
 }

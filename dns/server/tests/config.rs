@@ -553,3 +553,37 @@ fn every_key_of_health_takes_what_it_can_be_and_says_what_it_cannot() {
         refused_with(&format!("[health]\n{bad}\n"), said);
     }
 }
+
+#[test]
+fn tenants_have_names_and_own_each_name_once() {
+    let config = read(
+        "[tenants.acme-1]\napexes = ['acme.test']\nbelow = ['Customers.test']\n[tenants.b_2]\n",
+    );
+    let acme = &config.tenants["acme-1"];
+    assert_eq!(acme.apexes, ["acme.test".parse().unwrap()]);
+    assert_eq!(acme.below, ["customers.test".parse().unwrap()]);
+    assert!(config.tenants["b_2"].apexes.is_empty());
+    let long = "n".repeat(65);
+    for name in ["'a b'", "''", "'ä'", "'a/b'", "'..'", long.as_str()] {
+        let plain = name.trim_matches('\'');
+        refused(
+            &format!("[tenants.a]\n[tenants.{name}]\n"),
+            &format!(
+                "2:10: {plain:?} is no name of a tenant; write 1 to 64 letters, digits, - and _"
+            ),
+        );
+    }
+    refused(
+        "[tenants.a]\nbelow = ['a..b']\n",
+        "2:10: \"a..b\" is not a domain name; write \"example.org\"",
+    );
+    refused("[tenants.a]\napex = ['b']\n", "2:1: unknown key `apex`; did you mean `apexes`?");
+    refused(
+        "[tenants.b]\nbelow = ['c.test']\n[tenants.a]\napexes = [\n 'B.test',\n 'C.test',\n]\n",
+        "6:2: C.test. belongs to tenant b already; name it for one of them",
+    );
+    refused(
+        "[tenants]\na = { apexes = ['b.test'], below = ['b.test'] }\n",
+        "2:37: b.test. is named twice for tenant a; keep one",
+    );
+}

@@ -3,6 +3,7 @@
 //! A key is read only if something obeys it. Keys of parts that do not exist yet are refused by
 //! name rather than ignored.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ mod health;
 mod limits;
 mod overrides;
 mod rules;
+mod tenants;
 mod transfer;
 mod value;
 mod webhook;
@@ -46,6 +48,7 @@ pub use health::{HealthConfig, TargetsConfig};
 pub use limits::LimitsConfig;
 pub use overrides::{OverridesConfig, SafetyConfig};
 pub use rules::{CheckConfig, RULES, RuleLevel, Rules};
+pub use tenants::TenantConfig;
 pub use transfer::{KeyAlgorithm, KeyConfig, TransferConfig};
 pub use value::{address, duration, size};
 pub use webhook::WebhookConfig;
@@ -83,6 +86,9 @@ pub struct Config {
     pub transfer: TransferConfig,
     /// The interface for operators; there is none without the section.
     pub admin: Option<AdminConfig>,
+    /// Who owns which zones, by name: 1 to 64 letters, digits, `-` and `_`.
+    #[serde(deserialize_with = "tenants::tenants")]
+    pub tenants: BTreeMap<String, TenantConfig>,
 }
 
 /// `[server]`: sockets and threads.
@@ -263,6 +269,10 @@ impl Config {
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let mut config: Self =
             toml::from_str(text).map_err(|fault| error::locate(&fault, text, path))?;
+        if let Some((at, message)) = tenants::owned_twice(&config.tenants, text) {
+            let (line, column) = position(text, at);
+            return Err(ConfigError::Wrong { path: path.to_owned(), line, column, message });
+        }
         let folder = path.parent().unwrap_or_else(|| Path::new(""));
         let anchored = |relative: &mut PathBuf| {
             // Through its components, so that `.` leaves no trace in messages.

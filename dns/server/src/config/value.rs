@@ -200,6 +200,19 @@ pub(super) fn name<'de, D: Deserializer<'de>>(from: D) -> Result<NameBuf, D::Err
     from.deserialize_str(Text { parse: zone_name, expected: "a domain name" })
 }
 
+struct DomainName(NameBuf);
+
+impl<'de> Deserialize<'de> for DomainName {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        name(from).map(Self)
+    }
+}
+
+pub(super) fn names<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<NameBuf>, D::Error> {
+    let names = Vec::<DomainName>::deserialize(from)?;
+    Ok(names.into_iter().map(|DomainName(name)| name).collect())
+}
+
 pub(super) fn listed<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<ZoneConfig>, D::Error> {
     let zones = Vec::<ZoneConfig>::deserialize(from)?;
     let mut names = HashSet::with_capacity(zones.len());

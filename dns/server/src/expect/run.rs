@@ -134,6 +134,7 @@ impl Examiner {
             publishing: Publishing::default(),
             overrides: Overrides::none(&health),
             events: Arc::new(Events::in_memory()),
+            tenants: Arc::default(),
             health,
         }
     }

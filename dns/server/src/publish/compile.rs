@@ -18,6 +18,7 @@ use crate::expect::{Examiner, Subject, Tests};
 use crate::last_good;
 use crate::shared::{Programs, Served};
 use crate::signing::{Signing, date};
+use crate::tenants::Tenants;
 
 /// How many signatures of zones that come signed one load verifies: a second or two, once for each.
 const MOST_VERIFIED: usize = 40_000;
@@ -45,6 +46,8 @@ pub struct Compile {
     threads: usize,
     /// Who runs the tests beside zones, if they are run.
     examiner: Option<Examiner>,
+    /// Who owns which zones.
+    tenants: Arc<Tenants>,
 }
 
 impl Compile {
@@ -66,6 +69,7 @@ impl Compile {
             verified: (MOST_VERIFIED, MOST_VERIFIED),
             threads: 1,
             examiner: None,
+            tenants: Arc::default(),
         }
     }
 
@@ -132,6 +136,12 @@ impl Compile {
     #[must_use]
     pub fn examining(self, examiner: Examiner) -> Self {
         Self { examiner: Some(examiner), ..self }
+    }
+
+    /// Knows who owns which zones.
+    #[must_use]
+    pub fn tenants(self, tenants: Arc<Tenants>) -> Self {
+        Self { tenants, ..self }
     }
 
     /// How many tests were run so far.
@@ -224,7 +234,7 @@ impl Attach<Served> for Compile {
     fn attach(&mut self, fresh: &Fresh<'_, Served>, faults: &mut Vec<Fault>) -> Served {
         let served = self.serve(fresh, faults);
         self.rules.apply(faults);
-        served
+        Served { tenant: self.tenants.owner(fresh.zone.apex()), ..served }
     }
 }
 

@@ -1,0 +1,163 @@
+//! Tenants: who owns which zones, as the configuration says it.
+//!
+//! Immutable. What is owned is a name, whether there is a zone of it or not.
+
+use std::collections::{BTreeMap, HashMap};
+
+use halfmoon_wire::{Name, NameBuf};
+
+use crate::config::TenantConfig;
+
+/// A tenant, by its number among those of the configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TenantId(u16);
+
+impl TenantId {
+    /// The number, from 0 on, less than [`Tenants::count`].
+    #[must_use]
+    pub const fn number(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// All tenants.
+#[derive(Debug, Default)]
+pub struct Tenants {
+    /// In order.
+    names: Vec<String>,
+    /// By name in lower case.
+    owned: HashMap<NameBuf, Owned>,
+}
+
+/// A name that is owned.
+#[derive(Clone, Copy, Debug)]
+struct Owned {
+    tenant: TenantId,
+    /// With all below it.
+    below: bool,
+}
+
+impl Tenants {
+    /// Those of a configuration. Of a name that is given to several, the first tenant has it.
+    #[must_use]
+    pub fn new(config: &BTreeMap<String, TenantConfig>) -> Self {
+        let mut tenants = Self::default();
+        // The configuration has no more than fit.
+        for (number, (name, tenant)) in (0..=u16::MAX).zip(config) {
+            let id = TenantId(number);
+            tenants.names.push(name.clone());
+            let below = tenant.below.iter().map(|name| (name, true));
+            for (name, below) in tenant.apexes.iter().map(|name| (name, false)).chain(below) {
+                let owned = Owned { tenant: id, below };
+                tenants.owned.entry(name.as_name().to_lower()).or_insert(owned);
+            }
+        }
+        tenants
+    }
+
+    /// Who owns a zone with this apex. The name that is closest to it counts.
+    #[must_use]
+    pub fn owner(&self, apex: Name<'_>) -> Option<TenantId> {
+        if self.owned.is_empty() {
+            return None;
+        }
+        let lower = apex.to_lower();
+        let mut names = std::iter::successors(Some(lower.as_name()), |name| name.parent());
+        names.find_map(|name| {
+            let owned = self.owned.get(&name.to_buf())?;
+            (owned.below || name == lower.as_name()).then_some(owned.tenant)
+        })
+    }
+
+    /// What a tenant is called; nothing for one of another configuration.
+    #[must_use]
+    pub fn name(&self, tenant: TenantId) -> &str {
+        self.names.get(tenant.number()).map_or("", String::as_str)
+    }
+
+    /// The tenant of this name.
+    #[must_use]
+    pub fn id(&self, name: &str) -> Option<TenantId> {
+        let number = self.names.binary_search_by(|other| other.as_str().cmp(name)).ok()?;
+        u16::try_from(number).ok().map(TenantId)
+    }
+
+    /// All of them with their names, in order.
+    pub fn iter(&self) -> impl Iterator<Item = (TenantId, &str)> {
+        (0..=u16::MAX).map(TenantId).zip(self.names.iter().map(String::as_str))
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub const fn count(&self) -> usize {
+        self.names.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::config::Config;
+
+    fn tenants(owned: &[(&str, &[&str], &[&str])]) -> Tenants {
+        let tenant = |(name, apexes, below): &(&str, &[&str], &[&str])| {
+            format!("[tenants.{name}]\napexes = {apexes:?}\nbelow = {below:?}\n")
+        };
+        let text: String = owned.iter().map(tenant).collect();
+        Tenants::new(&Config::parse(&text, Path::new("")).unwrap().tenants)
+    }
+
+    #[test]
+    fn the_closest_name_says_who_owns_a_zone() {
+        let tenants = tenants(&[
+            ("acme", &["acme.test", "b.shop.test"], &["customers.test", "x.deep.test"]),
+            ("beta", &["a.customers.test"], &["deep.test"]),
+            ("none", &[], &[]),
+        ]);
+        for (apex, owner) in [
+            ("acme.test", Some("acme")),
+            ("ACME.Test", Some("acme")),
+            ("www.acme.test", None),
+            ("test", None),
+            (".", None),
+            ("notcustomers.test", None),
+            ("customers.test", Some("acme")),
+            ("z.customers.test", Some("acme")),
+            ("a.customers.test", Some("beta")),
+            ("q.a.customers.test", Some("acme")),
+            ("deep.test", Some("beta")),
+            ("y.deep.test", Some("beta")),
+            ("x.deep.test", Some("acme")),
+            ("w.x.deep.test", Some("acme")),
+            ("b.shop.test", Some("acme")),
+            ("shop.test", None),
+        ] {
+            let name: NameBuf = apex.parse().unwrap();
+            let found = tenants.owner(name.as_name()).map(|id| tenants.name(id));
+            assert_eq!(found, owner, "{apex}");
+        }
+    }
+
+    #[test]
+    fn below_the_root_is_everything() {
+        let tenants = tenants(&[("all", &[], &["."]), ("one", &["one.test"], &[])]);
+        for (apex, owner) in [(".", "all"), ("a.test", "all"), ("one.test", "one")] {
+            let name: NameBuf = apex.parse().unwrap();
+            assert_eq!(tenants.owner(name.as_name()).map(|id| tenants.name(id)), Some(owner));
+        }
+    }
+
+    #[test]
+    fn names_and_numbers_lead_to_each_other() {
+        let tenants = tenants(&[("b", &[], &[]), ("a", &[], &[]), ("c-1", &[], &[])]);
+        let all: Vec<(usize, &str)> =
+            tenants.iter().map(|(id, name)| (id.number(), name)).collect();
+        assert_eq!(all, [(0, "a"), (1, "b"), (2, "c-1")]);
+        for (id, name) in tenants.iter() {
+            assert_eq!((tenants.id(name), tenants.name(id)), (Some(id), name));
+        }
+        assert_eq!((tenants.id("d"), tenants.count()), (None, 3));
+    }
+}
