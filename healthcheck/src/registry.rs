@@ -5,26 +5,26 @@ use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
 use foldhash::fast::RandomState;
-use tokio::task::AbortHandle;
 
 use crate::board::Board;
-use crate::check::{Check, Probe};
+use crate::check::Check;
 use crate::choices::{ChoiceId, Choices};
-use crate::damping::Flap;
-use crate::judge::{Finding, Judge, Memory};
-use crate::outcome::Outcome;
+use crate::judge::Memory;
 use crate::pool::{Member, Orders, Pool, PoolId};
 use crate::pools::Pools;
-use crate::report::Last;
 use crate::state::{self, Known};
-use crate::suspicion::{Conclusion, Doubts, Suspicion, View, concerns};
-use crate::verdict::{CheckId, State, Verdict};
+use crate::suspicion::{Doubts, Suspicion};
+use crate::verdict::CheckId;
 
 mod heartbeats;
+mod judging;
 mod leases;
+mod occupant;
+mod places;
 
 use heartbeats::Heartbeats;
-use leases::Lease;
+pub(crate) use judging::Turn;
+pub(crate) use occupant::Occupant;
 
 /// The shortest time between two complaints in the log.
 const COMPLAINT: Duration = Duration::from_secs(10);
@@ -75,40 +75,6 @@ struct Slot {
     occupant: Option<Occupant>,
 }
 
-/// A check that somebody holds.
-#[derive(Debug)]
-pub(crate) struct Occupant {
-    pub(crate) check: Arc<Check>,
-    /// How many handles hold it.
-    pub(crate) holders: usize,
-    lease: Option<Lease>,
-    pub(crate) judge: Judge,
-    /// Why it is in its state.
-    pub(crate) reason: Box<str>,
-    /// Nothing was heard of it in this process: its state is from another one.
-    pub(crate) is_recalled: bool,
-    pub(crate) last: Option<Last>,
-    /// When the failures in a row began.
-    pub(crate) failing: Option<SystemTime>,
-    pub(crate) next: Option<Instant>,
-    alarm: Option<SystemTime>,
-    probing: Option<AbortHandle>,
-    /// What it is calculated from. It holds each of them.
-    pub(crate) parts: Vec<CheckId>,
-    /// What is calculated from it.
-    followers: Vec<CheckId>,
-}
-
-/// A change of state, as the judge saw it.
-#[derive(Debug)]
-pub(crate) struct Turn {
-    pub(crate) check: Arc<Check>,
-    pub(crate) from: State,
-    pub(crate) to: State,
-    pub(crate) reason: Box<str>,
-    pub(crate) at: SystemTime,
-}
-
 impl Registry {
     /// With room for so many computed checks, and for so many of one zone.
     pub(crate) fn new(
@@ -145,219 +111,6 @@ impl Registry {
     /// Keeps the checks that are taken on from now on for [`Registry::take_fresh`].
     pub(crate) fn keep_fresh(&mut self) {
         self.fresh.get_or_insert_default();
-    }
-
-    /// Holds a check once more.
-    pub(crate) fn hold(&mut self, check: Check) -> (CheckId, Arc<Check>) {
-        let id = self.place(check);
-        let occupant = self.occupant_mut(id).expect("a check that was just placed");
-        occupant.holders += 1;
-        (id, Arc::clone(&occupant.check))
-    }
-
-    /// Holds a check once less.
-    pub(crate) fn release(&mut self, id: CheckId) {
-        let Some(occupant) = self.occupant_mut(id) else {
-            return;
-        };
-        occupant.holders -= 1;
-        self.vacate_if_unheld(id);
-    }
-
-    /// Takes in what a probe found; what follows from it, if states change.
-    pub(crate) fn record(&mut self, id: CheckId, last: Last) -> Vec<Turn> {
-        let mut turns = Vec::new();
-        let now = last.at;
-        let reason: Box<str> = last.reason().into();
-        let Some(occupant) = self.occupant_mut(id) else {
-            return turns;
-        };
-        let finding = match &last.outcome {
-            Outcome::Success { weight, .. } => Finding::Success(*weight),
-            Outcome::Failure(_) => Finding::Failure,
-            Outcome::Inconclusive(_) => {
-                occupant.last = Some(last);
-                return turns;
-            }
-        };
-        occupant.last = Some(last);
-        occupant.is_recalled = false;
-        occupant.failing = match finding {
-            Finding::Success(_) => None,
-            Finding::Failure => occupant.failing.or(Some(now)),
-        };
-        let check = Arc::clone(&occupant.check);
-        let is_falling =
-            finding == Finding::Failure && occupant.judge.is_about_to_fall(&check.pace);
-        let doubts = self.doubt(id, is_falling, now, &mut turns);
-        let Some(occupant) = self.occupant_mut(id) else {
-            return turns;
-        };
-        let from = occupant.judge.state();
-        let was_wavering = occupant.judge.is_wavering();
-        occupant.judge.take(&check.pace, finding, now, doubts);
-        let reason = match occupant.judge.is_wavering() && !was_wavering {
-            true => format!("{} of {} probes failed, the last: {reason}", Flap::BAD, Flap::WINDOW),
-            false => reason.into(),
-        };
-        turns.extend(self.settle_check(id, from, &reason, now));
-        turns
-    }
-
-    /// Whether a failure is not to be believed. May find that the prober suspects itself, which takes
-    /// falls back, or does not any more.
-    fn doubt(
-        &mut self,
-        id: CheckId,
-        is_falling: bool,
-        now: SystemTime,
-        turns: &mut Vec<Turn>,
-    ) -> bool {
-        let Some(occupant) = self.occupant(id).filter(|occupant| concerns(occupant)) else {
-            return false;
-        };
-        if self.doubts.is_due(is_falling, now) {
-            let view = match occupant.failing.filter(|_| is_falling) {
-                Some(begin) => View::of(self.iter(), begin, now),
-                None => View::recent(self.iter(), now),
-            };
-            self.conclude(view, now, turns);
-        }
-        self.doubts.is_suspect()
-    }
-
-    /// Draws conclusions from a look at all checks.
-    fn conclude(&mut self, view: View, now: SystemTime, turns: &mut Vec<Turn>) {
-        match self.doubts.conclude(&view, now) {
-            Conclusion::Begins => self.take_back(view.fallen, now, turns),
-            Conclusion::Ends => self.pardon(now),
-            Conclusion::Same => {}
-        }
-    }
-
-    /// Forgets the failures that were the prober's own, so that a probe that is still under way is not
-    /// the last of them.
-    fn pardon(&mut self, now: SystemTime) {
-        let failing = self.iter().filter(|(_, occupant)| occupant.failing.is_some());
-        for id in failing.map(|(id, _)| id).collect::<Vec<_>>() {
-            let Some(occupant) = self.occupant_mut(id).filter(|occupant| concerns(occupant)) else {
-                continue;
-            };
-            let state = occupant.judge.state();
-            occupant.judge.pardon();
-            occupant.failing = None;
-            self.settle_check(id, state, "", now);
-        }
-    }
-
-    /// Takes back falls of which it turned out that they say more of the prober.
-    fn take_back(&mut self, fallen: Vec<CheckId>, now: SystemTime, turns: &mut Vec<Turn>) {
-        for id in fallen {
-            let Some(occupant) = self.occupant_mut(id) else { continue };
-            let from = occupant.judge.state();
-            occupant.judge.revive(&occupant.check.pace);
-            turns.extend(self.settle_check(id, from, "the prober suspects itself", now));
-        }
-    }
-
-    /// Puts what the judge says now on the board; what there is to tell, if the state is another.
-    fn settle_check(
-        &mut self,
-        id: CheckId,
-        from: State,
-        reason: &str,
-        now: SystemTime,
-    ) -> Option<Turn> {
-        let occupant = self.occupant_mut(id)?;
-        let verdict = occupant.judge.verdict(&occupant.check.pace, now);
-        let alarm = occupant.judge.next(&occupant.check.pace, now);
-        let before = std::mem::replace(&mut occupant.alarm, alarm);
-        let to = verdict.state;
-        let turn = (from != to).then(|| Turn {
-            check: Arc::clone(&occupant.check),
-            from,
-            to,
-            reason: reason.into(),
-            at: now,
-        });
-        if turn.is_some() {
-            occupant.reason = reason.into();
-        }
-        if before != alarm {
-            if let Some(before) = before {
-                self.alarms.remove(&(before, id));
-            }
-            self.alarms.extend(alarm.map(|alarm| (alarm, id)));
-        }
-        if self.board.verdict(id) != verdict {
-            self.board.set(id, verdict);
-            self.pools.touch(id);
-            self.revision += 1;
-        }
-        if turn.is_some() {
-            let followers = self.occupant(id).map(|occupant| occupant.followers.clone());
-            self.stirred.extend(followers.into_iter().flatten());
-        }
-        turn
-    }
-
-    /// What a calculated check comes to whose parts changed, or that is new, one after the other.
-    pub(crate) fn calculate(&mut self) -> Option<(CheckId, Outcome)> {
-        while let Some(id) = self.stirred.pop() {
-            if let Some(outcome) = self.tally(id) {
-                return Some((id, outcome));
-            }
-        }
-        None
-    }
-
-    /// What a calculated check comes to.
-    fn tally(&self, id: CheckId) -> Option<Outcome> {
-        let occupant = self.occupant(id)?;
-        let Probe::Group(group) = &occupant.check.probe else {
-            return None;
-        };
-        let parts = occupant.parts.iter().filter_map(|part| self.occupant(*part));
-        Some(group.tally(parts.map(|part| part.judge.state())))
-    }
-
-    /// Lets time pass; what follows from it.
-    pub(crate) fn tick(&mut self, now: SystemTime) -> Vec<Turn> {
-        let mut turns = Vec::new();
-        while let Some((time, id)) = self.alarms.first().copied().filter(|(time, _)| *time <= now) {
-            self.alarms.remove(&(time, id));
-            let Some(occupant) = self.occupant_mut(id) else { continue };
-            occupant.alarm = None;
-            let from = occupant.judge.state();
-            occupant.judge.tick(&occupant.check.pace, now);
-            turns.extend(self.settle_check(id, from, "answers again, and nothing holds it", now));
-        }
-        if self.doubts.next().is_some_and(|next| next <= now) {
-            let view = View::recent(self.iter(), now);
-            self.conclude(view, now, &mut turns);
-        }
-        turns
-    }
-
-    /// When [`Registry::tick`] has something to do.
-    pub(crate) fn next(&self) -> Option<SystemTime> {
-        let alarms = self.alarms.first().map(|(time, _)| *time);
-        [alarms, self.pools.next(), self.doubts.next()].into_iter().flatten().min()
-    }
-
-    /// Whether the engine, which waits for something else, would oversleep what time has to change.
-    pub(crate) fn is_overslept(&self) -> bool {
-        self.next().is_some_and(|next| self.awaited.is_none_or(|awaited| next < awaited))
-    }
-
-    /// An operator says that a check that is held may come back; `None` if it is not held.
-    pub(crate) fn resume(&mut self, id: CheckId, now: SystemTime) -> Option<Turn> {
-        let occupant = self.occupant_mut(id)?;
-        let from = occupant.judge.state();
-        if !occupant.judge.resume(&occupant.check.pace, now) {
-            return None;
-        }
-        self.settle_check(id, from, "an operator lets it come back", now)
     }
 
     /// Takes a pool on.
@@ -483,128 +236,5 @@ impl Registry {
 
     pub(crate) fn len(&self) -> usize {
         self.slots.len() - self.free.len()
-    }
-
-    /// The place of a check, new if nobody holds it yet.
-    fn place(&mut self, check: Check) -> CheckId {
-        if let Some(id) = self.find(&check) {
-            return id;
-        }
-        let mut parts = Vec::new();
-        if let Probe::Group(group) = &check.probe {
-            for part in &group.parts {
-                parts.push(self.hold(Check::clone(part)).0);
-            }
-        }
-        let number = self.free.pop().unwrap_or_else(|| {
-            self.slots.push(Slot::default());
-            u32::try_from(self.slots.len() - 1).expect("fewer checks than 2^32")
-        });
-        let memory = self.remember(&check);
-        let check = Arc::new(check);
-        let id = CheckId::new(number, self.slots[number as usize].epoch);
-        let is_calculated = !parts.is_empty();
-        for part in &parts {
-            if let Some(part) = self.occupant_mut(*part) {
-                part.followers.push(id);
-            }
-        }
-        let mut occupant = Occupant { parts, ..Occupant::new(Arc::clone(&check)) };
-        if let Some((memory, reason)) = memory {
-            occupant.judge = Judge::recall(&memory);
-            occupant.reason = reason;
-            occupant.is_recalled = true;
-            self.recalled.push(id);
-        }
-        self.slots[number as usize].occupant = Some(occupant);
-        self.heartbeats.enter(&check, id);
-        self.by_check.insert(check, id);
-        if is_calculated {
-            self.stirred.push(id);
-        } else if let Some(fresh) = &mut self.fresh {
-            fresh.push(id);
-        }
-        id
-    }
-
-    /// What a check was in another process.
-    fn remember(&mut self, check: &Check) -> Option<(Memory, Box<str>)> {
-        if self.remembered.is_empty() {
-            return None;
-        }
-        self.remembered.remove(&*check.key()).or_else(|| {
-            // The same target with other options: better than nothing until the first result.
-            self.remembered.remove(&*check.to_string())
-        })
-    }
-
-    fn vacate_if_unheld(&mut self, id: CheckId) {
-        let slot = &mut self.slots[id.slot()];
-        let unheld = |occupant: &mut Occupant| occupant.holders == 0 && occupant.lease.is_none();
-        let Some(occupant) = slot.occupant.take_if(unheld) else {
-            return;
-        };
-        slot.epoch = slot.epoch.wrapping_add(1);
-        if let Some(probing) = occupant.probing {
-            probing.abort();
-        }
-        if let Some(alarm) = occupant.alarm {
-            self.alarms.remove(&(alarm, id));
-        }
-        self.by_check.remove(&occupant.check);
-        self.heartbeats.leave(&occupant.check, id);
-        self.free.push(id.slot() as u32);
-        self.board.clear(id);
-        for part in occupant.parts {
-            if let Some(part) = self.occupant_mut(part) {
-                part.followers.retain(|follower| *follower != id);
-            }
-            self.release(part);
-        }
-    }
-}
-
-impl Occupant {
-    fn new(check: Arc<Check>) -> Self {
-        Self {
-            check,
-            holders: 0,
-            lease: None,
-            judge: Judge::default(),
-            reason: Box::default(),
-            is_recalled: false,
-            last: None,
-            failing: None,
-            next: None,
-            alarm: None,
-            probing: None,
-            parts: Vec::new(),
-            followers: Vec::new(),
-        }
-    }
-
-    pub(crate) fn verdict(&self, now: SystemTime) -> Verdict {
-        self.judge.verdict(&self.check.pace, now)
-    }
-
-    /// Whether it has to be said that the prober has this trouble with it: once, not at each probe. Who
-    /// has not called in yet, and what is calculated, is not the prober's trouble.
-    pub(crate) fn is_worth_a_complaint(&self, outcome: &Outcome) -> bool {
-        let is_passive =
-            matches!(self.check.probe, Probe::Beat(_) | Probe::File(_) | Probe::Group(_));
-        let is_known = self.last.as_ref().is_some_and(|last| last.outcome == *outcome);
-        !is_passive && !is_known
-    }
-
-    pub(crate) fn is_leased(&self) -> bool {
-        self.lease.is_some()
-    }
-
-    pub(crate) fn is_probing(&self) -> bool {
-        self.probing.as_ref().is_some_and(|probe| !probe.is_finished())
-    }
-
-    pub(crate) fn probing(&mut self, probe: AbortHandle) {
-        self.probing = Some(probe);
     }
 }

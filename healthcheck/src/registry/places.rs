@@ -1,0 +1,105 @@
+//! Which place each check has, from when somebody wants it until nobody does.
+
+use std::sync::Arc;
+
+use super::{Occupant, Registry, Slot};
+use crate::check::{Check, Probe};
+use crate::judge::{Judge, Memory};
+use crate::verdict::CheckId;
+
+impl Registry {
+    /// Holds a check once more.
+    pub(crate) fn hold(&mut self, check: Check) -> (CheckId, Arc<Check>) {
+        let id = self.place(check);
+        let occupant = self.occupant_mut(id).expect("a check that was just placed");
+        occupant.holders += 1;
+        (id, Arc::clone(&occupant.check))
+    }
+
+    /// Holds a check once less.
+    pub(crate) fn release(&mut self, id: CheckId) {
+        let Some(occupant) = self.occupant_mut(id) else {
+            return;
+        };
+        occupant.holders -= 1;
+        self.vacate_if_unheld(id);
+    }
+
+    /// The place of a check, new if nobody holds it yet.
+    pub(super) fn place(&mut self, check: Check) -> CheckId {
+        if let Some(id) = self.find(&check) {
+            return id;
+        }
+        let mut parts = Vec::new();
+        if let Probe::Group(group) = &check.probe {
+            for part in &group.parts {
+                parts.push(self.hold(Check::clone(part)).0);
+            }
+        }
+        let number = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            u32::try_from(self.slots.len() - 1).expect("fewer checks than 2^32")
+        });
+        let memory = self.remember(&check);
+        let check = Arc::new(check);
+        let id = CheckId::new(number, self.slots[number as usize].epoch);
+        let is_calculated = !parts.is_empty();
+        for part in &parts {
+            if let Some(part) = self.occupant_mut(*part) {
+                part.followers.push(id);
+            }
+        }
+        let mut occupant = Occupant { parts, ..Occupant::new(Arc::clone(&check)) };
+        if let Some((memory, reason)) = memory {
+            occupant.judge = Judge::recall(&memory);
+            occupant.reason = reason;
+            occupant.is_recalled = true;
+            self.recalled.push(id);
+        }
+        self.slots[number as usize].occupant = Some(occupant);
+        self.heartbeats.enter(&check, id);
+        self.by_check.insert(check, id);
+        if is_calculated {
+            self.stirred.push(id);
+        } else if let Some(fresh) = &mut self.fresh {
+            fresh.push(id);
+        }
+        id
+    }
+
+    /// What a check was in another process.
+    fn remember(&mut self, check: &Check) -> Option<(Memory, Box<str>)> {
+        if self.remembered.is_empty() {
+            return None;
+        }
+        self.remembered.remove(&*check.key()).or_else(|| {
+            // The same target with other options: better than nothing until the first result.
+            self.remembered.remove(&*check.to_string())
+        })
+    }
+
+    pub(super) fn vacate_if_unheld(&mut self, id: CheckId) {
+        let slot = &mut self.slots[id.slot()];
+        let unheld = |occupant: &mut Occupant| occupant.holders == 0 && occupant.lease.is_none();
+        let Some(occupant) = slot.occupant.take_if(unheld) else {
+            return;
+        };
+        slot.epoch = slot.epoch.wrapping_add(1);
+        if let Some(probing) = occupant.probing {
+            probing.abort();
+        }
+        if let Some(alarm) = occupant.alarm {
+            self.alarms.remove(&(alarm, id));
+        }
+        self.by_check.remove(&occupant.check);
+        self.heartbeats.leave(&occupant.check, id);
+        self.free.push(id.slot() as u32);
+        self.board.clear(id);
+        for part in occupant.parts {
+            if let Some(part) = self.occupant_mut(part) {
+                part.followers.retain(|follower| *follower != id);
+            }
+            self.release(part);
+        }
+    }
+}
