@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use foldhash::fast::RandomState;
 
+use crate::account::{Account, AccountKey};
 use crate::check::Check;
 use crate::choices::ChoiceId;
 use crate::pool::{Orders, PoolId, PoolStanding};
@@ -80,6 +81,8 @@ type ConcernChunk = [(u32, Concern); CHOICES];
 pub(crate) struct Computed {
     pub(crate) check: Arc<Check>,
     id: CheckId,
+    /// On whose account it is held.
+    key: AccountKey,
     used: AtomicBool,
 }
 
@@ -173,7 +176,13 @@ impl Snapshot {
     /// Checks that are only held by a [`crate::Handle`] are not found: their holder knows them.
     #[must_use]
     pub fn find(&self, check: &Check) -> Option<CheckId> {
-        let computed = self.index.find(check)?;
+        self.find_on(None, check)
+    }
+
+    /// The same for what was requested on an account: what others have asked for is not found.
+    #[must_use]
+    pub fn find_on(&self, account: Option<&Account>, check: &Check) -> Option<CheckId> {
+        let computed = self.index.find(check, AccountKey::of(account))?;
         computed.touch();
         Some(computed.id)
     }
@@ -214,8 +223,8 @@ impl Reader {
 // === impl Computed ===
 
 impl Computed {
-    pub(crate) fn new(check: Arc<Check>, id: CheckId) -> Self {
-        Self { check, id, used: AtomicBool::new(false) }
+    pub(crate) fn new(check: Arc<Check>, id: CheckId, key: AccountKey) -> Self {
+        Self { check, id, key, used: AtomicBool::new(false) }
     }
 
     /// Whether it was found since the last call.
@@ -244,7 +253,7 @@ impl Index {
         Self { hasher: RandomState::default(), shards: vec![Arc::default(); SHARDS] }
     }
 
-    fn find(&self, check: &Check) -> Option<&Computed> {
+    fn find(&self, check: &Check, key: AccountKey) -> Option<&Computed> {
         let hash = self.hasher.hash_one(check);
         let shard = &self.shards[shard_of(hash)];
         let first = shard.partition_point(|entry| entry.0 < hash);
@@ -252,7 +261,7 @@ impl Index {
             .iter()
             .take_while(|entry| entry.0 == hash)
             .map(|entry| &*entry.1)
-            .find(|computed| *computed.check == *check)
+            .find(|computed| computed.key == key && *computed.check == *check)
     }
 
     fn insert(&mut self, computed: Arc<Computed>) {

@@ -92,6 +92,16 @@ impl Check {
         }
     }
 
+    /// Whether it finds out at each probe which address is under test, or something that it is
+    /// calculated from does.
+    pub(crate) fn resolves(&self) -> bool {
+        match &self.probe {
+            Probe::Http(_) => self.address().is_none(),
+            Probe::Group(group) => group.parts.iter().any(|part| part.resolves()),
+            _ => false,
+        }
+    }
+
     /// What tells it from all other checks, in another process, too: its target, and a number made of
     /// all the rest.
     pub(crate) fn key(&self) -> Box<str> {

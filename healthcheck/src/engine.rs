@@ -80,6 +80,9 @@ impl<P: Prober> Engine<P> {
                     if taken == 0 {
                         return;
                     }
+                    for account in requests.iter().filter_map(|request| request.account.as_ref()) {
+                        account.go();
+                    }
                     shared.lease(&mut requests, Clock::now());
                 }
             }
@@ -147,12 +150,14 @@ impl<P: Prober> Engine<P> {
             }
             self.allowance.spend();
             let check = Arc::clone(&occupant.check);
+            let owner = occupant.owner().cloned();
             let (shared, prober) = (Arc::clone(&self.shared), Arc::clone(&self.prober));
             let probe = tokio::spawn(async move {
                 let _permit: OwnedSemaphorePermit = permit;
                 // In a box of its own, which goes when it is done: the memory of the task stays for as
                 // long as the check knows it, which is until the next probe.
-                let outcome = Box::pin(prober.probe(&check)).await;
+                let targets = owner.as_ref().and_then(|owner| owner.limits().targets.as_ref());
+                let outcome = Box::pin(prober.probe(&check, targets)).await;
                 let latency = Clock::now().saturating_duration_since(now);
                 shared.record(entry.id, outcome, latency);
             });

@@ -9,6 +9,7 @@ use rustls::pki_types::CertificateDer;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
+use crate::account::{Account, AccountKey, Holdings, Rate};
 use crate::beats::NoBeat;
 use crate::board::{Board, Reader};
 use crate::change::Changes;
@@ -111,6 +112,8 @@ pub enum StartError {
 #[derive(Clone, Debug)]
 pub struct Health {
     inner: Arc<Inner>,
+    /// On whose account checks are taken on.
+    account: Option<Account>,
 }
 
 /// Holds a check: it is probed while some handle exists. Clones share one hold.
@@ -153,6 +156,10 @@ struct Inner {
 struct Hold {
     id: CheckId,
     check: Arc<Check>,
+    /// On whose account it is held.
+    key: AccountKey,
+    /// The check and all that it is calculated from, if it is held on an account.
+    family: Box<[(CheckId, Rate)]>,
     shared: Arc<Shared>,
 }
 
@@ -192,7 +199,7 @@ impl Health {
         let engine = Engine::new(Arc::clone(&shared), Arc::new(net), requested, &settings);
         runtime.spawn(engine.run());
         let inner = Inner { shared, requests: Some(requests), runtime: Some(runtime), keeper };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self { inner: Arc::new(inner), account: None })
     }
 
     /// Takes checks on and never probes them: for checking zone files, explaining, and tests, which
@@ -209,7 +216,43 @@ impl Health {
     }
 
     pub(crate) fn assemble(shared: Arc<Shared>, requests: Option<mpsc::Sender<Request>>) -> Self {
-        Self { inner: Arc::new(Inner { shared, requests, runtime: None, keeper: None }) }
+        let inner = Inner { shared, requests, runtime: None, keeper: None };
+        Self { inner: Arc::new(inner), account: None }
+    }
+
+    /// The same, but what is acquired and requested is held on this account; `None`: on nobody's, which is
+    /// how it begins.
+    #[must_use]
+    pub fn on(&self, account: Option<&Account>) -> Self {
+        Self { inner: Arc::clone(&self.inner), account: account.cloned() }
+    }
+
+    /// On whose account checks are acquired and requested.
+    #[must_use]
+    pub fn account(&self) -> Option<&Account> {
+        self.account.as_ref()
+    }
+
+    /// What is held on an account now belongs to versions that are about to be replaced: what is acquired on it
+    /// from now on is judged by itself, so that the new versions may hold as much as the old ones did.
+    pub fn begin(&self, account: &Account) {
+        self.inner.shared.lock().begin(account);
+    }
+
+    /// What is held on an account at the moment.
+    #[must_use]
+    pub fn holdings(&self, account: &Account) -> Holdings {
+        self.inner.shared.lock().holdings(account)
+    }
+
+    /// Why a check that a program computes would not be taken on, for people; `None`: it would.
+    ///
+    /// Takes a lock: not for the query path.
+    #[must_use]
+    pub fn objection(&self, check: &Check) -> Option<Refused> {
+        let (shared, account) = (&self.inner.shared, self.account());
+        let judged = shared.judge(check, account);
+        judged.and_then(|()| shared.lock().affords(account, check)).err()
     }
 
     /// Holds a check, which is probed from now on. Equal checks are one.
@@ -217,16 +260,20 @@ impl Health {
     /// Takes a lock: for loading, not for the query path.
     ///
     /// # Errors
-    /// The target may not be probed, or the check cannot be carried out.
+    /// The target may not be probed, the check cannot be carried out, or there would be more on the account
+    /// than may be.
     pub fn acquire(&self, check: Check) -> Result<Handle, Refused> {
         let shared = &self.inner.shared;
-        shared.judge(&check)?;
+        let account = self.account();
+        shared.judge(&check, account)?;
         let mut registry = shared.lock();
-        let (id, check) = registry.hold(check);
+        let (id, check) = registry.hold(check, account)?;
+        let family = account.map(|_| registry.family(id)).unwrap_or_default();
         shared.settle(registry, Clock::now());
         shared.wake.notify_one();
         shared.calculate();
-        Ok(Handle { hold: Arc::new(Hold { id, check, shared: Arc::clone(shared) }) })
+        let (key, shared) = (AccountKey::of(account), Arc::clone(shared));
+        Ok(Handle { hold: Arc::new(Hold { id, check, key, family: family.into(), shared }) })
     }
 
     /// Asks for a check that was computed at run time and that [`Snapshot::find`] did not find.
@@ -236,13 +283,26 @@ impl Health {
     /// Never waits: what is refused, or one too many, is counted and dropped.
     pub fn request(&self, zone: &[u8], check: Check) {
         let shared = &self.inner.shared;
-        match &self.inner.requests {
-            Some(requests) => {
-                if requests.try_send((zone.into(), check)).is_err() {
-                    count(&shared.counters.dropped);
-                }
+        let account = self.account.clone();
+        if let Some(account) = &account {
+            // Whoever asks for what is not allowed is not to fill the line for all others.
+            if let Err(why) = account.admit(&check) {
+                count(&shared.counters.refused);
+                return account.refuse(&check, why, Clock::now());
             }
-            None => shared.lease(&mut vec![(zone.into(), check)], Clock::now()),
+            if self.inner.requests.is_some() && !account.wait() {
+                return count(&shared.counters.dropped);
+            }
+        }
+        let request = Request { zone: zone.into(), account, check };
+        let Some(requests) = &self.inner.requests else {
+            return shared.lease(&mut vec![request], Clock::now());
+        };
+        if let Err(unsent) = requests.try_send(request) {
+            count(&shared.counters.dropped);
+            if let Some(account) = unsent.into_inner().account {
+                account.go();
+            }
         }
     }
 
@@ -429,11 +489,11 @@ impl Health {
     /// Takes in a result as if a probe had found it. Returns whether somebody holds the check.
     pub fn report(&self, check: &Check, outcome: Outcome) -> bool {
         let shared = &self.inner.shared;
-        let Some(id) = shared.lock().find(check) else {
-            return false;
-        };
-        shared.record(id, outcome, Duration::ZERO);
-        true
+        let ids = shared.lock().find_all(check);
+        for id in &ids {
+            shared.record(*id, outcome.clone(), Duration::ZERO);
+        }
+        !ids.is_empty()
     }
 }
 
@@ -479,6 +539,13 @@ impl Handle {
         self.hold.id
     }
 
+    /// What its account is charged for: the check and each that it is calculated from, with what these come
+    /// to; nothing if it is held on none. What is charged more than once has the same number each time.
+    #[must_use]
+    pub fn charges(&self) -> &[(CheckId, Rate)] {
+        &self.hold.family
+    }
+
     /// The check.
     #[must_use]
     pub fn check(&self) -> &Check {
@@ -495,7 +562,7 @@ impl fmt::Debug for Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         let mut registry = self.shared.lock();
-        registry.release(self.id);
+        registry.release(self.id, self.key);
         self.shared.settle(registry, Clock::now());
     }
 }

@@ -11,7 +11,11 @@
 //! changes something, and a query finds it ready ([`Snapshot::pool`]). The list of pools
 //! ([`Health::pools`]) says what each member counts as and why; [`Health::set_orders`] is where an
 //! operator's word comes in, [`Health::resume`] and [`Health::let_go`] where one waits for it.
+//!
+//! Whoever shares the checking with others who are not to pay for it has an [`Account`], on which checks
+//! are acquired and requested ([`Health::on`]).
 
+mod account;
 mod allowance;
 mod beats;
 mod board;
@@ -41,6 +45,7 @@ mod suspicion;
 mod target;
 mod verdict;
 
+pub use account::{Account, Holdings, Limits, Rate, Refusal};
 pub use beats::NoBeat;
 pub use board::{Reader, Snapshot};
 pub use change::{Change, Changes};

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::account::Rate;
 use crate::check::{Group, GrpcProbe, HttpOptions, Method, Pace, PushOptions};
 use crate::target::Denial;
 
@@ -141,10 +142,51 @@ pub enum Refused {
     /// What keeps it from coming back cannot be carried out.
     #[error("{0}")]
     Damping(&'static str),
+    /// The operator does not allow it whoever wants it.
+    #[error("target {}", theirs(denial, settings))]
+    NotTheirs {
+        /// What the holder's own targets say.
+        denial: Denial,
+        /// Where they are set.
+        settings: Box<str>,
+    },
+    /// There would be more checks on one account than may be.
+    #[error("{wanted} checks, more than the {limit} that `{settings}.checks` allows")]
+    Checks {
+        /// How many there would be.
+        wanted: usize,
+        /// How many are allowed.
+        limit: usize,
+        /// Where that is set.
+        settings: Box<str>,
+    },
+    /// There would be more probes a second on one account than may be.
+    #[error(
+        "{wanted} probes a second, more than the {limit} that `{settings}.probes_per_second` allows"
+    )]
+    Probes {
+        /// How many there would be.
+        wanted: Rate,
+        /// How many are allowed.
+        limit: u32,
+        /// Where that is set.
+        settings: Box<str>,
+    },
     /// As many checks computed at run time as the settings allow are held already.
     #[error("{limit} computed checks are held already, the most that are allowed")]
     TooMany {
         /// How many are allowed.
         limit: usize,
     },
+}
+
+fn theirs(denial: &Denial, settings: &str) -> String {
+    match denial {
+        Denial::Denied { address, network } => {
+            format!("{address} is in {network}, which `{settings}.targets.deny` names")
+        }
+        Denial::NotAllowed { address } => {
+            format!("{address} is in none of the networks that `{settings}.targets.allow` names")
+        }
+    }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use foldhash::fast::RandomState;
 
+use crate::account::AccountKey;
 use crate::board::Board;
 use crate::check::Check;
 use crate::choices::{ChoiceId, Choices};
@@ -16,12 +17,14 @@ use crate::state::{self, Known};
 use crate::suspicion::{Doubts, Suspicion};
 use crate::verdict::CheckId;
 
+mod accounts;
 mod heartbeats;
 mod judging;
 mod leases;
 mod occupant;
 mod places;
 
+use accounts::Accounts;
 use heartbeats::Heartbeats;
 pub(crate) use judging::Turn;
 pub(crate) use occupant::Occupant;
@@ -35,6 +38,9 @@ pub(crate) struct Registry {
     slots: Vec<Slot>,
     free: Vec<u32>,
     by_check: HashMap<Arc<Check>, CheckId, RandomState>,
+    /// Those that one account shares with no other.
+    unshared: HashMap<(AccountKey, Arc<Check>), CheckId, RandomState>,
+    accounts: Accounts,
     heartbeats: Heartbeats,
     /// Checks that were taken on and are not scheduled yet; `None` if nobody schedules them.
     fresh: Option<Vec<CheckId>>,
@@ -87,6 +93,8 @@ impl Registry {
             slots: Vec::new(),
             free: Vec::new(),
             by_check: HashMap::default(),
+            unshared: HashMap::default(),
+            accounts: Accounts::default(),
             heartbeats: Heartbeats::default(),
             fresh: None,
             leased: 0,
@@ -184,8 +192,18 @@ impl Registry {
         self.fresh.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
-    pub(crate) fn find(&self, check: &Check) -> Option<CheckId> {
-        self.by_check.get(check).copied()
+    /// The place of a check that all share who want it, or of one of an account.
+    pub(crate) fn find(&self, check: &Check, scope: AccountKey) -> Option<CheckId> {
+        if scope == AccountKey::default() {
+            return self.by_check.get(check).copied();
+        }
+        self.unshared.get(&(scope, Arc::new(check.clone()))).copied()
+    }
+
+    /// The places of equal checks, whoever shares them.
+    pub(crate) fn find_all(&self, check: &Check) -> Vec<CheckId> {
+        let unshared = self.unshared.iter().filter(|((_, other), _)| **other == *check);
+        self.by_check.get(check).into_iter().chain(unshared.map(|(_, id)| id)).copied().collect()
     }
 
     /// The checks that follow a heartbeat.
@@ -211,7 +229,8 @@ impl Registry {
         let mut sizes = vec![
             ("room for checks", self.slots.len()),
             ("checks", self.len()),
-            ("checks by what they are", self.by_check.len()),
+            ("checks by what they are", self.by_check.len() + self.unshared.len()),
+            ("checks on accounts", self.charged()),
             ("checks by heartbeat", self.heartbeats.len()),
             ("fresh", self.fresh.as_ref().map_or(0, Vec::len)),
             ("leased", self.leased),

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use tokio::sync::{Notify, broadcast};
 
+use crate::account::Account;
 use crate::beats::Beats;
 use crate::board::{Board, Snapshot};
 use crate::change::Change;
@@ -22,8 +23,14 @@ use crate::verdict::{CheckId, State};
 /// How many changes a listener may be behind.
 const CHANGES: usize = 4096;
 
-/// A check that was computed at run time, and the zone whose program did.
-pub(crate) type Request = (Box<[u8]>, Check);
+/// A check that was computed at run time.
+#[derive(Debug)]
+pub(crate) struct Request {
+    /// The zone whose program computed it.
+    pub(crate) zone: Box<[u8]>,
+    pub(crate) account: Option<Account>,
+    pub(crate) check: Check,
+}
 
 /// What the front, the handles and the engine share.
 #[derive(Debug)]
@@ -69,13 +76,24 @@ impl Shared {
     /// Takes on checks that were computed at run time; empties the list.
     pub(crate) fn lease(&self, requested: &mut Vec<Request>, now: Instant) {
         let mut registry = self.lock();
-        for (zone, check) in requested.drain(..) {
-            match self.judge(&check) {
-                Err(_) => count(&self.counters.refused),
-                Ok(()) if registry.lease(&zone, check, now).is_err() => {
-                    count(&self.counters.dropped)
+        for Request { zone, account, check } in requested.drain(..) {
+            if self.judge(&check, None).is_err() {
+                count(&self.counters.refused);
+                continue;
+            }
+            let Some(account) = account else {
+                if registry.lease(&zone, None, check, now).is_err() {
+                    count(&self.counters.dropped);
                 }
-                Ok(()) => {}
+                continue;
+            };
+            match registry.lease(&zone, Some(&account), check.clone(), now) {
+                Ok(_) => {}
+                Err(Refused::TooMany { .. }) => count(&self.counters.dropped),
+                Err(why) => {
+                    count(&self.counters.refused);
+                    account.refuse(&check, why, now);
+                }
             }
         }
         self.settle(registry, now);
@@ -174,8 +192,10 @@ impl Shared {
         }
     }
 
-    pub(crate) fn judge(&self, check: &Check) -> Result<(), Refused> {
+    /// Whether a check may be carried out for somebody, as far as that takes no look at what is held.
+    pub(crate) fn judge(&self, check: &Check, account: Option<&Account>) -> Result<(), Refused> {
         check.validate()?;
-        self.targets.admit(check)
+        self.targets.admit(check)?;
+        account.map_or(Ok(()), |account| account.admit(check))
     }
 }

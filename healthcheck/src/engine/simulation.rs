@@ -54,7 +54,7 @@ impl Sim {
 }
 
 impl Prober for Sim {
-    async fn probe(&self, check: &Check) -> Outcome {
+    async fn probe(&self, check: &Check, _: Option<&TargetPolicy>) -> Outcome {
         let (is_lost, latency) = self.draw();
         let now = Clock::now() - self.begin;
         let reached = (self.is_connected)(now) && !is_lost;

@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;
+use crate::account::{Account, Limits};
 use crate::board::Board;
 use crate::check::{Check, Group, Pace, Probe};
 use crate::health::{Handle, Health};
@@ -34,7 +35,7 @@ impl Drop for Under<'_> {
 }
 
 impl Prober for Script {
-    async fn probe(&self, check: &Check) -> Outcome {
+    async fn probe(&self, check: &Check, _: Option<&TargetPolicy>) -> Outcome {
         let Probe::Tcp(target) = check.probe else {
             panic!("only TCP is in the script");
         };
@@ -88,6 +89,37 @@ const SECOND: Duration = Duration::from_secs(1);
 
 async fn pass(time: Duration) {
     tokio::time::sleep(time).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_account_that_stays_overdrawn_loses_what_was_computed_on_it() {
+    let lease = Duration::from_secs(16 * 60);
+    let settings = Settings { lease, ..Settings::default() };
+    let (health, _) = start(&settings, Script::default());
+    let limits = Limits { checks: Some(3), ..Limits::default() };
+    let account = Account::new("tenants.a", limits);
+    let theirs = health.on(Some(&account));
+    for number in 1..=2 {
+        theirs.request(b"a", check(number, SECOND));
+        pass(SECOND).await;
+    }
+    // Both versions of what names checks are there, but not for long.
+    let old: Vec<_> =
+        (11..=12).map(|number| theirs.acquire(check(number, SECOND)).expect("allowed")).collect();
+    health.begin(&account);
+    let new: Vec<_> =
+        (21..=22).map(|number| theirs.acquire(check(number, SECOND)).expect("allowed")).collect();
+    drop(old);
+    pass(50 * SECOND).await;
+    assert_eq!(health.holdings(&account).checks, 4, "there was one look at most");
+    pass(120 * SECOND).await;
+    let held = health.holdings(&account);
+    assert_eq!((held.checks, held.computed), (3, 1));
+    let reader = &mut health.reader();
+    assert!(reader.load().find_on(Some(&account), &check(1, SECOND)).is_none(), "the oldest goes");
+    assert!(reader.load().find_on(Some(&account), &check(2, SECOND)).is_some());
+    drop(new);
+    assert_eq!(health.holdings(&account).checks, 1);
 }
 
 #[tokio::test(start_paused = true)]

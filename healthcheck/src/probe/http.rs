@@ -46,6 +46,8 @@ pub(super) struct Means<'a> {
     pub(super) source: Option<IpAddr>,
     pub(super) timeout: Duration,
     pub(super) tls: &'a Tls,
+    /// What may be probed besides: both have to allow it.
+    pub(super) targets: Option<&'a TargetPolicy>,
 }
 
 impl Http {
@@ -108,7 +110,7 @@ impl Http {
             Some(address) => vec![address],
             None => {
                 let host = url.host_str().unwrap_or_default();
-                let found = resolve(host, &self.targets, means.source).await;
+                let found = resolve(host, (&self.targets, means.targets), means.source).await;
                 let found = found.map_err(|nowhere| Outcome::failure(nowhere.to_string()))?;
                 found.into_iter().map(|found| SocketAddr::new(found.ip(), route.port)).collect()
             }

@@ -32,7 +32,12 @@ const LATE: Duration = Duration::from_millis(50);
 
 /// Carries out one probe. It keeps to the check's timeout.
 pub(crate) trait Prober: Send + Sync + 'static {
-    fn probe(&self, check: &Check) -> impl Future<Output = Outcome> + Send;
+    /// `targets` judge what is found to be probed, besides the general ones.
+    fn probe(
+        &self,
+        check: &Check,
+        targets: Option<&TargetPolicy>,
+    ) -> impl Future<Output = Outcome> + Send;
 
     /// Gives up what nobody needs any more. Called now and then.
     fn tidy(&self, _now: Instant) {}
@@ -58,7 +63,7 @@ impl Net {
         Ok(Self { tls: tls::Tls::new(roots)?, http, beats })
     }
 
-    async fn ask(&self, check: &Check) -> Outcome {
+    async fn ask(&self, check: &Check, targets: Option<&TargetPolicy>) -> Outcome {
         // The last look at the target before a packet leaves, whoever let the check in.
         if let Err(refused) = self.http.targets.admit(check) {
             return Outcome::failure(refused.to_string());
@@ -69,7 +74,8 @@ impl Net {
             Probe::Tcp(address) => tcp::probe(*address, source).await,
             Probe::Http(probe) => {
                 let timeout = check.pace.timeout;
-                self.http.probe(probe, http::Means { source, timeout, tls: &self.tls }).await
+                let means = http::Means { source, timeout, tls: &self.tls, targets };
+                self.http.probe(probe, means).await
             }
             Probe::Tls(probe) => handshake::probe(probe, source, &self.tls, date).await,
             Probe::Dns(probe) => dns::probe(probe, source).await,
@@ -87,10 +93,10 @@ impl Net {
 }
 
 impl Prober for Net {
-    async fn probe(&self, check: &Check) -> Outcome {
+    async fn probe(&self, check: &Check, targets: Option<&TargetPolicy>) -> Outcome {
         let timeout = check.pace.timeout;
         let begin = Clock::now();
-        match tokio::time::timeout(timeout, self.ask(check)).await {
+        match tokio::time::timeout(timeout, self.ask(check, targets)).await {
             Ok(outcome) => outcome,
             Err(_) => unanswered(timeout, Clock::now().saturating_duration_since(begin)),
         }
@@ -158,7 +164,7 @@ mod tests {
             })),
         ] {
             let check = Check { probe, pace: Pace::default(), source: None };
-            match net.probe(&check).await {
+            match net.probe(&check, None).await {
                 Outcome::Failure(reason) => {
                     assert!(reason.contains("target"), "{check}: {reason}");
                 }

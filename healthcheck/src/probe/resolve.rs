@@ -21,7 +21,7 @@ pub(super) enum Nowhere {
 /// Resolves as the machine does, and leaves out what may not be probed.
 pub(super) async fn resolve(
     host: &str,
-    targets: &TargetPolicy,
+    targets: (&TargetPolicy, Option<&TargetPolicy>),
     source: Option<IpAddr>,
 ) -> Result<Vec<SocketAddr>, Nowhere> {
     match tokio::net::lookup_host((host, 0)).await.map(Iterator::collect) {
@@ -33,14 +33,18 @@ pub(super) async fn resolve(
 fn allowed(
     host: String,
     found: Vec<SocketAddr>,
-    targets: &TargetPolicy,
+    (targets, own): (&TargetPolicy, Option<&TargetPolicy>),
     source: Option<IpAddr>,
 ) -> Result<Vec<SocketAddr>, Nowhere> {
+    let judge = |address| {
+        targets.judge(address)?;
+        own.map_or(Ok(()), |own| own.judge(address))
+    };
     let mut denied = None;
     let allowed: Vec<SocketAddr> = found
         .into_iter()
         .filter(|address| source.is_none_or(|source| source.is_ipv4() == address.is_ipv4()))
-        .filter(|address| match targets.judge(address.ip()) {
+        .filter(|address| match judge(address.ip()) {
             Ok(()) => true,
             Err(denial) => {
                 denied = Some(denial);
@@ -61,6 +65,16 @@ mod tests {
     use super::*;
 
     fn check(found: &str, deny: &str, source: Option<&str>, expected: &str) {
+        check_of(found, deny, None, source, expected);
+    }
+
+    fn check_of(
+        found: &str,
+        deny: &str,
+        own: Option<&TargetPolicy>,
+        source: Option<&str>,
+        expected: &str,
+    ) {
         let found = found
             .split_whitespace()
             .map(|address| SocketAddr::new(address.parse().expect("an address"), 0));
@@ -69,7 +83,7 @@ mod tests {
             vec![deny.parse().expect("a network")],
         );
         let source = source.map(|source| source.parse().expect("an address"));
-        let said = match allowed("h.example".to_owned(), found.collect(), &targets, source) {
+        let said = match allowed("h.example".to_owned(), found.collect(), (&targets, own), source) {
             Ok(allowed) => {
                 let addresses: Vec<String> =
                     allowed.iter().map(|address| address.ip().to_string()).collect();
@@ -78,6 +92,16 @@ mod tests {
             Err(error) => error.to_string(),
         };
         assert_eq!(said, expected);
+    }
+
+    #[test]
+    fn what_its_holder_may_not_probe_is_left_out_too() {
+        let own = TargetPolicy::new(vec!["192.0.2.0/25".parse().expect("a network")], Vec::new());
+        check_of("192.0.2.1 192.0.2.200", "10.0.0.0/8", Some(&own), None, "192.0.2.1");
+        check_of("10.0.0.1 192.0.2.1", "192.0.2.1/32", Some(&own), Some("0.0.0.0"), {
+            "h.example resolves to a target that is not allowed: 192.0.2.1 is in 192.0.2.1/32, which \
+             `targets.deny` names"
+        });
     }
 
     #[test]

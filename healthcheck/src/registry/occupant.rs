@@ -6,6 +6,7 @@ use std::time::{Instant, SystemTime};
 use tokio::task::AbortHandle;
 
 use super::leases::Lease;
+use crate::account::Account;
 use crate::check::{Check, Probe};
 use crate::judge::Judge;
 use crate::outcome::Outcome;
@@ -18,7 +19,10 @@ pub(crate) struct Occupant {
     pub(crate) check: Arc<Check>,
     /// How many handles hold it.
     pub(crate) holders: usize,
-    pub(super) lease: Option<Lease>,
+    /// What keeps it while programs compute it, one of each account that does.
+    pub(super) leases: Vec<Lease>,
+    /// Whose targets judge what it is found to probe, if it is shared with no other account.
+    pub(super) owner: Option<Account>,
     pub(crate) judge: Judge,
     /// Why it is in its state.
     pub(crate) reason: Box<str>,
@@ -41,7 +45,8 @@ impl Occupant {
         Self {
             check,
             holders: 0,
-            lease: None,
+            leases: Vec::new(),
+            owner: None,
             judge: Judge::default(),
             reason: Box::default(),
             is_recalled: false,
@@ -69,7 +74,12 @@ impl Occupant {
     }
 
     pub(crate) fn is_leased(&self) -> bool {
-        self.lease.is_some()
+        !self.leases.is_empty()
+    }
+
+    /// Whose targets judge it besides the general ones.
+    pub(crate) fn owner(&self) -> Option<&Account> {
+        self.owner.as_ref()
     }
 
     pub(crate) fn is_probing(&self) -> bool {

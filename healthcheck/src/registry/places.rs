@@ -2,22 +2,47 @@
 
 use std::sync::Arc;
 
+use super::accounts::By;
 use super::{Occupant, Registry, Slot};
+use crate::account::{Account, AccountKey};
 use crate::check::{Check, Probe};
 use crate::judge::{Judge, Memory};
+use crate::refused::Refused;
 use crate::verdict::CheckId;
 
 impl Registry {
-    /// Holds a check once more.
-    pub(crate) fn hold(&mut self, check: Check) -> (CheckId, Arc<Check>) {
-        let id = self.place(check);
+    /// Holds a check once more, on an account if it is somebody's.
+    pub(crate) fn hold(
+        &mut self,
+        check: Check,
+        account: Option<&Account>,
+    ) -> Result<(CheckId, Arc<Check>), Refused> {
+        if let Some(account) = account {
+            self.afford(account, &check, By::Handle)?;
+        }
+        let (id, check) = self.hold_part(check, account);
+        if let Some(account) = account {
+            self.charge(account, id, By::Handle);
+        }
+        Ok((id, check))
+    }
+
+    fn hold_part(&mut self, check: Check, account: Option<&Account>) -> (CheckId, Arc<Check>) {
+        let id = self.place(check, account);
         let occupant = self.occupant_mut(id).expect("a check that was just placed");
         occupant.holders += 1;
         (id, Arc::clone(&occupant.check))
     }
 
-    /// Holds a check once less.
-    pub(crate) fn release(&mut self, id: CheckId) {
+    /// Holds a check once less that was held on this account.
+    pub(crate) fn release(&mut self, id: CheckId, key: AccountKey) {
+        if key != AccountKey::default() {
+            self.give_back(key, id, By::Handle);
+        }
+        self.release_part(id);
+    }
+
+    fn release_part(&mut self, id: CheckId) {
         let Some(occupant) = self.occupant_mut(id) else {
             return;
         };
@@ -25,15 +50,16 @@ impl Registry {
         self.vacate_if_unheld(id);
     }
 
-    /// The place of a check, new if nobody holds it yet.
-    pub(super) fn place(&mut self, check: Check) -> CheckId {
-        if let Some(id) = self.find(&check) {
+    /// The place of a check, new if nobody holds it yet of those who share it with this account.
+    pub(super) fn place(&mut self, check: Check, account: Option<&Account>) -> CheckId {
+        let scope = account.map(|account| account.scope(&check)).unwrap_or_default();
+        if let Some(id) = self.find(&check, scope) {
             return id;
         }
         let mut parts = Vec::new();
         if let Probe::Group(group) = &check.probe {
             for part in &group.parts {
-                parts.push(self.hold(Check::clone(part)).0);
+                parts.push(self.hold_part(Check::clone(part), account).0);
             }
         }
         let number = self.free.pop().unwrap_or_else(|| {
@@ -49,7 +75,9 @@ impl Registry {
                 part.followers.push(id);
             }
         }
-        let mut occupant = Occupant { parts, ..Occupant::new(Arc::clone(&check)) };
+        let is_shared = scope == AccountKey::default();
+        let owner = account.filter(|_| !is_shared).cloned();
+        let mut occupant = Occupant { parts, owner, ..Occupant::new(Arc::clone(&check)) };
         if let Some((memory, reason)) = memory {
             occupant.judge = Judge::recall(&memory);
             occupant.reason = reason;
@@ -58,7 +86,10 @@ impl Registry {
         }
         self.slots[number as usize].occupant = Some(occupant);
         self.heartbeats.enter(&check, id);
-        self.by_check.insert(check, id);
+        match is_shared {
+            true => self.by_check.insert(check, id),
+            false => self.unshared.insert((scope, check), id),
+        };
         if is_calculated {
             self.stirred.push(id);
         } else if let Some(fresh) = &mut self.fresh {
@@ -80,7 +111,7 @@ impl Registry {
 
     pub(super) fn vacate_if_unheld(&mut self, id: CheckId) {
         let slot = &mut self.slots[id.slot()];
-        let unheld = |occupant: &mut Occupant| occupant.holders == 0 && occupant.lease.is_none();
+        let unheld = |occupant: &mut Occupant| occupant.holders == 0 && occupant.leases.is_empty();
         let Some(occupant) = slot.occupant.take_if(unheld) else {
             return;
         };
@@ -91,7 +122,10 @@ impl Registry {
         if let Some(alarm) = occupant.alarm {
             self.alarms.remove(&(alarm, id));
         }
-        self.by_check.remove(&occupant.check);
+        match &occupant.owner {
+            None => self.by_check.remove(&occupant.check),
+            Some(owner) => self.unshared.remove(&(owner.key(), Arc::clone(&occupant.check))),
+        };
         self.heartbeats.leave(&occupant.check, id);
         self.free.push(id.slot() as u32);
         self.board.clear(id);
@@ -99,7 +133,7 @@ impl Registry {
             if let Some(part) = self.occupant_mut(part) {
                 part.followers.retain(|follower| *follower != id);
             }
-            self.release(part);
+            self.release_part(part);
         }
     }
 }

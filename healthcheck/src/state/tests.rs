@@ -64,7 +64,7 @@ fn what_is_written_down_is_what_the_next_process_begins_with() {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     let mut before = registry();
     assert!(read(folder.path(), HEALTH, Known::read).expect("no file").is_none());
-    let ids = [1, 2, 3].map(|last| before.hold(check(last)).0);
+    let ids = [1, 2, 3].map(|last| before.hold(check(last), None).expect("no account").0);
     before.register(pool(&ids), now);
     for (id, is_up) in [(ids[0], true), (ids[1], true), (ids[2], false)] {
         let outcome = if is_up { Outcome::success(5) } else { Outcome::failure("refused") };
@@ -80,7 +80,7 @@ fn what_is_written_down_is_what_the_next_process_begins_with() {
         read(folder.path(), HEALTH, Known::read).expect("a file").expect("what was written"),
     );
     let later = now + Duration::from_secs(3600);
-    let ids = [1, 2, 3].map(|last| after.hold(check(last)).0);
+    let ids = [1, 2, 3].map(|last| after.hold(check(last), None).expect("no account").0);
     after.settle_pools(later);
     after.register(pool(&ids), later);
     assert_eq!(answer(&after), [1]);
@@ -97,7 +97,7 @@ fn what_is_written_down_is_what_the_next_process_begins_with() {
 fn what_an_older_pool_remembers_outlives_a_newer_one_of_its_name() {
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     let mut registry = registry();
-    let ids = [1, 2, 3].map(|last| registry.hold(check(last)).0);
+    let ids = [1, 2, 3].map(|last| registry.hold(check(last), None).expect("no account").0);
     let mut list = pool(&ids);
     list.policy.velocity = Some(Velocity { part: 500, window: Duration::from_secs(300) });
     let _older = registry.register(list.clone(), now);
@@ -147,7 +147,7 @@ fn other_options_find_what_was_known_of_the_same_target() {
     let folder = tempfile::tempdir().expect("a folder");
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     let mut before = registry();
-    let id = before.hold(check(1)).0;
+    let id = before.hold(check(1), None).expect("no account").0;
     report(&mut before, id, Outcome::success(0), now);
     replace(folder.path(), HEALTH, |out| Known::of(&before).write(out))
         .expect("a folder that can be written");
@@ -156,7 +156,7 @@ fn other_options_find_what_was_known_of_the_same_target() {
         read(folder.path(), HEALTH, Known::read).expect("a file").expect("what was written"),
     );
     let pace = Pace { damping: Damping::NONE, ..Pace::default() };
-    let id = after.hold(Check { pace, ..check(1) }).0;
+    let id = after.hold(Check { pace, ..check(1) }, None).expect("no account").0;
     after.settle_pools(now);
     assert_eq!(after.board.verdict(id).state, State::Up);
 }
