@@ -20,7 +20,7 @@ use crate::include::{Include, Library};
 use crate::program::{Body, Program};
 use crate::remark::{Remark, nearest};
 use crate::rewrite::{Site, rewrite};
-use crate::syntax::{self, Node, Script, Step};
+use crate::syntax::{self, Node, Script, Shape, Step};
 use crate::value::Value;
 use crate::{Dialect, Settings};
 
@@ -180,13 +180,8 @@ struct Analysis<'a> {
 
 impl Analysis<'_> {
     fn body(&mut self, whole: &str) -> Option<Body> {
-        let (text, offset) = match whole.strip_prefix(';') {
-            Some(statements) => (statements, 1),
-            None => (whole, 0),
-        };
-        // What others include is statements, whatever it begins with.
-        let is_expression = offset == 0 && self.inner != Type::LUA;
-        let script = self.read(text, offset, is_expression)?;
+        let shape = Shape::of(whole, self.inner);
+        let script = self.read(shape)?;
         self.includes(&script);
         self.names(&script);
         self.calls(&script);
@@ -202,27 +197,16 @@ impl Analysis<'_> {
         }
         // What becomes a plan is compiled as well: where the two parsers do not agree on what is
         // Lua, the one that would run it has the last word.
-        let code = self.code(text, offset, is_expression, &script)?;
+        let code = self.code(shape, &script)?;
         Some(plan.map_or(code, Body::Plan))
     }
 
-    fn read(&mut self, text: &str, offset: usize, is_expression: bool) -> Option<Script> {
-        let result = if is_expression {
-            let chunk = format!("{RETURN}{text}");
-            syntax::read(&chunk, -(RETURN.len() as isize))
-        } else {
-            syntax::read(text, offset as isize)
-        };
-        match result {
-            Ok(script) => Some(script),
-            Err(error) => {
-                self.syntax(error.0, error.1, text, is_expression);
-                None
-            }
-        }
+    fn read(&mut self, shape: Shape<'_>) -> Option<Script> {
+        shape.read().map_err(|(at, message)| self.syntax(at, message, shape)).ok()
     }
 
-    fn syntax(&mut self, at: usize, message: String, text: &str, is_expression: bool) {
+    fn syntax(&mut self, at: usize, message: String, shape: Shape<'_>) {
+        let Shape { text, is_expression, .. } = shape;
         let offset = usize::from(!is_expression);
         let before = text.get(..at.saturating_sub(offset)).unwrap_or("").trim_end();
         let mut remark = Remark::error("lua-syntax", at, message);
@@ -234,15 +218,8 @@ impl Analysis<'_> {
         self.remarks.push(remark);
     }
 
-    fn code(
-        &mut self,
-        text: &str,
-        offset: usize,
-        is_expression: bool,
-        script: &Script,
-    ) -> Option<Body> {
-        let (code, variables) =
-            rewrite(text, offset, is_expression, script, &self.sites, self.settings.shared);
+    fn code(&mut self, shape: Shape<'_>, script: &Script) -> Option<Body> {
+        let (code, variables) = rewrite(shape, script, &self.sites, &[], self.settings.shared);
         match bytecode(&code) {
             Ok(bytecode) => Some(Body::Code {
                 bytecode: bytecode.into(),
@@ -252,8 +229,8 @@ impl Analysis<'_> {
                     || !self.includes.is_empty(),
             }),
             Err((line, message)) => {
-                let at = line_start(text, line) + offset;
-                self.syntax(at, message, text, is_expression);
+                let at = line_start(shape.text, line) + shape.offset;
+                self.syntax(at, message, shape);
                 None
             }
         }
@@ -329,15 +306,13 @@ impl Analysis<'_> {
 }
 
 /// Compiles text for the virtual machine, or says in which line, from 1, it is wrong and why.
-fn bytecode(code: &str) -> Result<Vec<u8>, (usize, String)> {
+pub(crate) fn bytecode(code: &str) -> Result<Vec<u8>, (usize, String)> {
     let compiler = mlua::chunk::Compiler::new()
         .set_optimization_level(1)
         .set_debug_level(1)
         .set_mutable_globals(globals::NOT_BUILT_IN);
     compiler.compile(code).map_err(|error| complaint(&error))
 }
-
-const RETURN: &str = "return ";
 
 fn unknown_name(name: &str, at: usize, script: &Script, dialect: Dialect) -> Remark {
     if globals::is_removed(name) {

@@ -211,26 +211,28 @@ impl Compiler {
     ) -> (Option<Program>, Vec<Remark>) {
         let gave_up =
             || (None, vec![Remark::error("lua-syntax", 0, "the program cannot be parsed")]);
-        let work = || {
-            let work = AssertUnwindSafe(|| compile(&self.settings, &self.health, record, library));
-            catch_unwind(work).unwrap_or_else(|_| gave_up())
-        };
         // What is included may be deeper than what includes it.
-        let is_alone = !may_include(record.text);
-        if is_alone && nesting <= SHALLOW.0 && record.text.len() <= SHALLOW.1 {
-            return work();
-        }
-        std::thread::scope(|scope| {
-            let thread = std::thread::Builder::new().name("compile".to_owned()).stack_size(STACK);
-            match thread.spawn_scoped(scope, work) {
-                Ok(thread) => thread.join().unwrap_or_else(|_| gave_up()),
-                Err(why) => {
-                    let message = format!("no thread to compile the program on: {why}");
-                    (None, vec![Remark::error("lua-syntax", 0, message)])
-                }
-            }
-        })
+        let nesting = if may_include(record.text) { DEEPEST } else { nesting };
+        let work = || compile(&self.settings, &self.health, record, library);
+        with_stack(nesting, record.text.len(), work).unwrap_or_else(gave_up)
     }
+}
+
+/// Does what reads a program that nests so deep and has so many octets on a stack that is large enough.
+/// `None`: it gave up, or there is no thread.
+pub(crate) fn with_stack<T: Send>(
+    nesting: usize,
+    octets: usize,
+    work: impl FnOnce() -> T + Send,
+) -> Option<T> {
+    let work = || catch_unwind(AssertUnwindSafe(work)).ok();
+    if nesting <= SHALLOW.0 && octets <= SHALLOW.1 {
+        return work();
+    }
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("compile".to_owned()).stack_size(STACK);
+        thread.spawn_scoped(scope, work).ok()?.join().ok().flatten()
+    })
 }
 
 /// Counts records by owner and type; those of an owner come one after the other.

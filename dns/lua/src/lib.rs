@@ -49,6 +49,7 @@ mod story;
 mod syntax;
 mod value;
 mod vm;
+mod witness;
 
 pub use answers::{Answers, Reads, Said};
 pub use budget::Budget;

@@ -13,7 +13,8 @@ use crate::plan::{Candidate, Candidates};
 use crate::program::{Body, Program};
 use crate::remembered::Remembered;
 use crate::story::Story;
-use crate::vm::Vm;
+use crate::vm::{Code, Vm};
+use crate::witness::Witness;
 use crate::{Failure, Settings, plan};
 
 /// Runs programs; one to a thread. The virtual machine is made when the first program needs it.
@@ -201,7 +202,15 @@ impl Machine {
                         return Err(Failure::Internal);
                     }
                 };
-                let code = crate::vm::Code { bytecode, variables, assigns: *assigns };
+                let assigns = *assigns;
+                let told = self.scratch.story.as_ref();
+                let told = told.and_then(|_| Witness::of(program, self.settings.shared));
+                let code = match &told {
+                    Some(Witness { bytecode, variables, tests }) => {
+                        Code { bytecode, variables, assigns, tests: Some(tests.clone()) }
+                    }
+                    None => Code { bytecode, variables, assigns, tests: None },
+                };
                 if let Some(staged) = &self.staged {
                     vm.seed(staged.seed);
                     vm.set_clock(staged.now);
@@ -210,7 +219,7 @@ impl Machine {
                 if is_told {
                     vm.swap_story(&mut self.scratch.story);
                 }
-                let result = vm.run(program, &code, cx, answers, &mut self.detail);
+                let result = vm.run(program, code, cx, answers, &mut self.detail);
                 if is_told {
                     vm.swap_story(&mut self.scratch.story);
                 }

@@ -214,6 +214,7 @@ fn an_explanation_says_why() {
             &[
                 "runs as Lua",
                 "read    os.time = 1795517760",
+                "if      os.time() > 1000: yes",
                 "call    ifportup(80, {'192.0.2.1', '192.0.2.2', '192.0.2.3'})",
                 "  192.0.2.1  down     supposed",
             ],

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use halfmoon_wire::NameBuf;
+use halfmoon_wire::{NameBuf, Type};
 use halfmoon_zones::ProgramSource;
 
 use crate::analysis::{Analysis, bytecode, next_id};
 use crate::include::{Chunk, Include};
 use crate::remark::Remark;
-use crate::syntax::{self, Script};
+use crate::syntax::{self, Script, Shape};
 
 /// How deep includes hang on one another.
 pub(crate) const DEEPEST: usize = 8;
@@ -100,11 +100,8 @@ impl Analysis<'_> {
             self.remarks.push(Remark::error("lua-too-long", 0, "it is too long or nests too deep"));
             return None;
         }
-        let (text, offset) = match whole.strip_prefix(';') {
-            Some(statements) => (statements, 1),
-            None => (whole, 0),
-        };
-        let script = self.read(text, offset, false)?;
+        let shape = Shape::of(whole, Type::LUA);
+        let script = self.read(shape)?;
         for call in script.calls.iter().filter(|call| &*call.name == "include") {
             let arg = call.args.first().and_then(syntax::Expr::constant);
             let text = arg.as_ref().and_then(|arg| arg.value.as_text());
@@ -127,7 +124,7 @@ impl Analysis<'_> {
         include.assigned.extend(script.assigned.iter().cloned());
         self.prepare_checks(&script, include);
         let (code, variables) =
-            crate::rewrite::rewrite(text, offset, false, &script, &[], self.settings.shared);
+            crate::rewrite::rewrite(shape, &script, &[], &[], self.settings.shared);
         match bytecode(&code) {
             Ok(bytecode) => {
                 include.chunks.push(Chunk { id: next_id(), bytecode: bytecode.into(), variables });

@@ -11,8 +11,9 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::ops::Range;
 
+use halfmoon_wire::Type;
+
 pub(crate) use nesting::nesting;
-pub(crate) use reader::read;
 
 use crate::value::{Arg, Table, Value};
 
@@ -30,6 +31,44 @@ pub(crate) fn plain(text: &str) -> Result<Cow<'_, str>, usize> {
     }
     Ok(Cow::Owned(text.replace("\r\n", " \n").replace('\r', "\n")))
 }
+
+/// The text of a program, taken apart.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape<'a> {
+    /// What is Lua: the text without a leading `;`.
+    pub(crate) text: &'a str,
+    /// Where in the whole text it starts.
+    pub(crate) offset: usize,
+    /// Whether it is an expression, and not statements.
+    pub(crate) is_expression: bool,
+}
+
+impl<'a> Shape<'a> {
+    /// That of a program that makes records of this type.
+    pub(crate) fn of(whole: &'a str, inner: Type) -> Self {
+        let (text, offset) = match whole.strip_prefix(';') {
+            Some(statements) => (statements, 1),
+            None => (whole, 0),
+        };
+        // What others include is statements, whatever it begins with.
+        Self { text, offset, is_expression: offset == 0 && inner != Type::LUA }
+    }
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// What is no Lua, and the offset where in the whole text.
+    pub(crate) fn read(self) -> Result<Script, (usize, String)> {
+        if self.is_expression {
+            let chunk = format!("{RETURN}{}", self.text);
+            reader::read(&chunk, -(RETURN.len() as isize))
+        } else {
+            reader::read(self.text, self.offset as isize)
+        }
+    }
+}
+
+const RETURN: &str = "return ";
 
 /// A program: its statements, and every name in it.
 #[derive(Debug, Default)]
@@ -55,6 +94,9 @@ pub(crate) struct Script {
     pub(crate) holes: Vec<usize>,
     /// Names that stand in a list before something else, and where.
     pub(crate) listed: Vec<(Box<str>, usize)>,
+    /// What decides how a program goes on, in order of text: the conditions of `if`, `elseif`, `while` and
+    /// `until`, and outside of these what stands before an `and`.
+    pub(crate) tests: Vec<Range<usize>>,
     /// How often each name is read, whatever it stands for there.
     pub(crate) mentions: HashMap<Box<str>, usize>,
 }

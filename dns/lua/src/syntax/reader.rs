@@ -17,7 +17,7 @@ use crate::value::Value;
 ///
 /// # Errors
 /// What is no Lua, and the offset where.
-pub(crate) fn read(chunk: &str, base: isize) -> Result<Script, (usize, String)> {
+pub(super) fn read(chunk: &str, base: isize) -> Result<Script, (usize, String)> {
     let ast =
         full_moon::parse_fallible(chunk, LuaVersion::lua51()).into_result().map_err(|errors| {
             // What comes after the first is mostly its consequence.
@@ -26,7 +26,8 @@ pub(crate) fn read(chunk: &str, base: isize) -> Result<Script, (usize, String)> 
                 |error| complaint(error, chunk, base),
             )
         })?;
-    let mut reader = Reader { base, script: Script::default(), scope: Vec::new(), functions: 0 };
+    let mut reader =
+        Reader { base, script: Script::default(), scope: Vec::new(), functions: 0, in_test: false };
     reader.script.body = reader.block(ast.nodes());
     Ok(reader.script)
 }
@@ -56,6 +57,8 @@ struct Reader {
     scope: Vec<Box<str>>,
     /// How many functions what is read now stands in.
     functions: usize,
+    /// Whether what is read now is a part of a condition.
+    in_test: bool,
 }
 
 impl Reader {
@@ -203,11 +206,11 @@ impl Reader {
             Stmt::Repeat(repeat) => {
                 let outer = self.scope.len();
                 self.open_block(repeat.block());
-                self.expression(repeat.until());
+                self.test(repeat.until());
                 self.scope.truncate(outer);
             }
             Stmt::While(repeat) => {
-                self.expression(repeat.condition());
+                self.test(repeat.condition());
                 self.block(repeat.block());
             }
             _ => {}
@@ -236,10 +239,10 @@ impl Reader {
     }
 
     fn conditional(&mut self, conditional: &If) -> Step {
-        let first = (self.expression(conditional.condition()), self.block(conditional.block()));
+        let first = (self.test(conditional.condition()), self.block(conditional.block()));
         let mut arms = vec![first];
         for arm in conditional.else_if().into_iter().flatten() {
-            arms.push((self.expression(arm.condition()), self.block(arm.block())));
+            arms.push((self.test(arm.condition()), self.block(arm.block())));
         }
         Step::If(arms, conditional.else_block().map(|block| self.block(block)))
     }
@@ -255,12 +258,30 @@ impl Reader {
             }
         }
         self.functions += 1;
+        let outside = std::mem::replace(&mut self.in_test, false);
         self.block(body.block());
+        self.in_test = outside;
         self.functions -= 1;
         self.scope.truncate(outer);
     }
 
     // === expressions ===
+
+    /// A condition.
+    fn test(&mut self, expression: &Expression) -> Expr {
+        self.note_test(expression);
+        let outside = std::mem::replace(&mut self.in_test, true);
+        let expr = self.expression(expression);
+        self.in_test = outside;
+        expr
+    }
+
+    fn note_test(&mut self, expression: &Expression) {
+        if let Some((start, end)) = expression.range() {
+            let from_base = |bytes: usize| bytes.saturating_add_signed(self.base);
+            self.script.tests.push(from_base(start.bytes())..from_base(end.bytes()));
+        }
+    }
 
     fn expression(&mut self, expression: &Expression) -> Expr {
         let at = expression
@@ -286,6 +307,9 @@ impl Reader {
             },
             Expression::TableConstructor(table) => self.table(table),
             Expression::BinaryOperator { lhs, binop, rhs } => {
+                if matches!(binop, BinOp::And(_)) && !self.in_test {
+                    self.note_test(lhs);
+                }
                 let left = Box::new(self.expression(lhs));
                 let right = Box::new(self.expression(rhs));
                 if matches!(binop, BinOp::TwoEqual(_) | BinOp::TildeEqual(_)) {

@@ -39,6 +39,8 @@ pub(crate) struct Code<'p> {
     pub(crate) bytecode: &'p [u8],
     pub(crate) variables: &'p [Variable],
     pub(crate) assigns: bool,
+    /// The conditions it tells of, as they are written; such code is not kept.
+    pub(crate) tests: Option<Vec<String>>,
 }
 
 /// A sandboxed state, and the programs it has loaded.
@@ -103,7 +105,7 @@ impl Vm {
     pub(crate) fn run(
         &mut self,
         program: &Arc<Program>,
-        code: &Code<'_>,
+        mut code: Code<'_>,
         cx: &Context<'_>,
         answers: &mut Answers,
         detail: &mut String,
@@ -112,7 +114,13 @@ impl Vm {
         if let Err(error) = self.load_includes(program) {
             return Err(explain(&error, detail));
         }
-        let function = match self.load(program.id, code) {
+        let tests = code.tests.take();
+        let loaded = match &tests {
+            Some(_) => self.function(&code),
+            None => self.load(program.id, &code),
+        };
+        self.host.set_tests(tests.unwrap_or_default());
+        let function = match loaded {
             Ok(function) => function,
             Err(error) => return Err(explain(&error, detail)),
         };
@@ -201,14 +209,18 @@ impl Vm {
         if self.loaded.len() >= self.limit {
             self.unload();
         }
+        let function = self.function(code)?;
+        self.loaded.insert(id, Loaded { function: function.clone(), used: self.clock });
+        Ok(function)
+    }
+
+    fn function(&self, code: &Code<'_>) -> mlua::Result<Function> {
         let mut chunk =
             self.lua.load(code.bytecode).set_mode(ChunkMode::Binary).set_name("=program");
         if code.assigns {
             chunk = chunk.set_environment(self.environment.clone());
         }
-        let function = chunk.into_function()?;
-        self.loaded.insert(id, Loaded { function: function.clone(), used: self.clock });
-        Ok(function)
+        chunk.into_function()
     }
 
     /// Loads what a program includes, which is not the program's expense.

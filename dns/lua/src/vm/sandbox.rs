@@ -7,7 +7,7 @@ use mlua::{Lua, LuaOptions, MultiValue, StdLib, Table, Value};
 
 use crate::functions;
 use crate::globals::{self, ATTRIBUTES, BASE, LIBRARIES};
-use crate::rewrite::SITE;
+use crate::rewrite::{SITE, TEST};
 use crate::vm::free;
 use crate::vm::host::Host;
 
@@ -45,7 +45,7 @@ pub(super) fn environment(lua: &Lua, host: &Rc<Host>, shared: bool) -> mlua::Res
 fn with_variables(lua: &Lua, host: &Rc<Host>) -> mlua::Result<Table> {
     let globals = lua.globals();
     let others = lua.create_table()?;
-    for name in globals::all(host.dialect()).chain([SITE]) {
+    for name in globals::all(host.dialect()).chain([SITE, TEST]) {
         others.raw_set(name, globals.get::<Value>(name)?)?;
     }
     let shared = Rc::clone(host);
@@ -221,6 +221,12 @@ fn functions(lua: &Lua, host: &Rc<Host>) -> mlua::Result<()> {
     let globals = lua.globals();
     let shared = Rc::clone(host);
     globals.raw_set(SITE, lua.create_function(move |lua, number| shared.site(lua, number))?)?;
+    let shared = Rc::clone(host);
+    let test = lua.create_function(move |_, (number, value): (usize, Value)| {
+        shared.test(number, !matches!(value, Value::Nil | Value::Boolean(false)));
+        Ok(value)
+    })?;
+    globals.raw_set(TEST, test)?;
     for function in functions::of(host.dialect()) {
         let shared = Rc::clone(host);
         let call = move |lua: &Lua, args: MultiValue| shared.call(lua, function, &args);

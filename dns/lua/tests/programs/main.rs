@@ -27,4 +27,5 @@ mod reverse;
 mod scope;
 mod strangers;
 mod tenants;
+mod told;
 mod world;

@@ -8,7 +8,8 @@ use halfmoon_geo::Geo;
 use halfmoon_geo::write::{Value, Writer};
 use halfmoon_healthcheck::{Health, Outcome, TargetPolicy};
 use halfmoon_lua::{
-    Answers, Client, Compiler, Context, Dialect, Machine, Network, Program, Settings,
+    Answers, Client, Compiler, Context, Dialect, Failure, Machine, Network, Program, Settings,
+    Story,
 };
 use halfmoon_wire::{NameBuf, Type};
 use halfmoon_zones::{
@@ -108,6 +109,25 @@ impl World {
 
     /// Runs a program: its records in order of text, or why it fails.
     pub(crate) fn run(&mut self, program: &Arc<Program>) -> String {
+        self.run_by(program, Machine::run)
+    }
+
+    /// The same, and what happened on the way.
+    pub(crate) fn tell(&mut self, program: &Arc<Program>) -> (String, Story) {
+        let mut told = Story::default();
+        let said = self.run_by(program, |machine, program, cx, answers| {
+            let (result, story) = machine.tell(program, cx, answers);
+            told = story;
+            result
+        });
+        (said, told)
+    }
+
+    fn run_by(
+        &mut self,
+        program: &Arc<Program>,
+        run: impl FnOnce(&mut Machine, &Arc<Program>, &Context<'_>, &mut Answers) -> Result<(), Failure>,
+    ) -> String {
         self.answers.clear();
         let mut reader = self.health.reader();
         let cx = Context {
@@ -120,7 +140,7 @@ impl World {
             health: reader.load(),
             requests: &self.health,
         };
-        match self.machine.run(program, &cx, &mut self.answers) {
+        match run(&mut self.machine, program, &cx, &mut self.answers) {
             Ok(()) => {
                 let shown: Vec<String> =
                     self.answers.rdatas().map(|rdata| show(program.inner(), rdata)).collect();
