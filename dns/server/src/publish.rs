@@ -84,8 +84,8 @@ pub(crate) enum Order {
     Changed(Vec<PathBuf>),
     /// Something changed, nobody knows what, or the operator wants it.
     Load,
-    /// The newest commit of the branch, or why it is not known.
-    Tip(Result<CommitId, String>),
+    /// The newest commit of the branch, or why it is not known, as this look has found it.
+    Tip(Result<CommitId, String>, git::Look),
     /// An operator wants something of whoever follows a repository.
     Ask(Wish, oneshot::Sender<Result<Answer, String>>),
     End,
@@ -117,8 +117,8 @@ impl Publisher {
         let (orders, inbox) = mpsc::channel();
         shared.publishing.listen(orders.clone());
         let base = Base { compile, shared, before: Vec::new() };
-        let kicks = following.fetch_always(orders.clone())?;
-        let work = git::Work::new(following, base, kicks);
+        let looks = following.fetch_always(orders.clone())?;
+        let work = git::Work::new(following, base, looks);
         Self::spawn(orders, move || work.run(&inbox))
     }
 
@@ -184,7 +184,7 @@ impl Work {
                     }
                 }
                 // Nothing is fetched here, and who asks is told by nobody being there.
-                Ok(Order::Tip(_) | Order::Ask(..)) => {}
+                Ok(Order::Tip(..) | Order::Ask(..)) => {}
                 Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => return,
                 Err(RecvTimeoutError::Timeout) => {
                     if self.watch.renew() {
@@ -318,7 +318,7 @@ fn settle(first: Order, inbox: &Receiver<Order>) -> Result<Option<BTreeSet<PathB
             (Order::Changed(paths), Some(changed)) => changed.extend(paths),
             (Order::Changed(_), None) => {}
             (Order::Load, _) => changed = None,
-            (Order::Tip(_) | Order::Ask(..), _) => {}
+            (Order::Tip(..) | Order::Ask(..), _) => {}
             (Order::End, _) => return Err(()),
         }
         if changed.as_ref().is_some_and(|changed| changed.len() > MOST_CHANGED) {

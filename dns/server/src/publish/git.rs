@@ -5,6 +5,7 @@
 //! wrong before, the commit that is served stays. A process that is killed at any moment starts again
 //! with the commit that was written down: the copy has it whole, and it has passed.
 
+mod asked;
 mod command;
 mod fetch;
 mod kept;
@@ -16,7 +17,7 @@ mod work;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,6 +31,8 @@ use crate::secret::{self, SecretError};
 use crate::shared::{Served, Zones};
 use crate::signing::Signing;
 
+pub(super) use asked::Look;
+use asked::Looks;
 use fetch::Fetcher;
 use kept::Kept;
 use refusal::Refusal;
@@ -353,23 +356,21 @@ impl Following {
         self.kept.passed_over.as_deref() == Some(&*commit.to_string())
     }
 
-    /// Starts to fetch on a thread of its own, at once, then at each interval and whenever it is
-    /// kicked. It ends when nobody can kick it any more.
-    pub(super) fn fetch_always(&self, orders: mpsc::Sender<Order>) -> io::Result<SyncSender<()>> {
-        let (kick, kicked) = mpsc::sync_channel::<()>(1);
+    /// Starts to fetch on a thread of its own, at once, then at each interval and whenever a look is
+    /// wanted. It ends when nobody can want one any more.
+    pub(super) fn fetch_always(&self, orders: mpsc::Sender<Order>) -> io::Result<Looks> {
+        let (looks, wanted) = Looks::new();
         let (fetcher, interval) = (self.fetcher.again(), self.interval);
         thread::Builder::new().name("fetch".into()).spawn(move || {
             loop {
-                let tip = fetcher.fetch();
-                if orders.send(Order::Tip(tip)).is_err() {
-                    return;
-                }
-                if kicked.recv_timeout(interval) == Err(RecvTimeoutError::Disconnected) {
+                let look = wanted.begin();
+                let is_told = orders.send(Order::Tip(fetcher.fetch(), look)).is_ok();
+                if !is_told || !wanted.wait(interval) {
                     return;
                 }
             }
         })?;
-        Ok(kick)
+        Ok(looks)
     }
 }
 

@@ -105,3 +105,44 @@ fn a_commit_whose_tests_fail_is_refused_until_they_say_what_the_zone_says() {
     server.wait_served(&site.commit("the zone as the test says"));
     wait_for_answer(server.dns, WWW, &["127.0.0.2"]);
 }
+
+#[test]
+fn publish_is_about_what_was_committed_before_it() {
+    let site = Site::new("");
+    let server = site.serve();
+    for number in 1..=20 {
+        site.zone("example.test", &format!("www A 127.0.1.{number}\n"));
+        let commit = site.commit("next");
+        let published = server.command(&["publish"]);
+        let said = [format!("serving {commit}"), format!("serving {commit}, as before")];
+        assert!(said.contains(&published.out.trim().to_owned()), "{commit}: {published:?}");
+    }
+    site.zone("example.test", "www A 127.0.1\n");
+    site.commit("bad");
+    let refused = server.command(&["publish"]);
+    assert!(refused.err.contains("refused: ") && refused.err.contains("`127.0.1`"), "{refused:?}");
+    site.zone("example.test", "");
+    std::fs::remove_file(site.path("repo/zones/example.test.zone")).unwrap();
+    site.zone("other.test", "www A 127.0.0.3\n");
+    let held = site.commit("nothing but another zone");
+    let forced = server.command(&["publish", "--force", &held]);
+    assert_eq!(forced.out.trim(), format!("serving {held}"), "{}", forced.err);
+}
+
+#[test]
+fn publish_says_so_where_nothing_can_be_fetched() {
+    let site = Site::new("");
+    let first = site.git(&["rev-parse", "HEAD"]);
+    let server = site.serve();
+    site.zone("example.test", "www A 127.0.0.2\n");
+    let second = site.commit("second");
+    server.wait_served(&second);
+    assert!(server.command(&["rollback", &first]).status.success());
+    std::fs::rename(site.path("repo"), site.path("away")).unwrap();
+    let published = server.command(&["publish"]);
+    assert_eq!(published.status.code(), Some(2));
+    assert!(published.err.contains("cannot fetch: "), "{published:?}");
+    // What is known of the branch is followed again all the same.
+    assert_eq!(server.status()["served"]["commit"], *second);
+    assert_eq!(server.status()["rolled_back"], false);
+}

@@ -136,7 +136,7 @@ fn is_line_like(shown: &str, said: &str) -> bool {
 fn steady(line: &str) -> String {
     let mut words: Vec<String> = Vec::new();
     for word in line.split_whitespace() {
-        let core = word.trim_matches(|c: char| c.is_ascii_punctuation());
+        let core = word.trim_matches(|c: char| c.is_ascii_punctuation() || c == '…');
         let is_unit = UNITS.contains(&core) && words.last().is_some_and(|last| is_number(last));
         if is_unit {
             words.pop();
@@ -201,6 +201,8 @@ mod tests {
         let commit = "0123456789012345678901234567890123456789";
         check(&format!("serving {commit}\n"), &format!("serving {}\n", "ab".repeat(20)), true);
         check(&format!("serving {commit}\n"), "serving nothing\n", false);
+        let again = format!("serving {}, as before\n", "ab".repeat(20));
+        check(&format!("serving {commit}…\n"), &again, true);
         check("3 zones\n", "4 zones\n", false);
     }
 

@@ -1,6 +1,6 @@
 //! The thread that publishes commits: what it is told of, and what becomes of a commit.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant, SystemTime};
 
 use halfmoon_git::CommitId;
@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::super::publishing::{Act, Answer, CommitView, RefusedView, Wish};
 use super::super::{Base, LOOK, MOST_LOGGED, Order, guards, report, report_file};
+use super::asked::{Asked, LONGEST, Look, Looks};
 use super::refusal::Refusal;
 use super::{Following, MOST_REASONS, TRAILER, reasons};
 use crate::date::date;
@@ -19,7 +20,9 @@ use crate::shared::Served;
 pub(in crate::publish) struct Work {
     following: Following,
     base: Base,
-    kick: SyncSender<()>,
+    looks: Looks,
+    /// Orders that wait for a look.
+    asked: Vec<Asked>,
     /// The newest commit of the branch, as far as it is known.
     tip: Option<CommitId>,
     /// The commit that was looked at and is not right, or held: it is not looked at again.
@@ -36,8 +39,9 @@ enum Guarded {
 }
 
 impl Work {
-    pub(in crate::publish) fn new(following: Following, base: Base, kick: SyncSender<()>) -> Self {
-        let work = Self { following, base, kick, tip: None, judged: None, waiting: None };
+    pub(in crate::publish) fn new(following: Following, base: Base, looks: Looks) -> Self {
+        let asked = Vec::new();
+        let work = Self { following, base, looks, asked, tip: None, judged: None, waiting: None };
         let Following { fetcher, kept, .. } = &work.following;
         let (url, branch) = (fetcher.url.clone(), fetcher.branch.clone());
         let is_back = kept.passed_over.is_some();
@@ -50,17 +54,24 @@ impl Work {
 
     pub(in crate::publish) fn run(mut self, inbox: &Receiver<Order>) {
         loop {
-            match inbox.recv_timeout(LOOK) {
-                Ok(Order::Tip(tip)) => self.learn(tip),
-                Ok(Order::Ask(wish, reply)) => self.obey(&wish, reply),
+            let now = Instant::now();
+            let wait = self.asked.iter().map(|asked| asked.left(now)).fold(LOOK, Duration::min);
+            match inbox.recv_timeout(wait) {
+                Ok(Order::Tip(tip, look)) => self.learn(tip, look),
+                Ok(Order::Ask(wish, reply)) => self.obey(wish, reply),
                 Ok(Order::Load) => {
                     // SIGHUP, or keys of signed zones: fetch, and look again at what is here.
                     self.judged = None;
-                    let _ = self.kick.try_send(());
+                    self.looks.now();
                     self.renew();
                 }
                 Ok(Order::Changed(_)) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => return,
+            }
+            let now = Instant::now();
+            for asked in self.asked.extract_if(.., |asked| asked.is_over(now)).collect::<Vec<_>>() {
+                let why = format!("the repository has not answered for {LONGEST:?}");
+                self.answer(asked, Some(&why));
             }
             if self.base.look() {
                 self.renew();
@@ -68,8 +79,11 @@ impl Work {
         }
     }
 
-    /// Takes in what a fetch has found.
-    fn learn(&mut self, tip: Result<CommitId, String>) {
+    /// Takes in what a look at the branch has found, and obeys those who have waited for it.
+    fn learn(&mut self, tip: Result<CommitId, String>, look: Look) {
+        let is_told = |asked: &mut Asked| asked.is_told_by(look);
+        let asked: Vec<Asked> = self.asked.extract_if(.., is_told).collect();
+        let mut failed = None;
         match tip {
             Ok(tip) => {
                 self.tip = Some(tip);
@@ -82,7 +96,9 @@ impl Work {
                         tracing::info!("the repository is reached again");
                     }
                 });
-                self.advance();
+                if asked.is_empty() {
+                    let _ = self.advance();
+                }
             }
             Err(error) => {
                 self.base.shared.loads.fail();
@@ -91,42 +107,69 @@ impl Work {
                     if git.fetch_error.as_ref() != Some(&error) {
                         tracing::error!(%error, "cannot fetch; the commit before is still served");
                     }
-                    git.fetch_error = Some(error);
+                    git.fetch_error = Some(error.clone());
                 });
+                failed = Some(format!("cannot fetch: {error}"));
             }
+        }
+        for asked in asked {
+            self.answer(asked, failed.as_deref());
         }
     }
 
     /// Serves the newest commit, unless it was passed over or judged.
-    fn advance(&mut self) {
+    fn advance(&mut self) -> Result<(), Refusal> {
         let Some(tip) = self.tip else {
-            return;
+            return Ok(());
         };
         let is_passed_over = self.following.passes_over(tip);
         if is_passed_over || self.judged == Some(tip) || self.following.served == Some(tip) {
-            return;
+            return Ok(());
         }
-        let _ = self.publish(tip, Guarded::Yes, None, "");
+        self.publish(tip, Guarded::Yes, None, "")
     }
 
-    /// Does what an operator wants.
-    fn obey(&mut self, wish: &Wish, reply: oneshot::Sender<Result<Answer, String>>) {
-        let before = self.following.served;
-        let done = match wish.act {
-            Act::Follow => self.follow(),
-            Act::Force => self.force(wish),
-            Act::Rollback => self.roll_back(wish),
+    /// Does what an operator wants, at once if the branch does not matter to it.
+    fn obey(&mut self, wish: Wish, reply: oneshot::Sender<Result<Answer, String>>) {
+        let begun = match wish.act {
+            Act::Follow => self.stop_passing_over(),
+            Act::Force | Act::Rollback => Ok(()),
         };
-        let answer = done.and_then(|()| {
-            let served = self.following.served.ok_or("nothing is served")?;
-            Ok(Answer { commit: served.to_string(), is_new: before != Some(served) })
-        });
-        // Who has gone away does not hear it.
-        let _ = reply.send(answer);
+        let is_to_wait = begun.is_ok() && wish.act != Act::Rollback;
+        let look = if is_to_wait { self.looks.now() } else { Look::MIN };
+        let asked = Asked::new(wish, self.following.served, reply, look);
+        match begun {
+            Err(why) => asked.tell(Err(why)),
+            Ok(()) if is_to_wait => self.asked.push(asked),
+            Ok(()) => self.answer(asked, None),
+        }
     }
 
-    fn follow(&mut self) -> Result<(), String> {
-        self.judged = None;
+    /// Does it, by what is known of the branch, and says what became of it. `failed`: why no more is known.
+    fn answer(&mut self, asked: Asked, failed: Option<&str>) {
+        let done = match asked.wish.act {
+            Act::Follow => {
+                self.judged = None;
+                let done = self.advance().map_err(told);
+                match failed {
+                    Some(why) => Err(why.to_owned()),
+                    None => done,
+                }
+            }
+            Act::Force => self.force(&asked.wish),
+            Act::Rollback => self.roll_back(&asked.wish),
+        };
+        let served = self.following.served;
+        let is_new = asked.before != served;
+        let answer = done.and_then(|()| {
+            let commit = served.ok_or("nothing is served")?.to_string();
+            Ok(Answer { commit, is_new })
+        });
+        asked.tell(answer);
+    }
+
+    /// Follows the branch again where an operator went back.
+    fn stop_passing_over(&mut self) -> Result<(), String> {
         if self.following.kept.passed_over.is_some()
             && let Some(served) = self.following.served
         {
@@ -136,13 +179,7 @@ impl Work {
                 .map_err(|error| error.to_string())?;
             self.base.shared.publishing.tell(|git| git.rolled_back = false);
         }
-        let _ = self.kick.try_send(());
-        match self.tip {
-            Some(tip) if self.following.served != Some(tip) => {
-                self.publish(tip, Guarded::Yes, None, "").map_err(told)
-            }
-            _ => Ok(()),
-        }
+        Ok(())
     }
 
     fn force(&mut self, wish: &Wish) -> Result<(), String> {
