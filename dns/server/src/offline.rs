@@ -93,7 +93,7 @@ impl Offline {
             zones,
             geo,
             cookies: serve::cookies(config)?,
-            keys: Keys::open(config.transfer.keys.clone())?,
+            keys: Keys::open(config, &tenants)?,
             policy: serve::policy(config, lua),
             meters: Meters::default(),
             loads: Loads::default(),

@@ -123,7 +123,8 @@ impl Server {
         let mut following = Following::open(config)?;
         let mut loader = following.is_none().then(|| loader(config)).transpose()?;
         // What is quickly seen to be wrong is told before the work begins.
-        let (cookies, keys) = (cookies(config)?, Keys::open(config.transfer.keys.clone())?);
+        let tenants = Arc::new(Tenants::new(&config.tenants));
+        let (cookies, keys) = (cookies(config)?, Keys::open(config, &tenants)?);
         let bound = Bound::bind(&transport::Settings {
             listen: config.server.listen.clone(),
             udp_threads: config.server.workers,
@@ -163,7 +164,6 @@ impl Server {
         let lua = lua_settings(config, &geo);
         let signing = Signing::new(config)?;
         let keys_folder = signing.as_ref().map(|signing| signing.folder().clone());
-        let tenants = Arc::new(Tenants::new(&config.tenants));
         let mut compile = Compile::new(lua.clone(), health.clone())
             .tenants(Arc::clone(&tenants))
             .rules(config.check.rules.clone())

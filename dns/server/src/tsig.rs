@@ -9,8 +9,9 @@ use aws_lc_rs::hmac::{self, HMAC_SHA256, HMAC_SHA512};
 use data_encoding::BASE64;
 use halfmoon_wire::{Name, NameBuf};
 
-use crate::config::{KeyAlgorithm, KeyConfig};
+use crate::config::{Config, KeyAlgorithm, KeyConfig};
 use crate::secret::{self, SecretError};
+use crate::tenants::{TenantId, Tenants};
 
 /// How far clocks may differ, in seconds (RFC 8945 section 10).
 const FUDGE: u16 = 300;
@@ -27,9 +28,19 @@ const BADKEY: u16 = 17;
 const BADTIME: u16 = 18;
 const BADTRUNC: u16 = 22;
 
+/// Whose a key is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holder {
+    /// Somebody who may have all zones (`transfer.keys`).
+    Any,
+    /// Somebody who may have those of a tenant (`tenants.NAME.keys`).
+    Of(TenantId),
+}
+
 /// A key.
 struct Key {
     name: NameBuf,
+    holder: Holder,
     algorithm: &'static [u8],
     key: hmac::Key,
     /// What [`Keys::reload`] compares.
@@ -45,7 +56,7 @@ impl fmt::Debug for Key {
 /// The keys in force, from files that are looked at again now and then.
 #[derive(Debug)]
 pub struct Keys {
-    config: Vec<KeyConfig>,
+    config: Vec<(KeyConfig, Holder)>,
     current: Published,
     fault: Mutex<Option<String>>,
 }
@@ -60,11 +71,18 @@ type KeyList = Vec<Arc<Key>>;
 pub struct KeyReader(Cache<Published, Arc<KeyList>>);
 
 impl Keys {
-    /// Reads the files of the keys.
+    /// Reads the files of the keys of a configuration, those of its tenants among them.
     ///
     /// # Errors
     /// The first file that is not usable.
-    pub fn open(config: Vec<KeyConfig>) -> Result<Self, SecretError> {
+    pub fn open(config: &Config, tenants: &Tenants) -> Result<Self, SecretError> {
+        let of_tenants = tenants.iter().flat_map(|(id, name)| {
+            let keys = config.tenants.get(name).into_iter().flat_map(|tenant| &tenant.keys);
+            keys.map(move |key| (key, Holder::Of(id)))
+        });
+        let keys = config.transfer.keys.iter().map(|key| (key, Holder::Any));
+        let config: Vec<_> =
+            keys.chain(of_tenants).map(|(key, holder)| (key.clone(), holder)).collect();
         let keys = load(&config)?;
         Ok(Self { config, current: Arc::new(ArcSwap::from_pointee(keys)), fault: Mutex::default() })
     }
@@ -114,8 +132,8 @@ impl Keys {
     }
 }
 
-fn load(config: &[KeyConfig]) -> Result<Vec<Arc<Key>>, SecretError> {
-    let load_one = |key: &KeyConfig| {
+fn load(config: &[(KeyConfig, Holder)]) -> Result<Vec<Arc<Key>>, SecretError> {
+    let load_one = |(key, holder): &(KeyConfig, Holder)| {
         let wrong = |reason| SecretError::Wrong { path: key.secret_file.clone(), reason };
         let text = secret::read(&key.secret_file)?;
         let secret = BASE64.decode(text.as_bytes()).map_err(|_| {
@@ -129,7 +147,8 @@ fn load(config: &[KeyConfig]) -> Result<Vec<Arc<Key>>, SecretError> {
             KeyAlgorithm::HmacSha512 => (SHA512, HMAC_SHA512),
         };
         let mac = hmac::Key::new(how, &secret);
-        Ok(Arc::new(Key { name: key.name, algorithm, key: mac, secret }))
+        let (name, holder) = (key.name, *holder);
+        Ok(Arc::new(Key { name, holder, algorithm, key: mac, secret }))
     };
     config.iter().map(load_one).collect()
 }
@@ -228,9 +247,9 @@ impl KeyReader {
 }
 
 impl Session {
-    /// The name of the key.
-    pub(crate) fn key(&self) -> &NameBuf {
-        &self.key.name
+    /// Whose the key is.
+    pub(crate) fn holder(&self) -> Holder {
+        self.key.holder
     }
 
     /// How many octets a signature takes.

@@ -21,7 +21,7 @@ use crate::shared::{Policy, Shared, Zones};
 use crate::signing::date;
 use crate::transfer::{Transfer, is_current};
 use crate::transport::{Peer, Protocol, Service, Stream, Verdict};
-use crate::tsig::{KeyReader, Keys, Verified};
+use crate::tsig::{Holder, KeyReader, Keys, Verified};
 
 /// Answers queries on one thread.
 pub struct Worker {
@@ -32,8 +32,8 @@ pub struct Worker {
     pub(crate) cookies: cookies::Reader,
     pub(crate) policy: Policy,
     keys: KeyReader,
-    /// The key that signs the query at hand.
-    pub(crate) signer: Option<NameBuf>,
+    /// Whose key signs the query at hand.
+    pub(crate) signer: Option<Holder>,
     pub(crate) machine: Machine,
     pub(crate) hashes: SuffixHashes,
     pub(crate) answers: Answers,
@@ -203,7 +203,7 @@ impl Worker {
         match self.keys.verify(query, at, now) {
             Verified::Good(stripped, mut session) => {
                 self.meter.count(Event::SignatureGood);
-                self.signer = Some(*session.key());
+                self.signer = Some(session.holder());
                 let limit = limit.saturating_sub(session.room());
                 let verdict = answer(self, &stripped, peer, limit, out);
                 self.signer = None;

@@ -96,7 +96,7 @@ pub fn answer(
             return gate.pass(&mut reply, Kind::Error, rcode);
         }
         Form::Transfer(question) => {
-            let (zones, policy) = ((&**zones, hashes), (&*policy, signer.is_some(), gate.meter));
+            let (zones, policy) = ((&**zones, hashes), (&*policy, *signer, gate.meter));
             return match transfer::answer(&question, peer, zones, policy, &mut reply) {
                 Some(rcode) => gate.pass(&mut reply, Kind::Error, rcode),
                 None => Verdict::Stream,

@@ -7,24 +7,31 @@ use crate::counters::Event;
 use crate::meter::Meter;
 use crate::shared::{Policy, Served, Zones};
 use crate::transport::{Peer, Protocol};
+use crate::tsig::Holder;
 
 /// The answer to AXFR and IXFR, of which the code is told; `None`: it has many messages.
 pub(super) fn answer(
     question: &Question<'_>,
     peer: &Peer,
     (zones, hashes): (&Zones, &mut SuffixHashes),
-    (policy, has_key, meter): (&Policy, bool, &Meter),
+    (policy, signer, meter): (&Policy, Option<Holder>, &Meter),
     reply: &mut Reply<'_>,
 ) -> Option<Rcode> {
-    // Whoever has a key may have it from anywhere. Who may not have a zone does
-    // not learn whether it is here.
+    let hosted = zone(question, zones, hashes);
     let source = peer.remote.ip();
-    if !has_key && !policy.transfers.iter().any(|network| network.contains(&source)) {
+    // Whoever has a key may have it from anywhere, and no more than the key is for. Who may not have a
+    // zone does not learn whether it is here.
+    let may = match signer {
+        Some(Holder::Any) => true,
+        Some(Holder::Of(tenant)) => hosted.is_some_and(|own| own.beside.tenant == Some(tenant)),
+        None => policy.transfers.iter().any(|network| network.contains(&source)),
+    };
+    if !may {
         meter.count(Event::TransferRefused);
         reply.extended_error(ExtendedError::PROHIBITED);
         return Some(Rcode::REFUSED);
     }
-    let Some(hosted) = zone(question, zones, hashes) else {
+    let Some(hosted) = hosted else {
         return Some(Rcode::NOTAUTH);
     };
     match (peer.protocol, question.qtype) {

@@ -19,6 +19,7 @@ use crate::expect::Examiner;
 use crate::publish::{Compile, Following, ZoneBudgets, stray};
 use crate::serve::{cookies, loader, lua_settings, policy, targets};
 use crate::shared::Served;
+use crate::tenants::Tenants;
 use crate::tsig::Keys;
 
 mod excerpt;
@@ -229,7 +230,7 @@ fn load(path: &Path, args: &Args) -> Result<Option<Found>, String> {
     }
     let geo = Source::open(config.geo.databases.clone()).map_err(|error| error.to_string())?;
     cookies(&config).map_err(|error| error.to_string())?;
-    Keys::open(config.transfer.keys.clone()).map_err(|error| error.to_string())?;
+    Keys::open(&config, &Tenants::new(&config.tenants)).map_err(|error| error.to_string())?;
     events::check(&config.health.webhook).map_err(|error| error.to_string())?;
     if let Some(config) = &config.admin {
         admin::check(config).map_err(|error| error.to_string())?;

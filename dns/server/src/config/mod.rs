@@ -26,6 +26,7 @@ mod error;
 mod git;
 mod health;
 mod limits;
+mod named_twice;
 mod overrides;
 mod rules;
 mod tenants;
@@ -269,7 +270,8 @@ impl Config {
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let mut config: Self =
             toml::from_str(text).map_err(|fault| error::locate(&fault, text, path))?;
-        if let Some((at, message)) = tenants::owned_twice(&config.tenants, text) {
+        let twice = tenants::owned_twice(&config.tenants, text);
+        if let Some((at, message)) = twice.or_else(|| named_twice::key(text)) {
             let (line, column) = position(text, at);
             return Err(ConfigError::Wrong { path: path.to_owned(), line, column, message });
         }
@@ -306,7 +308,9 @@ impl Config {
         config.health.files.iter_mut().for_each(anchored);
         config.cookies.secrets.iter_mut().for_each(anchored);
         config.dnssec.keys.iter_mut().for_each(anchored);
-        config.transfer.keys.iter_mut().map(|key| &mut key.secret_file).for_each(anchored);
+        let of_tenants = config.tenants.values_mut().flat_map(|tenant| &mut tenant.keys);
+        let keys = config.transfer.keys.iter_mut().chain(of_tenants);
+        keys.map(|key| &mut key.secret_file).for_each(anchored);
         config.health.changes.iter_mut().for_each(anchored);
         let hooks = config.health.webhook.iter_mut();
         hooks.filter_map(|hook| hook.secret_file.as_mut()).for_each(anchored);

@@ -6,7 +6,7 @@ use halfmoon_wire::NameBuf;
 use serde::{Deserialize, Deserializer, de::Error};
 use toml::Spanned;
 
-use super::value;
+use super::{KeyConfig, value};
 
 /// So many tenants can be named.
 const MOST: usize = 1000;
@@ -23,6 +23,8 @@ pub struct TenantConfig {
     /// Names that it owns as zones with all zones below them, but for what is named for another tenant.
     #[serde(deserialize_with = "value::names")]
     pub below: Vec<NameBuf>,
+    /// Keys whose holders may have its zones, and no others, from wherever they ask (TSIG, RFC 8945).
+    pub keys: Vec<KeyConfig>,
 }
 
 /// Tenants by name.

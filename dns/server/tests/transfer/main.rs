@@ -9,3 +9,4 @@ mod rfc8945;
 mod secondaries;
 mod signed;
 mod site;
+mod tenants;

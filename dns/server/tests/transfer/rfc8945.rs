@@ -26,7 +26,7 @@ pub(crate) fn keyed(folder: &Path, algorithm: &str, secret: &str) -> String {
 }
 
 /// What dig says.
-fn dig(server: SocketAddr, key: &str, args: &[&str]) -> Option<String> {
+pub(crate) fn dig(server: SocketAddr, key: &str, args: &[&str]) -> Option<String> {
     let Some(dig) = installed("dig") else {
         let _ = writeln!(io::stderr(), "SKIPPED: dig is not installed");
         return None;
