@@ -509,6 +509,7 @@ impl Shared {
             next: occupant.next.map(|next| self.clock.date(next)),
             holders: occupant.holders,
             is_leased: occupant.is_leased(),
+            leased_by: occupant.leased_by(),
         }
     }
 }

@@ -30,6 +30,8 @@ pub struct Report {
     pub holders: usize,
     /// Whether it was computed at run time and lives as long as it is asked for.
     pub is_leased: bool,
+    /// For whom it was computed, on each account for whom first, as [`crate::Health::request`] was told.
+    pub leased_by: Vec<Arc<[u8]>>,
 }
 
 /// The result of one probe.

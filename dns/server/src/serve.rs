@@ -137,7 +137,7 @@ impl Server {
                 ..TcpLimits::default()
             },
         })?;
-        let admin = config.admin.as_ref().map(admin::Bound::bind).transpose()?;
+        let admin = admin::Bound::bind(config, &tenants)?;
         let geo = Source::open(config.geo.databases.clone())?;
         let defaults = halfmoon_healthcheck::Settings::default();
         let health = Health::start(halfmoon_healthcheck::Settings {
@@ -159,6 +159,7 @@ impl Server {
             Arc::clone(recorder.events()),
             config.health.state.clone(),
             (config.health.overrides.max, config.health.safety.clone()),
+            Arc::clone(&tenants),
         )?);
         let keeper = Keeper::start(Arc::clone(&overrides)).map_err(StartError::Thread)?;
         let lua = lua_settings(config, &geo);

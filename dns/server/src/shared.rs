@@ -19,7 +19,7 @@ use crate::limit::Limits;
 use crate::meter::{Meters, Striped};
 use crate::overrides::Overrides;
 use crate::publish::{Loads, Publishing, UrlClaim};
-use crate::tenants::{TenantId, Tenants};
+use crate::tenants::{Counts, Runs, TenantId, Tenants};
 use crate::transfer::Slots;
 use crate::tsig::Keys;
 
@@ -34,7 +34,7 @@ pub struct Served {
     /// Its signatures, if it is signed here.
     pub signed: Option<Arc<Signed>>,
     /// How many queries it was asked since it was read.
-    pub queries: Striped,
+    pub queries: Arc<Striped>,
     /// Its own signatures, if it comes signed.
     pub presigned: Option<Presigned>,
     /// The URLs that its programs ask addresses for, as far as their text tells.
@@ -43,14 +43,20 @@ pub struct Served {
     pub tenant: Option<TenantId>,
 }
 
+impl Served {
+    /// What it counts.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        Counts { queries: Arc::clone(&self.queries), runs: Arc::clone(&self.programs.runs) }
+    }
+}
+
 /// The compiled programs of a zone, in the order in which the zone numbers them, and how often they
 /// have answered since it was read.
 #[derive(Debug, Default)]
 pub struct Programs {
     entries: Box<[ProgramEntry]>,
-    /// Of each program how often it ran to its end, and behind it of each of its pools how often it then
-    /// had chosen from it.
-    answers: Columns,
+    runs: Arc<Runs>,
 }
 
 impl Programs {
@@ -75,30 +81,42 @@ impl Programs {
                 notes: Failures::default(),
             }
         };
-        let entries = programs.into_iter().map(entry).collect();
-        Self { entries, answers: Columns::new(counts, threads) }
+        let entries: Box<[ProgramEntry]> = programs.into_iter().map(entry).collect();
+        let runs = Runs {
+            answers: Columns::new(counts, threads),
+            firsts: entries.iter().map(|entry| entry.answers).collect(),
+            failures: AtomicU64::new(0),
+        };
+        Self { entries, runs: Arc::new(runs) }
     }
 
     /// Counts that a program ran to its end, and which of its pools it chose from, as the thread with
     /// this [`crate::meter::Meter::lane`].
     pub fn count(&self, entry: &ProgramEntry, chose: impl Iterator<Item = u32>, lane: usize) {
-        self.answers.add(entry.answers, lane);
+        let answers = &self.runs.answers;
+        answers.add(entry.answers, lane);
         for pool in chose {
-            self.answers.add(entry.answers + 1 + pool as usize, lane);
+            answers.add(entry.answers + 1 + pool as usize, lane);
         }
+    }
+
+    /// Counts that a program failed at second `now`. Says how often it did if it is time for a log line.
+    pub fn fail(&self, entry: &ProgramEntry, now: u64) -> Option<u64> {
+        self.runs.failures.fetch_add(1, Ordering::Relaxed);
+        entry.failures.add(now)
     }
 
     /// How often a program ran to its end.
     #[must_use]
     pub fn answers(&self, entry: &ProgramEntry) -> u64 {
-        self.answers.read(entry.answers)
+        self.runs.answers.read(entry.answers)
     }
 
     /// How often a program then had chosen from each of its pools, by number.
     pub fn answers_of_pools(&self, entry: &ProgramEntry) -> impl Iterator<Item = (u32, u64)> {
         let first = entry.answers + 1;
         let pools = entry.program.iter().flat_map(|program| program.counted_pools());
-        pools.map(move |pool| (pool, self.answers.read(first + pool as usize)))
+        pools.map(move |pool| (pool, self.runs.answers.read(first + pool as usize)))
     }
 
     /// The same, with where each stands in the zone's files.

@@ -19,6 +19,7 @@ use crate::limit::{Fate, Kind, Limiter, Limits};
 use crate::meter::{Meter, Meters};
 use crate::shared::{Policy, Shared, Zones};
 use crate::signing::date;
+use crate::tenants::Realm;
 use crate::transfer::{Transfer, is_current};
 use crate::transport::{Peer, Protocol, Service, Stream, Verdict};
 use crate::tsig::{Holder, KeyReader, Keys, Verified};
@@ -93,18 +94,20 @@ impl Worker {
 
 impl Worker {
     /// A worker whose answers do not count: nobody but an operator has asked.
-    pub(crate) fn apart(shared: &Shared) -> Self {
-        let mut worker = Self::new(shared);
+    pub(crate) fn apart(realm: &Realm<'_>) -> Self {
+        let mut worker = Self::new(realm.shared);
+        worker.zones = Arc::clone(&realm.zones);
         worker.meter.end();
         worker.meter = Meters::default().take();
         worker
     }
 
-    /// A worker that answers on paper, with health as it is here: as those of the server do, without
+    /// A worker that answers on paper for a realm, with health as it is here: as those of the server do, without
     /// limits, and nothing of it is counted, remembered or logged.
     #[must_use]
-    pub fn aside(shared: &Shared, health: Arc<Snapshot>) -> Self {
-        let mut worker = Self::apart(shared);
+    pub fn aside(realm: &Realm<'_>, health: Arc<Snapshot>) -> Self {
+        let shared = realm.shared;
+        let mut worker = Self::apart(realm);
         let policy = &mut worker.policy;
         policy.limits = Limits::none();
         policy.signatures_per_source = u32::MAX;

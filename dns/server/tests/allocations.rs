@@ -7,10 +7,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use halfmoon::config::Config;
+use halfmoon::config::{Config, TenantConfig};
 use halfmoon::events::Events;
 use halfmoon::offline::Offline;
 use halfmoon::overrides::{Order, Overrides, Scope, Target, Wish};
+use halfmoon::tenants::Tenants;
 use halfmoon::transport::{Peer, Protocol, Service, Verdict};
 use halfmoon::worker::Worker;
 use halfmoon_healthcheck::{Health, Outcome};
@@ -112,12 +113,19 @@ fn static_answers_and_plans_allocate_nothing() {
 fn plans_that_overrides_touch_allocate_nothing() {
     let (mut worker, health) = worker_and_health();
     let most = (Duration::from_secs(3600), Vec::new());
-    let overrides = Overrides::open(health, Arc::new(Events::in_memory()), None, most).unwrap();
-    for (order, target, within) in [
-        (Order::Drain, "192.0.2.1", None),
-        (Order::Up, "192.0.2.3", None),
-        (Order::Pin, "192.0.2.2", Some("some.example/A")),
-        (Order::Down, "203.0.113.1", Some("example")),
+    // Whose zone it is, is asked for those that a tenant has set.
+    let apexes = vec!["example".parse().unwrap()];
+    let config = TenantConfig { apexes, ..TenantConfig::default() };
+    let tenants = Arc::new(Tenants::new(&[("acme".to_owned(), config)].into()));
+    let acme = tenants.id("acme");
+    let events = Arc::new(Events::in_memory());
+    let overrides = Overrides::open(health, events, None, most, tenants).unwrap();
+    for (order, target, within, tenant) in [
+        (Order::Drain, "192.0.2.1", None, None),
+        (Order::Up, "192.0.2.3", None, acme),
+        (Order::Pin, "192.0.2.2", Some("some.example/A"), None),
+        (Order::Pin, "192.0.2.2", Some("some.example/A"), acme),
+        (Order::Down, "203.0.113.1", Some("example"), None),
     ] {
         let wish = Wish {
             order,
@@ -127,11 +135,12 @@ fn plans_that_overrides_touch_allocate_nothing() {
             reason: "a test".to_owned(),
             who: "somebody".to_owned(),
             may_empty: true,
+            tenant,
         };
         // Of some, no pool has a member.
         let _ = overrides.set(wish);
     }
-    assert!(overrides.list().len() >= 2, "{:?}", overrides.list());
+    assert!(overrides.list().len() >= 4, "{:?}", overrides.list());
     allocates_nothing(&mut worker, &QUESTIONS, 0);
 }
 

@@ -10,6 +10,7 @@ use halfmoon::explain::view::{DidView, StepView};
 use halfmoon::explain::{Explanation, Paper, Rest, Wish, explain};
 use halfmoon::offline::Offline;
 use halfmoon::overrides::Target;
+use halfmoon::tenants::Realm;
 use halfmoon::transport::{Peer, Protocol, Service, Verdict};
 use halfmoon_lua::{Dialect, Settings};
 use halfmoon_wire::Type;
@@ -60,12 +61,13 @@ fn answers(reply: &[u8]) -> (String, Vec<String>) {
 /// Explains one question, and compares with what is answered without anybody looking.
 fn compare(offline: &Offline, wish: &Wish) -> Explanation {
     let shared = &offline.shared;
+    let realm = Realm::whole(shared);
     let health = Arc::clone(shared.health.reader().load());
     // A computed check that is asked for in the first run may be there in the second.
-    let _ = Paper::new(shared, health).answer(wish);
+    let _ = Paper::new(&realm, health).answer(wish);
     let health = Arc::clone(shared.health.reader().load());
-    let silent = Paper::new(shared, Arc::clone(&health)).answer(wish).to_vec();
-    let told = Paper::new(shared, Arc::clone(&health)).explain(shared, wish);
+    let silent = Paper::new(&realm, Arc::clone(&health)).answer(wish).to_vec();
+    let told = Paper::new(&realm, Arc::clone(&health)).explain(shared, wish);
     let (_, records) = answers(&silent);
     let shown: Vec<String> = told
         .answer
@@ -248,7 +250,7 @@ fn an_explanation_says_why() {
         ),
     ] {
         let wish = wish(name, Type::A, "192.0.2.7", 1);
-        let told = explain(&offline.shared, &wish, &down, Rest::Up);
+        let told = explain(&Realm::whole(&offline.shared), &wish, &down, Rest::Up);
         let text = told.to_string();
         for part in expected {
             let part = part.replace("ZONE", &zone);
@@ -266,7 +268,7 @@ fn a_client_subnet_is_explained_with_its_scope() {
         subnet: Some("198.51.100.0/24".parse().unwrap()),
         ..wish("split.example.", Type::A, "192.0.2.7", 1)
     };
-    let told = explain(&offline.shared, &wish, &[], Rest::AsItIs);
+    let told = explain(&Realm::whole(&offline.shared), &wish, &[], Rest::AsItIs);
     assert_eq!((told.scope, told.answer.len()), (Some(24), 1), "{told}");
     assert!(told.to_string().contains("on behalf of 198.51.100.0/24"), "{told}");
 }

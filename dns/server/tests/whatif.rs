@@ -7,6 +7,7 @@ use halfmoon::config::Config;
 use halfmoon::explain::Rest;
 use halfmoon::offline::Offline;
 use halfmoon::overrides::Target;
+use halfmoon::tenants::Realm;
 use halfmoon::whatif::view::{PoolView, ShareView};
 use halfmoon::whatif::{Outcome, Sample, Trial, try_out};
 use support::{Ended, run};
@@ -47,7 +48,7 @@ fn site() -> (TempDir, Offline) {
 fn tried(offline: &Offline, down: &[&str], sample: Sample) -> Result<Outcome, String> {
     let down = down.iter().map(|target| Target::parse(target).unwrap()).collect();
     let trial = Trial { down, rest: Rest::Up, sample, at: None };
-    try_out(&offline.shared, &trial, &mut |_, _| ControlFlow::Continue(()))
+    try_out(&Realm::whole(&offline.shared), &trial, &mut |_, _| ControlFlow::Continue(()))
 }
 
 /// The names of an outcome in order: those that change, that have nothing up, that are below their
@@ -151,7 +152,7 @@ fn it_ends_when_it_is_told_to() {
     let down = vec![Target::parse("192.0.2.1").unwrap()];
     let trial = Trial { down, rest: Rest::Up, sample: Sample::built_in(), at: None };
     let mut told = Vec::new();
-    let ended = try_out(&offline.shared, &trial, &mut |done, all| {
+    let ended = try_out(&Realm::whole(&offline.shared), &trial, &mut |done, all| {
         told.push((done, all));
         if done == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
@@ -166,7 +167,7 @@ fn it_ends_when_it_is_told_to() {
     assert_eq!(numbers, [0, 1, 2, 3]);
     // Within a name, too, whose clients are many.
     let mut asked = 0;
-    let ended = try_out(&offline.shared, &trial, &mut |done, _| {
+    let ended = try_out(&Realm::whole(&offline.shared), &trial, &mut |done, _| {
         asked += usize::from(done == 2);
         if asked == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });

@@ -22,6 +22,13 @@ pub(super) struct Lease {
     used: Instant,
 }
 
+impl Lease {
+    /// For whom it is.
+    pub(super) fn zone(&self) -> Arc<[u8]> {
+        Arc::clone(&self.zone)
+    }
+}
+
 impl Registry {
     /// Leases a check that a program of `zone` computed at run time. A zone that has as many as it may
     /// gives up the one that was not looked for longest, and so does one that wants more when all

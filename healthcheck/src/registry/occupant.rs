@@ -77,6 +77,11 @@ impl Occupant {
         !self.leases.is_empty()
     }
 
+    /// For whom it is leased.
+    pub(crate) fn leased_by(&self) -> Vec<Arc<[u8]>> {
+        self.leases.iter().map(Lease::zone).collect()
+    }
+
     /// Whose targets judge it besides the general ones.
     pub(crate) fn owner(&self) -> Option<&Account> {
         self.owner.as_ref()

@@ -4,7 +4,8 @@
 //! Nothing is allowed that is not said here. Reading is for holders of tokens and for clients in
 //! `admin.allow` that come without a proxy; writing is for holders of tokens that may write. A page
 //! of another site can neither read nor write: its name for this server is no `Host` of ours, which
-//! ends rebinding, and its requests say where they come from.
+//! ends rebinding, and its requests say where they come from. Holders of a tenant's tokens see what is of
+//! its zones ([`super::sight`]), and what concerns the server as a whole is not for them.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -18,9 +19,10 @@ use ipnet::IpNet;
 
 use super::State;
 use super::error::Refusal;
-use super::tokens::Tokens;
+use super::tokens::{Named, Tokens};
 use crate::config::{AdminConfig, Right};
 use crate::secret::SecretError;
+use crate::tenants::TenantId;
 
 /// What proxies add to requests, besides `X-Forwarded-...`.
 const PROXIED: [&str; 6] =
@@ -39,6 +41,8 @@ pub(super) struct Caller {
     pub(super) may: Option<Right>,
     /// The heartbeats that they may call in.
     pub(super) beats: Arc<[String]>,
+    /// Of which tenant they see and change what there is; `None`: of all, and of the operator.
+    pub(super) tenant: Option<TenantId>,
 }
 
 /// Who may do what.
@@ -54,11 +58,11 @@ impl Access {
     ///
     /// # Errors
     /// The first file that is not usable.
-    pub(super) fn open(config: &AdminConfig) -> Result<Self, SecretError> {
+    pub(super) fn open(config: &AdminConfig, tokens: Vec<Named>) -> Result<Self, SecretError> {
         Ok(Self {
             allow: config.allow.clone(),
             hosts: config.hosts.clone(),
-            tokens: Tokens::open(config.tokens.clone())?,
+            tokens: Tokens::open(tokens)?,
         })
     }
 
@@ -73,6 +77,7 @@ impl Access {
                 token: Some(token.name),
                 may: Some(token.may),
                 beats: token.beats,
+                tenant: token.tenant,
             });
         }
         let from = from.to_canonical();
@@ -81,7 +86,8 @@ impl Access {
             PROXIED.contains(&name.as_str()) || name.as_str().starts_with("x-forwarded")
         });
         let may_read = !is_proxied && self.allow.iter().any(|network| network.contains(&from));
-        Ok(Caller { token: None, may: may_read.then_some(Right::Read), beats: Arc::default() })
+        let may = may_read.then_some(Right::Read);
+        Ok(Caller { token: None, may, beats: Arc::default(), tenant: None })
     }
 
     /// Whether the request is meant for this server: the name that it calls it by is one of its own.
@@ -136,6 +142,15 @@ pub(super) async fn writers(request: Request, next: Next) -> Result<Response, Re
     }
 }
 
+/// Lets operators through, and not those who have to do with the zones of a tenant alone.
+pub(super) async fn operators(request: Request, next: Next) -> Result<Response, Refusal> {
+    let caller = request.extensions().get::<Caller>();
+    if caller.is_some_and(|caller| caller.tenant.is_some()) {
+        return Err(Refusal::Operators);
+    }
+    Ok(next.run(request).await)
+}
+
 /// Whether a browser makes the request for a page that is not ours.
 fn is_foreign(headers: &HeaderMap, method: &Method) -> bool {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
@@ -185,7 +200,7 @@ mod tests {
     fn access() -> Access {
         let config =
             AdminConfig { hosts: vec!["ns1.example.org".into()], ..AdminConfig::default() };
-        Access::open(&config).unwrap()
+        Access::open(&config, Vec::new()).unwrap()
     }
 
     #[test]

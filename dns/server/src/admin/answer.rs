@@ -13,11 +13,12 @@ use halfmoon_wire::{Name, NameBuf, Type};
 use hickory_proto::op::Message;
 use serde::Deserialize;
 
-use super::access::From;
+use super::State;
+use super::access::{Caller, From};
+use super::asker::{self, Desk};
 use super::error::Refusal;
 use super::metrics::RCODES;
 use super::view::{AnswerView, RecordView};
-use super::{State, asker};
 use crate::explain::extended_error;
 use crate::transport::{Peer, Protocol};
 
@@ -40,6 +41,7 @@ fn a() -> String {
 pub(super) async fn show(
     Extract(state): Extract<Arc<State>>,
     Extension(from): Extension<From>,
+    Extension(caller): Extension<Caller>,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<AnswerView>, Refusal> {
     let Query(wanted) = wanted.map_err(|why| Refusal::Malformed(why.body_text()))?;
@@ -54,6 +56,8 @@ pub(super) async fn show(
             "{rtype} is no type that records have; write A or AAAA"
         )));
     }
+    let sight = state.sight(&caller);
+    sight.may_ask(&state.shared, name.as_name(), rtype)?;
     let client = wanted.client.unwrap_or_else(|| from.0.ip()).to_canonical();
     let peer = Peer {
         remote: SocketAddr::new(client, 53),
@@ -62,7 +66,12 @@ pub(super) async fn show(
         protocol: Protocol::Tcp,
     };
     let query = query(name.as_name(), rtype);
-    let octets = state.asker.ask(&state.shared, move |desk| desk.answer(&query, &peer)).await?;
+    let octets = if sight.tenant.is_none() {
+        state.asker.ask(&state.shared, move |desk| desk.answer(&query, &peer)).await?
+    } else {
+        let work = move |desk: &mut Desk| desk.answer_in(&sight, &query, &peer);
+        state.for_tenants.ask(&state.shared, work).await?
+    };
     // It has no answer at all.
     let octets = octets.ok_or_else(asker::unanswered)?;
     let unreadable = |error| Refusal::Failed(format!("the answer cannot be shown: {error}"));

@@ -9,7 +9,9 @@ use std::thread;
 use tokio::sync::oneshot;
 
 use super::error::Refusal;
+use super::sight::Sight;
 use crate::shared::Shared;
+use crate::tenants::Realm;
 use crate::transport::{MAX_MESSAGE, Peer, Service as _, Verdict};
 use crate::worker::Worker;
 
@@ -89,14 +91,31 @@ fn work(shared: Arc<Shared>, inbox: &Receiver<Job>) {
     }
 }
 
+fn said(worker: &mut Worker, query: &[u8], peer: &Peer, out: &mut [u8]) -> Option<Vec<u8>> {
+    match worker.answer(query, peer, MAX_MESSAGE, out) {
+        Verdict::Reply(length) => out.get(..length).map(<[u8]>::to_vec),
+        Verdict::Drop | Verdict::Stream => None,
+    }
+}
+
 impl Desk {
     /// What a client gets for a query.
     pub(super) fn answer(&mut self, query: &[u8], peer: &Peer) -> Option<Vec<u8>> {
-        let worker = self.worker.get_or_insert_with(|| Worker::apart(&self.shared));
+        let whole = || Worker::apart(&Realm::whole(&self.shared));
+        let worker = self.worker.get_or_insert_with(whole);
         worker.refresh();
-        match worker.answer(query, peer, MAX_MESSAGE, &mut self.out) {
-            Verdict::Reply(length) => self.out.get(..length).map(<[u8]>::to_vec),
-            Verdict::Drop | Verdict::Stream => None,
-        }
+        said(worker, query, peer, &mut self.out)
+    }
+
+    /// What a client would get if there were nothing but what is seen.
+    pub(super) fn answer_in(
+        &mut self,
+        sight: &Sight,
+        query: &[u8],
+        peer: &Peer,
+    ) -> Option<Vec<u8>> {
+        // Nothing is remembered from one tenant to the next.
+        let mut worker = Worker::apart(&sight.realm(&self.shared));
+        said(&mut worker, query, peer, &mut self.out)
     }
 }

@@ -1,22 +1,28 @@
 //! `/api/v1/changes`: what happened, and what is going to.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
-use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State as Extract};
+use axum::{Extension, Json};
 use serde::Deserialize;
 
 use super::State;
+use super::access::Caller;
 use super::checks::{MOST, SOME};
 use super::error::Refusal;
 use super::view::EventList;
-use crate::events::{Event, Found};
+use crate::date::parse;
+use crate::events::{Event, Events, Found, What};
+use crate::tenants::TenantId;
 
 /// The longest time that a request may wait for something to happen, in seconds.
 const LONGEST: u64 = 30;
+/// Between two looks on behalf of a tenant.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// Which events are wanted.
 #[derive(Debug, Deserialize)]
@@ -40,6 +46,7 @@ impl Default for Wanted {
 /// Lists events, and waits for the next if that is wanted.
 pub(super) async fn list(
     Extract(state): Extract<Arc<State>>,
+    Extension(caller): Extension<Caller>,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<EventList>, Refusal> {
     let Query(wanted) = wanted.map_err(|why| Refusal::Malformed(why.body_text()))?;
@@ -50,20 +57,29 @@ pub(super) async fn list(
     };
     let events = &state.shared.events;
     let limit = wanted.limit.min(MOST);
+    let own = caller.tenant.map(|tenant| Own::new(&state, &caller, tenant));
+    let found = |after: Option<u64>| match (&own, after) {
+        (Some(own), _) => own.numbered(events, after, limit, is_wanted),
+        (None, Some(after)) => view(&events.after(after, limit, is_wanted)),
+        (None, None) => view(&events.last(limit, is_wanted)),
+    };
     let Some(after) = wanted.after else {
-        return Ok(view(&events.last(limit, is_wanted)));
+        return Ok(Json(found(None)));
     };
     let mut news = events.watch();
     let wait = tokio::time::sleep(Duration::from_secs(wanted.wait.min(LONGEST)));
     tokio::pin!(wait);
     loop {
-        let found = events.after(after, limit, is_wanted);
-        if !found.events.is_empty() || wait.is_elapsed() {
-            return Ok(view(&found));
+        let found = found(Some(after));
+        if !found.changes.is_empty() || wait.is_elapsed() {
+            return Ok(Json(found));
         }
         let _waiting = Waiting::new(&state.waiting);
         tokio::select! {
-            _ = news.changed() => {}
+            // For a tenant all events are looked through, most of which are of others: not at each of
+            // them.
+            _ = news.changed(), if own.is_none() => {}
+            () = tokio::time::sleep(PAUSE), if own.is_some() => {}
             () = &mut wait => {}
         }
     }
@@ -85,7 +101,68 @@ impl Drop for Waiting<'_> {
     }
 }
 
-fn view(found: &Found) -> Json<EventList> {
+fn view(found: &Found) -> EventList {
     let changes = found.events.iter().map(|event| Event::clone(event)).collect();
-    Json(EventList { newest: found.newest, changes })
+    EventList { newest: found.newest, changes }
+}
+
+/// The events of a tenant: those of the checks that its zones use, and what was done in its name.
+struct Own {
+    tenant: String,
+    checks: HashSet<String>,
+}
+
+impl Own {
+    fn new(state: &State, caller: &Caller, tenant: TenantId) -> Self {
+        let checks = state.sight(caller).checks(&state.shared);
+        Self {
+            tenant: state.shared.tenants.name(tenant).to_owned(),
+            checks: checks.iter().map(|report| report.check.to_string()).collect(),
+        }
+    }
+
+    fn holds(&self, event: &Event) -> bool {
+        match &event.what {
+            What::Start { .. } => true,
+            what => match what.check() {
+                Some(check) => self.checks.contains(check),
+                None => event.tenant.as_ref() == Some(&self.tenant),
+            },
+        }
+    }
+
+    /// Those behind a number, the oldest first, or the newest. Their own numbers would tell how much
+    /// happens to others: instead they are numbered by when they happened.
+    fn numbered(
+        &self,
+        events: &Events,
+        after: Option<u64>,
+        most: usize,
+        is_wanted: impl Fn(&Event) -> bool,
+    ) -> EventList {
+        let all = events.last(usize::MAX, |event| self.holds(event)).events;
+        let mut newest = 0;
+        let mut changes: Vec<Event> = Vec::with_capacity(all.len());
+        for event in all {
+            newest = (newest + 1).max(number(&event.at));
+            changes.push(Event { seq: newest, ..Event::clone(&event) });
+        }
+        changes.retain(|event| is_wanted(event));
+        match after {
+            // One that is still to come is of another run: then all are new.
+            Some(after) if after <= newest => {
+                changes.retain(|event| event.seq > after);
+                changes.truncate(most);
+            }
+            Some(_) => changes.truncate(most),
+            None => drop(changes.drain(..changes.len().saturating_sub(most))),
+        }
+        EventList { newest, changes }
+    }
+}
+
+/// The first number of events of this moment: a thousand of the same millisecond have room.
+fn number(at: &str) -> u64 {
+    let since = parse(at).and_then(|at| at.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or_default().saturating_mul(1000)
 }

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State as Extract};
+use axum::{Extension, Json};
 use halfmoon_healthcheck::{Last, Outcome, Probe, Report, State as Verdict};
 use serde::Deserialize;
 
 use super::State;
+use super::access::Caller;
 use super::error::Refusal;
 use super::usage::{User, Users};
 use super::view::{ByState, CheckList, CheckView, LastView, TurnView, UserView};
@@ -69,17 +70,18 @@ impl Default for Wanted {
 /// Lists checks: those that are down first, then those of which nothing is known, by name.
 pub(super) async fn list(
     Extract(state): Extract<Arc<State>>,
+    Extension(caller): Extension<Caller>,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<CheckList>, Refusal> {
     let Query(wanted) = wanted.map_err(|why| Refusal::Malformed(why.body_text()))?;
-    let zones = state.shared.zones.load_full();
-    let users = state.usage.of(&zones);
-    let reports = state.shared.health.checks();
+    let sight = state.sight(&caller);
+    let (zones, users) = (&*sight.zones, &*sight.users);
+    let reports = sight.checks(&state.shared);
     let counts = by_state(&reports);
     let mut matching: Vec<(String, Report)> = reports
         .into_iter()
         .filter(|report| wanted.is_state(report.verdict.state))
-        .filter(|report| wanted.is_of_zone(users.get(&report.id), &zones))
+        .filter(|report| wanted.is_of_zone(users.get(&report.id), zones))
         .map(|report| (report.check.to_string(), report))
         .filter(|(name, _)| wanted.is_name(name))
         .collect();
@@ -88,7 +90,7 @@ pub(super) async fn list(
     });
     let count = matching.len();
     let shown = matching.into_iter().skip(wanted.offset).take(wanted.limit.min(MOST));
-    let view = |(name, report): (String, Report)| view(name, &report, &users, &zones);
+    let view = |(name, report): (String, Report)| view(name, &report, users, zones);
     let mut checks: Vec<CheckView> = shown.map(view).collect();
     if wanted.history {
         add_history(&mut checks, &state.shared.events);

@@ -20,12 +20,16 @@ pub(super) enum Refusal {
     NotAllowed,
     /// The token is not for the heartbeat of this name.
     NotYourBeat(String),
+    /// It is somebody else's.
+    Forbidden(String),
     /// There is nothing at this path.
     NoSuchPath,
     /// There is nothing of this number.
     NoSuch(String),
     /// Whoever makes it may read alone.
     ReadOnly,
+    /// It is the operator's.
+    Operators,
     /// A rule forbids it.
     Conflict(String),
     /// Too much waits already.
@@ -48,12 +52,16 @@ impl IntoResponse for Refusal {
             Self::NotAllowed => {
                 (StatusCode::UNAUTHORIZED, "show a token: `Authorization: Bearer TOKEN`")
             }
-            Self::NotYourBeat(why) => (StatusCode::FORBIDDEN, why),
+            Self::NotYourBeat(why) | Self::Forbidden(why) => (StatusCode::FORBIDDEN, why),
             Self::NoSuchPath => (StatusCode::NOT_FOUND, "there is nothing at this path"),
             Self::NoSuch(why) => (StatusCode::NOT_FOUND, why),
             Self::ReadOnly => (
                 StatusCode::FORBIDDEN,
                 "only a token with `may = \"write\"` may do this: `Authorization: Bearer TOKEN`",
+            ),
+            Self::Operators => (
+                StatusCode::FORBIDDEN,
+                "this concerns the whole server; a token of a tenant is for its zones alone",
             ),
             Self::Conflict(why) => (StatusCode::CONFLICT, why),
             Self::Busy => {

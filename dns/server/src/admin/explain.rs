@@ -3,14 +3,15 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State as Extract};
+use axum::{Extension, Json};
 use halfmoon_wire::{NameBuf, Type};
 use ipnet::IpNet;
 use serde::Deserialize;
 
 use super::State;
+use super::access::Caller;
 use super::asker::Desk;
 use super::error::Refusal;
 use crate::date;
@@ -55,6 +56,7 @@ impl Default for Wanted {
 /// Explains one answer.
 pub(super) async fn show(
     Extract(state): Extract<Arc<State>>,
+    Extension(caller): Extension<Caller>,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<Explanation>, Refusal> {
     let Query(wanted) = wanted.map_err(|why| Refusal::Malformed(why.body_text()))?;
@@ -75,8 +77,10 @@ pub(super) async fn show(
     let rest = if wanted.all_up { Rest::Up } else { Rest::AsItIs };
     let Wanted { client, subnet, seed, .. } = wanted;
     let wish = Wish { name, rtype, client, subnet, at, seed };
-    let work = move |desk: &mut Desk| explain(&desk.shared, &wish, &down, rest);
-    Ok(Json(state.paper.ask(&state.shared, work).await?))
+    let sight = state.sight(&caller);
+    sight.may_ask(&state.shared, wish.name.as_name(), rtype)?;
+    let work = move |desk: &mut Desk| explain(&sight.realm(&desk.shared), &wish, &down, rest);
+    Ok(Json(state.paper(&caller).ask(&state.shared, work).await?))
 }
 
 /// Targets as they are written in a query, a line each: checks have commas in their names.

@@ -51,8 +51,8 @@ pub(super) async fn ready(
 fn say(trouble: Option<String>, well: &str, caller: &Caller) -> Response {
     match trouble {
         None => format!("{well}\n").into_response(),
-        // What is wrong is for those who may see the rest, too.
-        Some(why) if caller.may.is_some() => {
+        // What is wrong is for those who may see the rest of the server, too.
+        Some(why) if caller.may.is_some() && caller.tenant.is_none() => {
             (StatusCode::SERVICE_UNAVAILABLE, format!("not {well}: {why}\n")).into_response()
         }
         Some(_) => (StatusCode::SERVICE_UNAVAILABLE, format!("not {well}\n")).into_response(),

@@ -22,6 +22,7 @@ pub(super) async fn take(
 ) -> Result<StatusCode, Refusal> {
     if !caller.beats.contains(&name) {
         return Err(match caller.token {
+            Some(_) if caller.tenant.is_some() => Refusal::Operators,
             Some(token) => Refusal::NotYourBeat(format!(
                 "token {token:?} may not call in for {name:?}; list it in its `beats`"
             )),

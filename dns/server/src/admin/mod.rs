@@ -21,6 +21,8 @@ mod page;
 mod pools;
 mod publish;
 mod routes;
+mod sight;
+mod tenants;
 mod tokens;
 mod usage;
 pub mod view;
@@ -37,9 +39,10 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 use tokio::sync::watch;
 
-use crate::config::AdminConfig;
+use crate::config::Config;
 use crate::secret::SecretError;
 use crate::shared::Shared;
+use crate::tenants::Tenants;
 use crate::transport::Tallies;
 
 use access::Access;
@@ -62,6 +65,12 @@ pub enum AdminError {
     /// A secret is not usable.
     #[error(transparent)]
     Secret(#[from] SecretError),
+    /// Tokens of a tenant are for nothing.
+    #[error("tenants.{tenant}.tokens: there is no admin interface; add the section `[admin]`")]
+    Absent {
+        /// The tenant.
+        tenant: String,
+    },
     /// Others could reach it, and nobody could show who they are.
     #[error(
         "admin.listen {address} can be reached from other machines; \
@@ -102,37 +111,54 @@ struct State {
     asker: Asker,
     /// For what takes longer: explanations, and what is tried on paper.
     paper: Asker,
+    /// For all that tenants ask.
+    for_tenants: Asker,
     /// Requests that wait for something to happen.
     waiting: AtomicUsize,
     started: Instant,
 }
 
-/// Says what is wrong with the section and the files it names.
+/// Says what is wrong with the section and the files that it and tenants name.
 ///
 /// # Errors
 /// What is wrong.
-pub fn check(config: &AdminConfig) -> Result<(), AdminError> {
-    access(config).map(drop)
+pub fn check(config: &Config) -> Result<(), AdminError> {
+    access(config, &Tenants::new(&config.tenants)).map(drop)
 }
 
-fn access(config: &AdminConfig) -> Result<Access, AdminError> {
-    if !config.listen.ip().to_canonical().is_loopback() && config.tokens.is_empty() {
-        return Err(AdminError::Open { address: config.listen });
+fn access(config: &Config, tenants: &Tenants) -> Result<Option<Access>, AdminError> {
+    let Some(admin) = &config.admin else {
+        return match config.tenants.iter().find(|(_, tenant)| !tenant.tokens.is_empty()) {
+            Some((tenant, _)) => Err(AdminError::Absent { tenant: tenant.clone() }),
+            None => Ok(None),
+        };
+    };
+    let of_tenants = tenants.iter().flat_map(|(id, name)| {
+        let tokens = config.tenants.get(name).into_iter().flat_map(|tenant| &tenant.tokens);
+        tokens.map(move |token| (token.clone(), Some(id)))
+    });
+    let own = admin.tokens.iter().map(|token| (token.clone(), None));
+    let tokens: Vec<_> = own.chain(of_tenants).collect();
+    if !admin.listen.ip().to_canonical().is_loopback() && tokens.is_empty() {
+        return Err(AdminError::Open { address: admin.listen });
     }
-    Ok(Access::open(config)?)
+    Ok(Some(Access::open(admin, tokens)?))
 }
 
 impl Bound {
-    /// Binds the socket and reads the secrets.
+    /// Binds the socket and reads the secrets, those of tenants among them. `None`: there is no such
+    /// section.
     ///
     /// # Errors
     /// The address cannot be had, or a secret is not usable.
-    pub fn bind(config: &AdminConfig) -> Result<Self, AdminError> {
-        let access = access(config)?;
-        let failed = |source| AdminError::Bind { address: config.listen, source };
-        let socket = listen::bind(config.listen).map_err(failed)?;
+    pub fn bind(config: &Config, tenants: &Tenants) -> Result<Option<Self>, AdminError> {
+        let (Some(admin), Some(access)) = (&config.admin, access(config, tenants)?) else {
+            return Ok(None);
+        };
+        let failed = |source| AdminError::Bind { address: admin.listen, source };
+        let socket = listen::bind(admin.listen).map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
-        Ok(Self { socket, address, access, ready_within: config.ready_within })
+        Ok(Some(Self { socket, address, access, ready_within: admin.ready_within }))
     }
 
     /// Starts to answer.
@@ -150,6 +176,7 @@ impl Bound {
             usage: Usage::default(),
             asker: Asker::default(),
             paper: Asker::default(),
+            for_tenants: Asker::default(),
             waiting: AtomicUsize::new(0),
             started: Instant::now(),
         });

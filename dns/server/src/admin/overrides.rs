@@ -22,10 +22,13 @@ use crate::events::What;
 use crate::overrides::{Override, Refused, Scope, Set, Target, Wish, valid_name};
 
 /// Lists those in force.
-pub(super) async fn list(Extract(state): Extract<Arc<State>>) -> Json<OverrideList> {
+pub(super) async fn list(
+    Extract(state): Extract<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+) -> Json<OverrideList> {
     let overrides = &state.shared.overrides;
     Json(OverrideList {
-        overrides: overrides.list(),
+        overrides: overrides.seen_by(caller.tenant),
         max_s: overrides.longest().as_secs(),
         kept: overrides.are_kept(),
     })
@@ -44,8 +47,9 @@ pub(super) async fn set(
         within: wish.within.as_deref().map(Scope::parse).transpose().map_err(Refusal::Malformed)?,
         time: time(&wish.time)?,
         reason: wish.reason,
-        who: who(&caller, wish.user.as_deref())?,
+        who: who(&state, &caller, wish.user.as_deref())?,
         may_empty: wish.may_empty,
+        tenant: caller.tenant,
     };
     // It looks at all zones and writes to the disk, for which nobody else has to wait.
     let shared = Arc::clone(&state.shared);
@@ -64,9 +68,10 @@ pub(super) async fn end(
 ) -> Result<Json<Override>, Refusal> {
     let Path(id) = id.map_err(|why| Refusal::Malformed(why.body_text()))?;
     let Json(wish) = wish.map_err(|why| Refusal::Malformed(why.body_text()))?;
-    let who = who(&caller, wish.user.as_deref())?;
+    let who = who(&state, &caller, wish.user.as_deref())?;
     let shared = Arc::clone(&state.shared);
-    let ended = spawn_blocking(move || shared.overrides.end(id, &who, &wish.reason)).await;
+    let ended =
+        spawn_blocking(move || shared.overrides.end(id, caller.tenant, (&who, &wish.reason))).await;
     Ok(Json(ended.map_err(|_| unanswered())??))
 }
 
@@ -77,7 +82,7 @@ pub(super) async fn resume(
     wish: Result<Json<ResumeWish>, JsonRejection>,
 ) -> Result<Json<Resumed>, Refusal> {
     let Json(wish) = wish.map_err(|why| Refusal::Malformed(why.body_text()))?;
-    let who = who(&caller, wish.user.as_deref())?;
+    let who = who(&state, &caller, wish.user.as_deref())?;
     let health = &state.shared.health;
     let mut named = health.checks();
     named.retain(|report| report.check.to_string() == wish.check);
@@ -103,7 +108,7 @@ pub(super) async fn let_go(
     wish: Result<Json<LetGoWish>, JsonRejection>,
 ) -> Result<Json<LetGo>, Refusal> {
     let Json(wish) = wish.map_err(|why| Refusal::Malformed(why.body_text()))?;
-    let who = who(&caller, wish.user.as_deref())?;
+    let who = who(&state, &caller, wish.user.as_deref())?;
     let scope = Scope::parse(&wish.records).map_err(Refusal::Malformed)?;
     let time = time(&wish.time)?;
     let longest = state.shared.overrides.longest();
@@ -111,14 +116,15 @@ pub(super) async fn let_go(
         return Err(Refusal::Malformed(format!("write from 1s to {}m", longest.as_secs() / 60)));
     }
     let health = &state.shared.health;
-    let mut pools = health.pools();
+    let mut pools = state.sight(&caller).pools(&state.shared);
     pools.retain(|report| scope.holds(report.pool.name.whose()) && health.let_go(report.id, time));
     if pools.is_empty() {
         return Err(Refusal::NoSuch(format!("no pool is of {scope}")));
     }
     let until = date(SystemTime::now() + time);
     tracing::warn!(who, until, "members of {scope} may leave as fast as they fail");
-    state.shared.events.note(What::LetGo { records: scope.to_string(), who, until });
+    let tenant = caller.tenant.map(|tenant| state.shared.tenants.name(tenant));
+    state.shared.events.note_of(tenant, What::LetGo { records: scope.to_string(), who, until });
     Ok(Json(LetGo { pools: pools.len() }))
 }
 
@@ -127,8 +133,12 @@ fn time(text: &str) -> Result<Duration, Refusal> {
 }
 
 /// Whoever shows a token is its holder; of which user is what the client says.
-pub(super) fn who(caller: &Caller, user: Option<&str>) -> Result<String, Refusal> {
+pub(super) fn who(state: &State, caller: &Caller, user: Option<&str>) -> Result<String, Refusal> {
     let token = caller.token.as_deref().unwrap_or("nobody");
+    let token = match caller.tenant {
+        Some(tenant) => format!("{token} of {}", state.shared.tenants.name(tenant)),
+        None => token.to_owned(),
+    };
     Ok(match user.filter(|user| !user.trim().is_empty()) {
         // It is logged and kept, whatever becomes of the rest.
         Some(user) => format!("{} (token {token})", valid_name(user)?),
@@ -141,6 +151,7 @@ impl From<Refused> for Refusal {
         let text = why.to_string();
         match why {
             Refused::NoSuch(_) => Self::NoSuch(text),
+            Refused::NotYours(_) => Self::Forbidden(text),
             Refused::Disk(_) => Self::Failed(text),
             Refused::Safety { .. } | Refused::Empties { .. } | Refused::TooMany { .. } => {
                 Self::Conflict(text)

@@ -3,13 +3,14 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State as Extract};
+use axum::{Extension, Json};
 use halfmoon_healthcheck::{CheckId, PoolReport, Verdict};
 use serde::Deserialize;
 
 use super::State;
+use super::access::Caller;
 use super::checks::{MOST, SOME};
 use super::error::Refusal;
 use super::view::{MemberView, PoolList, PoolView};
@@ -36,11 +37,12 @@ impl Default for Wanted {
 /// Lists pools: those first of which somebody is out, then by name.
 pub(super) async fn list(
     Extract(state): Extract<Arc<State>>,
+    Extension(caller): Extension<Caller>,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<PoolList>, Refusal> {
     let Query(wanted) = wanted.map_err(|why| Refusal::Malformed(why.body_text()))?;
-    let matching: Vec<PoolReport> =
-        state.shared.health.pools().into_iter().filter(|report| wanted.holds(report)).collect();
+    let mut matching = state.sight(&caller).pools(&state.shared);
+    matching.retain(|report| wanted.holds(report));
     let is_whole = |report: &PoolReport| report.members.iter().all(|member| member.is_in);
     let mut matching: Vec<(bool, PoolReport)> =
         matching.into_iter().map(|report| (is_whole(&report), report)).collect();

@@ -16,7 +16,7 @@ use axum::routing::{get, post};
 
 use super::error::Refusal;
 use super::{State, access, answer, changes, checks, explain, health, heartbeat, metrics};
-use super::{overrides, page, pools, publish, whatif, zones};
+use super::{overrides, page, pools, publish, tenants, whatif, zones};
 
 /// The largest body of a request, in octets.
 const BODY: usize = 16 * 1024;
@@ -46,6 +46,7 @@ pub(super) fn router(state: &Arc<State>) -> Router {
         .route("/api/v1/explain", get(explain::show))
         .route("/api/v1/overrides", get(overrides::list))
         .route("/api/v1/pools", get(pools::list))
+        .route("/api/v1/tenants", get(tenants::list))
         .route("/api/v1/zones", get(zones::list))
         .route("/api/v1/status", get(zones::status))
         .route("/api/v1/whatif", post(whatif::show).layer(DefaultBodyLimit::max(whatif::BODY)))
@@ -53,10 +54,14 @@ pub(super) fn router(state: &Arc<State>) -> Router {
     let for_writers = Router::new()
         .route("/api/v1/overrides", post(overrides::set))
         .route("/api/v1/overrides/{id}/end", post(overrides::end))
-        .route("/api/v1/resume", post(overrides::resume))
         .route("/api/v1/publish", post(publish::order))
         .route("/api/v1/let-go", post(overrides::let_go))
         .route_layer(middleware::from_fn(access::writers));
+    // Whose endpoint else it is, is not for a tenant to know.
+    let for_operators = Router::new()
+        .route("/api/v1/resume", post(overrides::resume))
+        .route_layer(middleware::from_fn(access::writers))
+        .route_layer(middleware::from_fn(access::operators));
     Router::new()
         .route("/", get(page::index))
         .route("/page/{name}", get(page::file))
@@ -65,6 +70,7 @@ pub(super) fn router(state: &Arc<State>) -> Router {
         .route("/heartbeat/{name}", post(heartbeat::take))
         .merge(for_readers)
         .merge(for_writers)
+        .merge(for_operators)
         .fallback(|| async { Refusal::NoSuchPath })
         .layer(DefaultBodyLimit::max(BODY))
         .layer(middleware::from_fn_with_state(Arc::clone(state), access::admit))

@@ -9,6 +9,7 @@ use aws_lc_rs::digest::{Digest, SHA256, digest};
 
 use crate::config::{Right, TokenConfig};
 use crate::secret::{self, SecretError};
+use crate::tenants::TenantId;
 
 /// The shortest secret that is taken, in octets.
 const SHORTEST: usize = 16;
@@ -20,13 +21,18 @@ pub(super) struct Token {
     pub(super) may: Right,
     /// The heartbeats that its holder may call in.
     pub(super) beats: Arc<[String]>,
+    /// Whose it is; `None`: the operator's.
+    pub(super) tenant: Option<TenantId>,
     digest: Digest,
 }
+
+/// A token as it is configured, and whose it is.
+pub(super) type Named = (TokenConfig, Option<TenantId>);
 
 /// The tokens in force.
 #[derive(Debug)]
 pub(super) struct Tokens {
-    config: Vec<TokenConfig>,
+    config: Vec<Named>,
     current: ArcSwap<Vec<Token>>,
     fault: Mutex<Option<String>>,
 }
@@ -36,7 +42,7 @@ impl Tokens {
     ///
     /// # Errors
     /// The first file that is not usable.
-    pub(super) fn open(config: Vec<TokenConfig>) -> Result<Self, SecretError> {
+    pub(super) fn open(config: Vec<Named>) -> Result<Self, SecretError> {
         let tokens = load(&config)?;
         Ok(Self { config, current: ArcSwap::from_pointee(tokens), fault: Mutex::default() })
     }
@@ -80,8 +86,8 @@ impl Tokens {
     }
 }
 
-fn load(config: &[TokenConfig]) -> Result<Vec<Token>, SecretError> {
-    let load_one = |token: &TokenConfig| {
+fn load(config: &[Named]) -> Result<Vec<Token>, SecretError> {
+    let load_one = |(token, tenant): &Named| {
         let wrong = |reason| SecretError::Wrong { path: token.secret_file.clone(), reason };
         let secret = secret::read(&token.secret_file)?;
         if secret.len() < SHORTEST {
@@ -96,14 +102,14 @@ fn load(config: &[TokenConfig]) -> Result<Vec<Token>, SecretError> {
         }
         let digest = digest(&SHA256, secret.as_bytes());
         let beats = token.beats.as_slice().into();
-        Ok(Token { name: token.name.clone(), may: token.may, beats, digest })
+        Ok(Token { name: token.name.clone(), may: token.may, beats, tenant: *tenant, digest })
     };
     let tokens: Vec<Token> = config.iter().map(load_one).collect::<Result<_, _>>()?;
     for (at, token) in tokens.iter().enumerate() {
         // Which of the two its holder is would depend on their order.
         if tokens[..at].iter().any(|other| other.digest.as_ref() == token.digest.as_ref()) {
             return Err(SecretError::Wrong {
-                path: config[at].secret_file.clone(),
+                path: config[at].0.secret_file.clone(),
                 reason: "the secret of another token, too; give each token its own",
             });
         }
@@ -131,12 +137,8 @@ mod tests {
             let path = folder.path().join(name);
             fs::write(&path, secret).unwrap();
             fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
-            TokenConfig {
-                name: name.into(),
-                secret_file: path,
-                may: Right::Read,
-                beats: Vec::new(),
-            }
+            let beats = Vec::new();
+            (TokenConfig { name: name.into(), secret_file: path, may: Right::Read, beats }, None)
         };
         let (a, b) = ("0123456789abcdef", "fedcba9876543210");
         assert!(Tokens::open(vec![token("a", a), token("b", b)]).is_ok());

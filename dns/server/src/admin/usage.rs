@@ -1,16 +1,20 @@
 //! Which records use which check, found when somebody asks and kept until the zones change.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use halfmoon_healthcheck::CheckId;
 use halfmoon_wire::Type;
 
 use crate::shared::Zones;
+use crate::tenants::TenantId;
 
 /// Who uses the checks of the zones that were last asked about.
 #[derive(Debug, Default)]
-pub(super) struct Usage(Mutex<(Weak<Zones>, Arc<Users>)>);
+pub(super) struct Usage(Mutex<Last>);
+
+/// The zones, and what was found in all of them and in those of single tenants.
+type Last = (Weak<Zones>, HashMap<Option<TenantId>, (Arc<Users>, Arc<HashSet<CheckId>>)>);
 
 /// By check, the programs that name it.
 pub(super) type Users = HashMap<CheckId, Vec<User>>;
@@ -24,14 +28,24 @@ pub(super) struct User {
 }
 
 impl Usage {
-    /// Who uses which check of these zones.
-    pub(super) fn of(&self, zones: &Arc<Zones>) -> Arc<Users> {
+    /// Who uses which check of all zones, or of those among them that are a tenant's; and the checks
+    /// alone.
+    pub(super) fn of(
+        &self,
+        all: &Arc<Zones>,
+        (tenant, zones): (Option<TenantId>, &Zones),
+    ) -> (Arc<Users>, Arc<HashSet<CheckId>>) {
         // Weak: zones that are gone must not be kept, since their checks would be.
         let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !Weak::ptr_eq(&last.0, &Arc::downgrade(zones)) {
-            *last = (Arc::downgrade(zones), Arc::new(find(zones)));
+        if !Weak::ptr_eq(&last.0, &Arc::downgrade(all)) {
+            *last = (Arc::downgrade(all), HashMap::new());
         }
-        Arc::clone(&last.1)
+        let known = last.1.entry(tenant).or_insert_with(|| {
+            let users = find(zones);
+            let used = users.keys().copied().collect();
+            (Arc::new(users), Arc::new(used))
+        });
+        known.clone()
     }
 }
 

@@ -317,6 +317,36 @@ pub struct LetGo {
     pub pools: usize,
 }
 
+/// Tenants.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TenantList {
+    /// By name.
+    pub tenants: Vec<TenantView>,
+}
+
+/// What a tenant has, and what its zones have counted since the server started.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TenantView {
+    /// Its name.
+    pub tenant: String,
+    /// Zones that are served.
+    pub zones: usize,
+    /// Records in them.
+    pub records: u64,
+    /// Programs in them.
+    pub programs: usize,
+    /// Checks that they use, also those that others use, too.
+    pub checks: ByState,
+    /// Probes a second that these come to.
+    pub probes_per_second: f64,
+    /// Queries for names in its zones.
+    pub queries: u64,
+    /// Programs that ran to their end for an answer.
+    pub programs_run: u64,
+    /// Programs that failed.
+    pub programs_failed: u64,
+}
+
 /// Why a request is not met.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ErrorView {

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use axum::Json;
 use axum::extract::State as Extract;
 use axum::extract::rejection::JsonRejection;
+use axum::{Extension, Json};
 
 use super::State;
+use super::access::Caller;
 use super::asker::Desk;
 use super::error::Refusal;
 use super::explain::MOST_TARGETS;
@@ -35,6 +36,7 @@ impl Drop for Waiting {
 /// Tries it out.
 pub(super) async fn show(
     Extract(state): Extract<Arc<State>>,
+    Extension(caller): Extension<Caller>,
     wish: Result<Json<WhatIf>, JsonRejection>,
 ) -> Result<Json<Outcome>, Refusal> {
     let Json(wish) = wish.map_err(|why| Refusal::Malformed(why.body_text()))?;
@@ -50,15 +52,17 @@ pub(super) async fn show(
     let trial = Trial { down: down.map_err(Refusal::Malformed)?, rest, sample, at: None };
     let waiting = Waiting(Arc::new(AtomicBool::new(true)));
     let is_waiting = Arc::clone(&waiting.0);
+    let sight = state.sight(&caller);
     let work = move |desk: &mut Desk| {
         let started = Instant::now();
-        try_out(&desk.shared, &trial, &mut |_, _| match is_waiting.load(Ordering::Relaxed)
+        try_out(&sight.realm(&desk.shared), &trial, &mut |_, _| match is_waiting
+            .load(Ordering::Relaxed)
             && started.elapsed() < LONGEST
         {
             true => ControlFlow::Continue(()),
             false => ControlFlow::Break(()),
         })
     };
-    let outcome = state.paper.ask(&state.shared, work).await?;
+    let outcome = state.paper(&caller).ask(&state.shared, work).await?;
     outcome.map(Json).map_err(Refusal::Malformed)
 }

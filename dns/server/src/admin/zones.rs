@@ -66,8 +66,9 @@ pub(super) struct Status {
     checks: ByState,
     overrides: usize,
     suspicion: Option<SuspicionView>,
-    loads: LoadView,
-    /// The repository that zones come from; null where they come from a folder.
+    /// Null for tenants.
+    loads: Option<LoadView>,
+    /// The repository that zones come from; null where they come from a folder, and for tenants.
     git: Option<GitView>,
     caller: CallerView,
 }
@@ -84,8 +85,9 @@ struct LoadView {
 #[derive(Debug, Serialize)]
 struct SuspicionView {
     since: String,
-    failing: usize,
-    of: usize,
+    /// How many targets fail, of how many; null for tenants.
+    failing: Option<usize>,
+    of: Option<usize>,
 }
 
 /// What whoever asks may do.
@@ -93,15 +95,18 @@ struct SuspicionView {
 struct CallerView {
     token: Option<String>,
     may_write: bool,
+    /// The tenant whose zones are seen; null: all are.
+    tenant: Option<String>,
 }
 
 /// Lists zones by name.
 pub(super) async fn list(
     Extract(state): Extract<Arc<State>>,
+    Extension(caller): Extension<Caller>,
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<Listing>, Refusal> {
     let Query(wanted) = wanted.map_err(|why| Refusal::Malformed(why.body_text()))?;
-    let zones = state.shared.zones.load_full();
+    let zones = state.sight(&caller).zones;
     let part = wanted.name.to_ascii_lowercase();
     let mut matching: Vec<(String, &Arc<Hosted<Served>>)> = zones
         .zones()
@@ -145,27 +150,33 @@ pub(super) async fn status(
     Extract(state): Extract<Arc<State>>,
     Extension(caller): Extension<Caller>,
 ) -> Json<Status> {
+    let sight = state.sight(&caller);
+    let is_operator = sight.tenant.is_none();
     let loads = state.shared.loads.read();
     let last = std::time::UNIX_EPOCH + std::time::Duration::from_secs(loads.at);
     Json(Status {
         version: env!("CARGO_PKG_VERSION"),
         uptime_s: state.started.elapsed().as_secs(),
         ready: health::unreadiness(&state).is_none(),
-        zones: state.shared.zones.load().zones().len(),
-        checks: by_state(&state.shared.health.checks()),
-        overrides: state.shared.overrides.list().len(),
+        zones: sight.zones.zones().len(),
+        checks: by_state(&sight.checks(&state.shared)),
+        overrides: state.shared.overrides.seen_by(sight.tenant).len(),
         suspicion: state.shared.health.suspicion().map(|suspicion| SuspicionView {
             since: date(suspicion.since),
-            failing: suspicion.failing,
-            of: suspicion.of,
+            failing: is_operator.then_some(suspicion.failing),
+            of: is_operator.then_some(suspicion.of),
         }),
-        loads: LoadView {
+        loads: is_operator.then(|| LoadView {
             done: loads.done,
             failed: loads.failed,
             refused: loads.refused,
             last: (loads.at > 0).then(|| date(last)),
+        }),
+        git: state.shared.publishing.git().filter(|_| is_operator),
+        caller: CallerView {
+            may_write: caller.may == Some(Right::Write),
+            tenant: sight.tenant.map(|tenant| state.shared.tenants.name(tenant).to_owned()),
+            token: caller.token,
         },
-        git: state.shared.publishing.git(),
-        caller: CallerView { may_write: caller.may == Some(Right::Write), token: caller.token },
     })
 }

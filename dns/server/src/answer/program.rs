@@ -224,7 +224,7 @@ impl<'a> Turn<'_, 'a> {
             trail.last_good();
         }
         if !self.is_aside
-            && let Some(count) = entry.failures.add(self.now)
+            && let Some(count) = hosted.beside.programs.fail(entry, self.now)
         {
             tracing::warn!(
                 zone = %hosted.zone.apex(),

@@ -232,9 +232,7 @@ fn load(path: &Path, args: &Args) -> Result<Option<Found>, String> {
     cookies(&config).map_err(|error| error.to_string())?;
     Keys::open(&config, &Tenants::new(&config.tenants)).map_err(|error| error.to_string())?;
     events::check(&config.health.webhook).map_err(|error| error.to_string())?;
-    if let Some(config) = &config.admin {
-        admin::check(config).map_err(|error| error.to_string())?;
-    }
+    admin::check(&config).map_err(|error| error.to_string())?;
     if config.zones.git.is_some() {
         Following::check(&config).map_err(|error| error.to_string())?;
         return Ok(None);

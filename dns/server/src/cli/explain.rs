@@ -13,6 +13,7 @@ use crate::date;
 use crate::explain::{Explanation, Rest, Wish, explain};
 use crate::offline::Offline;
 use crate::overrides::Target;
+use crate::tenants::Realm;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -91,7 +92,7 @@ fn from_files(offline: &Offline, args: &Args) -> Result<Explanation, String> {
         return Err(no_type(&args.rtype));
     }
     let wish = Wish { name, rtype, client: args.client, subnet: args.subnet, at, seed: args.seed };
-    Ok(explain(&offline.shared, &wish, &down, rest))
+    Ok(explain(&Realm::whole(&offline.shared), &wish, &down, rest))
 }
 
 fn no_type(text: &str) -> String {

@@ -26,6 +26,7 @@ mod publishing;
 mod remote;
 mod serve;
 mod signals;
+mod tenants;
 mod whatif;
 
 const EXAMPLES: &str = "\
@@ -39,6 +40,7 @@ Examples:
   halfmoon whatif --down region:fsn        what would become of answers without it
   halfmoon override list                   what operators said against it
   halfmoon status                          what it serves, and of which commit
+  halfmoon tenants                         what tenants have, and what their zones have counted
   halfmoon delegation example.org          whether the parent delegates the zone as it says
   halfmoon keys --config FILE.toml list    the keys of signed zones
   halfmoon migrate powerdns /etc/powerdns  write a configuration that serves what PowerDNS serves
@@ -82,6 +84,7 @@ enum Verb {
     Publish(Box<publishing::PublishArgs>),
     Rollback(Box<publishing::RollbackArgs>),
     Status(Box<publishing::StatusArgs>),
+    Tenants(Box<tenants::Args>),
     Whatif(Box<whatif::Args>),
 }
 
@@ -127,6 +130,7 @@ pub fn main() -> ExitCode {
         Verb::Publish(args) => publishing::publish(&args),
         Verb::Rollback(args) => publishing::rollback(&args),
         Verb::Status(args) => publishing::status(&args),
+        Verb::Tenants(args) => tenants::run(&args),
         Verb::Migrate(args) => migrate::run(args),
         Verb::Whatif(args) => whatif::run(&args),
     }

@@ -13,6 +13,7 @@ use crate::admin::view::WhatIf;
 use crate::explain::Rest;
 use crate::offline::Offline;
 use crate::overrides::Target;
+use crate::tenants::Realm;
 use crate::whatif::{Outcome, Sample, Trial, try_out};
 
 const EXAMPLES: &str = "\
@@ -99,7 +100,7 @@ fn with_files(offline: &Offline, args: &Args, sample: Sample) -> Result<Outcome,
     let down = args.down.iter().map(|text| Target::parse(text)).collect::<Result<_, _>>()?;
     let trial = Trial { down, rest: Rest::Up, sample, at: None };
     let mut meter = Meter::new();
-    try_out(&offline.shared, &trial, &mut |done, all| {
+    try_out(&Realm::whole(&offline.shared), &trial, &mut |done, all| {
         meter.show(&format!("{done} of {all} names"));
         ControlFlow::Continue(())
     })

@@ -103,7 +103,7 @@ fn beats<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<String>, D::Error> {
     }
 }
 
-fn tokens<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<TokenConfig>, D::Error> {
+pub(super) fn tokens<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<TokenConfig>, D::Error> {
     let tokens = Vec::<TokenConfig>::deserialize(from)?;
     let mut names = HashSet::with_capacity(tokens.len());
     if let Some(idle) =

@@ -314,7 +314,8 @@ impl Config {
         config.health.changes.iter_mut().for_each(anchored);
         let hooks = config.health.webhook.iter_mut();
         hooks.filter_map(|hook| hook.secret_file.as_mut()).for_each(anchored);
-        let tokens = config.admin.iter_mut().flat_map(|admin| &mut admin.tokens);
+        let of_tenants = config.tenants.values_mut().flat_map(|tenant| &mut tenant.tokens);
+        let tokens = config.admin.iter_mut().flat_map(|admin| &mut admin.tokens).chain(of_tenants);
         tokens.map(|token| &mut token.secret_file).for_each(anchored);
         Ok(config)
     }

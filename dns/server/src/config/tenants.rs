@@ -6,7 +6,7 @@ use halfmoon_wire::NameBuf;
 use serde::{Deserialize, Deserializer, de::Error};
 use toml::Spanned;
 
-use super::{KeyConfig, value};
+use super::{KeyConfig, TokenConfig, admin, value};
 
 /// So many tenants can be named.
 const MOST: usize = 1000;
@@ -25,6 +25,21 @@ pub struct TenantConfig {
     pub below: Vec<NameBuf>,
     /// Keys whose holders may have its zones, and no others, from wherever they ask (TSIG, RFC 8945).
     pub keys: Vec<KeyConfig>,
+    /// Tokens of the admin interface whose holders see and change what is of its zones, and nothing
+    /// else.
+    #[serde(deserialize_with = "tokens")]
+    pub tokens: Vec<TokenConfig>,
+}
+
+fn tokens<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<TokenConfig>, D::Error> {
+    let tokens = admin::tokens(from)?;
+    match tokens.iter().find(|token| !token.beats.is_empty()) {
+        Some(token) => Err(D::Error::custom(format_args!(
+            "token {:?} lists `beats`; heartbeats are of the whole server: list them in `[[admin.tokens]]`",
+            token.name
+        ))),
+        None => Ok(tokens),
+    }
 }
 
 /// Tenants by name.

@@ -187,7 +187,7 @@ mod tests {
 
     fn event(seq: u64) -> Arc<Event> {
         let what = What::Missed { count: seq };
-        Arc::new(Event { seq, at: "2026-11-24T10:56:00Z".into(), what })
+        Arc::new(Event { seq, at: "2026-11-24T10:56:00Z".into(), tenant: None, what })
     }
 
     fn numbers(events: &[Event]) -> Vec<u64> {

@@ -35,6 +35,9 @@ pub struct Event {
     pub seq: u64,
     /// When, in UTC (RFC 3339).
     pub at: String,
+    /// In the name of which tenant it was done, if it was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
     /// What.
     #[serde(flatten)]
     pub what: What,
@@ -188,13 +191,23 @@ impl Events {
 
     /// Notes that something happened just now.
     pub fn note(&self, what: What) {
-        self.note_at(what, SystemTime::now());
+        self.note_of(None, what);
+    }
+
+    /// The same of what was done in the name of a tenant.
+    pub fn note_of(&self, tenant: Option<&str>, what: What) {
+        self.add(tenant, what, SystemTime::now());
     }
 
     /// Notes that something happened.
     pub fn note_at(&self, what: What, at: SystemTime) {
+        self.add(None, what, at);
+    }
+
+    fn add(&self, tenant: Option<&str>, what: What, at: SystemTime) {
         let mut ring = self.lock();
-        let event = Arc::new(Event { seq: ring.next, at: date(at), what });
+        let tenant = tenant.map(str::to_owned);
+        let event = Arc::new(Event { seq: ring.next, at: date(at), tenant, what });
         ring.next += 1;
         if ring.events.len() == KEPT {
             ring.events.pop_front();
@@ -393,7 +406,7 @@ mod tests {
             to: "down".into(),
             reason: "connection refused".into(),
         };
-        let event = Event { seq: 7, at: "2026-11-24T10:56:00Z".into(), what };
+        let event = Event { seq: 7, at: "2026-11-24T10:56:00Z".into(), tenant: None, what };
         let text = serde_json::to_string(&event).unwrap();
         assert_eq!(
             text,

@@ -316,7 +316,7 @@ mod tests {
             to: to.into(),
             reason: format!("reason {seq}"),
         };
-        Event { seq, at: format!("at {seq}"), what }
+        Event { seq, at: format!("at {seq}"), tenant: None, what }
     }
 
     #[test]

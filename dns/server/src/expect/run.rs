@@ -24,6 +24,7 @@ use crate::meter::Meters;
 use crate::overrides::{Overrides, Target};
 use crate::publish::{Loads, Publishing};
 use crate::shared::{Policy, Programs, Served, Shared};
+use crate::tenants::Realm;
 use crate::tsig::Keys;
 
 /// How long the tests of one zone may take: whoever writes them may not be trusted with the thread that
@@ -151,12 +152,13 @@ fn run(shared: &Shared, case: &Case, until: Instant) -> Result<(), String> {
         seed: case.seed,
     };
     // Checks that a program computes are there once it has asked for them.
-    Paper::new(shared, board(shared, case)).answer(&wish);
-    let nobody = |target: &&Target| matching(shared, target) == 0;
+    let realm = Realm::whole(shared);
+    Paper::new(&realm, board(&realm, case)).answer(&wish);
+    let nobody = |target: &&Target| matching(&realm, target) == 0;
     if let Some(target) = case.down.iter().chain(&case.up).find(nobody) {
         return Err(format!("no check of the zone is meant by {target}"));
     }
-    let mut paper = Paper::new(shared, board(shared, case));
+    let mut paper = Paper::new(&realm, board(&realm, case));
     let answer = Answer::of(paper.answer(&wish), &wish).ok_or("there is no answer")?;
     judge(&case.expected, &answer)?;
     match &case.expected.shares {
@@ -182,13 +184,13 @@ fn run(shared: &Shared, case: &Case, until: Instant) -> Result<(), String> {
 }
 
 /// Health as a test has it.
-fn board(shared: &Shared, case: &Case) -> Arc<Snapshot> {
+fn board(realm: &Realm<'_>, case: &Case) -> Arc<Snapshot> {
     let rest = match case.others {
         Others::Up => Rest::Up,
         Others::Down => Rest::Down,
         Others::Unknown => Rest::AsItIs,
     };
-    suppose_states(shared, &States { down: &case.down, up: &case.up, rest }).snapshot
+    suppose_states(realm, &States { down: &case.down, up: &case.up, rest }).snapshot
 }
 
 /// One client of a network after the other, spread over it.

@@ -24,6 +24,7 @@ use crate::answer::Trail;
 use crate::date::date;
 use crate::overrides::Target;
 use crate::shared::Shared;
+use crate::tenants::Realm;
 use crate::transport::{Peer, Protocol, Service, Verdict};
 use crate::worker::Worker;
 
@@ -94,10 +95,10 @@ pub struct Paper {
 }
 
 impl Paper {
-    /// Somebody who answers as the workers of this server would.
+    /// Somebody who answers as the workers of a server would that has these zones.
     #[must_use]
-    pub fn new(shared: &Shared, health: Arc<Snapshot>) -> Self {
-        Self { worker: Worker::aside(shared, health), out: vec![0; 65_535] }
+    pub fn new(realm: &Realm<'_>, health: Arc<Snapshot>) -> Self {
+        Self { worker: Worker::aside(realm, health), out: vec![0; 65_535] }
     }
 
     /// The reply to a query, in octets.
@@ -131,19 +132,20 @@ impl Paper {
 
 /// Explains one answer of this server, with health as it is or as it would be with `down` down.
 #[must_use]
-pub fn explain(shared: &Shared, wish: &Wish, down: &[Target], rest: Rest) -> Explanation {
+pub fn explain(realm: &Realm<'_>, wish: &Wish, down: &[Target], rest: Rest) -> Explanation {
+    let shared = realm.shared;
     let health = match (down, rest) {
         ([], Rest::AsItIs) => Arc::clone(shared.health.reader().load()),
         _ => {
             if !shared.health.is_probing() {
                 // Checks that a program computes are there once it has asked for them.
-                Paper::new(shared, suppose(shared, down, rest).snapshot).answer(wish);
+                Paper::new(realm, suppose(realm, down, rest).snapshot).answer(wish);
             }
-            suppose(shared, down, rest).snapshot
+            suppose(realm, down, rest).snapshot
         }
     };
-    let mut explanation = Paper::new(shared, health).explain(shared, wish);
-    let supposed = |target: &Target| match matching(shared, target) {
+    let mut explanation = Paper::new(realm, health).explain(shared, wish);
+    let supposed = |target: &Target| match matching(realm, target) {
         0 => format!("{target} is down (nothing that is checked has it)"),
         _ => format!("{target} is down"),
     };

@@ -6,6 +6,7 @@ use halfmoon_healthcheck::{Check, CheckId, Probe, State, Supposed};
 
 use crate::overrides::Target;
 use crate::shared::Shared;
+use crate::tenants::Realm;
 
 /// What is supposed of everything that is not down.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,16 +35,16 @@ pub struct States<'a> {
 /// among the members of pools; an address, a network, a label or a URL also where a program computes
 /// the check.
 #[must_use]
-pub fn suppose(shared: &Shared, down: &[Target], rest: Rest) -> Supposed {
-    suppose_states(shared, &States { down, up: &[], rest })
+pub fn suppose(realm: &Realm<'_>, down: &[Target], rest: Rest) -> Supposed {
+    suppose_states(realm, &States { down, up: &[], rest })
 }
 
 /// Health as it would be in these states, for good.
 #[must_use]
-pub fn suppose_states(shared: &Shared, states: &States<'_>) -> Supposed {
+pub fn suppose_states(realm: &Realm<'_>, states: &States<'_>) -> Supposed {
     // Who is meant is found out before: what follows keeps results of probes waiting.
-    let (down, up) = (meant(shared, states.down), meant(shared, states.up));
-    shared.health.suppose(&|id, check| {
+    let (down, up) = (meant(realm, states.down), meant(realm, states.up));
+    realm.shared.health.suppose(&|id, check| {
         if down.contains(&id) {
             return Some(State::Down);
         }
@@ -61,18 +62,19 @@ pub fn suppose_states(shared: &Shared, states: &States<'_>) -> Supposed {
 
 /// How many checks have the name of a target.
 #[must_use]
-pub fn matching(shared: &Shared, target: &Target) -> usize {
-    meant(shared, std::slice::from_ref(target)).len()
+pub fn matching(realm: &Realm<'_>, target: &Target) -> usize {
+    meant(realm, std::slice::from_ref(target)).len()
 }
 
 /// The checks that some targets name: those of the members of pools, and those that a program computes.
-fn meant(shared: &Shared, targets: &[Target]) -> HashSet<CheckId> {
+fn meant(realm: &Realm<'_>, targets: &[Target]) -> HashSet<CheckId> {
+    let shared = realm.shared;
     let mut meant = HashSet::new();
     if targets.is_empty() {
         return meant;
     }
     let found: Vec<_> = targets.iter().map(|target| target.resolve(&shared.health)).collect();
-    for report in shared.health.pools() {
+    for report in shared.health.pools().iter().filter(|report| realm.has_pool(report)) {
         for member in &report.pool.members {
             if found.iter().any(|found| found.holds(report.pool.name.whose(), member)) {
                 meant.extend(member.check);
@@ -80,7 +82,7 @@ fn meant(shared: &Shared, targets: &[Target]) -> HashSet<CheckId> {
         }
     }
     let has_names = targets.iter().any(|target| matches!(target, Target::Check(_)));
-    for report in shared.health.checks() {
+    for report in shared.health.checks().iter().filter(|report| realm.has_check(report)) {
         let name = has_names.then(|| report.check.to_string());
         if targets.iter().any(|target| is_named(shared, target, &report.check, name.as_deref())) {
             meant.insert(report.id);

@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
-use halfmoon_healthcheck::{Health, Labels, Member, PoolReport, Whose};
+use halfmoon_healthcheck::{Health, Labels, Member, PoolReport, Report, Whose};
 
 use super::reach::{self, Fixed};
 use super::rules::Rules;
@@ -18,9 +18,15 @@ use crate::config::SafetyConfig;
 use crate::date::date;
 use crate::events::{Events, What};
 use crate::shared::Zones;
+use crate::tenants::{TenantId, Tenants};
 
 /// Overrides that may be in force at a time: each is looked at for each member of each pool.
 const MOST: usize = 256;
+/// Those that one tenant may have in force, besides.
+const MOST_OF_TENANT: usize = 16;
+/// The numbers of overrides of tenants, drawn by lot: in order they would tell how many others there
+/// are.
+const LOTS: std::ops::Range<u64> = 1_000_000..10_000_000;
 /// The longest reason, in letters.
 const LONGEST_REASON: usize = 500;
 /// The longest name of somebody, in letters.
@@ -38,6 +44,7 @@ pub struct Overrides {
     folder: Option<PathBuf>,
     longest: Duration,
     safety: Vec<SafetyConfig>,
+    tenants: Arc<Tenants>,
     /// Where what is answered without a pool is looked up, and what the server calls addresses.
     zones: OnceLock<(Arc<ArcSwap<Zones>>, Labels)>,
 }
@@ -68,6 +75,7 @@ impl Overrides {
         events: Arc<Events>,
         folder: Option<PathBuf>,
         (longest, safety): (Duration, Vec<SafetyConfig>),
+        tenants: Arc<Tenants>,
     ) -> Result<Self, StoreError> {
         let kept = match &folder {
             Some(folder) => Kept::read(folder)?,
@@ -83,6 +91,7 @@ impl Overrides {
             folder,
             longest,
             safety,
+            tenants,
             zones: OnceLock::new(),
         };
         let mut inner = overrides.lock();
@@ -103,6 +112,7 @@ impl Overrides {
             folder: None,
             longest: Duration::ZERO,
             safety: Vec::new(),
+            tenants: Arc::default(),
             zones: OnceLock::new(),
         })
     }
@@ -118,6 +128,21 @@ impl Overrides {
     #[must_use]
     pub fn list(&self) -> Vec<Override> {
         self.lock().list.clone()
+    }
+
+    /// Those in force that somebody sees: all, or a tenant's own and those of the operator that
+    /// concern records of its zones.
+    #[must_use]
+    pub fn seen_by(&self, tenant: Option<TenantId>) -> Vec<Override> {
+        let mut list = self.list();
+        if let Some(tenant) = tenant {
+            let field = self.field(Some(tenant));
+            list.retain(|an| match &an.tenant {
+                Some(name) => self.tenants.id(name) == Some(tenant),
+                None => self.reach(an, &field).0 > 0,
+            });
+        }
+        list
     }
 
     /// How long one may be.
@@ -141,10 +166,11 @@ impl Overrides {
             Some(scope) => format!("{} {} in {scope}", wish.order, wish.target),
             None => format!("{} {}", wish.order, wish.target),
         };
-        let who = wish.who.clone();
+        let (who, tenant) = (wish.who.clone(), self.name(wish.tenant));
         self.try_set(wish).inspect_err(|why| {
             tracing::warn!(who, "override refused: {what}: {why}");
-            self.events.note(What::OverrideRefused { what, who, why: why.to_string() });
+            let refused = What::OverrideRefused { what, who, why: why.to_string() };
+            self.events.note_of(tenant.as_deref(), refused);
         })
     }
 
@@ -153,23 +179,29 @@ impl Overrides {
         self.validate(&wish)?;
         let mut inner = self.lock();
         self.expire(&mut inner, since);
-        if inner.list.len() >= MOST {
-            return Err(Refused::TooMany { limit: MOST });
+        let tenant = self.name(wish.tenant);
+        let own = inner.list.iter().filter(|an| an.tenant == tenant).count();
+        let limit = if tenant.is_some() { MOST_OF_TENANT } else { MOST };
+        if own >= limit {
+            return Err(Refused::TooMany { limit });
         }
+        let (id, next) = match tenant {
+            None => (inner.next, inner.next + 1),
+            Some(_) => (inner.lot(), inner.next),
+        };
         let new = Override {
-            id: inner.next,
+            id,
             order: wish.order,
             target: wish.target,
             within: wish.within,
+            tenant,
             who: wish.who,
             reason: wish.reason.trim().to_owned(),
             since,
             until: since + wish.time,
         };
-        let pools = self.health.pools();
-        let zones = self.zones.get().map(|(zones, labels)| (zones.load_full(), labels));
-        let zones = zones.as_ref().map(|(zones, labels)| (&**zones, *labels));
-        let (members, fixed) = self.reach(&new, &pools, zones);
+        let field = self.field(wish.tenant);
+        let (members, fixed) = self.reach(&new, &field);
         if members == 0 {
             return Err(match fixed.told() {
                 None => Refused::Nothing(new.to_string()),
@@ -178,15 +210,15 @@ impl Overrides {
                 }
             });
         }
-        let after = Rules::new(inner.list.iter().chain([&new]), &self.health);
-        let zones = zones.map(|(zones, _)| zones);
+        let after = Rules::new(inner.list.iter().chain([&new]), (&self.health, &self.tenants));
+        let zones = field.zones.as_ref().map(|(zones, _)| &**zones);
         let rules = (&inner.rules, &after);
-        safety::judge((&pools, zones), rules, &self.safety, wish.may_empty)?;
+        safety::judge((&field.pools, zones), rules, &self.safety, wish.may_empty)?;
         // Written first: what is confirmed is not forgotten.
         let mut list = inner.list.clone();
         list.push(new.clone());
-        self.write(inner.next + 1, &list)?;
-        inner.next += 1;
+        self.write(next, &list)?;
+        inner.next = next;
         inner.list = list;
         self.apply(&mut inner);
         self.wake.notify_all();
@@ -198,15 +230,28 @@ impl Overrides {
             members,
             "override set: {new}"
         );
-        self.events.note(What::of(&new));
+        self.events.note_of(new.tenant.as_deref(), What::of(&new));
         Ok(Set { set: new, members, fixed })
     }
 
-    /// Ends an override before its time.
+    /// Ends an override before its time; a tenant's own, if a tenant wants it.
     ///
     /// # Errors
-    /// There is none of this number, or it cannot be written down that it has ended.
-    pub fn end(&self, id: u64, who: &str, reason: &str) -> Result<Override, Refused> {
+    /// There is none of this number, it is somebody else's, or it cannot be written down that it has
+    /// ended.
+    pub fn end(
+        &self,
+        id: u64,
+        tenant: Option<TenantId>,
+        (who, reason): (&str, &str),
+    ) -> Result<Override, Refused> {
+        if tenant.is_some() {
+            // What is not seen is not there.
+            let seen = self.seen_by(tenant).into_iter().find(|an| an.id == id);
+            if seen.ok_or(Refused::NoSuch(id))?.tenant.is_none() {
+                return Err(Refused::NotYours(id));
+            }
+        }
         let reason = if reason.trim().is_empty() { String::new() } else { valid_reason(reason)? };
         let mut inner = self.lock();
         self.expire(&mut inner, SystemTime::now());
@@ -217,12 +262,9 @@ impl Overrides {
         inner.list = list;
         self.apply(&mut inner);
         tracing::warn!(id, who, reason, "override ended: {ended}");
-        self.events.note(What::OverrideEnded {
-            id,
-            what: ended.to_string(),
-            who: who.to_owned(),
-            reason,
-        });
+        let (what, who) = (ended.to_string(), who.to_owned());
+        let over = What::OverrideEnded { id, what, who, reason };
+        self.events.note_of(ended.tenant.as_deref(), over);
         Ok(ended)
     }
 
@@ -269,17 +311,29 @@ impl Overrides {
         }
         for an in over {
             tracing::warn!(id = an.id, "override is over: {an}");
-            self.events.note(What::OverrideExpired { id: an.id, what: an.to_string() });
+            let over = What::OverrideExpired { id: an.id, what: an.to_string() };
+            self.events.note_of(an.tenant.as_deref(), over);
         }
     }
 
+    /// What overrides of a tenant, or of the operator, may reach.
+    fn field(&self, tenant: Option<TenantId>) -> Field {
+        let mut pools = self.health.pools();
+        let mut zones = self.zones.get().map(|(zones, labels)| (zones.load_full(), labels.clone()));
+        if let Some(tenant) = tenant {
+            pools.retain(|report| self.tenants.owns(tenant, &report.pool.name.zone));
+            zones = zones.map(|(zones, labels)| (Arc::new(tenant.zones(&zones)), labels));
+        }
+        Field { tenant, pools, zones }
+    }
+
+    fn name(&self, tenant: Option<TenantId>) -> Option<String> {
+        tenant.map(|tenant| self.tenants.name(tenant).to_owned())
+    }
+
     /// How many members an override is for, and which static records it is not for.
-    fn reach(
-        &self,
-        an: &Override,
-        pools: &[PoolReport],
-        zones: Option<(&Zones, &Labels)>,
-    ) -> (usize, Fixed) {
+    fn reach(&self, an: &Override, field: &Field) -> (usize, Fixed) {
+        let pools = &field.pools;
         let (target, within) = (an.target.resolve(&self.health), an.within.as_ref());
         let count = |whose: Whose<'_>, members: &[Member]| {
             if within.is_some_and(|scope| !scope.holds(whose)) {
@@ -289,14 +343,18 @@ impl Overrides {
         };
         let of_pool = |report: &PoolReport| count(report.pool.name.whose(), &report.pool.members);
         let mut members: usize = pools.iter().map(of_pool).sum();
-        let Some((zones, labels)) = zones else {
+        let Some((zones, labels)) = &field.zones else {
             return (members, Fixed::default());
         };
         reach::lists(zones, |list| members += count(list.whose, list.members));
         if members == 0 {
             // What a program has computed lately and does not name; whose it is is not known any more.
             let checks = self.health.checks();
-            let leased = checks.iter().filter(|report| report.holders == 0).filter_map(|report| {
+            let is_of = |report: &&Report| {
+                let is_its = |tenant| self.tenants.of_leases(report).any(|of| of == Some(tenant));
+                report.holders == 0 && field.tenant.is_none_or(is_its)
+            };
+            let leased = checks.iter().filter(is_of).filter_map(|report| {
                 let address = report.check.address()?;
                 let check = Some(report.id);
                 Some(Member { address, weight: 1, check, named: None, labels: labels.of(address) })
@@ -307,7 +365,7 @@ impl Overrides {
     }
 
     fn apply(&self, inner: &mut Inner) {
-        let rules = Rules::new(&inner.list, &self.health);
+        let rules = Rules::new(&inner.list, (&self.health, &self.tenants));
         if rules != inner.rules {
             self.health.set_orders(rules.clone().orders());
             inner.rules = rules;
@@ -336,6 +394,26 @@ impl Overrides {
             inner = self.wake.wait_timeout(inner, wait).unwrap_or_else(PoisonError::into_inner).0;
         }
     }
+}
+
+impl Inner {
+    /// A number that no override has.
+    fn lot(&self) -> u64 {
+        loop {
+            let lot = fastrand::u64(LOTS);
+            if self.list.iter().all(|an| an.id != lot) {
+                return lot;
+            }
+        }
+    }
+}
+
+/// What overrides may reach.
+struct Field {
+    tenant: Option<TenantId>,
+    pools: Vec<PoolReport>,
+    /// Where what is answered without a pool is looked up.
+    zones: Option<(Arc<Zones>, Labels)>,
 }
 
 fn valid_reason(reason: &str) -> Result<String, Refused> {

@@ -18,6 +18,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::date::{date, parse};
+use crate::tenants::TenantId;
 
 pub(crate) use keeper::valid_name;
 pub use keeper::{Keeper, Overrides};
@@ -44,7 +45,7 @@ pub enum Order {
 /// One override.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Override {
-    /// Its number; never used again.
+    /// Its number; not used again, but that of a tenant's is drawn by lot.
     pub id: u64,
     /// What is to happen.
     pub order: Order,
@@ -54,6 +55,9 @@ pub struct Override {
     /// In which records alone; all, if it does not say.
     #[serde(rename = "in", serialize_with = "maybe_text", deserialize_with = "scope", default)]
     pub within: Option<Scope>,
+    /// In the zones of this tenant alone, who has set it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
     /// Who said so.
     pub who: String,
     /// Why.
@@ -83,6 +87,8 @@ pub struct Wish {
     pub who: String,
     /// Whether a record may be left without anything to answer.
     pub may_empty: bool,
+    /// The tenant who says so, in whose zones alone it holds; `None`: the operator.
+    pub tenant: Option<TenantId>,
 }
 
 /// An override that was set, and what it reaches.
@@ -146,6 +152,9 @@ pub enum Refused {
     /// There is none of this number.
     #[error("there is no override {0}; `halfmoon override list` shows those in force")]
     NoSuch(u64),
+    /// It is somebody else's.
+    #[error("override {0} is the operator's")]
+    NotYours(u64),
     /// It cannot be written down, so that it would be gone after a restart.
     #[error("cannot be written down, so it is not in force: {0}")]
     Disk(#[source] std::io::Error),
@@ -174,8 +183,11 @@ impl fmt::Display for Order {
 impl fmt::Display for Override {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.order, self.target)?;
-        match &self.within {
-            Some(scope) => write!(f, " in {scope}"),
+        if let Some(scope) = &self.within {
+            write!(f, " in {scope}")?;
+        }
+        match &self.tenant {
+            Some(tenant) => write!(f, " in zones of {tenant}"),
             None => Ok(()),
         }
     }

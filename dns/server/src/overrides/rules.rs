@@ -7,6 +7,7 @@ use halfmoon_healthcheck::{Force, Health, Member, Orders, Whose};
 
 use super::target::{Found, Scope};
 use super::{Order, Override};
+use crate::tenants::{TenantId, Tenants};
 
 /// What overrides make of members. Of several for one member the strongest holds: `down`, then `pin`,
 /// then `drain`, then `up`.
@@ -18,19 +19,42 @@ struct Rule {
     order: Order,
     target: Found,
     within: Option<Scope>,
+    tenant: Option<Own>,
     reason: Arc<str>,
+}
+
+/// In whose zones alone a rule holds.
+#[derive(Clone, Debug)]
+struct Own {
+    tenants: Arc<Tenants>,
+    /// `None`: of one that the configuration does not have any more.
+    tenant: Option<TenantId>,
+}
+
+impl PartialEq for Own {
+    fn eq(&self, other: &Self) -> bool {
+        self.tenant == other.tenant
+    }
+}
+
+impl Own {
+    fn holds(&self, whose: Whose<'_>) -> bool {
+        self.tenant.is_some_and(|tenant| self.tenants.owns(tenant, whose.zone))
+    }
 }
 
 impl Rules {
     /// The rules of these overrides. Names of checks are looked up now.
     pub(super) fn new<'o>(
         overrides: impl IntoIterator<Item = &'o Override>,
-        health: &Health,
+        (health, tenants): (&Health, &Arc<Tenants>),
     ) -> Self {
+        let own = |name: &String| Own { tenants: Arc::clone(tenants), tenant: tenants.id(name) };
         let rule = |an: &Override| Rule {
             order: an.order,
             target: an.target.resolve(health),
             within: an.within.clone(),
+            tenant: an.tenant.as_ref().map(own),
             reason: format!("{} by {}: {} (override {})", an.order, an.who, an.reason, an.id)
                 .into(),
         };
@@ -128,5 +152,6 @@ impl Orders for Rules {
 impl Rule {
     fn is_for(&self, whose: Whose<'_>) -> bool {
         self.within.as_ref().is_none_or(|scope| scope.holds(whose))
+            && self.tenant.as_ref().is_none_or(|own| own.holds(whose))
     }
 }

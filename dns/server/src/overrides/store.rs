@@ -31,7 +31,9 @@ pub struct StoreError {
 
 impl Kept {
     pub(super) fn new(next: u64, overrides: Vec<Override>) -> Self {
-        Self { version: 1, next, overrides }
+        // A server that knows nothing of tenants must not take what one says for the operator's.
+        let has_tenants = overrides.iter().any(|an| an.tenant.is_some());
+        Self { version: if has_tenants { 2 } else { 1 }, next, overrides }
     }
 
     /// Reads the file of a folder; without one there are no overrides. One that cannot be read is an
@@ -44,7 +46,7 @@ impl Kept {
         let unusable = |source| StoreError { path: path.clone(), source };
         match fs::read(&path) {
             Ok(octets) => match serde_json::from_slice::<Self>(&octets) {
-                Ok(kept) if kept.version == 1 => Ok(kept),
+                Ok(kept) if matches!(kept.version, 1 | 2) => Ok(kept),
                 Ok(_) => Err(unusable(io::Error::other("of another version of this server"))),
                 Err(error) => Err(unusable(error.into())),
             },

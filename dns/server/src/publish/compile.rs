@@ -234,7 +234,11 @@ impl Attach<Served> for Compile {
     fn attach(&mut self, fresh: &Fresh<'_, Served>, faults: &mut Vec<Fault>) -> Served {
         let served = self.serve(fresh, faults);
         self.rules.apply(faults);
-        Served { tenant: self.tenants.owner(fresh.zone.apex()), ..served }
+        let tenant = self.tenants.owner(fresh.zone.apex());
+        if let Some(tenant) = tenant {
+            self.tenants.count_in(tenant, served.counts());
+        }
+        Served { tenant, ..served }
     }
 }
 

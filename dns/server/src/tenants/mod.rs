@@ -1,12 +1,22 @@
 //! Tenants: who owns which zones, as the configuration says it.
 //!
-//! Immutable. What is owned is a name, whether there is a zone of it or not.
+//! Immutable but for what is counted. What is owned is a name, whether there is a zone of it or not.
+
+mod realm;
+mod tally;
 
 use std::collections::{BTreeMap, HashMap};
 
+use halfmoon_healthcheck::Report;
 use halfmoon_wire::{Name, NameBuf};
 
 use crate::config::TenantConfig;
+use crate::shared::Zones;
+
+pub use realm::Realm;
+pub use tally::{Counts, Runs, Total};
+
+use tally::Tally;
 
 /// A tenant, by its number among those of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -18,6 +28,13 @@ impl TenantId {
     pub const fn number(self) -> usize {
         self.0 as usize
     }
+
+    /// Those of some zones that are its own.
+    #[must_use]
+    pub fn zones(self, all: &Zones) -> Zones {
+        let own = all.zones().iter().filter(|hosted| hosted.beside.tenant == Some(self));
+        Zones::new(own.cloned().collect())
+    }
 }
 
 /// All tenants.
@@ -27,6 +44,8 @@ pub struct Tenants {
     names: Vec<String>,
     /// By name in lower case.
     owned: HashMap<NameBuf, Owned>,
+    /// What the zones of each count.
+    tallies: Vec<Tally>,
 }
 
 /// A name that is owned.
@@ -46,6 +65,7 @@ impl Tenants {
         for (number, (name, tenant)) in (0..=u16::MAX).zip(config) {
             let id = TenantId(number);
             tenants.names.push(name.clone());
+            tenants.tallies.push(Tally::default());
             let below = tenant.below.iter().map(|name| (name, true));
             for (name, below) in tenant.apexes.iter().map(|name| (name, false)).chain(below) {
                 let owned = Owned { tenant: id, below };
@@ -69,6 +89,18 @@ impl Tenants {
         })
     }
 
+    /// For whose programs a check is held that they have computed.
+    pub(crate) fn of_leases(&self, report: &Report) -> impl Iterator<Item = Option<TenantId>> {
+        let zones = report.leased_by.iter().filter_map(|zone| Name::from_wire(zone).ok());
+        zones.map(|zone| self.owner(zone))
+    }
+
+    /// Whether a zone of this name, written out, is a tenant's.
+    #[must_use]
+    pub fn owns(&self, tenant: TenantId, apex: &str) -> bool {
+        apex.parse::<NameBuf>().is_ok_and(|apex| self.owner(apex.as_name()) == Some(tenant))
+    }
+
     /// What a tenant is called; nothing for one of another configuration.
     #[must_use]
     pub fn name(&self, tenant: TenantId) -> &str {
@@ -85,6 +117,19 @@ impl Tenants {
     /// All of them with their names, in order.
     pub fn iter(&self) -> impl Iterator<Item = (TenantId, &str)> {
         (0..=u16::MAX).map(TenantId).zip(self.names.iter().map(String::as_str))
+    }
+
+    /// Takes in what a version of a zone of a tenant is going to count.
+    pub(crate) fn count_in(&self, tenant: TenantId, counts: Counts) {
+        if let Some(tally) = self.tallies.get(tenant.number()) {
+            tally.take(counts);
+        }
+    }
+
+    /// What the zones of a tenant have counted since the start, those that are gone among them.
+    #[must_use]
+    pub fn total(&self, tenant: TenantId) -> Total {
+        self.tallies.get(tenant.number()).map(Tally::read).unwrap_or_default()
     }
 
     /// How many there are.

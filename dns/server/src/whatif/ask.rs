@@ -17,7 +17,7 @@ use super::sample::Sample;
 use super::view::{NameView, Outcome, PoolView, ShareView};
 use crate::answer::{Stage, Trail};
 use crate::explain::{Paper, Wish};
-use crate::shared::Shared;
+use crate::tenants::Realm;
 
 /// How often a question is asked at least whose answer is left to chance.
 const DRAWS: usize = 512;
@@ -57,8 +57,8 @@ struct Tally {
 }
 
 impl Asker {
-    pub(super) fn new(shared: &Shared, board: Arc<Snapshot>, at: SystemTime) -> Self {
-        Self { paper: Paper::new(shared, board), at }
+    pub(super) fn new(realm: &Realm<'_>, board: Arc<Snapshot>, at: SystemTime) -> Self {
+        Self { paper: Paper::new(realm, board), at }
     }
 
     pub(super) fn ask(&mut self, question: &Question, client: IpAddr, seed: u64) -> &[u8] {

@@ -18,7 +18,7 @@ pub use view::Outcome;
 
 use crate::explain::{Rest, matching, suppose};
 use crate::overrides::Target;
-use crate::shared::Shared;
+use crate::tenants::Realm;
 use ask::{Asker, may_differ};
 
 /// What is tried out.
@@ -45,16 +45,17 @@ pub type Progress<'a> = dyn FnMut(usize, usize) -> ControlFlow<()> + 'a;
 /// # Errors
 /// Nothing has a target's name, or `progress` has ended it.
 pub fn try_out(
-    shared: &Shared,
+    realm: &Realm<'_>,
     trial: &Trial,
     progress: &mut Progress<'_>,
 ) -> Result<Outcome, String> {
-    let questions = questions::all(&shared.zones.load());
+    let shared = realm.shared;
+    let questions = questions::all(&realm.zones);
     let at = trial.at.unwrap_or_else(SystemTime::now);
     if !shared.health.is_probing() {
         // Checks that programs compute are there once they have asked for them.
-        let board = suppose(shared, &[], trial.rest).snapshot;
-        let mut asker = Asker::new(shared, board, at);
+        let board = suppose(realm, &[], trial.rest).snapshot;
+        let mut asker = Asker::new(realm, board, at);
         for (number, question) in questions.iter().enumerate() {
             if progress(0, questions.len()).is_break() {
                 return Err(ENDED.to_owned());
@@ -70,13 +71,13 @@ pub fn try_out(
     }
     let mut checks = Vec::new();
     for target in &trial.down {
-        match matching(shared, target) {
+        match matching(realm, target) {
             0 => return Err(format!("nothing that is checked has {target}; nothing would change")),
             count => checks.push((target.to_string(), count)),
         }
     }
-    let before = suppose(shared, &[], trial.rest);
-    let after = suppose(shared, &trial.down, trial.rest);
+    let before = suppose(realm, &[], trial.rest);
+    let after = suppose(realm, &trial.down, trial.rest);
     let mut outcome = Outcome {
         down: checks.into_iter().map(|(target, checks)| view::Down { target, checks }).collect(),
         rest_up: trial.rest == Rest::Up,
@@ -85,10 +86,11 @@ pub fn try_out(
         sample: trial.sample.name().to_owned(),
         ..Outcome::default()
     };
-    pools::compare(&before.pools, &after.pools, &mut outcome);
+    let own = after.pools.iter().filter(|report| realm.has_pool(report));
+    pools::compare(&before.pools, own, &mut outcome);
     let mut pair = ask::Pair {
-        before: Asker::new(shared, before.snapshot, at),
-        after: Asker::new(shared, after.snapshot, at),
+        before: Asker::new(realm, before.snapshot, at),
+        after: Asker::new(realm, after.snapshot, at),
     };
     for (number, question) in questions.iter().enumerate() {
         if progress(number, questions.len()).is_break() {

@@ -7,7 +7,11 @@ use halfmoon_healthcheck::{Choice, PoolId, PoolReport};
 use super::view::{Outcome, PoolView};
 
 /// Puts the pools into the outcome that lose more than they may.
-pub(super) fn compare(before: &[PoolReport], after: &[PoolReport], outcome: &mut Outcome) {
+pub(super) fn compare<'r>(
+    before: &[PoolReport],
+    after: impl Iterator<Item = &'r PoolReport>,
+    outcome: &mut Outcome,
+) {
     let before: HashMap<PoolId, &PoolReport> = before.iter().map(|one| (one.id, one)).collect();
     for new in after {
         let old = before.get(&new.id);

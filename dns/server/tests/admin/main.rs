@@ -12,6 +12,7 @@ mod overrides;
 mod page;
 mod reach;
 mod regions;
+mod tenants;
 mod webhooks;
 mod wellness;
 mod whatif;

@@ -166,7 +166,13 @@ fn answers_are_counted_by_the_pool_that_they_were_chosen_from() {
 #[test]
 fn prometheus_finds_nothing_wrong() {
     let site = Site::new("", "www A 192.0.2.1\n");
-    let page = get(site.admin, "/metrics").body;
+    promtool(&get(site.admin, "/metrics").body);
+}
+
+/// Has Prometheus' own tool look at a page.
+#[track_caller]
+pub(crate) fn promtool(page: &str) {
+    read(page);
     let tool = Command::new("promtool")
         .args(["check", "metrics"])
         .stdin(Stdio::piped())

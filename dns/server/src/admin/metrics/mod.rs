@@ -5,12 +5,14 @@
 
 mod git;
 mod process;
+mod tenants;
 mod text;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use axum::Extension;
 use axum::extract::State as Extract;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -19,7 +21,9 @@ use halfmoon_healthcheck::{Counts, Latencies, Report, State as Verdict};
 use halfmoon_wire::Type;
 use halfmoon_zones::Hosted;
 
+use super::access::Caller;
 use super::checks::by_state;
+use super::tenants::views;
 use super::{State, health};
 use crate::counters::Counters;
 use crate::events::Events;
@@ -60,27 +64,38 @@ pub(super) const RCODES: [&str; 24] = [
     "BADCOOKIE",
 ];
 
-/// Writes all metrics.
-pub(super) async fn show(Extract(state): Extract<Arc<State>>) -> Response {
+/// Writes all metrics; for a tenant, those of its zones and their checks.
+pub(super) async fn show(
+    Extract(state): Extract<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+) -> Response {
     let mut text = Text::default();
-    about(&state, &mut text);
-    of_admin(&state, &mut text);
-    let readings = state.shared.meters.read();
-    replies(&readings, &mut text);
-    limits(&state, &readings, &mut text);
-    let zones = state.shared.zones.load_full();
-    let left = of_zones(&zones, &mut text);
-    loads(&state, &mut text);
-    git::show(&state, &mut text);
-    let reports = state.shared.health.checks();
-    probes(&state.shared.health.counts(), &mut text);
+    let sight = state.sight(&caller);
+    let reports = sight.checks(&state.shared);
+    let left = of_zones(&sight.zones, &mut text);
     let checks_left = of_checks(&reports, &mut text);
     left_out(&left, checks_left, &mut text);
-    suspicion(&state, &mut text);
-    of_overrides(&state, &mut text);
-    of_events(&state.shared.events, &mut text);
-    process::show(&mut text);
+    tenants::show(&views(&state, &sight, &reports), &mut text);
+    if sight.tenant.is_none() {
+        of_server(&state, &mut text);
+    }
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text.end()).into_response()
+}
+
+/// Writes what is for operators alone.
+fn of_server(state: &State, text: &mut Text) {
+    about(state, text);
+    of_admin(state, text);
+    let readings = state.shared.meters.read();
+    replies(&readings, text);
+    limits(state, &readings, text);
+    loads(state, text);
+    git::show(state, text);
+    probes(&state.shared.health.counts(), text);
+    suspicion(state, text);
+    of_overrides(state, text);
+    of_events(&state.shared.events, text);
+    process::show(text);
 }
 
 fn about(state: &State, text: &mut Text) {

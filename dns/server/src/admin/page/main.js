@@ -55,7 +55,7 @@ async function look() {
       summary.replaceChildren(count("down", down), ", ", count("unknown", unknown), ", ", count("up", up));
     }
     document.title = down > 0 ? `${down} down – Halfmoon` : "Halfmoon";
-    const who = me.token ? `, token ${me.token}` : "";
+    const who = me.token ? `, token ${me.token}${me.tenant ? ` of ${me.tenant}` : ""}` : "";
     document.getElementById("server").textContent =
       `${status.zones} ${status.zones === 1 ? "zone" : "zones"}, up for ${span(status.uptime_s * 1000)}, version ${status.version}${who}`;
     document.getElementById("override-count").textContent = status.overrides ? `(${status.overrides})` : "";
@@ -63,7 +63,8 @@ async function look() {
     doubt.hidden = !status.suspicion;
     if (status.suspicion) {
       const { failing, of, since } = status.suspicion;
-      doubt.textContent = `This server may be cut off: ${failing} of ${of} targets failed at once, ${ago(since)} ago. What was up stays up meanwhile.`;
+      const many = of === null ? "many" : `${failing} of ${of}`;
+      doubt.textContent = `This server may be cut off: ${many} targets failed at once, ${ago(since)} ago. What was up stays up meanwhile.`;
     }
     await showDown(down);
     if (couldWrite !== me.may_write && name() === "overrides") {

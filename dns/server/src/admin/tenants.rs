@@ -1,0 +1,91 @@
+//! `/api/v1/tenants`: what tenants have, and what their zones have counted.
+
+use std::sync::Arc;
+
+use axum::extract::State as Extract;
+use axum::{Extension, Json};
+use halfmoon_healthcheck::{Check, Probe, Report, State as Verdict};
+
+use super::State;
+use super::access::Caller;
+use super::sight::Sight;
+use super::view::{TenantList, TenantView};
+use crate::tenants::TenantId;
+
+/// Lists those that are seen, by name: all, or the one whose token was shown.
+pub(super) async fn list(
+    Extract(state): Extract<Arc<State>>,
+    Extension(caller): Extension<Caller>,
+) -> Json<TenantList> {
+    let sight = state.sight(&caller);
+    let tenants = views(&state, &sight, &sight.checks(&state.shared));
+    Json(TenantList { tenants })
+}
+
+/// What is to be said of each tenant that is seen; `reports` are of the checks that are seen.
+pub(super) fn views(state: &State, sight: &Sight, reports: &[Report]) -> Vec<TenantView> {
+    let tenants = &state.shared.tenants;
+    let mut views: Vec<TenantView> = tenants
+        .iter()
+        .map(|(id, name)| {
+            let total = tenants.total(id);
+            TenantView {
+                tenant: name.to_owned(),
+                queries: total.queries,
+                programs_run: total.programs_run,
+                programs_failed: total.programs_failed,
+                ..TenantView::default()
+            }
+        })
+        .collect();
+    for hosted in sight.zones.zones() {
+        let Some(view) = of(&mut views, hosted.beside.tenant) else {
+            continue;
+        };
+        view.zones += 1;
+        view.records += u64::from(hosted.zone.record_count());
+        view.programs += hosted.beside.programs.iter().count();
+    }
+    for report in reports {
+        for tenant in users(state, sight, report) {
+            let Some(view) = of(&mut views, Some(tenant)) else {
+                continue;
+            };
+            match report.verdict.state {
+                Verdict::Up => view.checks.up += 1,
+                Verdict::Down => view.checks.down += 1,
+                Verdict::Unknown => view.checks.unknown += 1,
+            }
+            view.probes_per_second += rate(&report.check);
+        }
+    }
+    match sight.tenant {
+        None => views,
+        Some(tenant) => views.into_iter().skip(tenant.number()).take(1).collect(),
+    }
+}
+
+fn of(views: &mut [TenantView], tenant: Option<TenantId>) -> Option<&mut TenantView> {
+    views.get_mut(tenant?.number())
+}
+
+/// The tenants who use a check, each once.
+fn users(state: &State, sight: &Sight, report: &Report) -> Vec<TenantId> {
+    let zones = sight.zones.zones();
+    let named = sight.users.get(&report.id).into_iter().flatten();
+    let named = named.filter_map(|user| zones.get(user.zone as usize)?.beside.tenant);
+    let leased = state.shared.tenants.of_leases(report).flatten();
+    let mut users: Vec<TenantId> = named.chain(leased).collect();
+    users.sort_unstable();
+    users.dedup();
+    users
+}
+
+/// How many probes a second a check comes to.
+fn rate(check: &Check) -> f64 {
+    match check.probe {
+        // What it comes to follows from its parts.
+        Probe::Group(_) => 0.0,
+        _ => 1.0 / check.pace.interval.as_secs_f64().max(0.001),
+    }
+}
