@@ -15,8 +15,8 @@ pub use build::{Addition, Builder, Built, Draft};
 pub use catalog::{Catalog, Hosted};
 pub use fault::{Fault, FileId, Files, Level, Place};
 pub use load::{
-    Attach, Beside, CommitLoader, Companion, FileReport, Fresh, ListedZone, Loaded, Loader,
-    Outcome, Proposal, Sources,
+    Attach, Beside, Candidate, CommitLoader, Companion, FileReport, Fresh, ListedZone, Loaded,
+    Loader, MostRecords, Outcome, Proposal, Sources,
 };
 pub use program::{ProgramSource, Span};
 pub use read::{Entry, ReadOptions, Sink, Store, read_file, read_stored, read_text};

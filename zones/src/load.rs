@@ -4,10 +4,12 @@
 //! refused stays as it was; one whose file is gone goes. Files that have not changed since the
 //! last load are not read again.
 
+mod candidate;
 mod changed;
 mod commit;
 mod companion;
 mod find;
+mod limit;
 
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -26,9 +28,12 @@ use crate::{
     ReadOptions, Zone, read_file,
 };
 
+pub use candidate::Candidate;
 pub use companion::{Beside, Companion};
 use companion::{Companions, companions_of, stamps_of};
 use find::{ENDING, origin_of, zone_files};
+use limit::Limited;
+pub use limit::MostRecords;
 
 /// Makes what is kept beside a zone of its programs and its records; adds what is wrong with them.
 pub trait Attach<P> {
@@ -50,8 +55,23 @@ pub trait Attach<P> {
         None
     }
 
+    /// A load begins. `stay` are the zones that are served and of which it reads nothing.
+    fn start(&mut self, _stay: &mut dyn Iterator<Item = &Hosted<P>>) {}
+
+    /// How many records a zone with this apex may have; `None`: as many as it likes. Asked before it is
+    /// read.
+    fn most_records(&self, _apex: Name<'_>) -> Option<MostRecords> {
+        None
+    }
+
+    /// A zone was read with which nothing is wrong so far; others of this load may come after it.
+    fn has_read(&mut self, _zone: &Zone) {}
+
     /// What is kept beside the zone.
     fn attach(&mut self, fresh: &Fresh<'_, P>, faults: &mut Vec<Fault>) -> P;
+
+    /// Judges all zones of a load together, before any is served.
+    fn judge(&mut self, _candidates: &mut [Candidate<P>]) {}
 }
 
 /// A zone that was read, as [`Attach::attach`] finds it.
@@ -151,6 +171,26 @@ struct Read {
     added: u64,
     companions: Beside<Option<Companion>>,
     companion_stamps: Beside<Option<Stamp>>,
+}
+
+impl Read {
+    /// Attaches what belongs to the zone; what is known of its file, whatever becomes of it, too.
+    fn attach<P>(
+        self,
+        old: Option<Arc<Hosted<P>>>,
+        attach: &mut dyn Attach<P>,
+    ) -> ((Source, Known<P>), Candidate<P>) {
+        let Self { source, built, stamps, added, companions, companion_stamps } = self;
+        let known = Known {
+            stamps,
+            added: Some((built.apex, added)),
+            companions: companion_stamps,
+            hosted: None,
+            is_part: false,
+        };
+        let candidate = Candidate::of(source.path(), built, &companions, old, attach);
+        ((source, known), candidate)
+    }
 }
 
 /// Where zones are found.
@@ -298,7 +338,7 @@ impl<P> Loader<P> {
     pub fn load(&mut self, attach: &mut dyn Attach<P>) -> io::Result<Loaded<P>> {
         let (sources, companions) = self.find()?;
         let mut before = std::mem::take(&mut self.known);
-        let mut read: Vec<Read> = Vec::new();
+        let mut due: Vec<(Source, NameBuf)> = Vec::new();
         let mut unchanged: BTreeMap<Source, Known<P>> = BTreeMap::new();
         for (source, origin) in sources {
             let same = before.get(&source).is_some_and(|known| {
@@ -310,12 +350,17 @@ impl<P> Loader<P> {
             if same && let Some(known) = before.remove(&source) {
                 unchanged.insert(source, known);
             } else {
-                let beside = companions.beside(source.path());
-                read.push(self.read(source, origin, &beside, attach));
+                due.push((source, origin));
             }
         }
+        attach.start(&mut unchanged.values().filter_map(|known| known.hosted.as_deref()));
+        let mut read: Vec<Read> = Vec::with_capacity(due.len());
+        for (source, origin) in due {
+            let beside = companions.beside(source.path());
+            read.push(self.read(source, origin, &beside, attach));
+        }
         let parts = parts_of_others(&read, &unchanged);
-        let mut reports = Vec::new();
+        let (mut kept, mut candidates) = (Vec::new(), Vec::new());
         for new in read {
             if is_part(&new.source, &new.built) && parts.contains(&real(new.source.path())) {
                 let part = Known {
@@ -329,8 +374,14 @@ impl<P> Loader<P> {
                 continue;
             }
             let old = before.remove(&new.source).and_then(|known| known.hosted);
-            reports.push(self.keep(new, old, attach).1);
+            let (of, candidate) = new.attach(old, attach);
+            kept.push(of);
+            candidates.push(candidate);
         }
+        attach.judge(&mut candidates);
+        let decided = kept.into_iter().zip(candidates);
+        let mut reports: Vec<FileReport> =
+            decided.map(|(of, candidate)| self.keep(of, candidate).1).collect();
         let removed = before
             .into_values()
             .filter_map(|known| Some(known.hosted?.zone.apex().to_buf()))
@@ -345,21 +396,11 @@ impl<P> Loader<P> {
     /// Keeps what was read; what is served of it, and what is to be said of it.
     fn keep(
         &mut self,
-        new: Read,
-        old: Option<Arc<Hosted<P>>>,
-        attach: &mut dyn Attach<P>,
+        (source, known): (Source, Known<P>),
+        candidate: Candidate<P>,
     ) -> (Option<Arc<Hosted<P>>>, FileReport) {
-        let Read { source, built, stamps, added, companions, companion_stamps } = new;
-        let added = Some((built.apex, added));
-        let (hosted, report) = host(source.path(), built, &companions, old, attach);
-        let known = Known {
-            stamps,
-            added,
-            companions: companion_stamps,
-            hosted: hosted.clone(),
-            is_part: false,
-        };
-        self.known.insert(source, known);
+        let (hosted, report) = candidate.decide();
+        self.known.insert(source, Known { hosted: hosted.clone(), ..known });
         (hosted, report)
     }
 
@@ -429,13 +470,22 @@ impl<P> Loader<P> {
         let own = Stamp::of(path);
         let mut files = Files::default();
         let mut builder = Builder::new();
-        read_file(path, &options, &mut files, &mut builder);
+        let most_of = |apex: Name<'_>| attach.most_records(apex);
+        let mut limited = Limited::new(&mut builder, origin.as_name(), &most_of);
+        read_file(path, &options, &mut files, &mut limited);
+        let exceeded = limited.exceeded;
         let added = builder.apex().map_or(0, |apex| attach.stamp(apex.as_name()));
         if let Some(draft) = builder.draft() {
             let additions = attach.additions(&draft);
             builder.add(&additions, files.add(path));
         }
-        let mut built = builder.build(origin.as_name(), path, files);
+        let mut built = match exceeded {
+            Some(fault) => builder.give_up(origin.as_name(), fault, files),
+            None => builder.build(origin.as_name(), path, files),
+        };
+        if let Some(zone) = built.zone.as_ref().filter(|_| !built.is_refused()) {
+            attach.has_read(zone);
+        }
         if let Source::Listed(..) = source
             && built.apex != origin
         {
@@ -487,33 +537,6 @@ impl<P> Loader<P> {
         }
         zones
     }
-}
-
-/// Attaches the programs and decides whether the new version is served or the old one stays.
-fn host<P>(
-    path: &Path,
-    built: Built,
-    companions: &Beside<Option<Companion>>,
-    old: Option<Arc<Hosted<P>>>,
-    attach: &mut dyn Attach<P>,
-) -> (Option<Arc<Hosted<P>>>, FileReport) {
-    let Built { zone, apex, programs, mut faults, files, .. } = built;
-    let new = zone.and_then(|zone| {
-        let (programs, before) = (programs.as_slice(), old.as_deref());
-        let fresh = Fresh { zone: &zone, programs, before, companions };
-        let beside = attach.attach(&fresh, &mut faults);
-        let refused = faults.iter().any(|fault| fault.level == Level::Error);
-        (!refused).then(|| Arc::new(Hosted { zone, beside }))
-    });
-    faults.sort_by_key(|fault| fault.place);
-    let outcome = match (&new, &old) {
-        (Some(_), _) => Outcome::Loaded,
-        (None, Some(_)) => Outcome::Kept,
-        (None, None) => Outcome::Refused,
-    };
-    let records = new.as_ref().map_or(0, |hosted| hosted.zone.record_count());
-    let report = FileReport { path: path.to_owned(), apex, records, outcome, faults, files };
-    (new.or(old), report)
 }
 
 /// Whether a file that others include is no zone of its own: it has no SOA, or one that belongs to

@@ -117,6 +117,22 @@ impl Builder {
         Built { zone, apex: apex_name, programs, faults: self.faults, files, has_soa }
     }
 
+    /// Makes no zone, since what was read of it is not all there is; `why` says why.
+    #[must_use]
+    pub fn give_up(mut self, origin: Name<'_>, why: Fault, files: Files) -> Built {
+        let apex = self.apex();
+        self.faults.push(why);
+        self.faults.sort_by_key(|fault| fault.place);
+        Built {
+            zone: None,
+            apex: apex.unwrap_or_else(|| origin.to_buf()),
+            programs: Vec::new(),
+            faults: self.faults,
+            files,
+            has_soa: apex.is_some(),
+        }
+    }
+
     fn report(&mut self, fault: Fault) {
         if self.faults.len() < MOST_FAULTS {
             self.faults.push(fault);

@@ -1,12 +1,14 @@
 //! A load of the few files that are known to have changed, which costs what they cost, however
 //! many others there are.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use halfmoon_wire::NameBuf;
 
 use super::companion::{companions_of, is_companion, stamps_of, zone_of};
 use super::{Attach, ENDING, Loaded, Loader, Source, Stamp, is_part, origin_of, real};
@@ -33,7 +35,7 @@ impl<P> Loader<P> {
             true => zone_of(path).unwrap_or_else(|| path.clone()),
             false => path.clone(),
         });
-        let mut read = Vec::new();
+        let mut due = Vec::new();
         for path in &zones.collect::<BTreeSet<_>>() {
             let source = Source::Found(path.clone());
             let Some(known) = self.known.get(&source) else {
@@ -59,20 +61,36 @@ impl<P> Loader<P> {
             if are_still && known.stamps.iter().all(|(path, stamp)| Stamp::of(path) == *stamp) {
                 continue;
             }
-            let new = self.read(source, origin_of(path), &beside, attach);
+            due.push((source, apex.to_buf(), beside));
+        }
+        let changing: HashSet<NameBuf> = due.iter().map(|(_, apex, _)| *apex).collect();
+        let stay = served.zones().iter().map(|hosted| &**hosted);
+        attach.start(&mut stay.filter(|hosted| !changing.contains(&hosted.zone.apex().to_buf())));
+        let mut read = Vec::with_capacity(due.len());
+        for (source, apex, beside) in due {
+            let known = self.known.get(&source)?;
+            let origin = origin_of(source.path());
+            let new = self.read(source, origin, &beside, attach);
             let includes = new.stamps.iter().map(|(path, _)| path);
             if is_part(&new.source, &new.built)
-                || new.built.apex.as_name() != apex
+                || new.built.apex.as_name() != apex.as_name()
                 || !includes.eq(known.stamps.iter().map(|(path, _)| path))
             {
                 return None;
             }
             read.push(new);
         }
-        let (mut reports, mut new) = (Vec::new(), Vec::new());
+        let (mut kept, mut candidates) = (Vec::new(), Vec::new());
         for zone in read {
-            let old = self.known.remove(&zone.source).and_then(|known| known.hosted);
-            let (hosted, report) = self.keep(zone, old, attach);
+            let old = self.known.get(&zone.source).and_then(|known| known.hosted.clone());
+            let (of, candidate) = zone.attach(old, attach);
+            kept.push(of);
+            candidates.push(candidate);
+        }
+        attach.judge(&mut candidates);
+        let (mut reports, mut new) = (Vec::new(), Vec::new());
+        for (of, candidate) in kept.into_iter().zip(candidates) {
+            let (hosted, report) = self.keep(of, candidate);
             new.extend(hosted);
             reports.push(report);
         }

@@ -9,11 +9,13 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use halfmoon_wire::NameBuf;
+use halfmoon_wire::{Name, NameBuf};
 
 use super::companion::{companions_of, is_companion, zone_of};
 use super::find::ENDING;
-use super::{Attach, Beside, Companion, FileReport, Loaded, Outcome, host, origin_of};
+use super::{
+    Attach, Beside, Candidate, Companion, FileReport, Limited, Loaded, Outcome, origin_of,
+};
 use crate::{
     Builder, Built, Catalog, Fault, Files, Hosted, Place, ReadOptions, Store, read_stored,
 };
@@ -105,6 +107,11 @@ impl<P> CommitLoader<P> {
                 due.insert(path.clone());
             }
         }
+        let paths = || due.iter().map(PathBuf::as_path).chain(gone.iter().copied());
+        let leaving: HashSet<NameBuf> =
+            paths().filter_map(|path| Some(self.known.get(path)?.apex)).collect();
+        let stay = served.zones().iter().map(|hosted| &**hosted);
+        attach.start(&mut stay.filter(|hosted| !leaving.contains(&hosted.zone.apex().to_buf())));
         let mut read: BTreeMap<PathBuf, Read> = BTreeMap::new();
         for path in due {
             let built = self.read(&path, store, attach);
@@ -141,7 +148,7 @@ impl<P> CommitLoader<P> {
     ) -> Proposal<P> {
         let mut updates: BTreeMap<PathBuf, Option<Known<P>>> =
             gone.iter().map(|path| ((*path).to_owned(), None)).collect();
-        let mut reports = Vec::new();
+        let (mut pending, mut candidates) = (Vec::new(), Vec::new());
         for (path, Read { built, added, companions }) in read {
             let includes = others(&built.files, &path);
             let apex = built.apex;
@@ -152,9 +159,15 @@ impl<P> CommitLoader<P> {
             }
             // The zone, not the file: one that moves to another file stays what it is.
             let old = served.zone(apex.as_name()).map(Arc::clone);
-            let (hosted, report) = host(&path, built, &companions, old, attach);
+            candidates.push(Candidate::of(&path, built, &companions, old, attach));
+            pending.push((path, Known { includes, apex, added, hosted: None, is_part: false }));
+        }
+        attach.judge(&mut candidates);
+        let mut reports = Vec::with_capacity(candidates.len());
+        for ((path, known), candidate) in pending.into_iter().zip(candidates) {
+            let (hosted, report) = candidate.decide();
             let hosted = hosted.filter(|_| report.outcome == Outcome::Loaded);
-            updates.insert(path, Some(Known { includes, apex, added, hosted, is_part: false }));
+            updates.insert(path, Some(Known { hosted, ..known }));
             reports.push(report);
         }
         let catalog = self.catalog(&updates, served, &mut reports);
@@ -183,7 +196,10 @@ impl<P> CommitLoader<P> {
         };
         let mut files = Files::default();
         let mut builder = Builder::new();
-        read_stored(path, store, &options, &mut files, &mut builder);
+        let most_of = |apex: Name<'_>| attach.most_records(apex);
+        let mut limited = Limited::new(&mut builder, origin.as_name(), &most_of);
+        read_stored(path, store, &options, &mut files, &mut limited);
+        let exceeded = limited.exceeded;
         let added = builder.apex().map_or(0, |apex| attach.stamp(apex.as_name()));
         if let Some(draft) = builder.draft() {
             let additions = attach.additions(&draft);
@@ -193,7 +209,13 @@ impl<P> CommitLoader<P> {
                 builder.set_serial(serial);
             }
         }
-        let mut built = builder.build(origin.as_name(), path, files);
+        let mut built = match exceeded {
+            Some(fault) => builder.give_up(origin.as_name(), fault, files),
+            None => builder.build(origin.as_name(), path, files),
+        };
+        if let Some(zone) = built.zone.as_ref().filter(|_| !built.is_refused()) {
+            attach.has_read(zone);
+        }
         let companions = companions_of(path).map(|beside| match store.read(&beside) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             octets => Companion::of(&beside, octets, &mut built.files, &mut built.faults),
