@@ -122,6 +122,7 @@ fn stages(c: &mut Criterion) {
                 geo,
                 health,
                 requests: &shared.health,
+                account: None,
             };
             let mut answers = Answers::default();
             group.bench_function(format!("{what}{how}"), |b| {

@@ -150,6 +150,7 @@ fn answers(text: String, inner: Type, dialect: Dialect, health: &Health) -> Opti
         geo: &Arc::new(Geo::empty()),
         health: reader.load(),
         requests: health,
+        account: None,
     };
     let mut answers = Answers::default();
     Machine::new(settings).run(&program, &context, &mut answers).ok()?;

@@ -54,6 +54,7 @@ fn run(
         geo: &Arc::new(Geo::empty()),
         health: reader.load(),
         requests: health,
+        account: None,
     };
     let result = Machine::new(settings.clone()).run(program, &context, &mut answers);
     (result, answers)

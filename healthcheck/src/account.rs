@@ -199,6 +199,15 @@ impl Account {
     }
 }
 
+impl PartialEq for Account {
+    /// Whether they are one.
+    fn eq(&self, other: &Self) -> bool {
+        self.inner.key == other.inner.key
+    }
+}
+
+impl Eq for Account {}
+
 // === impl AccountKey ===
 
 impl AccountKey {

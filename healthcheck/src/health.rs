@@ -114,6 +114,8 @@ pub struct Health {
     inner: Arc<Inner>,
     /// On whose account checks are taken on.
     account: Option<Account>,
+    /// Nothing of what is requested is taken on.
+    only_looks: bool,
 }
 
 /// Holds a check: it is probed while some handle exists. Clones share one hold.
@@ -199,7 +201,7 @@ impl Health {
         let engine = Engine::new(Arc::clone(&shared), Arc::new(net), requested, &settings);
         runtime.spawn(engine.run());
         let inner = Inner { shared, requests: Some(requests), runtime: Some(runtime), keeper };
-        Ok(Self { inner: Arc::new(inner), account: None })
+        Ok(Self { inner: Arc::new(inner), account: None, only_looks: false })
     }
 
     /// Takes checks on and never probes them: for checking zone files, explaining, and tests, which
@@ -217,14 +219,21 @@ impl Health {
 
     pub(crate) fn assemble(shared: Arc<Shared>, requests: Option<mpsc::Sender<Request>>) -> Self {
         let inner = Inner { shared, requests, runtime: None, keeper: None };
-        Self { inner: Arc::new(inner), account: None }
+        Self { inner: Arc::new(inner), account: None, only_looks: false }
     }
 
     /// The same, but what is acquired and requested is held on this account; `None`: on nobody's, which is
     /// how it begins.
     #[must_use]
     pub fn on(&self, account: Option<&Account>) -> Self {
-        Self { inner: Arc::clone(&self.inner), account: account.cloned() }
+        Self { account: account.cloned(), ..self.clone() }
+    }
+
+    /// The same for somebody who only wants to know what would be: what is requested of it is neither taken
+    /// on nor counted.
+    #[must_use]
+    pub fn looking_on(&self) -> Self {
+        Self { only_looks: true, ..self.clone() }
     }
 
     /// On whose account checks are acquired and requested.
@@ -282,6 +291,9 @@ impl Health {
     ///
     /// Never waits: what is refused, or one too many, is counted and dropped.
     pub fn request(&self, zone: &[u8], check: Check) {
+        if self.only_looks {
+            return;
+        }
         let shared = &self.inner.shared;
         let account = self.account.clone();
         if let Some(account) = &account {

@@ -141,6 +141,10 @@ fn what_one_may_have_checked_does_not_become_another_ones() {
         Some(true)
     );
     assert_eq!(of_a.objection(&tcp(2)), None);
+    // Whoever only looks on asks for nothing, and is told all the same.
+    let looking = of_b.looking_on();
+    looking.request(b"b", tcp(2));
+    assert_eq!((b.refused(), looking.objection(&tcp(2)).is_some()), (2, true));
     // What the operator does not allow is not to be had by anybody.
     let everything = allowed("c", "0.0.0.0/0 ::/0");
     let outside = Check { probe: Probe::Tcp(([192, 0, 2, 1], 80).into()), ..tcp(1) };

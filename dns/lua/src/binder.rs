@@ -1,7 +1,7 @@
 //! What a host function takes its arguments in with, at load and at run time alike.
 
 use std::borrow::Cow;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use crate::budget::Budget;
 use crate::eval::Item;
 use crate::include::Include;
 use crate::remark::Remark;
+use crate::story::Finding;
 use crate::value::{Arg, Table, Value};
 use crate::{Defaults, Dialect, Settings, address, rdata};
 
@@ -49,6 +50,8 @@ pub(crate) enum Checks<'a> {
         zone: &'a [u8],
         /// Whether one was looked for that the program does not hold.
         asked: &'a Cell<bool>,
+        /// Those of them that will not be checked, and why, if somebody wants to know.
+        refused: Option<&'a RefCell<Vec<Finding>>>,
     },
     /// Only the form of the arguments is looked at.
     Form,
@@ -290,14 +293,20 @@ impl Binder<'_> {
     pub(crate) fn watch(&mut self, arg: &Arg, check: Check) -> Result<Option<CheckId>, Refused> {
         match &mut self.checks {
             Checks::Form => Ok(None),
-            Checks::Run { health, snapshot, held, includes, zone, asked } => {
+            Checks::Run { health, snapshot, held, includes, zone, asked, refused } => {
                 let included = || includes.iter().find_map(|(_, inner)| inner.held.get(&check));
                 if let Some(id) = held.get(&check).or_else(included) {
                     return Ok(Some(*id));
                 }
                 asked.set(true);
-                let found = snapshot.find(&check);
+                let found = snapshot.find_on(health.account(), &check);
                 if found.is_none() {
+                    if let Some(refused) = refused
+                        && let Some(why) = health.objection(&check)
+                    {
+                        let (check, why) = (check.to_string(), why.to_string());
+                        refused.borrow_mut().push(Finding::Refused { check, why });
+                    }
                     health.request(zone, check);
                 }
                 Ok(found)
@@ -401,13 +410,27 @@ impl Binder<'_> {
     ) -> Result<Option<CheckId>, Refused> {
         let help = "it is never probed and counts as not up";
         let is_target = matches!(refused, CheckRefused::Target(_));
-        let rule = if is_target { "lua-target" } else { "lua-check" };
+        let rule = match refused {
+            CheckRefused::Target(_) => "lua-target",
+            CheckRefused::NotTheirs { .. } => "tenant-targets",
+            CheckRefused::Checks { .. } => "tenant-checks",
+            CheckRefused::Probes { .. } => "tenant-probes",
+            _ => "lua-check",
+        };
         if self.is_halfmoon() {
             // It would be in force without ever being in an answer, which nobody means.
             let remark = Remark::error(rule, arg.at, refused.to_string());
-            self.remarks.push(match is_target {
-                true => remark.help("the operator decides under `health.targets` what is probed"),
-                false => remark,
+            self.remarks.push(match (is_target, refused) {
+                (true, _) => {
+                    remark.help("the operator decides under `health.targets` what is probed")
+                }
+                (_, CheckRefused::NotTheirs { settings, .. }) => remark.help(format!(
+                    "the operator decides under `{settings}.targets` what is probed for this zone"
+                )),
+                (_, CheckRefused::Checks { .. } | CheckRefused::Probes { .. }) => {
+                    remark.help(FEWER)
+                }
+                _ => remark,
             });
             return Err(Refused);
         }
@@ -415,6 +438,10 @@ impl Binder<'_> {
         Ok(None)
     }
 }
+
+/// What to do about checks that are too many.
+const FEWER: &str =
+    "name fewer endpoints, probe them at longer intervals, or ask the operator for more";
 
 /// A value as it stands in a program, if it is short.
 pub(crate) fn shown(arg: &Arg) -> String {

@@ -6,7 +6,7 @@ use std::sync::{Arc, Weak};
 
 use foldhash::fast::RandomState;
 use halfmoon_geo::Attributes;
-use halfmoon_healthcheck::Health;
+use halfmoon_healthcheck::{Account, Health};
 use halfmoon_wire::{Name, NameBuf, Type};
 use halfmoon_zones::{Fault, Level, ProgramSource};
 
@@ -47,6 +47,8 @@ struct Numbered<'a> {
 #[derive(Debug)]
 struct Known {
     defaults: Arc<Defaults>,
+    /// On whose account its checks are.
+    account: Option<Account>,
     ttl: u32,
     program: Weak<Program>,
     remarks: Vec<Remark>,
@@ -62,6 +64,13 @@ impl Compiler {
     /// What holds from now on where a program does not say otherwise.
     pub fn set_defaults(&mut self, defaults: Arc<Defaults>) {
         self.settings.defaults = defaults;
+    }
+
+    /// On whose account checks are from now on; `None`: on nobody's.
+    pub fn set_account(&mut self, account: Option<&Account>) {
+        if self.health.account() != account {
+            self.health = self.health.on(account);
+        }
     }
 
     /// Says what the databases know of places from now on.
@@ -126,7 +135,7 @@ impl Compiler {
         let key = (source.inner, Box::from(source.text.as_str()), scope);
         if let Some(known) = self.known.get(&key)
             && (!minds || is_same(&known.defaults, &self.settings.defaults))
-            && (!asks || known.ttl == source.ttl)
+            && (!asks || known.ttl == source.ttl && known.account.as_ref() == self.health.account())
             && let Some(program) = known.program.upgrade()
         {
             faults.extend(known.remarks.iter().map(|remark| remark.at(source)));
@@ -138,7 +147,8 @@ impl Compiler {
             self.forget();
             let defaults = Arc::clone(&self.settings.defaults);
             let program = Arc::downgrade(program);
-            self.known.insert(key, Known { defaults, ttl: source.ttl, program, remarks });
+            let account = self.health.account().cloned();
+            self.known.insert(key, Known { defaults, account, ttl: source.ttl, program, remarks });
         }
         program
     }

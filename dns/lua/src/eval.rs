@@ -8,7 +8,7 @@ use std::sync::Arc;
 use fastrand::Rng;
 use foldhash::fast::RandomState;
 use halfmoon_geo::{Attribute, Geo, Location};
-use halfmoon_healthcheck::{Force, Health, Member, Orders, Pick, PoolId, Snapshot, Whose};
+use halfmoon_healthcheck::{Account, Force, Health, Member, Orders, Pick, PoolId, Snapshot, Whose};
 use halfmoon_wire::{Name, Type};
 
 use crate::answers::{Reads, Trace};
@@ -35,6 +35,8 @@ pub struct Context<'a> {
     pub health: &'a Arc<Snapshot>,
     /// Where checks that a program computes are asked for.
     pub requests: &'a Health,
+    /// On whose account; `None`: on nobody's.
+    pub account: Option<&'a Account>,
 }
 
 /// A host function whose arguments were checked and taken in.

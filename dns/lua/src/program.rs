@@ -5,17 +5,26 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
-use halfmoon_healthcheck::{CheckId, Handle, Member, PoolId};
+use halfmoon_healthcheck::{CheckId, Handle, Member, PoolId, Rate};
 use halfmoon_wire::{NameBuf, Type};
 
 use crate::Defaults;
 use crate::binder::Held;
 use crate::budget::Budget;
 use crate::call::HealthCall;
-use crate::eval::Bound;
+use crate::eval::{Bound, Item};
 use crate::globals::Variable;
 use crate::include::Include;
 use crate::plan::Plan;
+
+/// About how many octets a check takes: itself, what is known of it, and who holds it.
+const CHECK: usize = 2048;
+/// About how many a program takes that does nothing, with what is known of it to whoever compiles.
+const OWN: usize = 768;
+/// About how many a call takes that was bound at load, without what it chooses from.
+const SITE: usize = 512;
+/// About how many the branches of a plan take.
+const PLAN: usize = 128;
 
 /// A program, compiled at load and shared by all records of the same type and text.
 ///
@@ -88,6 +97,40 @@ impl Program {
     /// The checks whose verdicts it may read, as far as its text names them.
     pub fn checks(&self) -> impl ExactSizeIterator<Item = CheckId> {
         self.handles.iter().map(Handle::id)
+    }
+
+    /// What the account of its checks is charged for: each check with what it comes to, those of what
+    /// it includes among them. The same check may come more than once.
+    pub fn charges(&self) -> impl Iterator<Item = (CheckId, Rate)> {
+        let included = self.includes.iter().flat_map(|(_, include)| &include.handles);
+        self.handles.iter().chain(included).flat_map(|handle| handle.charges()).copied()
+    }
+
+    /// About how many octets of memory it takes, with the checks that it holds.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        let octets = match &self.body {
+            Body::Plan(_) => PLAN,
+            Body::Code { bytecode, .. } => bytecode.len(),
+            Body::Faulty(why) => why.len(),
+        };
+        let item = |item: &Item| {
+            size_of::<Item>() + item.text.len() + item.rdata.as_ref().map_or(0, |rdata| rdata.len())
+        };
+        let sites: usize =
+            self.sites.iter().map(|site| SITE + site.items().iter().map(item).sum::<usize>()).sum();
+        let include = |(_, include): &(NameBuf, Arc<Include>)| {
+            let chunks: usize = include.chunks.iter().map(|chunk| chunk.bytecode.len()).sum();
+            size_of::<Include>() + chunks + include.handles.len() * CHECK
+        };
+        OWN + size_of::<Self>()
+            + octets
+            + self.text.len()
+            + size_of_val(&*self.spans)
+            + sites
+            + self.handles.len() * CHECK
+            + size_of_val(&*self.mentioned)
+            + self.includes.iter().map(include).sum::<usize>()
     }
 
     /// The pools it answers from, as far as its text names them.

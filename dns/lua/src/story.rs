@@ -89,6 +89,13 @@ pub enum Given {
 pub enum Finding {
     /// What is known of endpoints, and who of them is in question.
     Pool(Pool),
+    /// Something is not checked that was asked for, and counts as not up.
+    Refused {
+        /// The check.
+        check: String,
+        /// Why.
+        why: String,
+    },
     /// A number that stands for the client or the name.
     Hash {
         /// Of what.

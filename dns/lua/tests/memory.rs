@@ -34,7 +34,13 @@ fn cost(what: &str, text: impl Fn(u32) -> String) -> (usize, impl Sized) {
         })
         .collect();
     let each = resident().saturating_sub(before) / programs.len();
-    println!("{what}: {each} octets for each of {} programs", programs.len());
+    let said: usize = programs.iter().take(10_000).map(|program| program.size()).sum();
+    let said = said / programs.len();
+    println!(
+        "{what}: {each} octets for each of {} programs, {said} by their own count",
+        programs.len()
+    );
+    assert!(said > each / 3 && said < each * 3, "{what}: {each} octets, {said} by their own count");
     (each, (programs, compiler))
 }
 

@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use crate::shared::{Served, Shared, Zones};
 use crate::signing::Signing;
 
+mod budgets;
 mod compile;
 mod git;
 mod guards;

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use arc_swap::ArcSwap;
 use halfmoon_dnssec::{Presigned, Signed};
 use halfmoon_geo::Source;
-use halfmoon_healthcheck::Health;
+use halfmoon_healthcheck::{Account, Health};
 use halfmoon_lua::{Dialect, Program, Settings};
 use halfmoon_zones::{Catalog, Place};
 use ipnet::IpNet;
@@ -19,7 +19,7 @@ use crate::limit::Limits;
 use crate::meter::{Meters, Striped};
 use crate::overrides::Overrides;
 use crate::publish::{Loads, Publishing, UrlClaim};
-use crate::tenants::{Counts, Runs, TenantId, Tenants};
+use crate::tenants::{Counts, Runs, TenantId, Tenants, Usage};
 use crate::transfer::Slots;
 use crate::tsig::Keys;
 
@@ -41,6 +41,10 @@ pub struct Served {
     pub claims: Box<[UrlClaim]>,
     /// Who owns it; `None`: the operator.
     pub tenant: Option<TenantId>,
+    /// On whose account its checks are; `None`: on nobody's, as those of the operator.
+    pub account: Option<Account>,
+    /// What it takes of what its tenant may have, if anything of that is limited.
+    pub usage: Option<Arc<Usage>>,
 }
 
 impl Served {

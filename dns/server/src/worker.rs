@@ -6,7 +6,7 @@ use std::time::{Instant, SystemTime};
 
 use arc_swap::{ArcSwap, Cache};
 use halfmoon_dnssec::Desk;
-use halfmoon_healthcheck::{Health, Reader, Snapshot, TargetPolicy};
+use halfmoon_healthcheck::{Health, Reader, Snapshot};
 use halfmoon_lua::{Answers, Machine};
 use halfmoon_wire::{Class, NameBuf, Places, Query, Rcode, Reply, SuffixHashes};
 
@@ -120,7 +120,7 @@ impl Worker {
         worker.is_aside = true;
         if shared.health.is_probing() {
             // Nothing is probed because somebody tries something out.
-            worker.requests = Health::unprobed(TargetPolicy::default());
+            worker.requests = shared.health.looking_on();
         }
         worker
     }

@@ -34,8 +34,8 @@ fn block<'t>(document: &'t str, beginning: &str) -> &'t str {
     block
 }
 
-/// The rules that find something in these records.
-fn found(records: &str) -> Vec<String> {
+/// The rules that find something in these records, with more in the configuration.
+fn found(records: &str, more: &str) -> Vec<String> {
     let folder = tempfile::tempdir().unwrap();
     let zones = folder.path().join("zones");
     fs::create_dir(&zones).unwrap();
@@ -54,7 +54,7 @@ fn found(records: &str) -> Vec<String> {
     ]);
     let database = Writer::new("Test-Country", 6).insert("192.0.2.0/24", place).unwrap();
     fs::write(folder.path().join("country.mmdb"), database.to_bytes()).unwrap();
-    let config = "zones.path = \"zones\"\n[geo]\ndatabases = [\"country.mmdb\"]\n";
+    let config = format!("zones.path = \"zones\"\n[geo]\ndatabases = [\"country.mmdb\"]\n{more}");
     let path = folder.path().join("halfmoon.toml");
     fs::write(&path, config).unwrap();
     let ended = Command::new(HALFMOON).args(["check", "--format", "json"]).arg(&path).output();
@@ -72,11 +72,12 @@ fn every_rule_has_a_wrong_example_it_finds_and_a_right_one_that_passes() {
         named.push(rule);
         let examples = blocks(section, "zone");
         let [wrong, right] = examples.as_slice() else { panic!("{rule}: {examples:?}") };
-        let of_wrong = found(wrong);
+        let more = blocks(section, "toml").concat();
+        let of_wrong = found(wrong, &more);
         if of_wrong.is_empty() || of_wrong.iter().any(|other| other != rule) {
             surprises.push(format!("{rule}: the wrong one has {of_wrong:?}"));
         }
-        let of_right = found(right);
+        let of_right = found(right, &more);
         if !of_right.is_empty() {
             surprises.push(format!("{rule}: the right one has {of_right:?}"));
         }

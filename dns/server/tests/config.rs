@@ -587,3 +587,23 @@ fn tenants_have_names_and_own_each_name_once() {
         "2:37: b.test. is named twice for tenant a; keep one",
     );
 }
+
+#[test]
+fn tenants_have_budgets_if_they_are_given_some() {
+    let config = read(
+        "[tenants.a]\nrecords = 100_000\nprograms = 0\nmemory = '64MiB'\nchecks = 500\n\
+         probes_per_second = 100\ntargets.allow = ['192.0.2.0/24']\n[tenants.b]\n",
+    );
+    let a = &config.tenants["a"];
+    assert_eq!((a.records, a.programs, a.memory), (Some(100_000), Some(0), Some(64 << 20)));
+    assert_eq!((a.checks, a.probes_per_second), (Some(500), Some(100)));
+    let targets = a.targets.as_ref().unwrap();
+    assert_eq!(targets.allow, ["192.0.2.0/24".parse().unwrap()]);
+    assert_eq!(targets.deny.len(), 2, "as under health.targets");
+    let b = &config.tenants["b"];
+    assert_eq!((b.records, b.programs, b.memory, b.checks), (None, None, None, None));
+    assert!(b.probes_per_second.is_none() && b.targets.is_none());
+    refused_with("[tenants.a]\nrecords = -1\n", "2:11: ");
+    refused_with("[tenants.a]\nmemory = 64\n", "2:10: ");
+    refused_with("[tenants.a]\nmemory = '0B'\n", "2:10: ");
+}

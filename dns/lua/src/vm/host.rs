@@ -116,7 +116,7 @@ impl Host {
             data: cx.data.share(),
             geo: Arc::clone(cx.geo),
             health: Arc::clone(cx.health),
-            requests: cx.requests.clone(),
+            requests: cx.requests.on(cx.account),
         }));
         self.trace.set(trace);
         self.stopped.set(None);
@@ -303,6 +303,8 @@ impl Host {
         let running = self.running.try_borrow().map_err(mlua::Error::external)?;
         let running = running.as_ref().ok_or_else(idle)?;
         let asked = Cell::new(false);
+        let is_told = self.scratch.try_borrow().is_ok_and(|scratch| scratch.story.is_some());
+        let refused = is_told.then(RefCell::default);
         let mut binder = Binder {
             settings: &self.settings,
             defaults: &running.program.defaults,
@@ -315,6 +317,7 @@ impl Host {
                 includes: &running.program.includes,
                 zone: running.zone.as_name().as_wire(),
                 asked: &asked,
+                refused: refused.as_ref(),
             },
             remarks: Vec::new(),
             foreign: Vec::new(),
@@ -326,6 +329,13 @@ impl Host {
             let mut trace = self.trace.get();
             trace.renews = true;
             self.trace.set(trace);
+        }
+        if let Some(refused) = &refused
+            && let Ok(mut scratch) = self.scratch.try_borrow_mut()
+        {
+            for finding in refused.take() {
+                scratch.tell(|| finding);
+            }
         }
         match bound {
             Ok(bound) => {

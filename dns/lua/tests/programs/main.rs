@@ -1,5 +1,6 @@
 //! Record programs, as tables: what stands in a zone file, who asks, what is up, what is answered.
 
+mod accounts;
 mod ahead;
 mod answers;
 mod attacks;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use halfmoon_geo::Geo;
 use halfmoon_geo::write::{Value, Writer};
-use halfmoon_healthcheck::{Health, Outcome, TargetPolicy};
+use halfmoon_healthcheck::{Account, Health, Outcome, TargetPolicy};
 use halfmoon_lua::{
     Answers, Client, Compiler, Context, Dialect, Failure, Machine, Network, Program, Settings,
     Story,
@@ -20,6 +20,8 @@ use halfmoon_zones::{
 pub(crate) struct World {
     pub(crate) settings: Settings,
     pub(crate) health: Health,
+    /// On whose account checks are.
+    pub(crate) account: Option<Account>,
     pub(crate) geo: Arc<Geo>,
     pub(crate) client: Client,
     pub(crate) qname: NameBuf,
@@ -40,6 +42,7 @@ impl World {
             machine: Machine::new(settings.clone()),
             settings,
             health: Health::unprobed(TargetPolicy::default()),
+            account: None,
             geo: Arc::new(geo()),
             client: client("192.0.2.77"),
             qname: name("www.example.com."),
@@ -55,12 +58,8 @@ impl World {
         let source = source(record);
         let mut faults = Vec::new();
         let (zone, owner) = (name("example.com."), name("www.example.com."));
-        let program = Compiler::new(self.settings.clone(), self.health.clone()).compile(
-            zone.as_name(),
-            owner.as_name(),
-            &source,
-            &mut faults,
-        );
+        let program = Compiler::new(self.settings.clone(), self.health.on(self.account.as_ref()))
+            .compile(zone.as_name(), owner.as_name(), &source, &mut faults);
         let lines = faults.iter().map(|fault| {
             let help = fault.help.as_ref().map_or_else(String::new, |help| format!("; {help}"));
             let Place { line, column, .. } = fault.place;
@@ -88,7 +87,8 @@ impl World {
             .collect();
         let mut faults = Vec::new();
         let zone = name("example.com.");
-        let mut compiler = Compiler::new(self.settings.clone(), self.health.clone());
+        let mut compiler =
+            Compiler::new(self.settings.clone(), self.health.on(self.account.as_ref()));
         let compiled = compiler.compile_zone(zone.as_name(), &programs, &mut faults);
         let faults = faults.iter().map(|fault| format!("{}: {}", fault.level, fault.message));
         (compiled, faults.collect())
@@ -139,6 +139,7 @@ impl World {
             geo: &self.geo,
             health: reader.load(),
             requests: &self.health,
+            account: self.account.as_ref(),
         };
         match run(&mut self.machine, program, &cx, &mut self.answers) {
             Ok(()) => {
@@ -162,6 +163,7 @@ impl World {
             geo: &self.geo,
             health: reader.load(),
             requests: &self.health,
+            account: self.account.as_ref(),
         };
         let candidates = self.machine.candidates(program, &cx, 64);
         let show = |candidate: &halfmoon_lua::Candidate| {

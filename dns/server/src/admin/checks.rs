@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::State;
 use super::access::Caller;
+use super::accounts::accounts;
 use super::error::Refusal;
 use super::usage::{User, Users};
 use super::view::{ByState, CheckList, CheckView, LastView, TurnView, UserView};
@@ -95,7 +96,8 @@ pub(super) async fn list(
     if wanted.history {
         add_history(&mut checks, &state.shared.events);
     }
-    Ok(Json(CheckList { counts, matching: count, checks }))
+    let accounts = accounts(&state.shared, caller.tenant);
+    Ok(Json(CheckList { counts, matching: count, checks, accounts }))
 }
 
 /// Adds to each check what happened to it, as far as that is still in memory.

@@ -6,6 +6,7 @@
 //! `access` says who may do what, and each other module is what stands at some of the paths.
 
 mod access;
+mod accounts;
 mod answer;
 mod asker;
 mod changes;

@@ -1,5 +1,6 @@
 //! What the interface says, as both its server and the command line have it.
 
+use std::fmt;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,48 @@ pub struct CheckList {
     pub matching: usize,
     /// Some of them.
     pub checks: Vec<CheckView>,
+    /// Tenants whose checks are limited, or that were refused some.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accounts: Vec<AccountView>,
+}
+
+/// What is held of checks for a tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountView {
+    /// Its name.
+    pub tenant: String,
+    /// How many checks are held for it.
+    pub checks: usize,
+    /// How many of them only because programs computed them.
+    pub computed: usize,
+    /// How many there may be; `None`: there is no limit.
+    pub most_checks: Option<usize>,
+    /// What they come to.
+    pub probes_per_second: String,
+    /// What they may come to; `None`: there is no limit.
+    pub most_probes_per_second: Option<u32>,
+    /// How often a computed check was refused it.
+    pub refused: u64,
+    /// One of the last of them, and why.
+    pub last_refused: Option<String>,
+}
+
+impl fmt::Display for AccountView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "tenant {}: {}", self.tenant, self.checks)?;
+        if let Some(most) = self.most_checks {
+            write!(f, " of {most}")?;
+        }
+        write!(f, " checks, {} of them computed, {}", self.computed, self.probes_per_second)?;
+        if let Some(most) = self.most_probes_per_second {
+            write!(f, " of {most}")?;
+        }
+        f.write_str(" probes a second")?;
+        if let Some(last) = &self.last_refused {
+            write!(f, "; {} computed checks refused, as {last}", self.refused)?;
+        }
+        Ok(())
+    }
 }
 
 /// How many checks are in which state.

@@ -158,6 +158,7 @@ impl<'a> Turn<'_, 'a> {
             geo: self.geo,
             health: self.health,
             requests: self.requests,
+            account: hosted.beside.account.as_ref(),
         };
         // A plan costs hardly more than a record of the zone: only what enters Lua is paid for.
         let is_paid = !code.is_plan() && !self.policy.limits.exempts(self.source.address);

@@ -5,6 +5,7 @@ use std::ffi::OsStr;
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use halfmoon_geo::Source;
 use halfmoon_healthcheck::Health;
@@ -240,6 +241,7 @@ fn load(path: &Path, args: &Args) -> Result<Option<Found>, String> {
     let health = Health::unprobed(targets(&config));
     let mut compile = Compile::new(lua_settings(&config, &geo), health)
         .rules(config.check.rules.clone())
+        .tenants(Arc::new(Tenants::new(&config.tenants)))
         .dnssec(config.dnssec.clone())
         .verifying_all();
     if args.budget {

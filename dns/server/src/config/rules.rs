@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 /// The rules that have a level of their own, each with a section in docs/checks.md. They find what
 /// can be served and looks wrong, which is a warning if nothing else is set. What they call an error of their own is
 /// one whatever is set: it cannot be served.
-pub const RULES: [&str; 46] = [
+pub const RULES: [&str; 52] = [
     "denial-broken",
     "denial-missing",
     "digest-length",
@@ -55,6 +55,12 @@ pub const RULES: [&str; 46] = [
     "rrsig-not-yet",
     "string-cut",
     "svcb-alias-params",
+    "tenant-checks",
+    "tenant-memory",
+    "tenant-probes",
+    "tenant-programs",
+    "tenant-records",
+    "tenant-targets",
     "ttls-differ",
 ];
 

@@ -6,7 +6,7 @@ use halfmoon_wire::NameBuf;
 use serde::{Deserialize, Deserializer, de::Error};
 use toml::Spanned;
 
-use super::{KeyConfig, TokenConfig, admin, value};
+use super::{KeyConfig, TargetsConfig, TokenConfig, admin, value};
 
 /// So many tenants can be named.
 const MOST: usize = 1000;
@@ -29,6 +29,19 @@ pub struct TenantConfig {
     /// else.
     #[serde(deserialize_with = "tokens")]
     pub tokens: Vec<TokenConfig>,
+    /// How many records its zones may have together.
+    pub records: Option<u32>,
+    /// How many record programs.
+    pub programs: Option<u32>,
+    /// How many octets of memory zones and programs may take, about.
+    #[serde(deserialize_with = "some_size")]
+    pub memory: Option<usize>,
+    /// How many checks there may be for it.
+    pub checks: Option<u32>,
+    /// How many probes a second these may come to.
+    pub probes_per_second: Option<u32>,
+    /// Which addresses may be probed for it, besides `health.targets`.
+    pub targets: Option<TargetsConfig>,
 }
 
 fn tokens<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<TokenConfig>, D::Error> {
@@ -52,6 +65,10 @@ pub(super) fn tenants<'de, D: Deserializer<'de>>(
         return Err(D::Error::custom(message));
     }
     Ok(named.into_iter().map(|(TenantName(name), tenant)| (name, tenant)).collect())
+}
+
+fn some_size<'de, D: Deserializer<'de>>(from: D) -> Result<Option<usize>, D::Error> {
+    value::positive_size(from).map(Some)
 }
 
 #[derive(PartialEq, Eq, PartialOrd, Ord)]

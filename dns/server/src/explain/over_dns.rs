@@ -7,7 +7,6 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-use halfmoon_healthcheck::{Health, TargetPolicy};
 use halfmoon_wire::{Name, NameBuf, Query, Rcode, Reply, Type};
 use ipnet::IpNet;
 
@@ -100,7 +99,8 @@ fn explained(worker: &mut Worker, wish: &Wish, peer: &Peer) -> String {
     let mut out = vec![0; MAX_MESSAGE];
     (worker.is_aside, worker.trail) = (true, Some(Box::default()));
     // Nothing is probed because somebody asks why, and the answer is none that was given.
-    let health = std::mem::replace(&mut worker.requests, Health::unprobed(TargetPolicy::default()));
+    let looking = worker.requests.looking_on();
+    let health = std::mem::replace(&mut worker.requests, looking);
     let meter = std::mem::replace(&mut worker.meter, Meters::default().take());
     let verdict = answer(worker, &wish.query(), &peer, MAX_MESSAGE, &mut out);
     (worker.is_aside, worker.requests, worker.meter) = (false, health, meter);

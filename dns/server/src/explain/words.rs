@@ -22,6 +22,7 @@ pub(super) fn result(given: &Given) -> String {
 pub(super) fn found(finding: &Finding) -> Vec<String> {
     vec![match finding {
         Finding::Pool(_) => return Vec::new(),
+        Finding::Refused { check, why } => format!("not checked: {check}: {why}"),
         Finding::Hash { of, value } => format!("hash of {of}: {value}"),
         Finding::Chance { value, below } => format!("drew {value} of 0 to {}", below.max(&1) - 1),
         Finding::Point { value, below } => {

@@ -8,9 +8,11 @@ use halfmoon_healthcheck::Health;
 use halfmoon_lua::{Budget, Compiler, Defaults, Dialect, Program, Settings};
 use halfmoon_wire::{Name, NameBuf, Type};
 use halfmoon_zones::{
-    Addition, Attach, Companion, Draft, Fault, Fresh, Level, Loaded, Place, ProgramSource,
+    Addition, Attach, Candidate, Companion, Draft, Fault, Fresh, Hosted, Level, Loaded,
+    MostRecords, Place, ProgramSource, Zone,
 };
 
+use super::budgets::Budgets;
 use super::judge;
 use super::serials::Serials;
 use crate::config::{DnssecConfig, Rules, ZoneFault, ZoneHealth};
@@ -18,7 +20,7 @@ use crate::expect::{Examiner, Subject, Tests};
 use crate::last_good;
 use crate::shared::{Programs, Served};
 use crate::signing::{Signing, date};
-use crate::tenants::Tenants;
+use crate::tenants::{TenantId, Tenants, Usage};
 
 /// How many signatures of zones that come signed one load verifies: a second or two, once for each.
 const MOST_VERIFIED: usize = 40_000;
@@ -48,6 +50,9 @@ pub struct Compile {
     examiner: Option<Examiner>,
     /// Who owns which zones.
     tenants: Arc<Tenants>,
+    /// What zones of tenants take up in the load at hand.
+    taken: Budgets,
+    health: Health,
 }
 
 impl Compile {
@@ -56,7 +61,7 @@ impl Compile {
     pub fn new(settings: Settings, health: Health) -> Self {
         let is_final = settings.dialect == Dialect::PowerDns;
         let defaults = Arc::clone(&settings.defaults);
-        let compiler = Compiler::new(settings, health);
+        let compiler = Compiler::new(settings, health.clone());
         Self {
             compiler,
             defaults,
@@ -70,6 +75,8 @@ impl Compile {
             threads: 1,
             examiner: None,
             tenants: Arc::default(),
+            taken: Budgets::default(),
+            health,
         }
     }
 
@@ -184,6 +191,19 @@ impl Compile {
     }
 }
 
+/// Keeps the first fault of each of these rules: once a budget is spent, all that comes after it is too much.
+fn tell_once(faults: &mut Vec<Fault>, rules: &[&'static str]) {
+    let mut told = Vec::new();
+    faults.retain(|fault| {
+        if !rules.contains(&fault.rule) {
+            return true;
+        }
+        let is_first = !told.contains(&fault.rule);
+        told.push(fault.rule);
+        is_first
+    });
+}
+
 /// Puts what is wrong with a file beside a zone among the faults.
 fn note(wrong: Vec<ZoneFault>, rule: &'static str, file: &Companion, faults: &mut Vec<Fault>) {
     faults.extend(wrong.into_iter().map(|ZoneFault { line, column, message }| {
@@ -232,17 +252,61 @@ impl Attach<Served> for Compile {
     }
 
     fn attach(&mut self, fresh: &Fresh<'_, Served>, faults: &mut Vec<Fault>) -> Served {
-        let served = self.serve(fresh, faults);
-        self.rules.apply(faults);
         let tenant = self.tenants.owner(fresh.zone.apex());
+        let served = self.serve_for(tenant, fresh, faults);
+        self.rules.apply(faults);
         if let Some(tenant) = tenant {
             self.tenants.count_in(tenant, served.counts());
         }
-        Served { tenant, ..served }
+        Served { tenant, account: self.tenants.account(tenant).cloned(), ..served }
+    }
+
+    fn start(&mut self, stay: &mut dyn Iterator<Item = &Hosted<Served>>) {
+        self.taken.begin(&self.tenants, stay);
+    }
+
+    fn most_records(&self, apex: Name<'_>) -> Option<MostRecords> {
+        self.taken.most_records(&self.tenants, apex)
+    }
+
+    fn has_read(&mut self, zone: &Zone) {
+        if let Some(tenant) = self.tenants.owner(zone.apex()) {
+            self.taken.has_read(tenant, zone.record_count());
+        }
+    }
+
+    fn judge(&mut self, candidates: &mut [Candidate<Served>]) {
+        self.taken.judge(&self.tenants, candidates);
     }
 }
 
 impl Compile {
+    /// What is kept beside a zone of a tenant, as far as there is room for it; `None`: of the operator's.
+    fn serve_for(
+        &mut self,
+        tenant: Option<TenantId>,
+        fresh: &Fresh<'_, Served>,
+        faults: &mut Vec<Fault>,
+    ) -> Served {
+        let tenants = Arc::clone(&self.tenants);
+        self.compiler.set_account(tenants.account(tenant));
+        let Some((tenant, budget)) = tenant.and_then(|id| Some((id, tenants.budget(id)?))) else {
+            return self.serve(fresh, faults);
+        };
+        self.taken.enter(tenant, budget, &self.health);
+        if let Some(fault) = self.taken.too_many_programs(&tenants, tenant, fresh.programs) {
+            faults.push(fault);
+            return Served::default();
+        }
+        let served = self.serve(fresh, faults);
+        tell_once(faults, &["tenant-checks", "tenant-probes"]);
+        if faults.iter().all(|fault| fault.level != Level::Error) {
+            self.taken.has_compiled(tenant, fresh.programs.len());
+        }
+        let usage = budget.limits_zones().then(|| Usage::of(fresh.zone, &served.programs));
+        Served { usage: usage.map(Arc::new), ..served }
+    }
+
     fn serve(&mut self, fresh: &Fresh<'_, Served>, faults: &mut Vec<Fault>) -> Served {
         let Fresh { zone, programs, before, companions } = *fresh;
         let defaults = self.defaults(companions.settings.as_ref(), faults);

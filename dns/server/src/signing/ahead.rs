@@ -201,6 +201,7 @@ impl Work {
             geo: &geo,
             health: snapshot,
             requests: &self.shared.health,
+            account: hosted.beside.account.as_ref(),
         };
         let fixed = node.set(rtype);
         let beside = fixed.into_iter().flat_map(|set| set.rdatas()).map(Into::into);

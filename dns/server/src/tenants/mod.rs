@@ -2,17 +2,19 @@
 //!
 //! Immutable but for what is counted. What is owned is a name, whether there is a zone of it or not.
 
+mod budget;
 mod realm;
 mod tally;
 
 use std::collections::{BTreeMap, HashMap};
 
-use halfmoon_healthcheck::Report;
+use halfmoon_healthcheck::{Account, Report};
 use halfmoon_wire::{Name, NameBuf};
 
 use crate::config::TenantConfig;
 use crate::shared::Zones;
 
+pub use budget::{Budget, Usage};
 pub use realm::Realm;
 pub use tally::{Counts, Runs, Total};
 
@@ -42,6 +44,8 @@ impl TenantId {
 pub struct Tenants {
     /// In order.
     names: Vec<String>,
+    /// What each may have, in the same order.
+    budgets: Vec<Budget>,
     /// By name in lower case.
     owned: HashMap<NameBuf, Owned>,
     /// What the zones of each count.
@@ -66,6 +70,7 @@ impl Tenants {
             let id = TenantId(number);
             tenants.names.push(name.clone());
             tenants.tallies.push(Tally::default());
+            tenants.budgets.push(Budget::new(name, tenant));
             let below = tenant.below.iter().map(|name| (name, true));
             for (name, below) in tenant.apexes.iter().map(|name| (name, false)).chain(below) {
                 let owned = Owned { tenant: id, below };
@@ -99,6 +104,24 @@ impl Tenants {
     #[must_use]
     pub fn owns(&self, tenant: TenantId, apex: &str) -> bool {
         apex.parse::<NameBuf>().is_ok_and(|apex| self.owner(apex.as_name()) == Some(tenant))
+    }
+
+    /// What a tenant may have; `None` for one of another configuration.
+    #[must_use]
+    pub fn budget(&self, tenant: TenantId) -> Option<&Budget> {
+        self.budgets.get(tenant.number())
+    }
+
+    /// On whose account the checks of a tenant are; `None`: on nobody's, as those of the operator.
+    #[must_use]
+    pub fn account(&self, tenant: Option<TenantId>) -> Option<&Account> {
+        self.budget(tenant?).map(|budget| &budget.account)
+    }
+
+    /// Whether zones of anybody are limited in what they take up when they are read.
+    #[must_use]
+    pub fn have_budgets(&self) -> bool {
+        self.budgets.iter().any(Budget::limits_zones)
     }
 
     /// What a tenant is called; nothing for one of another configuration.

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Stderr, Write};
 use std::time::{Duration, Instant};
 
 use halfmoon_wire::Name;
-use halfmoon_zones::{Addition, Attach, Draft, Fault, Fresh};
+use halfmoon_zones::{Addition, Attach, Candidate, Draft, Fault, Fresh, Hosted, MostRecords, Zone};
 
 use crate::publish::Compile;
 use crate::shared::Served;
@@ -79,6 +79,22 @@ impl<W: Write> Attach<Served> for Counted<'_, W> {
     fn attach(&mut self, fresh: &Fresh<'_, Served>, faults: &mut Vec<Fault>) -> Served {
         self.progress.note(Instant::now());
         self.compile.attach(fresh, faults)
+    }
+
+    fn start(&mut self, stay: &mut dyn Iterator<Item = &Hosted<Served>>) {
+        self.compile.start(stay);
+    }
+
+    fn most_records(&self, apex: Name<'_>) -> Option<MostRecords> {
+        self.compile.most_records(apex)
+    }
+
+    fn has_read(&mut self, zone: &Zone) {
+        self.compile.has_read(zone);
+    }
+
+    fn judge(&mut self, candidates: &mut [Candidate<Served>]) {
+        self.compile.judge(candidates);
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use super::remote::{Remote, ServerArgs};
 use super::{Format, fail, say};
-use crate::admin::view::{ByState, CheckList, CheckView, EventList, OverrideList};
+use crate::admin::view::{AccountView, ByState, CheckList, CheckView, EventList, OverrideList};
 use crate::config::Right;
 
 mod table;
@@ -79,13 +79,14 @@ pub(super) fn run(args: &Args) -> ExitCode {
 
 /// Prints the checks once.
 fn show(remote: &Remote, args: &Args) -> Result<ExitCode, String> {
-    let (counts, checks) = fetch(remote, args)?;
+    let (counts, checks, accounts) = fetch(remote, args)?;
     if args.format == Format::Json {
         checks.iter().for_each(json);
     } else {
         let table = Table::new(SystemTime::now(), io::stdout().is_terminal());
         say(table.draw(&checks, counts));
         overrides(remote)?.iter().for_each(say);
+        accounts.iter().for_each(say);
     }
     let is_down = checks.iter().any(|check| check.state == "down");
     Ok(if is_down { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -98,8 +99,11 @@ fn overrides(remote: &Remote) -> Result<Vec<String>, String> {
     Ok(list.overrides.iter().map(line).collect())
 }
 
+/// How many checks there are, those that are wanted, and what tenants have of them.
+type Wanted = (ByState, Vec<CheckView>, Vec<AccountView>);
+
 /// Gets all checks that are wanted, page by page.
-fn fetch(remote: &Remote, args: &Args) -> Result<(ByState, Vec<CheckView>), String> {
+fn fetch(remote: &Remote, args: &Args) -> Result<Wanted, String> {
     let mut checks = Vec::new();
     loop {
         let mut query = vec![
@@ -114,7 +118,7 @@ fn fetch(remote: &Remote, args: &Args) -> Result<(ByState, Vec<CheckView>), Stri
         let is_last = list.checks.len() < PAGE;
         checks.extend(list.checks);
         if is_last {
-            return Ok((list.counts, checks));
+            return Ok((list.counts, checks, list.accounts));
         }
     }
 }
@@ -144,7 +148,7 @@ fn watch(remote: &Remote, args: &Args) -> Result<ExitCode, String> {
     let mut newest = news(remote, args, None, Duration::ZERO)?.newest;
     loop {
         if is_screen {
-            let drawn = fetch(remote, args).and_then(|(counts, checks)| {
+            let drawn = fetch(remote, args).and_then(|(counts, checks, _)| {
                 let table = Table::new(SystemTime::now(), true);
                 Ok(table.screen(&checks, counts, &overrides(remote)?))
             });

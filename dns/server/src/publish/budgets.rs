@@ -1,0 +1,310 @@
+//! Holds the zones of each tenant to what it may have, load by load.
+//!
+//! What counts is what would be served: the zones of which nothing is read, the new versions of the others,
+//! and the old ones of those whose new version is refused. While zones are read and compiled, they are
+//! stopped as soon as no outcome could make room for them, so that what is refused costs little.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use halfmoon_healthcheck::{CheckId, Health, Rate, Refused};
+use halfmoon_wire::{Name, NameBuf};
+use halfmoon_zones::{Candidate, Fault, Hosted, MostRecords, Place, ProgramSource};
+
+use crate::shared::{Programs, Served};
+use crate::tenants::{Budget, TenantId, Tenants, Usage};
+
+/// What the zones of one load take up so far.
+#[derive(Debug, Default)]
+pub(super) struct Budgets {
+    tenants: HashMap<TenantId, Taken>,
+    /// Those for whose checks this load has begun.
+    begun: HashSet<TenantId>,
+}
+
+/// What zones of one tenant take.
+#[derive(Debug, Default)]
+struct Taken {
+    /// Those that stay as they are.
+    stay: Sum,
+    /// Records of those that were read.
+    records: u64,
+    /// Programs of those that were compiled.
+    programs: u64,
+}
+
+/// A sum of what zones take.
+#[derive(Debug, Default)]
+struct Sum {
+    records: u64,
+    programs: u64,
+    memory: u64,
+    /// Each check once, with how many zones name it.
+    checks: HashMap<CheckId, (usize, Rate)>,
+    probes: Rate,
+}
+
+/// What is too much: the rule, and in words.
+struct Excess {
+    rule: &'static str,
+    message: String,
+    place: Option<Place>,
+}
+
+const HELP: &str =
+    "leave something out, here or in another zone of the tenant, or ask the operator for more";
+
+impl Budgets {
+    /// A load begins.
+    pub(super) fn begin(
+        &mut self,
+        tenants: &Tenants,
+        stay: &mut dyn Iterator<Item = &Hosted<Served>>,
+    ) {
+        self.tenants.clear();
+        self.begun.clear();
+        if !tenants.have_budgets() {
+            return;
+        }
+        for hosted in stay {
+            if let (Some(tenant), Some(usage)) = (hosted.beside.tenant, &hosted.beside.usage) {
+                self.tenants.entry(tenant).or_default().stay.add(usage);
+            }
+        }
+    }
+
+    /// How many records a zone may have.
+    pub(super) fn most_records(&self, tenants: &Tenants, apex: Name<'_>) -> Option<MostRecords> {
+        let tenant = tenants.owner(apex)?;
+        let limit = tenants.budget(tenant)?.records?;
+        let taken = self.tenants.get(&tenant);
+        let taken = taken.map_or(0, |taken| taken.stay.records + taken.records);
+        let message = too_many(tenants.name(tenant), "records", limit);
+        let fault = Fault::error("tenant-records", Place::default(), message).help(HELP);
+        Some(MostRecords { count: limit.saturating_sub(taken), fault })
+    }
+
+    /// A zone was read that is right so far.
+    pub(super) fn has_read(&mut self, tenant: TenantId, records: u32) {
+        self.tenants.entry(tenant).or_default().records += u64::from(records);
+    }
+
+    /// Checks that are acquired for a tenant from now on are those of this load.
+    pub(super) fn enter(&mut self, tenant: TenantId, budget: &Budget, health: &Health) {
+        if self.begun.insert(tenant) {
+            health.begin(&budget.account);
+        }
+    }
+
+    /// What is wrong with a zone that has more programs than there is room for: it need not be compiled.
+    pub(super) fn too_many_programs(
+        &self,
+        tenants: &Tenants,
+        tenant: TenantId,
+        programs: &[(NameBuf, ProgramSource)],
+    ) -> Option<Fault> {
+        let limit = tenants.budget(tenant)?.programs?;
+        let taken = self.tenants.get(&tenant);
+        let taken = taken.map_or(0, |taken| taken.stay.programs + taken.programs);
+        let left = usize::try_from(limit.saturating_sub(taken)).unwrap_or(usize::MAX);
+        let (_, first) = programs.get(left)?;
+        let message = too_many(tenants.name(tenant), "programs", limit);
+        Some(Fault::error("tenant-programs", first.place(0), message).help(HELP))
+    }
+
+    /// A zone was compiled and is right so far.
+    pub(super) fn has_compiled(&mut self, tenant: TenantId, programs: usize) {
+        self.tenants.entry(tenant).or_default().programs += programs as u64;
+    }
+
+    /// Refuses those versions that are too much. Those that take no more than what they replace are never
+    /// among them; of the others, the first come first.
+    pub(super) fn judge(&mut self, tenants: &Tenants, candidates: &mut [Candidate<Served>]) {
+        if !tenants.have_budgets() {
+            return;
+        }
+        let mut of_tenants: HashMap<TenantId, Vec<usize>> = HashMap::new();
+        for (number, candidate) in candidates.iter().enumerate() {
+            let hosted = candidate.proposed().or_else(|| candidate.served());
+            if let Some(tenant) = hosted.and_then(|hosted| hosted.beside.tenant) {
+                of_tenants.entry(tenant).or_default().push(number);
+            }
+        }
+        for (tenant, numbers) in of_tenants {
+            if let Some(budget) = tenants.budget(tenant).filter(|budget| budget.limits_zones()) {
+                let name = tenants.name(tenant);
+                let sum = self.tenants.remove(&tenant).unwrap_or_default().stay;
+                judge(sum, name, budget, candidates, numbers);
+            }
+        }
+    }
+}
+
+fn judge(
+    mut sum: Sum,
+    name: &str,
+    budget: &Budget,
+    candidates: &mut [Candidate<Served>],
+    mut numbers: Vec<usize>,
+) {
+    let usage = |hosted: Option<&Hosted<Served>>| {
+        let usage = hosted.and_then(|hosted| hosted.beside.usage.as_ref());
+        usage.map(Arc::clone).unwrap_or_default()
+    };
+    for number in &numbers {
+        sum.add(&usage(candidates[*number].served()));
+    }
+    numbers.retain(|number| candidates[*number].proposed().is_some());
+    numbers.sort_by_cached_key(|number| {
+        let candidate = &candidates[*number];
+        usage(candidate.proposed()).exceeds(&usage(candidate.served()))
+    });
+    for number in numbers {
+        let candidate = &mut candidates[number];
+        let (old, new) = (usage(candidate.served()), usage(candidate.proposed()));
+        let before = (sum.checks.len(), sum.probes);
+        sum.take(&old);
+        let excess = sum.excess_of(name, budget, (&old, &new));
+        sum.add(&new);
+        let after = (sum.checks.len(), sum.probes);
+        let excess = excess.or_else(|| {
+            let refused = refused(budget, before, after)?;
+            sum.take(&new);
+            let programs = candidate.proposed().map(|hosted| &hosted.beside.programs);
+            let place = programs.and_then(|programs| sum.first_over(budget, before, programs));
+            sum.add(&new);
+            let is_rate = matches!(refused, Refused::Probes { .. });
+            let rule = if is_rate { "tenant-probes" } else { "tenant-checks" };
+            Some(Excess { rule, message: refused.to_string(), place })
+        });
+        if let Some(Excess { rule, message, place }) = excess {
+            candidate.refuse(place, |place| Fault::error(rule, place, message).help(HELP));
+            sum.take(&new);
+            sum.add(&old);
+        }
+    }
+}
+
+/// Whether there are more checks than may be, and more than before.
+fn refused(budget: &Budget, before: (usize, Rate), after: (usize, Rate)) -> Option<Refused> {
+    let limits = budget.account.limits();
+    let settings = || budget.account.settings().into();
+    let (wanted, probes) = after;
+    if let Some(limit) = limits.checks.filter(|limit| wanted > *limit && wanted > before.0) {
+        return Some(Refused::Checks { wanted, limit, settings: settings() });
+    }
+    let is_over = |limit: &u32| probes > Rate::whole(*limit) && probes > before.1;
+    let limit = limits.probes_per_second.filter(is_over)?;
+    Some(Refused::Probes { wanted: probes, limit, settings: settings() })
+}
+
+fn too_many(name: &str, what: &str, limit: u64) -> String {
+    format!(
+        "more {what} than the {limit} that `tenants.{name}.{what}` allows, in all zones together"
+    )
+}
+
+impl Usage {
+    /// Whether it takes more of anything.
+    fn exceeds(&self, other: &Self) -> bool {
+        let probes = |usage: &Self| usage.checks.iter().map(|(_, rate)| *rate).sum::<Rate>();
+        self.records > other.records
+            || self.programs > other.programs
+            || self.memory > other.memory
+            || self.checks.len() > other.checks.len()
+            || probes(self) > probes(other)
+    }
+}
+
+impl Sum {
+    fn add(&mut self, usage: &Usage) {
+        self.records += usage.records;
+        self.programs += usage.programs;
+        self.memory += usage.memory;
+        for (check, rate) in &usage.checks {
+            self.name(*check, *rate);
+        }
+    }
+
+    fn name(&mut self, check: CheckId, rate: Rate) {
+        let (zones, _) = self.checks.entry(check).or_insert_with(|| {
+            self.probes += rate;
+            (0, rate)
+        });
+        *zones += 1;
+    }
+
+    fn take(&mut self, usage: &Usage) {
+        self.records -= usage.records;
+        self.programs -= usage.programs;
+        self.memory -= usage.memory;
+        for (check, _) in &usage.checks {
+            if let Some((zones, rate)) = self.checks.get_mut(check) {
+                *zones -= 1;
+                if *zones == 0 {
+                    self.probes -= *rate;
+                    self.checks.remove(check);
+                }
+            }
+        }
+    }
+
+    /// Where the program stands with which there are too many checks, if these programs come on top.
+    fn first_over(
+        &self,
+        budget: &Budget,
+        before: (usize, Rate),
+        programs: &Programs,
+    ) -> Option<Place> {
+        let (mut more, mut probes) = (HashSet::new(), self.probes);
+        for entry in programs.iter() {
+            for (check, rate) in entry.program.iter().flat_map(|program| program.charges()) {
+                if !self.checks.contains_key(&check) && more.insert(check) {
+                    probes += rate;
+                }
+            }
+            if refused(budget, before, (self.checks.len() + more.len(), probes)).is_some() {
+                return Some(entry.place);
+            }
+        }
+        None
+    }
+
+    /// What there would be too much of with a new version in place of an old one, which is left out here
+    /// already; checks are not among it.
+    fn excess_of(
+        &self,
+        name: &str,
+        budget: &Budget,
+        (old, new): (&Usage, &Usage),
+    ) -> Option<Excess> {
+        let is_over = |limit: Option<u64>, others: u64, (old, new): (u64, u64)| {
+            let wanted = others + new;
+            limit.filter(|limit| wanted > *limit && new > old).map(|limit| (wanted, limit))
+        };
+        let excess = |rule, message| Some(Excess { rule, message, place: None });
+        let records = (old.records, new.records);
+        if let Some((wanted, limit)) = is_over(budget.records, self.records, records) {
+            let message = format!(
+                "{wanted} records in all zones of the tenant, more than the {limit} that \
+                 `tenants.{name}.records` allows"
+            );
+            return excess("tenant-records", message);
+        }
+        let programs = (old.programs, new.programs);
+        if let Some((wanted, limit)) = is_over(budget.programs, self.programs, programs) {
+            let message = format!(
+                "{wanted} programs in all zones of the tenant, more than the {limit} that \
+                 `tenants.{name}.programs` allows"
+            );
+            return excess("tenant-programs", message);
+        }
+        let memory = (old.memory, new.memory);
+        let (wanted, limit) = is_over(budget.memory, self.memory, memory)?;
+        let message = format!(
+            "about {wanted} octets of memory for all zones of the tenant, more than the {limit} that \
+             `tenants.{name}.memory` allows"
+        );
+        excess("tenant-memory", message)
+    }
+}
