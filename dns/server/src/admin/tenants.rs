@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::extract::State as Extract;
 use axum::{Extension, Json};
-use halfmoon_healthcheck::{Check, Probe, Report, State as Verdict};
+use halfmoon_healthcheck::{Account, Check, Probe, Report, State as Verdict};
 
 use super::State;
 use super::access::Caller;
@@ -34,6 +34,7 @@ pub(super) fn views(state: &State, sight: &Sight, reports: &[Report]) -> Vec<Ten
                 queries: total.queries,
                 programs_run: total.programs_run,
                 programs_failed: total.programs_failed,
+                checks_refused: tenants.account(Some(id)).map_or(0, Account::refused),
                 ..TenantView::default()
             }
         })

@@ -388,6 +388,9 @@ pub struct TenantView {
     pub programs_run: u64,
     /// Programs that failed.
     pub programs_failed: u64,
+    /// Checks that programs computed and that were refused, over its budget or outside of its targets.
+    #[serde(default)]
+    pub checks_refused: u64,
 }
 
 /// Why a request is not met.

@@ -170,6 +170,12 @@ fn what_is_computed_is_refused_when_it_runs_and_costs_nobody_else() {
     assert_eq!(accounts[0]["tenant"], "acme");
     assert_eq!((&accounts[0]["checks"], &accounts[0]["most_checks"]), (&10.into(), &10.into()));
     assert!(accounts[0]["refused"].as_u64().unwrap() >= 200, "{}", accounts[0]);
+    let page = get(admin, "/metrics").body;
+    let counted = page.lines().find_map(|line| {
+        let count = line.strip_prefix("halfmoon_tenant_checks_refused_total{tenant=\"acme\"} ")?;
+        count.parse::<f64>().ok()
+    });
+    assert!(counted.is_some_and(|counted| counted >= 200.0), "{page}");
     // Of what is outside one is tried, since nothing is known of any, and who asks is told why.
     assert_eq!(ask(address, "o.acme.test.").len(), 1);
     let url = format!("http://{admin}");

@@ -35,6 +35,12 @@ pub(super) fn show(tenants: &[TenantView], text: &mut Text) {
         "Queries for names in the zones of a tenant.",
         &|tenant| tenant.queries as f64,
     );
+    family(
+        "halfmoon_tenant_checks_refused",
+        Kind::Counter,
+        "Checks that programs of a tenant computed and that were refused.",
+        &|tenant| tenant.checks_refused as f64,
+    );
     let mut family = text.family(
         "halfmoon_tenant_program_runs",
         Kind::Counter,
