@@ -135,6 +135,7 @@ mod tests {
             assert_eq!((total.queries, total.programs_failed), (round + 1, 2 * (round + 1)));
         }
         let known = || tally.0.lock().unwrap().versions.len();
+        assert_eq!(tally.read().queries, 1000);
         assert_eq!(known(), kept.len(), "those that are over are not kept");
         // A version that nobody serves any more and somebody still answers with.
         kept[0].queries.add(0);
