@@ -33,6 +33,8 @@ pub struct Snapshot {
     generation: u64,
     chunks: Vec<Arc<Chunk>>,
     pools: Vec<Arc<PoolChunk>>,
+    /// Counts what became something else in `pools`.
+    pool_changes: u64,
     index: Arc<Index>,
     /// What operators say; `None`: nothing.
     orders: Option<Arc<dyn Orders>>,
@@ -59,6 +61,8 @@ type Chunk = [Cell; CHUNK];
 #[derive(Clone, Debug, Default)]
 struct PoolCell {
     epoch: u32,
+    /// Which change of all has put it there.
+    change: u64,
     standing: Option<Arc<PoolStanding>>,
 }
 
@@ -120,9 +124,22 @@ impl Snapshot {
     /// not published yet.
     #[must_use]
     pub fn pool(&self, id: PoolId) -> Option<&PoolStanding> {
+        self.pool_cell(id)?.standing.as_deref()
+    }
+
+    /// The number of the last change of how a pool answers. Changes of all pools of a board are counted
+    /// together: the greatest number of several pools is another one as soon as any of them has changed.
+    /// `None` where [`Snapshot::pool`] is.
+    #[must_use]
+    pub fn pool_change(&self, id: PoolId) -> Option<u64> {
+        let cell = self.pool_cell(id)?;
+        cell.standing.is_some().then_some(cell.change)
+    }
+
+    fn pool_cell(&self, id: PoolId) -> Option<&PoolCell> {
         let slot = id.slot as usize;
-        let cell = self.pools.get(slot / POOLS).map(|chunk| &chunk[slot % POOLS])?;
-        cell.standing.as_deref().filter(|_| cell.epoch == id.epoch)
+        let cell = self.pools.get(slot / POOLS).map(|chunk| &chunk[slot % POOLS]);
+        cell.filter(|cell| cell.epoch == id.epoch)
     }
 
     /// The places ([`CheckId::slot`]) of which something else is held than in an older snapshot of the
@@ -303,6 +320,7 @@ impl Board {
                 generation: 0,
                 chunks: Vec::new(),
                 pools: Vec::new(),
+                pool_changes: 0,
                 index: Arc::new(Index::new()),
                 orders: None,
                 order: 0,
@@ -362,7 +380,8 @@ impl Board {
             let empty = || Arc::new(std::array::from_fn(|_| PoolCell::default()));
             self.current.pools.resize_with(chunk + 1, empty);
         }
-        let cell = PoolCell { epoch: id.epoch, standing };
+        self.current.pool_changes += 1;
+        let cell = PoolCell { epoch: id.epoch, change: self.current.pool_changes, standing };
         Arc::make_mut(&mut self.current.pools[chunk])[place] = cell;
         self.is_stale = true;
         self.is_newer = true;

@@ -155,6 +155,26 @@ pub struct Answers {
     pub(crate) chose: u64,
 }
 
+/// Numbers of pools from which a program has chosen, in order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Chose(u64);
+
+impl Chose {
+    /// None.
+    pub const NONE: Self = Self(0);
+}
+
+impl Iterator for Chose {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        let number = self.0.trailing_zeros();
+        // Takes the lowest one away.
+        self.0 = self.0.checked_sub(1)? & self.0;
+        Some(number)
+    }
+}
+
 /// What one program said, to be said again when it fails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Said {
@@ -221,14 +241,16 @@ impl Answers {
 
     /// The numbers of the pools that the last program to be run chose from: those among the first
     /// [`crate::Program::MOST_COUNTED`] of its own, each once.
-    pub fn chose(&self) -> impl Iterator<Item = u32> + use<> {
-        let mut left = self.chose;
-        std::iter::from_fn(move || {
-            let number = left.trailing_zeros();
-            // Takes the lowest one away.
-            left = left.checked_sub(1)? & left;
-            Some(number)
-        })
+    #[must_use]
+    pub const fn chose(&self) -> Chose {
+        Chose(self.chose)
+    }
+
+    /// Whether nothing but health was read for it, if even that, and nothing has to be asked for again:
+    /// whoever asks gets the same until health is another.
+    #[must_use]
+    pub const fn depends_on_health_alone(&self) -> bool {
+        Reads::HEALTH.contains(self.reads()) && !self.trace.renews
     }
 
     /// The record data in wire form, each once, in the order the program gave it.

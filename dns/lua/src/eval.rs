@@ -57,6 +57,12 @@ pub(crate) trait Bound: fmt::Debug + Send + Sync {
         None
     }
 
+    /// Whether it mostly says the same to whoever asks as long as health is the same. What it read says
+    /// whether it did.
+    fn is_by_health(&self) -> bool {
+        false
+    }
+
     /// Chooses. Takes no lock, does not wait, and allocates nothing once its buffers have grown.
     ///
     /// # Errors

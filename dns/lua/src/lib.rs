@@ -51,7 +51,7 @@ mod value;
 mod vm;
 mod witness;
 
-pub use answers::{Answers, Reads, Said};
+pub use answers::{Answers, Chose, Reads, Said};
 pub use budget::Budget;
 pub use call::{HealthCall, UrlAsked};
 pub use client::{Client, Network};

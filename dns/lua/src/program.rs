@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::ops::Range;
 use std::sync::Arc;
 
-use halfmoon_healthcheck::{CheckId, Handle, Member, PoolId, Rate};
+use halfmoon_healthcheck::{CheckId, Handle, Member, PoolId, Rate, Snapshot};
 use halfmoon_wire::{NameBuf, Type};
 
 use crate::Defaults;
@@ -136,6 +136,23 @@ impl Program {
     /// The pools it answers from, as far as its text names them.
     pub fn pools(&self) -> impl Iterator<Item = PoolId> {
         self.sites.iter().filter_map(|site| site.pool()).map(|(_, pool)| pool)
+    }
+
+    /// Whether it is a plan that mostly says the same to whoever asks as long as health is the same.
+    /// [`crate::Answers::depends_on_health_alone`] says whether it did.
+    #[must_use]
+    pub fn is_by_health(&self) -> bool {
+        self.is_plan() && self.sites.iter().all(|site| site.is_by_health())
+    }
+
+    /// A number that is another one as soon as any of these pools answers something else. `None` if it
+    /// calls anything beside, or one of them is not on the board.
+    #[must_use]
+    pub fn pools_change(&self, health: &Snapshot) -> Option<u64> {
+        self.sites.iter().try_fold(0, |last: u64, site| {
+            let change = health.pool_change(site.pool()?.1)?;
+            Some(change.max(last))
+        })
     }
 
     /// The numbers of those of them that [`crate::Answers::chose`] tells apart.

@@ -23,6 +23,7 @@ pub mod overrides;
 mod parent;
 pub mod publish;
 pub mod secret;
+mod ready;
 pub mod serve;
 pub mod shared;
 pub mod signing;

@@ -77,6 +77,7 @@ impl Programs {
             let pools = program.iter().flat_map(|program| program.counted_pools());
             counts += 1 + pools.max().map_or(0, |last| last as usize + 1);
             ProgramEntry {
+                may_be_ready: program.as_ref().is_some_and(|program| program.is_by_health()),
                 program,
                 place: Place::default(),
                 last_good,
@@ -153,6 +154,8 @@ pub struct ProgramEntry {
     pub place: Place,
     /// What it last said, to be said when it fails; `None` if that is not wanted of it.
     pub last_good: Option<Arc<LastGood>>,
+    /// Whether its answers may be kept as they go out ([`Program::is_by_health`]).
+    pub(crate) may_be_ready: bool,
     /// Where [`Programs`] counts its answers.
     answers: usize,
     /// How often it failed.

@@ -16,7 +16,8 @@ use crate::cookies;
 use crate::counters::Event;
 use crate::explain;
 use crate::limit::{Fate, Kind, Limiter, Limits};
-use crate::meter::{Meter, Meters};
+use crate::meter::Meter;
+use crate::ready::Ready;
 use crate::shared::{Policy, Shared, Zones};
 use crate::signing::date;
 use crate::tenants::Realm;
@@ -38,6 +39,8 @@ pub struct Worker {
     pub(crate) machine: Machine,
     pub(crate) hashes: SuffixHashes,
     pub(crate) answers: Answers,
+    /// Answers of plans as they went out.
+    pub(crate) ready: Ready,
     pub(crate) chain: Vec<NameBuf>,
     pub(crate) places: Places,
     pub(crate) desk: Desk,
@@ -75,6 +78,7 @@ impl Worker {
             machine: Machine::new(shared.policy.lua.clone()).remembering(),
             hashes: SuffixHashes::default(),
             answers: Answers::default(),
+            ready: Ready::default(),
             chain: Vec::with_capacity(MOST_ALIASES + 1),
             places: Places::default(),
             desk: Desk::default(),
@@ -132,6 +136,7 @@ impl Service for Worker {
         if !Arc::ptr_eq(zones, &self.zones) {
             self.zones = Arc::clone(zones);
             self.machine.forget();
+            self.ready.forget();
         }
         self.now = self.started.elapsed().as_secs();
         self.date = date();

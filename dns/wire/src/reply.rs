@@ -156,6 +156,13 @@ impl<'a> Reply<'a> {
         self.remembered = mark.remembered;
     }
 
+    /// What was written since `mark`, and how many records of this section are in it.
+    #[must_use]
+    pub fn since(&self, mark: Mark, section: Section) -> (&[u8], u16) {
+        let count = self.counts[section as usize].saturating_sub(mark.counts[section as usize]);
+        (self.out.get(mark.at..self.at).unwrap_or(&[]), count)
+    }
+
     /// Appends `count` ready records, each of which begins with a pointer to the question's name.
     ///
     /// # Errors

@@ -335,13 +335,18 @@ impl<'z> Node<'z> {
 
     /// Its record programs: number in the zone, type of the records it makes, TTL.
     pub fn programs(self) -> impl Iterator<Item = ProgramRef> + 'z {
-        let set = if self.has_programs() { self.set(Type::LUA) } else { None };
-        set.into_iter().flat_map(|set| {
-            let first = set.data.extra;
-            set.rdatas().zip(first..).map(move |(rdata, number)| {
-                let inner = rdata.first_chunk().map_or(0, |octets| u16::from_be_bytes(*octets));
-                ProgramRef { number, inner: Type(inner), ttl: set.ttl() }
-            })
+        let mut set = if self.has_programs() { self.set(Type::LUA) } else { None };
+        let (mut at, mut number) = (0, set.map_or(0, |set| set.data.extra));
+        std::iter::from_fn(move || {
+            let known = set?;
+            let Some((rdata, next)) = known.rdata_from(at) else {
+                set = None;
+                return None;
+            };
+            let inner = rdata.first_chunk().map_or(0, |octets| u16::from_be_bytes(*octets));
+            let program = ProgramRef { number, inner: Type(inner), ttl: known.ttl() };
+            (at, number) = (next, number + 1);
+            Some(program)
         })
     }
 }

@@ -36,6 +36,10 @@ impl Bound for All {
         Some(self.0.members())
     }
 
+    fn is_by_health(&self) -> bool {
+        true
+    }
+
     fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {
         self.0.left(eval)?.gather(self.0.items.len(), eval);
         Ok(Outcome::Many)

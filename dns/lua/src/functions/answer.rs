@@ -64,6 +64,10 @@ impl Bound for Answer {
         &self.items
     }
 
+    fn is_by_health(&self) -> bool {
+        true
+    }
+
     fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {
         eval.trace.ttl(self.ttl);
         eval.scratch.chosen.clear();

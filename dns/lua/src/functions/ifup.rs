@@ -273,6 +273,10 @@ impl Bound for IfUp {
         self.pooled.place()
     }
 
+    fn is_by_health(&self) -> bool {
+        matches!(self.selector, Selector::All | Selector::Empty | Selector::First)
+    }
+
     fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {
         match self.pooled.choose(self.selector.is_sticky(), eval)? {
             Choice::Selected => Ok(self.select(self.selector, eval)),

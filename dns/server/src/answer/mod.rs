@@ -34,6 +34,7 @@ use crate::budget::{Purse, Purses, Source};
 use crate::counters::Event;
 use crate::limit::{Fate, Kind, Limiter};
 use crate::meter::Meter;
+use crate::ready::Ready;
 use crate::shared::{Policy, Zones};
 use crate::transport::{Peer, Protocol, Verdict};
 use crate::worker::Worker;
@@ -66,7 +67,7 @@ pub fn answer(
     let (now, date) = (worker.now, worker.date);
     #[rustfmt::skip]
     let Worker {
-        zones, health, geo, requests, cookies, policy, machine, hashes, answers, chain, places, desk,
+        zones, health, geo, requests, cookies, policy, machine, hashes, answers, ready, chain, places, desk,
         purses, program_purses, limiter, signer, meter, is_aside, trail, ..
     } = worker;
     let Some(mut reply) = Reply::new(&query, limit, out, places) else {
@@ -131,6 +132,7 @@ pub fn answer(
         machine,
         hashes,
         answers,
+        ready,
         chain,
         now,
         programs_left: program::MOST_PROGRAMS,
@@ -265,6 +267,8 @@ struct Turn<'t, 'a> {
     machine: &'a mut Machine,
     hashes: &'a mut SuffixHashes,
     answers: &'a mut Answers,
+    /// Answers of plans that may go out again.
+    ready: &'a mut Ready,
     /// The targets of the aliases followed so far.
     chain: &'a mut Vec<NameBuf>,
     now: u64,

@@ -1,5 +1,6 @@
 //! What is answered to a question, by the RFC that says so. No sockets: zones in, replies out.
 
+mod again;
 mod lua_responses;
 mod peer_forms;
 mod programs;
