@@ -10,8 +10,6 @@ use crate::counters::Event;
 
 /// RCODEs that are told apart: those of RFC 6895 section 2.3 that fit, up to BADCOOKIE (23).
 const RCODES: usize = 24;
-/// Places of a [`Striped`] count.
-const STRIPES: usize = 4;
 
 /// The meters of all threads that answered at some time.
 #[derive(Debug, Default)]
@@ -55,15 +53,7 @@ impl Meters {
     /// A meter for a thread that begins to answer.
     #[must_use]
     pub fn take(&self) -> Arc<Meter> {
-        let meter = Arc::new(Meter {
-            lane: self.made.fetch_add(1, Ordering::Relaxed),
-            started: Instant::now(),
-            beat: AtomicU64::new(0),
-            has_ended: AtomicBool::new(false),
-            rcodes: Default::default(),
-            silent: AtomicU64::new(0),
-            events: Default::default(),
-        });
+        let meter = Arc::new(Meter::new(self.made.fetch_add(1, Ordering::Relaxed)));
         let mut meters = self.meters.lock().unwrap_or_else(PoisonError::into_inner);
         // A thread that panics at each query must not make the list grow without end.
         if let Some(last) = meters.iter().position(|meter| meter.has_ended())
@@ -101,6 +91,24 @@ impl Meters {
 }
 
 impl Meter {
+    fn new(lane: usize) -> Self {
+        Self {
+            lane,
+            started: Instant::now(),
+            beat: AtomicU64::new(0),
+            has_ended: AtomicBool::new(false),
+            rcodes: Default::default(),
+            silent: AtomicU64::new(0),
+            events: Default::default(),
+        }
+    }
+
+    /// A meter that nobody reads, of a thread that is none of those that answer.
+    #[must_use]
+    pub fn apart() -> Arc<Self> {
+        Arc::new(Self::new(usize::MAX))
+    }
+
     /// Which of the threads this is; numbers are not used again.
     #[must_use]
     pub fn lane(&self) -> usize {
@@ -124,9 +132,9 @@ impl Meter {
         bump(&self.events[event as usize]);
     }
 
-    /// Shows that the thread is alive.
-    pub fn beat(&self) {
-        let millis = self.started.elapsed().as_millis() as u64;
+    /// Shows that the thread is alive at this moment.
+    pub fn beat(&self, now: Instant) {
+        let millis = now.saturating_duration_since(self.started).as_millis() as u64;
         self.beat.store(millis, Ordering::Relaxed);
     }
 
@@ -160,27 +168,6 @@ fn bump(count: &AtomicU64) {
     count.store(count.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
 }
 
-/// A count that several threads add to, most of them in a place of their own.
-#[derive(Debug, Default)]
-pub struct Striped([Stripe; STRIPES]);
-
-#[derive(Debug, Default)]
-#[repr(align(64))]
-struct Stripe(AtomicU64);
-
-impl Striped {
-    /// Adds one, as the thread with this [`Meter::lane`].
-    pub fn add(&self, lane: usize) {
-        self.0[lane % STRIPES].0.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// How often that was done.
-    #[must_use]
-    pub fn read(&self) -> u64 {
-        self.0.iter().map(|stripe| stripe.0.load(Ordering::Relaxed)).sum()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -202,14 +189,5 @@ mod tests {
         assert_eq!(read.events[Event::TransferTooMany as usize], 100);
         assert_eq!(read.threads, 1);
         assert!(meters.meters.lock().unwrap().len() <= 3);
-    }
-
-    #[test]
-    fn stripes_add_up() {
-        let count = Striped::default();
-        for lane in 0..10 {
-            count.add(lane);
-        }
-        assert_eq!(count.read(), 10);
     }
 }

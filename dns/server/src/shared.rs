@@ -11,12 +11,12 @@ use halfmoon_lua::{Dialect, Program, Settings};
 use halfmoon_zones::{Catalog, Place};
 use ipnet::IpNet;
 
-use crate::columns::Columns;
+use crate::columns::{Columns, Count};
 use crate::cookies::Cookies;
 use crate::events::Events;
 use crate::last_good::LastGood;
 use crate::limit::Limits;
-use crate::meter::{Meters, Striped};
+use crate::meter::Meters;
 use crate::overrides::Overrides;
 use crate::publish::{Loads, Publishing, UrlClaim};
 use crate::tenants::{Counts, Runs, TenantId, Tenants, Usage};
@@ -34,7 +34,7 @@ pub struct Served {
     /// Its signatures, if it is signed here.
     pub signed: Option<Arc<Signed>>,
     /// How many queries it was asked since it was read.
-    pub queries: Arc<Striped>,
+    pub queries: Arc<Count>,
     /// Its own signatures, if it comes signed.
     pub presigned: Option<Presigned>,
     /// The URLs that its programs ask addresses for, as far as their text tells.

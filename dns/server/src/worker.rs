@@ -102,7 +102,7 @@ impl Worker {
         let mut worker = Self::new(realm.shared);
         worker.zones = Arc::clone(&realm.zones);
         worker.meter.end();
-        worker.meter = Meters::default().take();
+        worker.meter = Meter::apart();
         worker
     }
 
@@ -138,9 +138,10 @@ impl Service for Worker {
             self.machine.forget();
             self.ready.forget();
         }
-        self.now = self.started.elapsed().as_secs();
+        let now = Instant::now();
+        self.now = now.saturating_duration_since(self.started).as_secs();
         self.date = date();
-        self.meter.beat();
+        self.meter.beat(now);
     }
 
     fn answer(&mut self, query: &[u8], peer: &Peer, limit: usize, out: &mut [u8]) -> Verdict {

@@ -12,7 +12,7 @@ use ipnet::IpNet;
 
 use super::{Wish, known};
 use crate::answer::answer;
-use crate::meter::Meters;
+use crate::meter::Meter;
 use crate::transport::{MAX_MESSAGE, Peer, Protocol, Stream, Verdict};
 use crate::worker::Worker;
 
@@ -101,7 +101,7 @@ fn explained(worker: &mut Worker, wish: &Wish, peer: &Peer) -> String {
     // Nothing is probed because somebody asks why, and the answer is none that was given.
     let looking = worker.requests.looking_on();
     let health = std::mem::replace(&mut worker.requests, looking);
-    let meter = std::mem::replace(&mut worker.meter, Meters::default().take());
+    let meter = std::mem::replace(&mut worker.meter, Meter::apart());
     let verdict = answer(worker, &wish.query(), &peer, MAX_MESSAGE, &mut out);
     (worker.is_aside, worker.requests, worker.meter) = (false, health, meter);
     let trail = worker.trail.take().unwrap_or_default();

@@ -15,6 +15,7 @@ use halfmoon_zones::{
 use super::budgets::Budgets;
 use super::judge;
 use super::serials::Serials;
+use crate::columns::Counts;
 use crate::config::{DnssecConfig, Rules, ZoneFault, ZoneHealth};
 use crate::expect::{Examiner, Subject, Tests};
 use crate::last_good;
@@ -46,6 +47,8 @@ pub struct Compile {
     pub(super) verified: (usize, usize),
     /// Threads that will run programs.
     threads: usize,
+    /// Where the queries of zones are counted.
+    counts: Counts,
     /// Who runs the tests beside zones, if they are run.
     examiner: Option<Examiner>,
     /// Who owns which zones.
@@ -73,6 +76,7 @@ impl Compile {
             is_final,
             verified: (MOST_VERIFIED, MOST_VERIFIED),
             threads: 1,
+            counts: Counts::new(1),
             examiner: None,
             tenants: Arc::default(),
             taken: Budgets::default(),
@@ -89,7 +93,7 @@ impl Compile {
     /// For so many threads that run programs, each of which counts by itself.
     #[must_use]
     pub fn threads(self, threads: usize) -> Self {
-        Self { threads, ..self }
+        Self { threads, counts: Counts::new(threads), ..self }
     }
 
     /// Notes how long failovers take, too.
@@ -315,7 +319,8 @@ impl Compile {
                 self.examine(tests, Subject { zone, programs: &[], defaults: &defaults }, faults);
             }
             // What its programs made could not be signed: they are not run.
-            return Served { presigned: Some(presigned), ..Served::default() };
+            let queries = Arc::new(self.counts.take());
+            return Served { presigned: Some(presigned), queries, ..Served::default() };
         }
         self.compiler.set_defaults(Arc::clone(&defaults));
         let compiled = self.compiler.compile_zone(zone.apex(), programs, faults);
@@ -338,7 +343,8 @@ impl Compile {
         let before =
             before.and_then(|hosted| Some((&hosted.zone, &**hosted.beside.signed.as_ref()?)));
         let signed = self.signing.as_mut().and_then(|signing| signing.sign(zone, before, faults));
-        Served { programs, signed, claims, ..Served::default() }
+        let queries = Arc::new(self.counts.take());
+        Served { programs, signed, claims, queries, ..Served::default() }
     }
 
     /// What a zone that comes signed brings along; `None` of another.

@@ -6,8 +6,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::columns::Columns;
-use crate::meter::Striped;
+use crate::columns::{Columns, Count};
 
 /// Versions that are known before it is looked which of them are over.
 const FEW: usize = 64;
@@ -28,7 +27,7 @@ pub struct Runs {
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
     /// How many queries it was asked.
-    pub queries: Arc<Striped>,
+    pub queries: Arc<Count>,
     /// What its programs did.
     pub runs: Arc<Runs>,
 }
@@ -121,10 +120,10 @@ mod tests {
 
     #[test]
     fn what_was_counted_stays_when_its_version_goes() {
-        let tally = Tally::default();
+        let (tally, mut places) = (Tally::default(), crate::columns::Counts::new(2));
         let mut kept = Vec::new();
         for round in 0..1000u64 {
-            let counts = Counts::default();
+            let counts = Counts { queries: Arc::new(places.take()), ..Counts::default() };
             tally.take(counts.clone());
             counts.queries.add(round as usize);
             counts.runs.failures.fetch_add(2, Ordering::Relaxed);
