@@ -193,8 +193,9 @@ impl<'a> Turn<'_, 'a> {
     }
 
     /// The same where it ends the reply.
+    #[inline]
     pub(super) fn finish_proofs(&mut self) {
-        if !self.reply.is_truncated() && !self.prove_expanded() {
+        if self.expanded.count > 0 && !self.reply.is_truncated() && !self.prove_expanded() {
             self.reply.truncated();
         }
     }

@@ -17,6 +17,9 @@ use std::ptr;
 /// Datagrams taken or given in one system call.
 pub(super) const BATCH: usize = 32;
 
+/// How many are prepared for at least.
+const LEAST_ROOM: usize = 8;
+
 /// Octets of one datagram, in and out. Larger ones are told as truncated.
 pub(super) const DATAGRAM: usize = 4096;
 
@@ -40,6 +43,8 @@ pub(super) struct Batch {
     /// Octets of the answer to each; 0: none.
     lengths: [usize; BATCH],
     received: usize,
+    /// How many the next call takes at most: what is not taken is not prepared either.
+    room: usize,
 }
 
 /// What the kernel said about one datagram.
@@ -87,6 +92,7 @@ impl Batch {
             heads: [Head::default(); BATCH],
             lengths: [0; BATCH],
             received: 0,
+            room: LEAST_ROOM,
         }
     }
 
@@ -98,11 +104,12 @@ impl Batch {
     pub(super) fn receive(&mut self, socket: BorrowedFd<'_>) -> io::Result<usize> {
         self.received = 0;
         self.lengths = [0; BATCH];
+        let room = self.room.min(BATCH);
         let mut vectors = [MaybeUninit::<libc::iovec>::uninit(); BATCH];
         let mut messages = [MaybeUninit::<libc::mmsghdr>::uninit(); BATCH];
         let buffers = self.queries.iter_mut().zip(&mut self.remotes).zip(&mut self.controls);
         let slots = vectors.iter_mut().zip(&mut messages);
-        for (((query, remote), control), (vector, slot)) in buffers.zip(slots) {
+        for (((query, remote), control), (vector, slot)) in buffers.zip(slots).take(room) {
             let vector = vector
                 .write(libc::iovec { iov_base: query.as_mut_ptr().cast(), iov_len: DATAGRAM });
             slot.write(message(
@@ -112,21 +119,21 @@ impl Batch {
                 Some((control, size_of::<Control>())),
             ));
         }
-        // SAFETY: the first BATCH messages are initialised. Each points to one vector, address
+        // SAFETY: the first `room` messages are initialised. Each points to one vector, address
         // and control buffer of its own, with their true sizes, all of which outlive the call and
         // are borrowed mutably by it alone.
         let taken = unsafe {
             libc::recvmmsg(
                 socket.as_raw_fd(),
                 messages.as_mut_ptr().cast(),
-                BATCH as libc::c_uint,
+                room as libc::c_uint,
                 libc::MSG_WAITFORONE,
                 ptr::null_mut(),
             )
         };
-        let taken = usize::try_from(taken).map_err(|_| io::Error::last_os_error())?.min(BATCH);
+        let taken = usize::try_from(taken).map_err(|_| io::Error::last_os_error())?.min(room);
         for (head, filled) in self.heads.iter_mut().zip(&messages[..taken]) {
-            // SAFETY: all BATCH messages were initialised above, and the kernel has only
+            // SAFETY: the first `room` messages were initialised above, of which these are, and the kernel has only
             // written lengths and flags into them.
             let filled = unsafe { filled.assume_init_ref() };
             *head = Head {
@@ -137,6 +144,8 @@ impl Batch {
             };
         }
         self.received = taken;
+        // Twice as many as came: a load that grows is met within a few calls.
+        self.room = (2 * taken).clamp(LEAST_ROOM, BATCH);
         Ok(taken)
     }
 
