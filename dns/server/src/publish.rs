@@ -15,6 +15,7 @@ use tokio::sync::oneshot;
 
 use crate::shared::{Served, Shared, Zones};
 use crate::signing::Signing;
+use crate::transport::give_back;
 
 mod budgets;
 mod compile;
@@ -105,7 +106,7 @@ impl Publisher {
         let (orders, inbox) = mpsc::channel();
         let mut watch = Watch::new(loader.sources().folder.clone(), orders.clone());
         watch.cover(loader.folders_of_listed());
-        let base = Base { compile, shared, before: Vec::new() };
+        let base = Base::new(compile, shared);
         let work = Work { loader, watch, base };
         Self::spawn(orders, move || work.run(&inbox))
     }
@@ -117,7 +118,7 @@ impl Publisher {
     pub fn follow(following: Following, compile: Compile, shared: Arc<Shared>) -> io::Result<Self> {
         let (orders, inbox) = mpsc::channel();
         shared.publishing.listen(orders.clone());
-        let base = Base { compile, shared, before: Vec::new() };
+        let base = Base::new(compile, shared);
         let looks = following.fetch_always(orders.clone())?;
         let work = git::Work::new(following, base, looks);
         Self::spawn(orders, move || work.run(&inbox))
@@ -156,6 +157,8 @@ pub(crate) struct Base {
     shared: Arc<Shared>,
     /// What was served before, and until when it is kept.
     before: Vec<(Instant, Arc<Zones>)>,
+    /// All zones were read: much was freed, or will be when those before go.
+    has_left_over: bool,
 }
 
 /// The publishing thread of a folder.
@@ -242,14 +245,22 @@ impl Work {
             }
         };
         self.base.publish(loaded, started);
+        self.base.has_left_over = true;
     }
 }
 
 impl Base {
+    fn new(compile: Compile, shared: Arc<Shared>) -> Self {
+        Self { compile, shared, before: Vec::new(), has_left_over: false }
+    }
+
     /// Looks at all that changes beside the zones. Whether zones are to be loaded again.
     pub(crate) fn look(&mut self) -> bool {
         let now = Instant::now();
         self.before.retain(|(until, _)| now < *until);
+        if self.before.is_empty() && std::mem::take(&mut self.has_left_over) {
+            give_back();
+        }
         let are_keys_new = self.compile.signing.as_mut().is_some_and(Signing::look);
         self.look_at_geo();
         self.look_at_cookies();
@@ -349,7 +360,7 @@ mod tests {
         let settings = Settings::of(Dialect::Halfmoon);
         let shared = Offline::load(folder.path().to_owned(), settings.clone()).unwrap().shared;
         let compile = Compile::new(settings, shared.health.clone());
-        let mut base = Base { compile, shared: Arc::new(shared), before: Vec::new() };
+        let mut base = Base::new(compile, Arc::new(shared));
         let whole = base.compile.verified;
         base.compile.verified.1 = 0;
         base.prepare();

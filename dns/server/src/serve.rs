@@ -183,6 +183,8 @@ impl Server {
         compile.has_begun();
         overrides.refresh();
         health.publish();
+        // Reading took more than what was read does.
+        transport::give_back();
         let shared = Arc::new(Shared {
             zones: Arc::new(ArcSwap::from_pointee(zones)),
             health,

@@ -70,6 +70,11 @@ pub(crate) fn end_group(child: u32) {
     sys::end_group(child);
 }
 
+/// Gives the system back what was freed. It takes milliseconds, in which other threads may wait for memory.
+pub(crate) fn give_back() {
+    sys::give_back();
+}
+
 impl Bound {
     /// Binds all sockets, or none.
     ///

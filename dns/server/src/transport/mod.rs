@@ -15,8 +15,8 @@ mod tcp;
 mod udp;
 
 pub use counters::{Counters, Tallies};
-pub(crate) use listeners::end_group;
 pub use listeners::{Bound, Listeners, Settings, raise_open_files};
+pub(crate) use listeners::{end_group, give_back};
 pub use sockets::BindError;
 pub use tcp::TcpLimits;
 

@@ -433,6 +433,16 @@ pub(super) fn raise_open_files() -> io::Result<u64> {
     Ok(limit.rlim_cur)
 }
 
+/// Gives the system back what was freed, as far as whole pages of it are free. The library keeps it
+/// otherwise, if something that lies behind it is in use.
+pub(super) fn give_back() {
+    // SAFETY: it takes a number, and moves nothing that is in use.
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    unsafe {
+        libc::malloc_trim(0);
+    }
+}
+
 /// Ends a child that leads a process group, and all others in the group. It must not have been waited for:
 /// its number could be another's then.
 pub(super) fn end_group(child: u32) {
