@@ -8,7 +8,7 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::net::{Ipv4Addr, UdpSocket};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -101,6 +101,11 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     println!("\n| point | ratio | at most | met |\n|---|---|---|---|");
     println!("| 4. p99.9 while everything changes, over quiet | {ratio:.2} | {MOST:.2} | {met} |");
     Ok(())
+}
+
+/// Where a version of the zone waits.
+fn beside(folder: &Path, version: u32) -> PathBuf {
+    folder.join(format!("{FIXED}.{version}"))
 }
 
 fn fixed(version: u32) -> String {
@@ -213,15 +218,19 @@ fn ask(
     let sent: Mutex<Vec<Option<(Instant, usize)>>> = Mutex::new(vec![None; 1 << 16]);
     let is_over = AtomicBool::new(false);
     let (before, first, started) = (endpoints.changed(), *version, Instant::now());
+    if is_busy {
+        // Written before: who asks and who listens would wait for it, and it would look as if answers were late.
+        for next in 1..=args.seconds {
+            fs::write(beside(folder, first + next), fixed(first + next))?;
+        }
+    }
     let queries: Vec<_> = (0..count).map(|number| Asked::of(number).query(number as u16)).collect();
     let mut round = thread::scope(|scope| -> Result<Round> {
         let receiver = scope.spawn(|| receive(&socket, &sent, &is_over));
         let begun = Instant::now();
         let reload = |next: u32| -> Result<()> {
             let path = folder.join("zones").join(format!("{FIXED}.zone"));
-            let beside = path.with_extension("new");
-            fs::write(&beside, fixed(next))?;
-            Ok(fs::rename(&beside, path)?)
+            Ok(fs::rename(beside(folder, next), path)?)
         };
         let writer = is_busy.then(|| {
             let first = *version;

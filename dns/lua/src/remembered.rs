@@ -26,6 +26,8 @@ const MOST: usize = 2048;
 pub(crate) struct Remembered {
     places: Box<[Place]>,
     hasher: RandomState,
+    /// Counts how often all was forgotten.
+    era: u64,
 }
 
 /// Whose answer it is.
@@ -33,7 +35,7 @@ pub(crate) struct Remembered {
 struct Key {
     /// From 1 on.
     program: u64,
-    /// The hash of its zone and owner: programs of one text are shared.
+    /// The hash of its zone and owner, as programs of one text are shared, and of the era.
     stands_at: u64,
 }
 
@@ -104,14 +106,13 @@ impl Place {
 
 impl Remembered {
     pub(crate) fn new() -> Self {
-        Self { places: vec![Place::EMPTY; PLACES].into(), hasher: RandomState::default() }
+        Self { places: vec![Place::EMPTY; PLACES].into(), hasher: RandomState::default(), era: 0 }
     }
 
-    /// Forgets all: zones have changed, and programs may have read them.
+    /// Forgets all: zones have changed, and programs may have read them. Nothing is looked at for that:
+    /// it happens between two queries.
     pub(crate) fn clear(&mut self) {
-        for place in &mut self.places {
-            place.key = Place::EMPTY.key;
-        }
+        self.era += 1;
     }
 
     /// Adds to `answers` what a program would say, if that is known.
@@ -210,7 +211,7 @@ impl Remembered {
     }
 
     fn key(&self, program: &Program, cx: &Context<'_>) -> Key {
-        let stands_at = self.hasher.hash_one((cx.zone.as_wire(), cx.owner.as_wire()));
+        let stands_at = self.hasher.hash_one((self.era, cx.zone.as_wire(), cx.owner.as_wire()));
         Key { program: program.id, stands_at }
     }
 

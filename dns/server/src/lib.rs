@@ -2,6 +2,7 @@
 
 pub mod admin;
 pub mod answer;
+mod behind;
 pub mod budget;
 pub mod cli;
 pub mod columns;
@@ -22,8 +23,8 @@ pub mod offline;
 pub mod overrides;
 mod parent;
 pub mod publish;
-pub mod secret;
 mod ready;
+pub mod secret;
 pub mod serve;
 pub mod shared;
 pub mod signing;

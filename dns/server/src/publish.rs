@@ -6,13 +6,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use halfmoon_git::CommitId;
 use halfmoon_zones::{FileReport, Loaded, Loader};
 use tokio::sync::oneshot;
 
+use crate::behind;
 use crate::shared::{Served, Shared, Zones};
 use crate::signing::Signing;
 use crate::transport::give_back;
@@ -125,7 +126,7 @@ impl Publisher {
     }
 
     fn spawn(orders: Sender<Order>, work: impl FnOnce() + Send + 'static) -> io::Result<Self> {
-        let thread = thread::Builder::new().name("publish".into()).spawn(work)?;
+        let thread = behind::spawn("publish", work)?;
         Ok(Self { orders, thread: Some(thread) })
     }
 

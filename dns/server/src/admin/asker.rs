@@ -4,12 +4,12 @@
 
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
 
 use tokio::sync::oneshot;
 
 use super::error::Refusal;
 use super::sight::Sight;
+use crate::behind;
 use crate::shared::Shared;
 use crate::tenants::Realm;
 use crate::transport::{MAX_MESSAGE, Peer, Service as _, Verdict};
@@ -78,8 +78,7 @@ impl Asker {
 fn start(shared: &Arc<Shared>) -> std::io::Result<SyncSender<Job>> {
     let (jobs, inbox) = sync_channel(WAITING);
     let shared = Arc::clone(shared);
-    let thread = thread::Builder::new().name("admin-answer".to_owned()).stack_size(STACK);
-    thread.spawn(move || work(shared, &inbox))?;
+    behind::spawn_sized("admin-answer", STACK, move || work(shared, &inbox))?;
     Ok(jobs)
 }
 

@@ -18,7 +18,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use halfmoon_git::{CommitId, Copy, Files, GitError, Source, SourceError};
@@ -26,6 +25,7 @@ use halfmoon_zones::{CommitLoader, Proposal, Store};
 
 use super::serials::Serials;
 use super::{Compile, Order, report};
+use crate::behind;
 use crate::config::{Config, GitConfig, GuardsConfig, SerialOf, Verify};
 use crate::secret::{self, SecretError};
 use crate::shared::{Served, Zones};
@@ -361,7 +361,7 @@ impl Following {
     pub(super) fn fetch_always(&self, orders: mpsc::Sender<Order>) -> io::Result<Looks> {
         let (looks, wanted) = Looks::new();
         let (fetcher, interval) = (self.fetcher.again(), self.interval);
-        thread::Builder::new().name("fetch".into()).spawn(move || {
+        behind::spawn("fetch", move || {
             loop {
                 let look = wanted.begin();
                 let is_told = orders.send(Order::Tip(fetcher.fetch(), look)).is_ok();

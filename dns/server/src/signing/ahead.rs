@@ -10,7 +10,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use foldhash::fast::FixedState;
@@ -21,6 +21,7 @@ use halfmoon_wire::Type;
 use halfmoon_zones::{Hosted, Node, Zone};
 
 use super::date;
+use crate::behind;
 use crate::shared::{Served, Shared, Zones};
 
 mod places;
@@ -56,7 +57,7 @@ impl Ahead {
                 work.look();
             }
         };
-        let thread = thread::Builder::new().name("ahead".to_owned()).spawn(run)?;
+        let thread = behind::spawn("ahead", run)?;
         Ok(Self { end: Some(end), thread: Some(thread) })
     }
 }

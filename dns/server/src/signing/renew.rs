@@ -4,9 +4,10 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::behind;
 use crate::shared::Shared;
 
 use super::date;
@@ -36,7 +37,7 @@ impl Renewer {
                 pause = if renew(&shared) { Duration::ZERO } else { LOOK };
             }
         };
-        let thread = thread::Builder::new().name("signing".to_owned()).spawn(work)?;
+        let thread = behind::spawn("signing", work)?;
         Ok(Self { end: Some(end), thread: Some(thread) })
     }
 }

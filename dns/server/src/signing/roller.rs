@@ -7,13 +7,14 @@ use std::collections::HashMap;
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
 
 use halfmoon_dnssec::{FolderError, FolderWatch, KeyFolder, Lifetimes, Roll, Turn, ZoneKeys};
 use halfmoon_wire::{Name, NameBuf};
 
 use super::parent::look;
+use crate::behind;
 use crate::config::DnssecConfig;
 use crate::parent::Parents;
 use crate::shared::{Served, Shared, Zones};
@@ -60,7 +61,7 @@ impl Roller {
                 }
             }
         };
-        let thread = thread::Builder::new().name("keys".to_owned()).spawn(run)?;
+        let thread = behind::spawn("keys", run)?;
         Ok(Self { end: Some(end), thread: Some(thread) })
     }
 }

@@ -75,6 +75,14 @@ pub(crate) fn give_back() {
     sys::give_back();
 }
 
+/// Lets others go before the calling thread.
+///
+/// # Errors
+/// The system does not let it.
+pub(crate) fn step_back() -> io::Result<()> {
+    sys::step_back()
+}
+
 impl Bound {
     /// Binds all sockets, or none.
     ///

@@ -16,7 +16,7 @@ mod udp;
 
 pub use counters::{Counters, Tallies};
 pub use listeners::{Bound, Listeners, Settings, raise_open_files};
-pub(crate) use listeners::{end_group, give_back};
+pub(crate) use listeners::{end_group, give_back, step_back};
 pub use sockets::BindError;
 pub use tcp::TcpLimits;
 

@@ -1,5 +1,5 @@
 //! The system calls that the standard library has no safe form of: batched datagrams with their
-//! local address, pinning of threads, the limit on open files.
+//! local address, pinning of threads and what goes before them, the limit on open files.
 //!
 //! The only module of the server with `unsafe` in it. What it exports is safe.
 #![allow(
@@ -415,6 +415,29 @@ pub(super) fn pin(processor: usize) -> io::Result<()> {
     let result =
         unsafe { libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &raw const set) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// How many steps of niceness a thread goes back.
+const STEPS_BACK: libc::c_int = 10;
+
+/// Lets others go before the calling thread: it leaves real-time priority if it has that, and is nicer than
+/// the process from then on.
+pub(super) fn step_back() -> io::Result<()> {
+    // SAFETY: it takes a number and no memory; 0 is the calling thread.
+    let policy = unsafe { libc::sched_getscheduler(0) };
+    if matches!(policy, libc::SCHED_FIFO | libc::SCHED_RR) {
+        // SAFETY: sched_param is plain data; all octets zero is priority 0, the only one of SCHED_OTHER.
+        let ordinary: libc::sched_param = unsafe { mem::zeroed() };
+        // SAFETY: the parameters are valid for reads; 0 is the calling thread.
+        if unsafe { libc::sched_setscheduler(0, libc::SCHED_OTHER, &raw const ordinary) } != 0 {
+            return Err(io::Error::last_os_error());
+        }
+    }
+    // Linux keeps niceness for each thread. It is -1 for an error and for one that is nearly ordinary, and
+    // nobody is refused to be nicer.
+    // SAFETY: it takes a number and no memory.
+    unsafe { libc::nice(STEPS_BACK) };
+    Ok(())
 }
 
 /// Raises the number of files this process may have open to what it may raise it to, and says

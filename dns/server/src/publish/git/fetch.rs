@@ -4,12 +4,12 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc;
-use std::thread;
 use std::time::Duration;
 
 use halfmoon_git::{CommitId, Copy};
 
 use super::source;
+use crate::behind;
 
 /// So many fetches that were given up may hang on; then none is begun until one of them ends.
 const MOST_HANGING: usize = 3;
@@ -74,7 +74,7 @@ impl Fetcher {
             // Who has given it up does not hear it.
             let _ = done.try_send(fetched);
         };
-        let thread = thread::Builder::new().name("fetching".into()).spawn(work);
+        let thread = behind::spawn("fetching", work);
         thread.map_err(|error| format!("no thread to fetch on: {error}"))?;
         match waited_for.recv_timeout(self.limit) {
             Ok(fetched) => fetched,
