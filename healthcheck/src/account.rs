@@ -227,6 +227,12 @@ impl Rate {
         Self(probes as u64 * Self::SECOND)
     }
 
+    /// How many that is, as near as a number with a point comes to it.
+    #[must_use]
+    pub fn per_second(self) -> f64 {
+        self.0 as f64 / Self::SECOND as f64
+    }
+
     /// What a check comes to by itself, without those it is calculated from.
     pub(crate) fn of(check: &Check) -> Self {
         if matches!(check.probe, Probe::Group(_)) {
@@ -290,7 +296,7 @@ mod tests {
             assert_eq!(Rate::of(&Check { probe, pace, source: None }).to_string(), shown);
         }
         let five: Rate = std::iter::repeat_n(Rate(Rate::SECOND / 5), 5).sum();
-        assert_eq!(five, Rate::whole(1));
+        assert_eq!((five, five.per_second()), (Rate::whole(1), 1.0));
     }
 
     #[test]

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use axum::extract::State as Extract;
 use axum::{Extension, Json};
-use halfmoon_healthcheck::{Account, Check, Probe, Report, State as Verdict};
+use halfmoon_healthcheck::{Report, State as Verdict};
 
 use super::State;
 use super::access::Caller;
 use super::sight::Sight;
-use super::view::{TenantList, TenantView};
+use super::view::{LimitsView, TenantList, TenantView};
 use crate::tenants::TenantId;
 
 /// Lists those that are seen, by name: all, or the one whose token was shown.
@@ -25,20 +25,8 @@ pub(super) async fn list(
 /// What is to be said of each tenant that is seen; `reports` are of the checks that are seen.
 pub(super) fn views(state: &State, sight: &Sight, reports: &[Report]) -> Vec<TenantView> {
     let tenants = &state.shared.tenants;
-    let mut views: Vec<TenantView> = tenants
-        .iter()
-        .map(|(id, name)| {
-            let total = tenants.total(id);
-            TenantView {
-                tenant: name.to_owned(),
-                queries: total.queries,
-                programs_run: total.programs_run,
-                programs_failed: total.programs_failed,
-                checks_refused: tenants.account(Some(id)).map_or(0, Account::refused),
-                ..TenantView::default()
-            }
-        })
-        .collect();
+    let mut views: Vec<TenantView> =
+        tenants.iter().map(|(id, name)| counted(state, id, name)).collect();
     for hosted in sight.zones.zones() {
         let Some(view) = of(&mut views, hosted.beside.tenant) else {
             continue;
@@ -46,6 +34,9 @@ pub(super) fn views(state: &State, sight: &Sight, reports: &[Report]) -> Vec<Ten
         view.zones += 1;
         view.records += u64::from(hosted.zone.record_count());
         view.programs += hosted.beside.programs.iter().count();
+        if let Some(usage) = &hosted.beside.usage {
+            *view.memory.get_or_insert_default() += usage.memory;
+        }
     }
     for report in reports {
         for tenant in users(state, sight, report) {
@@ -57,13 +48,40 @@ pub(super) fn views(state: &State, sight: &Sight, reports: &[Report]) -> Vec<Ten
                 Verdict::Down => view.checks.down += 1,
                 Verdict::Unknown => view.checks.unknown += 1,
             }
-            view.probes_per_second += rate(&report.check);
         }
     }
     match sight.tenant {
         None => views,
         Some(tenant) => views.into_iter().skip(tenant.number()).take(1).collect(),
     }
+}
+
+/// What is counted for a tenant, held for it, and allowed it.
+fn counted(state: &State, id: TenantId, name: &str) -> TenantView {
+    let tenants = &state.shared.tenants;
+    let total = tenants.total(id);
+    let mut view = TenantView {
+        tenant: name.to_owned(),
+        queries: total.queries,
+        programs_run: total.programs_run,
+        programs_failed: total.programs_failed,
+        ..TenantView::default()
+    };
+    if let Some(budget) = tenants.budget(id) {
+        let held = state.shared.health.holdings(&budget.account);
+        view.checks_held = held.checks;
+        view.probes_per_second = held.probes.per_second();
+        view.checks_refused = budget.account.refused();
+        let limits = budget.account.limits();
+        view.limits = LimitsView {
+            records: budget.records,
+            programs: budget.programs,
+            memory: budget.memory,
+            checks: limits.checks,
+            probes_per_second: limits.probes_per_second,
+        };
+    }
+    view
 }
 
 fn of(views: &mut [TenantView], tenant: Option<TenantId>) -> Option<&mut TenantView> {
@@ -80,13 +98,4 @@ fn users(state: &State, sight: &Sight, report: &Report) -> Vec<TenantId> {
     users.sort_unstable();
     users.dedup();
     users
-}
-
-/// How many probes a second a check comes to.
-fn rate(check: &Check) -> f64 {
-    match check.probe {
-        // What it comes to follows from its parts.
-        Probe::Group(_) => 0.0,
-        _ => 1.0 / check.pace.interval.as_secs_f64().max(0.001),
-    }
 }

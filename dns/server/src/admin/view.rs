@@ -378,10 +378,16 @@ pub struct TenantView {
     pub records: u64,
     /// Programs in them.
     pub programs: usize,
+    /// About how many octets of memory they take; none: nothing of what they take is limited.
+    pub memory: Option<u64>,
     /// Checks that they use, also those that others use, too.
     pub checks: ByState,
+    /// Checks that are held for it, those among them that others are calculated from.
+    pub checks_held: usize,
     /// Probes a second that these come to.
     pub probes_per_second: f64,
+    /// What it may have.
+    pub limits: LimitsView,
     /// Queries for names in its zones.
     pub queries: u64,
     /// Programs that ran to their end for an answer.
@@ -391,6 +397,21 @@ pub struct TenantView {
     /// Checks that programs computed and that were refused, over its budget or outside of its targets.
     #[serde(default)]
     pub checks_refused: u64,
+}
+
+/// What a tenant may have of something; none: as much as it likes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LimitsView {
+    /// Records.
+    pub records: Option<u64>,
+    /// Programs.
+    pub programs: Option<u64>,
+    /// Octets of memory.
+    pub memory: Option<u64>,
+    /// Checks that are held for it.
+    pub checks: Option<usize>,
+    /// Probes a second.
+    pub probes_per_second: Option<u32>,
 }
 
 /// Why a request is not met.

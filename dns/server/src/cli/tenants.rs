@@ -1,5 +1,6 @@
 //! `halfmoon tenants`: what the tenants of a running server have, and what their zones have counted.
 
+use std::fmt;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -15,10 +16,11 @@ Examples:
   halfmoon tenants --server https://ns1.example.org --token-file acme.token
   halfmoon tenants --json | jq -r 'select(.checks.down > 0) | .tenant'
 
-ZONES, RECORDS, PROGRAMS and CHECKS are those at the moment, DOWN the checks that are down, and PROBES/S
-what the checks come to in a second; a check that several tenants use is counted for each. QUERIES for names
-in their zones, programs that RAN and those that FAILED are counted since the server started. With the token
-of a tenant there is that tenant alone.";
+ZONES to PROBES/S are what there is at the moment, and behind a stroke what the tenant may have of it. MEMORY
+is about what zones and programs take, known where something is limited; DOWN are the checks that are down. A
+check that several tenants use is counted for each. QUERIES for names in their zones, programs that RAN and
+that FAILED, and checks that programs computed and that were REFUSED are counted since the server started.
+With the token of a tenant there is that tenant alone.";
 
 /// Show what the tenants of a running server have, and what their zones have counted
 #[derive(Debug, clap::Args)]
@@ -34,10 +36,10 @@ pub(super) struct Args {
     server: ServerArgs,
 }
 
-const COLUMNS: usize = 10;
+const COLUMNS: usize = 12;
 const TITLES: [&str; COLUMNS] = [
-    "TENANT", "ZONES", "RECORDS", "PROGRAMS", "CHECKS", "DOWN", "PROBES/S", "QUERIES", "RAN",
-    "FAILED",
+    "TENANT", "ZONES", "RECORDS", "PROGRAMS", "MEMORY", "CHECKS", "DOWN", "PROBES/S", "QUERIES",
+    "RAN", "FAILED", "REFUSED",
 ];
 
 pub(super) fn run(args: &Args) -> ExitCode {
@@ -85,43 +87,68 @@ fn table(tenants: &[TenantView]) -> Vec<String> {
 }
 
 fn row(tenant: &TenantView) -> [String; COLUMNS] {
-    let checks = tenant.checks;
+    let limits = tenant.limits;
+    let megabytes = |octets: u64| format!("{:.1}M", octets as f64 / f64::from(1 << 20));
     [
         tenant.tenant.clone(),
         tenant.zones.to_string(),
-        tenant.records.to_string(),
-        tenant.programs.to_string(),
-        (checks.up + checks.down + checks.unknown).to_string(),
-        checks.down.to_string(),
-        format!("{:.1}", tenant.probes_per_second),
+        of(tenant.records, limits.records),
+        of(tenant.programs, limits.programs),
+        tenant.memory.map_or_else(
+            || "-".to_owned(),
+            |memory| of(megabytes(memory), limits.memory.map(megabytes)),
+        ),
+        of(tenant.checks_held, limits.checks),
+        tenant.checks.down.to_string(),
+        of(format_args!("{:.1}", tenant.probes_per_second), limits.probes_per_second),
         tenant.queries.to_string(),
         tenant.programs_run.to_string(),
         tenant.programs_failed.to_string(),
+        tenant.checks_refused.to_string(),
     ]
+}
+
+/// What there is, and what there may be if that is limited.
+fn of(there: impl fmt::Display, limit: Option<impl fmt::Display>) -> String {
+    match limit {
+        Some(limit) => format!("{there}/{limit}"),
+        None => there.to_string(),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::admin::view::ByState;
+    use crate::admin::view::{ByState, LimitsView};
 
     #[test]
     fn a_table_lines_up() {
+        let limits = LimitsView {
+            records: Some(200_000),
+            memory: Some(64 << 20),
+            checks: Some(5),
+            probes_per_second: Some(10),
+            ..LimitsView::default()
+        };
         let tenants = [
             TenantView { tenant: "a".into(), queries: 1_234_567, ..TenantView::default() },
             TenantView {
                 tenant: "a-longer-name".into(),
                 zones: 12,
                 records: 100_000,
+                memory: Some(1_258_292),
                 checks: ByState { up: 3, down: 1, unknown: 0 },
+                checks_held: 5,
                 probes_per_second: 0.8,
+                checks_refused: 7,
+                limits,
                 ..TenantView::default()
             },
         ];
         let expected = [
-            "TENANT         ZONES  RECORDS  PROGRAMS  CHECKS  DOWN  PROBES/S  QUERIES  RAN  FAILED",
-            "a                  0        0         0       0     0       0.0  1234567    0       0",
-            "a-longer-name     12   100000         0       4     1       0.8        0    0       0",
+            "TENANT         ZONES        RECORDS  PROGRAMS      MEMORY  CHECKS  DOWN  PROBES/S  QUERIES  RAN  FAILED  REFUSED",
+            "a                  0              0         0           -       0     0       0.0  1234567    0       0        0",
+            "a-longer-name     12  100000/200000         0  1.2M/64.0M     5/5     1    0.8/10        0    0       0        7",
         ];
         assert_eq!(table(&tenants), expected);
     }

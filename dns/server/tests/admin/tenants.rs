@@ -440,7 +440,11 @@ fn what_tenants_have_and_count_is_told() {
     let url = format!("http://{}", site.admin);
     let shown = run(&["tenants", "--server", &url]);
     let lines: Vec<&str> = shown.out.lines().collect();
-    assert!(lines[0].starts_with("TENANT  ZONES  RECORDS  PROGRAMS  CHECKS"), "{}", shown.out);
+    assert!(
+        lines[0].starts_with("TENANT  ZONES  RECORDS  PROGRAMS  MEMORY  CHECKS"),
+        "{}",
+        shown.out
+    );
     assert!(lines[1].starts_with("acme ") && lines[2].starts_with("beta "), "{}", shown.out);
     assert!(lines.iter().all(|line| line.len() == lines[0].len()), "{}", shown.out);
     let one = run(&["tenants", "acme", "--json", "--server", &url]);
