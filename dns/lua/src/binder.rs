@@ -408,33 +408,26 @@ impl Binder<'_> {
         arg: &Arg,
         refused: &CheckRefused,
     ) -> Result<Option<CheckId>, Refused> {
-        let help = "it is never probed and counts as not up";
-        let is_target = matches!(refused, CheckRefused::Target(_));
-        let rule = match refused {
-            CheckRefused::Target(_) => "lua-target",
-            CheckRefused::NotTheirs { .. } => "tenant-targets",
-            CheckRefused::Checks { .. } => "tenant-checks",
-            CheckRefused::Probes { .. } => "tenant-probes",
-            _ => "lua-check",
+        let (rule, help) = match refused {
+            CheckRefused::Target(_) => {
+                let help = "the operator decides under `health.targets` what is probed";
+                ("lua-target", Some(help.to_owned()))
+            }
+            CheckRefused::NotTheirs { settings, .. } => {
+                let decides = format!("the operator decides under `{settings}.targets`");
+                ("tenant-targets", Some(format!("{decides} what is probed for this zone")))
+            }
+            CheckRefused::Checks { .. } => ("tenant-checks", Some(FEWER.to_owned())),
+            CheckRefused::Probes { .. } => ("tenant-probes", Some(FEWER.to_owned())),
+            _ => ("lua-check", None),
         };
-        if self.is_halfmoon() {
+        let remark = Remark { help, ..Remark::error(rule, arg.at, refused.to_string()) };
+        if self.is_halfmoon() || self.at_load() && remark.is_operators() {
             // It would be in force without ever being in an answer, which nobody means.
-            let remark = Remark::error(rule, arg.at, refused.to_string());
-            self.remarks.push(match (is_target, refused) {
-                (true, _) => {
-                    remark.help("the operator decides under `health.targets` what is probed")
-                }
-                (_, CheckRefused::NotTheirs { settings, .. }) => remark.help(format!(
-                    "the operator decides under `{settings}.targets` what is probed for this zone"
-                )),
-                (_, CheckRefused::Checks { .. } | CheckRefused::Probes { .. }) => {
-                    remark.help(FEWER)
-                }
-                _ => remark,
-            });
+            self.remarks.push(remark);
             return Err(Refused);
         }
-        self.warn(rule, arg, refused.to_string(), help);
+        self.warn(rule, arg, refused.to_string(), "it is never probed and counts as not up");
         Ok(None)
     }
 }

@@ -202,7 +202,7 @@ impl Compiler {
         if self.settings.dialect == Dialect::PowerDns {
             let why = remarks.iter().find(|remark| remark.level == Level::Error);
             let why = why.map_or_else(String::new, |remark| remark.message.clone());
-            for remark in &mut remarks {
+            for remark in remarks.iter_mut().filter(|remark| !remark.is_operators()) {
                 remark.level = Level::Warning;
             }
             let program =

@@ -26,6 +26,11 @@ impl Remark {
         self
     }
 
+    /// Whether it is about what the operator gives somebody, which is an error in every dialect.
+    pub(crate) fn is_operators(&self) -> bool {
+        self.rule.starts_with("tenant-")
+    }
+
     /// The fault at the place where `source` stands.
     pub(crate) fn at(&self, source: &ProgramSource) -> Fault {
         Fault {

@@ -81,6 +81,19 @@ fn what_is_too_much_is_a_fault_where_it_stands() {
 }
 
 #[test]
+fn what_the_operator_gives_is_all_there_is_in_either_dialect() {
+    let mut world = World::new(Dialect::PowerDns);
+    world.account = Some(account(targets("192.0.2.0/25")));
+    let (_, faults) = world.compile("A ifportup(80, {'192.0.2.1', '192.0.2.200'})");
+    assert_eq!(faults.len(), 1, "{faults:?}");
+    assert!(faults[0].contains(": error: target 192.0.2.200"), "{}", faults[0]);
+    // What nobody may have probed is a warning there, as it was.
+    world.account = None;
+    let (program, faults) = world.compile("A ifportup(80, {'169.254.169.254'})");
+    assert!(program.is_some() && faults[0].contains(": warning: "), "{faults:?}");
+}
+
+#[test]
 fn the_same_record_of_another_account_is_another_program() {
     let world = World::new(Dialect::Halfmoon);
     let mut compiler = Compiler::new(world.settings.clone(), world.health.clone());
