@@ -1,17 +1,23 @@
 //! What tenants may have: who takes more is refused it, and nobody else is.
 
+use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 
 use crate::support::endpoint::Endpoint;
-use crate::support::http::get;
+use crate::support::http::{get, request};
 use crate::support::site::{Folder, QUICK};
 use crate::support::{Running, ask, run, wait_for, wait_for_answer};
 
 const ADMIN: &str = "[admin]\nlisten = \"127.0.0.1:0\"\n";
 /// What takes long in a build for tests is to be told from what is refused.
 const PATIENT: &str = "[lua]\ntime = \"10s\"\n";
+
+/// Secrets of tokens.
+const A: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+const B: &str = "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
 
 /// Two tenants, of whom `acme` has these settings besides.
 fn folder(acme: &str) -> Folder {
@@ -114,6 +120,32 @@ fn a_version_that_takes_too_much_is_refused_and_others_go_on() {
         folder.zone("acme.test", &(version(3) + &fits));
         wait_for_answer(address, "version.acme.test.", &["192.0.2.3"]);
     }
+}
+
+#[test]
+fn a_tenant_sees_what_it_has_and_not_what_others_have() {
+    let folder = folder("checks = 10\n[[tenants.acme.tokens]]\nname = \"a\"\nsecret_file = \"a\"");
+    let config = fs::read_to_string(folder.path("halfmoon.toml")).unwrap();
+    let more = "checks = 5\n[[tenants.beta.tokens]]\nname = \"b\"\nsecret_file = \"b\"\n";
+    folder.write("halfmoon.toml", config + more);
+    for (token, secret) in [("a", A), ("b", B)] {
+        folder.write(token, secret);
+        fs::set_permissions(folder.path(token), fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    folder.zone("acme.test", &checked(3, ""));
+    folder.zone("beta.test", &checked(2, ""));
+    let (server, _) = folder.serve();
+    let admin = admin(&server);
+    let seen = |secret: &str| {
+        let bearer = format!("Bearer {secret}");
+        let list =
+            request(admin, "GET", "/api/v1/checks", &[("Authorization", &bearer)], "").json();
+        let accounts = list["accounts"].as_array().unwrap().iter();
+        accounts.map(|account| format!("{} {}", account["tenant"], account["checks"])).collect()
+    };
+    let seen: [Vec<String>; 2] = [seen(A), seen(B)];
+    assert_eq!(seen, [vec!["\"acme\" 3".to_owned()], vec!["\"beta\" 2".to_owned()]]);
+    assert_eq!(get(admin, "/api/v1/checks").json()["accounts"].as_array().unwrap().len(), 2);
 }
 
 #[test]
