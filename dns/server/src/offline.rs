@@ -17,9 +17,9 @@ use crate::cookies::Cookies;
 use crate::events::Events;
 use crate::meter::Meters;
 use crate::overrides::Overrides;
-use crate::publish::{self, Compile, Loads};
+use crate::publish::{self, Compile, Loads, Place, SourceError};
 use crate::serve::{self, StartError};
-use crate::shared::{Policy, Served, Shared, Zones};
+use crate::shared::{Policy, Shared, Zones};
 use crate::signing::Signing;
 use crate::tenants::Tenants;
 use crate::tsig::Keys;
@@ -41,10 +41,11 @@ impl Offline {
     /// The folder cannot be read. What is wrong with its files is in [`Offline::reports`].
     pub fn load(folder: PathBuf, lua: Settings) -> io::Result<Self> {
         let health = Health::unprobed(TargetPolicy::default());
-        let compile = Compile::new(lua.clone(), health.clone());
-        let (zones, reports) = read(Loader::new(folder, false), compile)?;
+        let mut compile = Compile::new(lua.clone(), health.clone());
+        let loaded = publish::load(&mut Loader::new(folder, false), &mut compile)?;
+        let reports = loaded.reports;
         let shared = Shared {
-            zones,
+            zones: Arc::new(ArcSwap::from_pointee(loaded.catalog)),
             geo: Source::new(Vec::new()),
             cookies: Cookies::random(),
             keys: Keys::none(),
@@ -61,7 +62,7 @@ impl Offline {
     }
 
     /// Does as a configuration says, but for sockets and probes: its zones, signed where it wants
-    /// that, its limits, its secrets.
+    /// that, its limits, its secrets. Zones that come from Git are not there.
     ///
     /// # Errors
     /// What keeps a server from starting, too.
@@ -82,13 +83,23 @@ impl Offline {
         let geo = Source::open(config.geo.databases.clone())?;
         let lua = serve::lua_settings(config, &geo);
         let tenants = Arc::new(Tenants::new(&config.tenants));
-        let compile = Compile::new(lua.clone(), health.clone())
-            .tenants(Arc::clone(&tenants))
-            .signing(signing);
-        let loader = serve::loader(config)?;
-        let path = loader.sources().folder.clone().unwrap_or_default();
-        let read = read(loader, compile);
-        let (zones, reports) = read.map_err(|source| StartError::Unreadable { path, source })?;
+        let mut zones = Vec::new();
+        let mut reports = Vec::new();
+        for (number, unit) in publish::units(config, &tenants)?.into_iter().enumerate() {
+            let Place::Folder(mut loader) = unit.place else {
+                continue;
+            };
+            let signing = signing.as_ref().map(|signing| signing.of_source(number));
+            let mut compile = Compile::new(lua.clone(), health.clone())
+                .tenants(Arc::clone(&tenants), unit.tenant)
+                .signing(signing);
+            let path = loader.sources().folder.clone().unwrap_or_default();
+            let loaded = publish::load(&mut loader, &mut compile);
+            let loaded = loaded.map_err(|source| SourceError::Unreadable { path, source })?;
+            zones.extend(loaded.catalog.zones().iter().cloned());
+            reports.extend(loaded.reports);
+        }
+        let zones = Arc::new(ArcSwap::from_pointee(Zones::new(zones)));
         let shared = Shared {
             zones,
             geo,
@@ -111,13 +122,4 @@ impl Offline {
     pub fn worker(&self) -> Worker {
         Worker::new(&self.shared)
     }
-}
-
-/// The zones as a server has them after its first load, and what became of each file.
-fn read(
-    mut loader: Loader<Served>,
-    mut compile: Compile,
-) -> io::Result<(Arc<ArcSwap<Zones>>, Vec<FileReport>)> {
-    let loaded = publish::load(&mut loader, &mut compile)?;
-    Ok((Arc::new(ArcSwap::from_pointee(loaded.catalog)), loaded.reports))
 }

@@ -2,15 +2,12 @@
 
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use halfmoon_geo::{GeoError, Source};
 use halfmoon_healthcheck::{Health, TargetPolicy};
 use halfmoon_lua::Settings;
-use halfmoon_zones::{ListedZone, Loader, Sources};
 
 use crate::admin::{self, Admin, AdminError};
 use crate::config::{Config, Dialect};
@@ -21,7 +18,9 @@ use crate::expect::Examiner;
 use crate::limit::Limits;
 use crate::meter::Meters;
 use crate::overrides::{Keeper, Overrides, StoreError};
-use crate::publish::{Compile, FollowError, Following, Loads, Publisher, Publishing, load, report};
+use crate::publish::{
+    self, Compile, Loads, PublishError, Publisher, Publishing, SourceError, Unit,
+};
 use crate::secret::SecretError;
 use crate::shared::{Policy, Presentation, Shared};
 use crate::signing::{Ahead, Renewer, Roller, Signing, SigningError};
@@ -41,42 +40,12 @@ pub enum StartError {
     /// The interface for operators is not to be had.
     #[error(transparent)]
     Admin(#[from] AdminError),
-    /// There is no zone to serve.
-    #[error("{path}: no zone to serve; put zone files that end in `.zone` there")]
-    NoZone {
-        /// Where zones were looked for.
-        path: PathBuf,
-    },
-    /// There are zones, but none that can be served.
-    #[error("{path}: no zone there can be served, of {count}; `halfmoon check {path}` says why")]
-    NoGoodZone {
-        /// Where zones were looked for.
-        path: PathBuf,
-        /// How many there are.
-        count: usize,
-    },
-    /// Zones are listed, but none of them can be served.
-    #[error(
-        "none of the {count} zones of the configuration can be served; `halfmoon check` says why"
-    )]
-    NoGoodListed {
-        /// How many there are.
-        count: usize,
-    },
-    /// Zones cannot come from the repository.
+    /// There are no zones to serve.
     #[error(transparent)]
-    Git(#[from] FollowError),
-    /// The configuration does not say where the zones are.
+    Source(#[from] SourceError),
+    /// There are no zones to serve, or nobody who publishes them.
     #[error(transparent)]
-    NoPath(#[from] NoZones),
-    /// The zones cannot be read at all.
-    #[error("{path}: {source}")]
-    Unreadable {
-        /// Where zones were looked for.
-        path: PathBuf,
-        /// What the system says.
-        source: io::Error,
-    },
+    Publish(#[from] PublishError),
     /// A geo database is not usable.
     #[error(transparent)]
     Geo(#[from] GeoError),
@@ -120,10 +89,9 @@ impl Server {
     /// What is missing, in one line.
     pub fn start(config: &Config) -> Result<Self, StartError> {
         let files = open_files();
-        let mut following = Following::open(config)?;
-        let mut loader = following.is_none().then(|| loader(config)).transpose()?;
-        // What is quickly seen to be wrong is told before the work begins.
         let tenants = Arc::new(Tenants::new(&config.tenants));
+        let units = publish::units(config, &tenants)?;
+        // What is quickly seen to be wrong is told before the work begins.
         let (cookies, keys) = (cookies(config)?, Keys::open(config, &tenants)?);
         let bound = Bound::bind(&transport::Settings {
             listen: config.server.listen.clone(),
@@ -165,35 +133,15 @@ impl Server {
         let lua = lua_settings(config, &geo);
         let signing = Signing::new(config)?;
         let keys_folder = signing.as_ref().map(|signing| signing.folder().clone());
-        let mut compile = Compile::new(lua.clone(), health.clone())
-            .tenants(Arc::clone(&tenants))
-            .rules(config.check.rules.clone())
-            .dnssec(config.dnssec.clone())
-            .threads(bound.threads())
-            .examining(
-                Examiner::new(targets(config), geo.same(), policy(config, lua.clone())).lenient(),
-            )
-            .signing(signing);
-        let loads = Loads::default();
-        let zones = match (&mut following, &mut loader) {
-            (Some(following), _) => following.first(&mut compile, &loads)?,
-            (None, Some(loader)) => first_load(loader, &mut compile, &loads)?,
-            (None, None) => return Err(NoZones.into()),
-        };
-        compile.has_begun();
-        overrides.refresh();
-        health.publish();
-        // Reading took more than what was read does.
-        transport::give_back();
         let shared = Arc::new(Shared {
-            zones: Arc::new(ArcSwap::from_pointee(zones)),
+            zones: Arc::default(),
             health,
             geo,
             cookies,
             keys,
-            policy: policy(config, lua),
+            policy: policy(config, lua.clone()),
             meters: Meters::default(),
-            loads,
+            loads: Loads::default(),
             publishing: Publishing::default(),
             events: Arc::clone(recorder.events()),
             overrides,
@@ -201,12 +149,21 @@ impl Server {
         });
         let labels = shared.policy.lua.defaults.labels.clone();
         shared.overrides.look_at(Arc::clone(&shared.zones), labels);
-        let publisher = match (following, loader) {
-            (Some(following), _) => Publisher::follow(following, compile, Arc::clone(&shared)),
-            (None, Some(loader)) => Publisher::start(loader, compile, Arc::clone(&shared)),
-            (None, None) => return Err(NoZones.into()),
+        let threads = bound.threads();
+        let compile = |number, unit: &Unit| {
+            let policy = policy(config, lua.clone());
+            let examiner = Examiner::new(targets(config), shared.geo.same(), policy);
+            Compile::new(lua.clone(), shared.health.clone())
+                .tenants(Arc::clone(&shared.tenants), unit.tenant)
+                .rules(config.check.rules.clone())
+                .dnssec(config.dnssec.clone())
+                .threads(threads)
+                .examining(examiner.lenient())
+                .signing(signing.as_ref().map(|signing| signing.of_source(number)))
         };
-        let publisher = publisher.map_err(StartError::Thread)?;
+        let publisher = Publisher::start(units, compile, &shared)?;
+        // Reading took more than what was read does.
+        transport::give_back();
         let signers = match keys_folder {
             Some(folder) => {
                 let renewer = Renewer::start(Arc::clone(&shared)).map_err(StartError::Thread)?;
@@ -255,7 +212,7 @@ impl Server {
         self.shared.zones.load().zones().len()
     }
 
-    /// Looks at the zone folder again.
+    /// Looks at all sources of zones again.
     pub fn reload(&self) {
         self.publisher.reload();
     }
@@ -271,57 +228,6 @@ impl Server {
         drop(shared);
         drop(recorder);
     }
-}
-
-fn first_load(
-    loader: &mut Loader<crate::shared::Served>,
-    compile: &mut Compile,
-    loads: &Loads,
-) -> Result<crate::shared::Zones, StartError> {
-    let started = Instant::now();
-    let folder = loader.sources().folder.clone();
-    let loaded = load(loader, compile).map_err(|source| StartError::Unreadable {
-        // Only a folder can be unreadable as a whole.
-        path: folder.clone().unwrap_or_default(),
-        source,
-    })?;
-    report(&loaded, started.elapsed());
-    loads.note(&loaded, started.elapsed());
-    match (folder, loaded.catalog.zones().len(), loaded.reports.len()) {
-        (Some(path), 0, 0) => Err(StartError::NoZone { path }),
-        (Some(path), 0, count) if loader.sources().listed.is_empty() => {
-            Err(StartError::NoGoodZone { path, count })
-        }
-        (_, 0, count) => Err(StartError::NoGoodListed { count }),
-        _ => Ok(loaded.catalog),
-    }
-}
-
-/// The configuration does not say where the zones are.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "no zones are configured; set `zones.path` to a folder of zone files, or list `zones.zone`"
-)]
-pub struct NoZones;
-
-/// Loads the zones that a configuration names.
-///
-/// # Errors
-/// It names none.
-pub fn loader(config: &Config) -> Result<Loader<crate::shared::Served>, NoZones> {
-    let zones = &config.zones;
-    if zones.path.is_none() && zones.zone.is_empty() {
-        return Err(NoZones);
-    }
-    let listed = zones.zone.iter();
-    let sources = Sources {
-        folder: zones.path.clone(),
-        listed: listed
-            .map(|zone| ListedZone { name: zone.name, path: zone.file.clone() })
-            .collect(),
-        include_root: zones.include_root.clone(),
-    };
-    Ok(Loader::of(sources, config.lua.insert_whitespace))
 }
 
 /// How many files may be open, as many as the process may have.

@@ -7,10 +7,10 @@ use std::fs;
 
 use halfmoon::config::Config;
 use halfmoon::publish::{Compile, load};
-use halfmoon::serve::{loader, lua_settings, targets};
+use halfmoon::serve::{lua_settings, targets};
 use halfmoon_geo::Source;
 use halfmoon_healthcheck::Health;
-use halfmoon_zones::Level;
+use halfmoon_zones::{Level, Loader};
 
 const ZONE: &str = "$TTL 30\n@ SOA ns host 1 2 3 4 5\n@ NS ns\nns A 127.0.0.1\n";
 
@@ -27,7 +27,8 @@ fn seen(server: &str, zone: Option<&str>, record: &str) -> String {
     let health = Health::unprobed(targets(&config));
     let settings = lua_settings(&config, &Source::new(Vec::new()));
     let mut compile = Compile::new(settings, health.clone()).with_budgets();
-    let loaded = load(&mut loader(&config).unwrap(), &mut compile).unwrap();
+    let mut loader = Loader::new(config.zones.path.clone().unwrap(), false);
+    let loaded = load(&mut loader, &mut compile).unwrap();
     let report = &loaded.reports[0];
     let faults =
         report.faults.iter().filter(|fault| fault.rule != "rto" && fault.level == Level::Error);

@@ -22,13 +22,8 @@ pub(super) async fn order(
     if caller.tenant.is_some() {
         return Err(Refusal::Operators);
     }
-    let publishing = &state.shared.publishing;
-    if publishing.git().is_none() {
-        let why = "the zones of this server do not come from Git; set `zones.git`";
-        return Err(Refusal::Conflict(why.to_owned()));
-    }
     let user = Some(who(&state, &caller, wish.user.as_deref())?);
-    let answer = publishing.ask(Wish { user, ..wish }).await;
+    let asked = state.shared.publishing.ask(Wish { user, ..wish }).map_err(Refusal::Conflict)?;
     let gone = |_| Refusal::Failed("the server is ending".to_owned());
-    answer.map_err(gone)?.map(Json).map_err(Refusal::Conflict)
+    asked.await.map_err(gone)?.map(Json).map_err(Refusal::Conflict)
 }

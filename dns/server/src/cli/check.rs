@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use halfmoon_geo::Source;
 use halfmoon_healthcheck::Health;
-use halfmoon_zones::{Fault, FileReport, Files, Level, Loaded, Place};
+use halfmoon_zones::{Fault, FileReport, Files, Level, Loaded, Loader, Place};
 use serde::Serialize;
 
 use super::{budgets, fail};
@@ -17,8 +17,8 @@ use crate::admin;
 use crate::config::{Config, Dialect};
 use crate::events;
 use crate::expect::Examiner;
-use crate::publish::{Compile, Following, ZoneBudgets, stray};
-use crate::serve::{cookies, loader, lua_settings, policy, targets};
+use crate::publish::{Compile, Place as Origin, SourceError, ZoneBudgets, stray, units};
+use crate::serve::{cookies, lua_settings, policy, targets};
 use crate::shared::Served;
 use crate::tenants::Tenants;
 use crate::tsig::Keys;
@@ -136,33 +136,32 @@ pub(super) fn run(args: &Args) -> ExitCode {
     let mut rows = Vec::new();
     let mut are_zones_elsewhere = false;
     for path in &args.paths {
-        let Found { loaded, budgets, tests } = match load(path, args) {
-            Ok(Some(found)) => found,
-            Ok(None) => {
-                let _ = writeln!(
-                    io::stderr(),
-                    "{}: its zones come from Git; check them in a working tree, as `halfmoon check zones/`",
-                    path.display()
-                );
-                are_zones_elsewhere = true;
-                continue;
-            }
+        let Found { loaded, budgets, tests, elsewhere } = match load(path, args) {
+            Ok(found) => found,
             Err(why) => {
                 // What was found so far is worth reading.
                 let _ = output.end();
                 return fail(why);
             }
         };
+        for of in &elsewhere {
+            let _ = writeln!(
+                io::stderr(),
+                "{}: {of} come from Git; check them in a working tree, as `halfmoon check zones/`",
+                path.display()
+            );
+            are_zones_elsewhere = true;
+        }
         tally.tests += tests;
         let mut budgets = budgets.into_iter().peekable();
-        for path in &loaded.strays {
+        for path in loaded.iter().flat_map(|loaded| &loaded.strays) {
             let (fault, files) = stray(path);
             tally.warnings += 1;
             if output.fault(&fault, &files, "").is_err() {
                 return tally.status();
             }
         }
-        for mut report in loaded.reports {
+        for mut report in loaded.into_iter().flat_map(|loaded| loaded.reports) {
             if format.is_for_people() {
                 // A file that many zones include has its faults in each: people read them once.
                 let files = &report.files;
@@ -204,17 +203,20 @@ pub(super) fn run(args: &Args) -> ExitCode {
 }
 
 /// What a path holds.
+#[derive(Default)]
 struct Found {
-    /// Its zones as they were read.
-    loaded: Loaded<Served>,
+    /// Its zones as they were read, of one source after the other.
+    loaded: Vec<Loaded<Served>>,
     /// The budgets of their records.
     budgets: Vec<ZoneBudgets>,
     /// How many tests were run.
     tests: usize,
+    /// Zones that come from Git, in words.
+    elsewhere: Vec<String>,
 }
 
-/// What the zones of a path are; none where they come from Git.
-fn load(path: &Path, args: &Args) -> Result<Option<Found>, String> {
+/// What the zones of a path are.
+fn load(path: &Path, args: &Args) -> Result<Found, String> {
     let mut config = Config::default();
     let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
     let beside = name.strip_suffix(".health.toml").or_else(|| name.strip_suffix(".test.toml"));
@@ -234,39 +236,64 @@ fn load(path: &Path, args: &Args) -> Result<Option<Found>, String> {
     Keys::open(&config, &Tenants::new(&config.tenants)).map_err(|error| error.to_string())?;
     events::check(&config.health.webhook).map_err(|error| error.to_string())?;
     admin::check(&config).map_err(|error| error.to_string())?;
-    if config.zones.git.is_some() {
-        Following::check(&config).map_err(|error| error.to_string())?;
-        return Ok(None);
-    }
+    let tenants = Arc::new(Tenants::new(&config.tenants));
+    let units = units(&config, &tenants).map_err(|error| match error {
+        SourceError::Nowhere => format!("{}: {error}", path.display()),
+        error => error.to_string(),
+    })?;
     let health = Health::unprobed(targets(&config));
-    let mut compile = Compile::new(lua_settings(&config, &geo), health)
-        .rules(config.check.rules.clone())
-        .tenants(Arc::new(Tenants::new(&config.tenants)))
-        .dnssec(config.dnssec.clone())
-        .verifying_all();
-    if args.budget {
-        compile = compile.with_budgets();
+    let mut found = Found::default();
+    for unit in units {
+        let loader = match unit.place {
+            Origin::Folder(loader) => loader,
+            Origin::Repository(_) => {
+                let of = unit
+                    .tenant
+                    .map(|tenant| format!("the zones of tenant {}", tenants.name(tenant)));
+                found.elsewhere.push(of.unwrap_or_else(|| "its zones".to_owned()));
+                continue;
+            }
+        };
+        let mut compile = Compile::new(lua_settings(&config, &geo), health.clone())
+            .tenants(Arc::clone(&tenants), unit.tenant)
+            .rules(config.check.rules.clone())
+            .dnssec(config.dnssec.clone())
+            .verifying_all();
+        if args.budget {
+            compile = compile.with_budgets();
+        }
+        if args.test {
+            let policy = policy(&config, lua_settings(&config, &geo));
+            compile = compile.examining(Examiner::new(targets(&config), geo.same(), policy));
+        }
+        found.add(*loader, compile, &config)?;
     }
-    if args.test {
-        let policy = policy(&config, lua_settings(&config, &geo));
-        compile = compile.examining(Examiner::new(targets(&config), geo.same(), policy));
+    Ok(found)
+}
+
+impl Found {
+    /// Adds the zones of a source.
+    fn add(
+        &mut self,
+        mut loader: Loader<Served>,
+        mut compile: Compile,
+        config: &Config,
+    ) -> Result<(), String> {
+        let mut progress = Progress::new();
+        let loaded = loader.load(&mut Counted { compile: &mut compile, progress: &mut progress });
+        progress.end();
+        let folder = loader.sources().folder.as_deref().unwrap_or_else(|| Path::new(""));
+        let mut loaded = loaded.map_err(|error| format!("{}: {error}", folder.display()))?;
+        compile.look_across(&mut loaded);
+        for report in &mut loaded.reports {
+            // Of a zone that cannot be laid out, nobody has judged the faults yet.
+            config.check.rules.apply(&mut report.faults);
+        }
+        self.tests += compile.tests_run();
+        self.budgets.extend(compile.into_budgets());
+        self.loaded.push(loaded);
+        Ok(())
     }
-    let mut loader = loader(&config).map_err(|error| format!("{}: {error}", path.display()))?;
-    let mut progress = Progress::new();
-    let counted = &mut Counted { compile: &mut compile, progress: &mut progress };
-    let mut loaded = loader.load(counted);
-    progress.end();
-    if let Ok(loaded) = &mut loaded {
-        compile.look_across(loaded);
-    }
-    for report in loaded.iter_mut().flat_map(|loaded| &mut loaded.reports) {
-        // Of a zone that cannot be laid out, nobody has judged the faults yet.
-        config.check.rules.apply(&mut report.faults);
-    }
-    let folder = config.zones.path.unwrap_or_default();
-    let loaded = loaded.map_err(|error| format!("{}: {error}", folder.display()))?;
-    let tests = compile.tests_run();
-    Ok(Some(Found { loaded, budgets: compile.into_budgets(), tests }))
 }
 
 impl<W: Write> Output<W> {

@@ -43,6 +43,10 @@ impl PaperArgs {
         }
         if let Some(zones) = &self.zones {
             (config.zones.path, config.zones.git) = (Some(zones.clone()), None);
+            // They stand for all there are, whoever owns them.
+            for tenant in config.tenants.values_mut() {
+                (tenant.path, tenant.git) = (None, None);
+            }
         }
         load(&config, path).map(Some)
     }
@@ -62,7 +66,8 @@ impl PaperArgs {
 }
 
 fn load(config: &Config, path: &Path) -> Result<Offline, String> {
-    if config.zones.git.is_some() {
+    let of_tenants = config.tenants.values().filter_map(|tenant| tenant.git.as_ref());
+    if config.zones.git.iter().chain(of_tenants).next().is_some() {
         return Err(format!(
             "{}: its zones come from Git; name a working tree with `--zones PATH`, or ask the server",
             path.display()

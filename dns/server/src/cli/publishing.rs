@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::remote::{Remote, ServerArgs};
 use super::{fail, say};
 use crate::config::Right;
-use crate::publish::{Act, Answer, GitView, Wish};
+use crate::publish::{Act, Answer, FolderView, GitView, Source, TenantSource, Wish};
 
 const EXAMPLES: &str = "\
 Examples, each with `--config /etc/halfmoon.toml` or `--server URL --token-file FILE`:
@@ -17,6 +17,7 @@ Examples, each with `--config /etc/halfmoon.toml` or `--server URL --token-file 
   halfmoon publish --force 3f2c9d1     it is meant, whatever a guard says
   halfmoon rollback                    back to the commit before; newer ones are served again
   halfmoon rollback 3f2c9d1            back to this one
+  halfmoon rollback --tenant acme      back to the commit before of the repository of a tenant
 
 What has faults is never served: neither `--force` nor `rollback` changes that.";
 
@@ -38,6 +39,9 @@ pub(super) struct PublishArgs {
     /// Serve this one, which is the newest, although a guard holds it
     #[arg(long, value_name = "COMMIT")]
     force: Option<String>,
+    /// Of the repository of this tenant, instead of that of `[zones]`
+    #[arg(long, value_name = "NAME")]
+    tenant: Option<String>,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -49,6 +53,9 @@ pub(super) struct RollbackArgs {
     /// The commit, by its first digits; none: the one that was served before
     #[arg(value_name = "COMMIT")]
     commit: Option<String>,
+    /// Of the repository of this tenant, instead of that of `[zones]`
+    #[arg(long, value_name = "NAME")]
+    tenant: Option<String>,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -61,6 +68,8 @@ struct Status {
     ready: bool,
     zones: usize,
     git: Option<GitView>,
+    #[serde(default)]
+    sources: Vec<TenantSource>,
 }
 
 pub(super) fn status(args: &StatusArgs) -> ExitCode {
@@ -84,19 +93,46 @@ fn ask(args: &StatusArgs) -> Result<(), String> {
         status.version, status.uptime_s, status.zones
     ));
     if let Some(git) = status.git {
-        show(&git);
+        show(&git, None);
+    }
+    for TenantSource { tenant, source } in status.sources {
+        say(format_args!("tenant {tenant}"));
+        match source {
+            Source::Git(git) => show(&git, Some(&tenant)),
+            Source::Folder(folder) => show_folder(&folder),
+        }
     }
     Ok(())
 }
 
-fn show(git: &GitView) {
+fn show_folder(folder: &FolderView) {
+    say(format_args!("from {}", folder.path));
+    match &folder.loaded {
+        Some(at) => say(format_args!("read {at}")),
+        None => say("not read yet"),
+    }
+    if folder.refused > 0 {
+        say(format_args!("{} files are refused", folder.refused));
+        for why in &folder.why {
+            say(format_args!("  {why}"));
+        }
+    }
+    if let Some(error) = &folder.error {
+        say(format_args!("cannot read: {error}"));
+    }
+}
+
+fn show(git: &GitView, tenant: Option<&str>) {
+    let of = tenant.map_or_else(String::new, |tenant| format!(" --tenant {tenant}"));
     say(format_args!("from {}, branch {}", git.url, git.branch));
     if let Some(served) = &git.served {
         say(format_args!("serving {} since {}", served.commit, served.since));
         say(format_args!("  {}, {}: {}", served.at, served.author, served.subject));
     }
     if git.rolled_back {
-        say("  an operator went back to it; the next commit, or `halfmoon publish`, ends that");
+        say(format_args!(
+            "  an operator went back to it; the next commit, or `halfmoon publish{of}`, ends that"
+        ));
     }
     if let Some(refused) = &git.refused {
         let how = if refused.held { "held" } else { "refused" };
@@ -105,7 +141,7 @@ fn show(git: &GitView) {
             say(format_args!("  {why}"));
         }
         if refused.held {
-            say(format_args!("  if it is meant: halfmoon publish --force {}", refused.commit));
+            say(format_args!("  if it is meant: halfmoon publish --force {}{of}", refused.commit));
         }
     }
     match (&git.fetched, &git.fetch_error) {
@@ -117,17 +153,22 @@ fn show(git: &GitView) {
 
 pub(super) fn publish(args: &PublishArgs) -> ExitCode {
     let act = if args.force.is_some() { Act::Force } else { Act::Follow };
-    order(&args.server, act, args.force.clone())
+    order(&args.server, act, args.force.clone(), args.tenant.clone())
 }
 
 pub(super) fn rollback(args: &RollbackArgs) -> ExitCode {
-    order(&args.server, Act::Rollback, args.commit.clone())
+    order(&args.server, Act::Rollback, args.commit.clone(), args.tenant.clone())
 }
 
-fn order(server: &ServerArgs, act: Act, commit: Option<String>) -> ExitCode {
-    let user = std::env::var("USER").ok();
+fn order(
+    server: &ServerArgs,
+    act: Act,
+    commit: Option<String>,
+    tenant: Option<String>,
+) -> ExitCode {
+    let wish = Wish { act, commit, user: std::env::var("USER").ok(), tenant };
     let done = Remote::find(server, Right::Write)
-        .and_then(|remote| remote.post::<Answer>("/api/v1/publish", &Wish { act, commit, user }));
+        .and_then(|remote| remote.post::<Answer>("/api/v1/publish", &wish));
     match done {
         Ok(Answer { commit, is_new: true }) => say(format_args!("serving {commit}")),
         Ok(Answer { commit, is_new: false }) => say(format_args!("serving {commit}, as before")),

@@ -51,6 +51,29 @@ pub struct GitConfig {
     pub state: Option<PathBuf>,
 }
 
+impl GitConfig {
+    /// Makes its relative paths relative to the folder of the configuration file.
+    pub(super) fn anchor(&mut self, anchored: impl Fn(&mut PathBuf)) {
+        let Self { credentials_file, state, allowed_signers, openpgp_keyring, .. } = self;
+        let files = [credentials_file, state, allowed_signers, openpgp_keyring];
+        files.into_iter().flatten().for_each(&anchored);
+        // A word alone is looked up in the path, as a shell does.
+        if let Some(program) = self.verifier.first_mut().filter(|word| word.contains('/')) {
+            let mut path = PathBuf::from(&*program);
+            anchored(&mut path);
+            // It is run in another folder than that of the server.
+            let path = std::path::absolute(&path).unwrap_or(path);
+            *program = path.display().to_string();
+        }
+        // A colon makes it something else than a path of this machine.
+        if !self.url.contains(':') {
+            let mut path = PathBuf::from(&self.url);
+            anchored(&mut path);
+            self.url = path.display().to_string();
+        }
+    }
+}
+
 /// Where the serial of a zone comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]

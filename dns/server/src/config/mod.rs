@@ -270,8 +270,8 @@ impl Config {
     pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
         let mut config: Self =
             toml::from_str(text).map_err(|fault| error::locate(&fault, text, path))?;
-        let twice = tenants::owned_twice(&config.tenants, text);
-        if let Some((at, message)) = twice.or_else(|| named_twice::key(text)) {
+        let wrong = tenants::wrong(&config.tenants, text);
+        if let Some((at, message)) = wrong.or_else(|| named_twice::key(text)) {
             let (line, column) = position(text, at);
             return Err(ConfigError::Wrong { path: path.to_owned(), line, column, message });
         }
@@ -284,25 +284,13 @@ impl Config {
         config.zones.include_root.iter_mut().for_each(anchored);
         config.zones.zone.iter_mut().map(|zone| &mut zone.file).for_each(anchored);
         config.health.state.iter_mut().for_each(anchored);
-        if let Some(git) = &mut config.zones.git {
-            git.credentials_file.iter_mut().for_each(anchored);
-            git.state.iter_mut().for_each(anchored);
-            git.allowed_signers.iter_mut().for_each(anchored);
-            git.openpgp_keyring.iter_mut().for_each(anchored);
-            // A word alone is looked up in the path, as a shell does.
-            if let Some(program) = git.verifier.first_mut().filter(|word| word.contains('/')) {
-                let mut path = PathBuf::from(&*program);
-                anchored(&mut path);
-                // It is run in another folder than that of the server.
-                let path = std::path::absolute(&path).unwrap_or(path);
-                *program = path.display().to_string();
-            }
-            // A colon makes it something else than a path of this machine.
-            if !git.url.contains(':') {
-                let mut path = PathBuf::from(&git.url);
-                anchored(&mut path);
-                git.url = path.display().to_string();
-            }
+        let of_tenants = config.tenants.values_mut();
+        let repositories = of_tenants.filter_map(|tenant| {
+            tenant.path.iter_mut().for_each(anchored);
+            tenant.git.as_mut()
+        });
+        for git in config.zones.git.iter_mut().chain(repositories) {
+            git.anchor(anchored);
         }
         config.geo.databases.iter_mut().for_each(anchored);
         config.health.files.iter_mut().for_each(anchored);

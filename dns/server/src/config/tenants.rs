@@ -1,12 +1,14 @@
-//! `[tenants.NAME]`: who owns which zones.
+//! `[tenants.NAME]`: who owns which zones, and where they come from.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 
 use halfmoon_wire::NameBuf;
-use serde::{Deserialize, Deserializer, de::Error};
+use serde::de::{Error, IgnoredAny};
+use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 
-use super::{KeyConfig, TargetsConfig, TokenConfig, admin, value};
+use super::{GitConfig, GuardsConfig, KeyConfig, TargetsConfig, TokenConfig, admin, value};
 
 /// So many tenants can be named.
 const MOST: usize = 1000;
@@ -23,6 +25,12 @@ pub struct TenantConfig {
     /// Names that it owns as zones with all zones below them, but for what is named for another tenant.
     #[serde(deserialize_with = "value::names")]
     pub below: Vec<NameBuf>,
+    /// A folder of its own zone files. Relative to the folder of the configuration file.
+    pub path: Option<PathBuf>,
+    /// A repository of its own, instead of a folder.
+    pub git: Option<GitConfig>,
+    /// What holds a commit of it; as `zones.guards` if not set.
+    pub guards: Option<GuardsConfig>,
     /// Keys whose holders may have its zones, and no others, from wherever they ask (TSIG, RFC 8945).
     pub keys: Vec<KeyConfig>,
     /// Tokens of the admin interface whose holders see and change what is of its zones, and nothing
@@ -42,6 +50,14 @@ pub struct TenantConfig {
     pub probes_per_second: Option<u32>,
     /// Which addresses may be probed for it, besides `health.targets`.
     pub targets: Option<TargetsConfig>,
+}
+
+impl TenantConfig {
+    /// Whether its zones come from a place of their own; else they stand among those of `[zones]`.
+    #[must_use]
+    pub const fn has_source(&self) -> bool {
+        self.path.is_some() || self.git.is_some()
+    }
 }
 
 fn tokens<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<TokenConfig>, D::Error> {
@@ -87,27 +103,39 @@ impl<'de> Deserialize<'de> for TenantName {
     }
 }
 
-/// A name that is owned twice, if there is one: where it stands for the second time, and what to write.
-pub(super) fn owned_twice(
+/// What is wrong with tenants that are right each for itself: where it stands, and what to write.
+///
+/// The text is read once more, as places of keys are not kept.
+pub(super) fn wrong(
     tenants: &BTreeMap<String, TenantConfig>,
     text: &str,
 ) -> Option<(usize, String)> {
-    let mut names = tenants.values().flat_map(|tenant| tenant.apexes.iter().chain(&tenant.below));
-    let mut seen = std::collections::HashSet::new();
-    if names.all(|name| seen.insert(name.as_name().to_lower())) {
+    if tenants.is_empty() {
         return None;
     }
-    // Read once more, as the places of names are not kept.
     let mut owned: Vec<(Spanned<String>, String)> = Vec::new();
-    for (tenant, Places { apexes, below }) in toml::from_str::<All>(text).ok()?.tenants {
+    for (tenant, places) in toml::from_str::<All>(text).ok()?.tenants {
+        let Places { apexes, below, path, git, guards } = places;
+        match (path, git, guards) {
+            (Some(_), Some(git), _) => {
+                let message = format!(
+                    "zones of tenant {tenant} come from a folder or from Git; remove `path` or `git`"
+                );
+                return Some((git.span().start, message));
+            }
+            (_, None, Some(guards)) => {
+                let message = "guards hold commits, and there are none; set `git`, or remove them";
+                return Some((guards.span().start, message.to_owned()));
+            }
+            _ => {}
+        }
         owned.extend(apexes.into_iter().chain(below).map(|name| (name, tenant.clone())));
     }
     owned.sort_by_key(|(name, _)| name.span().start);
     let mut first: HashMap<NameBuf, String> = HashMap::new();
     for (name, tenant) in owned {
         let owned = name.get_ref().parse::<NameBuf>().ok()?;
-        let lower = owned.as_name().to_lower();
-        let Some(other) = first.insert(lower, tenant.clone()) else {
+        let Some(other) = first.insert(owned, tenant.clone()) else {
             continue;
         };
         let message = if other == tenant {
@@ -131,4 +159,7 @@ struct Places {
     apexes: Vec<Spanned<String>>,
     #[serde(default)]
     below: Vec<Spanned<String>>,
+    path: Option<IgnoredAny>,
+    git: Option<Spanned<IgnoredAny>>,
+    guards: Option<Spanned<IgnoredAny>>,
 }

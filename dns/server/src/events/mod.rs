@@ -131,6 +131,9 @@ pub enum What {
         subject: String,
         /// Who said so; empty: it is the newest of the branch.
         who: String,
+        /// The tenant whose commit it is; none: the operator's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tenant: Option<String>,
     },
     /// A commit is not served, and the one before stays.
     CommitRefused {
@@ -140,6 +143,9 @@ pub enum What {
         held: bool,
         /// Why.
         why: String,
+        /// The tenant whose commit it is; none: the operator's.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tenant: Option<String>,
     },
     /// So many changes came so fast that they could not be noted one by one.
     Missed {
@@ -341,19 +347,24 @@ impl fmt::Display for Event {
             What::LetGo { records, who, until } => {
                 write!(f, "members of {records} may leave until {until}, by {who}")
             }
-            What::CommitServed { commit, subject, who } if who.is_empty() => {
-                write!(f, "commit {commit} is served: {subject}")
+            What::CommitServed { commit, subject, who, tenant } => {
+                write!(f, "commit {commit}{} is served", of(tenant.as_deref()))?;
+                if !who.is_empty() {
+                    write!(f, ", by {who}")?;
+                }
+                write!(f, ": {subject}")
             }
-            What::CommitServed { commit, subject, who } => {
-                write!(f, "commit {commit} is served, by {who}: {subject}")
-            }
-            What::CommitRefused { commit, held, why } => {
+            What::CommitRefused { commit, held, why, tenant } => {
                 let how = if *held { "held" } else { "refused" };
-                write!(f, "commit {commit} is {how}: {why}")
+                write!(f, "commit {commit}{} is {how}: {why}", of(tenant.as_deref()))
             }
             What::Missed { count } => write!(f, "{count} changes came too fast to be noted"),
         }
     }
+}
+
+fn of(tenant: Option<&str>) -> String {
+    tenant.map_or_else(String::new, |tenant| format!(" of tenant {tenant}"))
 }
 
 impl From<&Change> for What {

@@ -51,8 +51,9 @@ pub struct Compile {
     counts: Counts,
     /// Who runs the tests beside zones, if they are run.
     examiner: Option<Examiner>,
-    /// Who owns which zones.
+    /// Who owns which zones, and whose zones these are.
     tenants: Arc<Tenants>,
+    tenant: Option<TenantId>,
     /// What zones of tenants take up in the load at hand.
     taken: Budgets,
     health: Health,
@@ -79,6 +80,7 @@ impl Compile {
             counts: Counts::new(1),
             examiner: None,
             tenants: Arc::default(),
+            tenant: None,
             taken: Budgets::default(),
             health,
         }
@@ -149,10 +151,10 @@ impl Compile {
         Self { examiner: Some(examiner), ..self }
     }
 
-    /// Knows who owns which zones.
+    /// Knows who owns which zones, and that these come from a place of this tenant; `None`: of the operator.
     #[must_use]
-    pub fn tenants(self, tenants: Arc<Tenants>) -> Self {
-        Self { tenants, ..self }
+    pub fn tenants(self, tenants: Arc<Tenants>, tenant: Option<TenantId>) -> Self {
+        Self { tenants, tenant, ..self }
     }
 
     /// How many tests were run so far.
@@ -246,7 +248,10 @@ impl Attach<Served> for Compile {
     }
 
     fn additions(&mut self, draft: &Draft<'_>) -> Vec<Addition> {
-        self.signing.as_mut().map_or_else(Vec::new, |signing| signing.additions(draft))
+        let is_here = self.tenants.admit(self.tenant, draft.apex()).is_ok();
+        // No keys are made for a zone because somebody writes a file of it who does not own it.
+        let signing = self.signing.as_mut().filter(|_| is_here);
+        signing.map_or_else(Vec::new, |signing| signing.additions(draft))
     }
 
     fn serial(&mut self, draft: &Draft<'_>) -> Option<u32> {
@@ -256,13 +261,22 @@ impl Attach<Served> for Compile {
     }
 
     fn attach(&mut self, fresh: &Fresh<'_, Served>, faults: &mut Vec<Fault>) -> Served {
-        let tenant = self.tenants.owner(fresh.zone.apex());
-        let served = self.serve_for(tenant, fresh, faults);
+        let served = match self.tenants.admit(self.tenant, fresh.zone.apex()) {
+            Ok(tenant) => {
+                let served = self.serve_for(tenant, fresh, faults);
+                if let Some(tenant) = tenant {
+                    self.tenants.count_in(tenant, served.counts());
+                }
+                Served { tenant, account: self.tenants.account(tenant).cloned(), ..served }
+            }
+            // Nothing of it runs, and nothing that it names is probed.
+            Err(foreign) => {
+                faults.push(foreign.fault());
+                Served::default()
+            }
+        };
         self.rules.apply(faults);
-        if let Some(tenant) = tenant {
-            self.tenants.count_in(tenant, served.counts());
-        }
-        Served { tenant, account: self.tenants.account(tenant).cloned(), ..served }
+        served
     }
 
     fn start(&mut self, stay: &mut dyn Iterator<Item = &Hosted<Served>>) {
@@ -274,7 +288,8 @@ impl Attach<Served> for Compile {
     }
 
     fn has_read(&mut self, zone: &Zone) {
-        if let Some(tenant) = self.tenants.owner(zone.apex()) {
+        // What is refused anyway takes nothing from whose it is.
+        if let Ok(Some(tenant)) = self.tenants.admit(self.tenant, zone.apex()) {
             self.taken.has_read(tenant, zone.record_count());
         }
     }

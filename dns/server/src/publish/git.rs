@@ -1,15 +1,17 @@
 //! Zones from a Git repository: a commit is one transaction.
 //!
-//! One thread fetches, so that nobody waits for a network. Another one ([`Work`]) reads what has changed,
+//! One thread fetches, so that nobody waits for a network. Another one ([`work`]) reads what has changed,
 //! checks it, asks the guards, writes down which commit it is going to serve, and swaps. Whatever goes
 //! wrong before, the commit that is served stays. A process that is killed at any moment starts again
 //! with the commit that was written down: the copy has it whole, and it has passed.
 
 mod asked;
+mod begin;
 mod command;
 mod fetch;
 mod kept;
 mod refusal;
+mod repository;
 mod signature;
 mod verifier;
 mod work;
@@ -18,28 +20,29 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use halfmoon_git::{CommitId, Copy, Files, GitError, Source, SourceError};
 use halfmoon_zones::{CommitLoader, Proposal, Store};
 
 use super::serials::Serials;
-use super::{Compile, Order, report};
+use super::{Compile, Order};
 use crate::behind;
-use crate::config::{Config, GitConfig, GuardsConfig, SerialOf, Verify};
+use crate::config::{GitConfig, GuardsConfig, SerialOf, Verify};
 use crate::secret::{self, SecretError};
 use crate::shared::{Served, Zones};
 use crate::signing::Signing;
 
 pub(super) use asked::Look;
 use asked::Looks;
+pub(super) use begin::follow;
 use fetch::Fetcher;
 use kept::Kept;
 use refusal::Refusal;
+pub use repository::Repository;
 use signature::Signers;
 pub use signature::SignersError;
 use verifier::Verifier;
-pub(super) use work::Work;
 
 /// Reasons of one refusal that are kept for whoever asks; the log has more.
 const MOST_REASONS: usize = 20;
@@ -49,7 +52,7 @@ const MOST_TOPS: usize = 100;
 /// What a signed commit says if it is meant, whatever the guards say: `Halfmoon-Force: yes`.
 const TRAILER: &str = "Halfmoon-Force";
 
-/// Why zones cannot come from a repository.
+/// Why zones cannot come from a repository. Said behind the key of the configuration that wants it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FollowError {
@@ -59,22 +62,22 @@ pub enum FollowError {
     )]
     Both,
     /// There is no place for the copy.
-    #[error("zones.git needs a folder for its copy; set `zones.git.state`, or `health.state`")]
+    #[error("the copy needs a folder; set its `state`, or `health.state`")]
     NoState,
     /// The URL or the branch is none.
-    #[error("zones.git: {0}")]
+    #[error("{0}")]
     Source(#[from] SourceError),
     /// The secret cannot be read.
-    #[error("zones.git.credentials_file: {0}")]
+    #[error("credentials_file: {0}")]
     Secret(#[from] SecretError),
     /// The copy cannot be used.
-    #[error("zones.git: {0}")]
+    #[error("{0}")]
     Git(#[from] GitError),
     /// It is not known whose signatures count.
-    #[error("zones.git: {0}")]
+    #[error("{0}")]
     Signers(#[from] SignersError),
     /// The newest commit cannot be had.
-    #[error("zones.git: {0}")]
+    #[error("{0}")]
     Fetch(String),
     /// What was served cannot be read or written down.
     #[error("{path}: {source}", path = path.display())]
@@ -85,18 +88,21 @@ pub enum FollowError {
         source: io::Error,
     },
     /// There is nothing to serve: no commit was ever served here, and the newest one cannot be.
-    #[error("zones.git: commit {commit} cannot be served, and none was before: {why}")]
+    #[error("commit {commit} cannot be served, and none was before: {why}")]
     Refused {
         /// The commit.
         commit: CommitId,
         /// Why.
         why: String,
     },
+    /// No thread is to be had.
+    #[error("cannot start a thread: {0}")]
+    Thread(#[source] io::Error),
 }
 
 /// A branch that is followed, and the zones of the commit that is served.
 #[derive(Debug)]
-pub struct Following {
+pub(super) struct Following {
     copy: Copy,
     fetcher: Fetcher,
     root: PathBuf,
@@ -104,7 +110,6 @@ pub struct Following {
     signers: Signers,
     must_be_signed: bool,
     verifier: Verifier,
-    serial: SerialOf,
     state: PathBuf,
     guards: GuardsConfig,
     loader: CommitLoader<Served>,
@@ -122,15 +127,12 @@ impl Store for Stored {
 }
 
 impl Following {
-    /// What a configuration says of a repository; `None` where zones do not come from one.
+    /// Opens the copy of a repository, and finds out what was served.
     ///
     /// # Errors
-    /// It cannot be followed.
-    pub fn open(config: &Config) -> Result<Option<Self>, FollowError> {
-        let Some(git) = &config.zones.git else {
-            return Ok(None);
-        };
-        let folder = Self::check(config)?;
+    /// It cannot be read.
+    pub(super) fn open(repository: &Repository) -> Result<Self, FollowError> {
+        let Repository { git, guards, folder, insert_whitespace, .. } = repository;
         let state = folder.join("served.json");
         let copy = Copy::open(&folder.join("repository"))?;
         let kept = Kept::read(&state)
@@ -143,44 +145,24 @@ impl Following {
             limit: git.timeout,
             running: Arc::default(),
         };
-        Ok(Some(Self {
+        Ok(Self {
             copy,
             fetcher,
             root: git.path.clone(),
             interval: git.interval,
-            signers: signers(git, &folder),
+            signers: signers(git, folder),
             must_be_signed: git.verify == Some(Verify::Signed),
             verifier: Verifier {
                 command: git.verifier.clone(),
                 limit: git.verifier_timeout,
                 folder: folder.join("verifier"),
             },
-            serial: git.serial,
             state,
-            guards: config.zones.guards,
-            loader: CommitLoader::new(git.path.clone(), config.lua.insert_whitespace),
+            guards: *guards,
+            loader: CommitLoader::new(git.path.clone(), *insert_whitespace),
             served: None,
             kept,
-        }))
-    }
-
-    /// Says what is wrong with the settings, without asking anybody; else, where the copy is.
-    ///
-    /// # Errors
-    /// What is wrong.
-    pub(crate) fn check(config: &Config) -> Result<PathBuf, FollowError> {
-        let git = config.zones.git.as_ref().ok_or(FollowError::NoState)?;
-        if config.zones.path.is_some() || !config.zones.zone.is_empty() {
-            return Err(FollowError::Both);
-        }
-        source(&git.url, &git.branch, git.credentials_file.as_deref())?;
-        let signers = signers(git, Path::new(""));
-        if git.verify == Some(Verify::Signed) && !signers.are_any() {
-            return Err(SignersError::Nobody.into());
-        }
-        signers.check()?;
-        let by_default = || Some(config.health.state.as_ref()?.join("git"));
-        git.state.clone().or_else(by_default).ok_or(FollowError::NoState)
+        })
     }
 
     /// Who has signed a commit that has to be; nobody where it does not.
@@ -220,56 +202,28 @@ impl Following {
         self.signers.signer(&self.copy, commit).map(Some)
     }
 
-    /// The zones to begin with: those of the commit that was served last, without asking anybody, else
-    /// those of the newest commit, which is waited for.
+    /// The serials that zones had, where they come from commits.
     ///
     /// # Errors
-    /// There are none.
-    pub(crate) fn first(
-        &mut self,
-        compile: &mut Compile,
-        loads: &super::Loads,
-    ) -> Result<Zones, FollowError> {
-        let started = Instant::now();
-        if self.serial == SerialOf::Commit {
-            let path = self.state.with_file_name("serials");
-            let serials = Serials::open(path.clone());
-            compile.serials = Some(serials.map_err(|source| FollowError::State { path, source })?);
+    /// They cannot be read.
+    fn serials(&self, serial: SerialOf) -> Result<Option<Serials>, FollowError> {
+        if serial != SerialOf::Commit {
+            return Ok(None);
         }
-        let recalled = self.kept.commit.as_ref().and_then(|text| text.parse().ok());
-        if let Some(commit) = recalled {
-            match self.propose(commit, &Zones::default(), compile) {
-                // What was served is served again, but for zones that this version finds wrong.
-                Ok(proposal) => {
-                    report(&proposal.loaded, started.elapsed());
-                    loads.note(&proposal.loaded, started.elapsed());
-                    self.accept_serials(compile.serials.as_mut())?;
-                    self.served = Some(commit);
-                    return Ok(self.loader.accept(proposal));
-                }
-                Err(error) => tracing::error!(
-                    %commit, %error, "the commit that was served cannot be read; fetching"
-                ),
-            }
-        }
-        let commit = self.fetcher.fetch().map_err(FollowError::Fetch)?;
-        let not_now = |refusal: Refusal| FollowError::Refused { commit, why: refusal.shown() };
-        self.signer(commit).map_err(not_now)?;
-        let proposal = self.propose(commit, &Zones::default(), compile)?;
-        report(&proposal.loaded, started.elapsed());
-        loads.note(&proposal.loaded, started.elapsed());
-        let refused = |why: String| FollowError::Refused { commit, why };
-        if proposal.is_refused() {
-            return Err(refused(reasons(&proposal).join("; ")));
-        }
-        if proposal.loaded.catalog.zones().is_empty() {
-            let place = if self.root.as_os_str().is_empty() { Path::new("it") } else { &self.root };
-            return Err(refused(format!("{} holds no zone files (*.zone)", place.display())));
-        }
-        self.verifier.ask(&self.copy, (commit, None), &proposal.loaded).map_err(not_now)?;
-        self.write_down(commit, None, Vec::new(), compile.serials.as_mut())?;
-        self.served = Some(commit);
-        Ok(self.loader.accept(proposal))
+        let path = self.state.with_file_name("serials");
+        let serials = Serials::open(path.clone());
+        serials.map(Some).map_err(|source| FollowError::State { path, source })
+    }
+
+    /// What was served last, as far as it is known.
+    fn recalled(&self) -> Option<CommitId> {
+        self.kept.commit.as_ref()?.parse().ok()
+    }
+
+    /// That it holds no zones, said of a commit.
+    fn no_zones(&self) -> String {
+        let place = if self.root.as_os_str().is_empty() { Path::new("it") } else { &self.root };
+        format!("{} holds no zone files (*.zone)", place.display())
     }
 
     /// What a commit would make of the zones.

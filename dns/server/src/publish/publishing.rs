@@ -1,5 +1,5 @@
-//! What is known of the repository that zones come from, for those who watch the server, and how its
-//! publisher is asked for something.
+//! What is known of the places that zones come from, for those who watch the server, and how a publisher is
+//! asked for something.
 
 use std::sync::mpsc::Sender;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -9,11 +9,55 @@ use tokio::sync::oneshot;
 
 use super::Order;
 
-/// The repository that zones come from, if they do.
+/// Where zones come from, and who can be asked to publish.
 #[derive(Debug, Default)]
 pub struct Publishing {
-    git: Mutex<Option<GitView>>,
-    orders: Mutex<Option<Sender<Order>>>,
+    /// By number.
+    sources: Mutex<Vec<Known>>,
+}
+
+#[derive(Debug)]
+struct Known {
+    tenant: Option<String>,
+    source: Source,
+    orders: Sender<Order>,
+}
+
+/// What is known of a source of zones.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// A folder, or a list of files.
+    Folder(FolderView),
+    /// A repository.
+    Git(Box<GitView>),
+}
+
+/// What is known of the source of a tenant.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TenantSource {
+    /// The tenant.
+    pub tenant: String,
+    /// Its source.
+    #[serde(flatten)]
+    pub source: Source,
+}
+
+/// What is known of a folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FolderView {
+    /// Where it is; empty where files are listed.
+    pub path: String,
+    /// When zones of it were last read, in UTC (RFC 3339).
+    pub loaded: Option<String>,
+    /// The same in seconds since 1970; 0: never.
+    pub loaded_at: u64,
+    /// How many of its zone files are refused.
+    pub refused: usize,
+    /// Why; the first reasons, if there are many.
+    pub why: Vec<String>,
+    /// Why the folder could not be read the last time, if it could not.
+    pub error: Option<String>,
 }
 
 /// What is known of the repository.
@@ -81,6 +125,9 @@ pub struct Wish {
     /// Who says so, besides the token.
     #[serde(default)]
     pub user: Option<String>,
+    /// The tenant whose repository is meant; none: that of `[zones]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenant: Option<String>,
 }
 
 /// What can be wanted of whoever follows a repository.
@@ -105,33 +152,81 @@ pub struct Answer {
 }
 
 impl Publishing {
-    /// What is known of the repository; none where zones come from a folder.
+    /// What is known of the repository of `[zones]`; none where these zones come from a folder.
     #[must_use]
     pub fn git(&self) -> Option<GitView> {
-        self.lock().clone()
+        let sources = self.lock();
+        sources.iter().find(|known| known.tenant.is_none()).and_then(|known| known.source.git())
     }
 
-    pub(super) fn tell(&self, change: impl FnOnce(&mut GitView)) {
-        change(self.lock().get_or_insert_default());
-    }
-
-    pub(super) fn listen(&self, orders: Sender<Order>) {
-        *self.orders.lock().unwrap_or_else(PoisonError::into_inner) = Some(orders);
-    }
-
-    /// Asks the publisher. The answer comes, or the other end goes: nobody follows a repository then.
+    /// What is known of the sources of tenants, in order of their names, or of one tenant alone.
     #[must_use]
-    pub fn ask(&self, wish: Wish) -> oneshot::Receiver<Result<Answer, String>> {
-        let (reply, answer) = oneshot::channel();
-        let orders = self.orders.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(orders) = &*orders {
-            // A publisher that is gone drops the reply, which tells.
-            let _ = orders.send(Order::Ask(wish, reply));
-        }
-        answer
+    pub fn tenants(&self, alone: Option<&str>) -> Vec<TenantSource> {
+        let of_tenant = |known: &Known| {
+            let name = known.tenant.as_ref().filter(|name| alone.is_none_or(|one| one == *name))?;
+            Some(TenantSource { tenant: name.clone(), source: known.source.clone() })
+        };
+        self.lock().iter().filter_map(of_tenant).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<GitView>> {
-        self.git.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Adds a source, whose number is how many there are already.
+    pub(super) fn add(&self, tenant: Option<String>, source: Source, orders: Sender<Order>) {
+        self.lock().push(Known { tenant, source, orders });
+    }
+
+    pub(super) fn tell(&self, number: usize, change: impl FnOnce(&mut Source)) {
+        if let Some(known) = self.lock().get_mut(number) {
+            change(&mut known.source);
+        }
+    }
+
+    /// Asks the publisher of a source. The answer comes, or the other end goes: the server is ending then.
+    ///
+    /// # Errors
+    /// Nobody follows a repository there.
+    pub fn ask(&self, wish: Wish) -> Result<oneshot::Receiver<Result<Answer, String>>, String> {
+        let sources = self.lock();
+        let known = sources.iter().find(|known| known.tenant == wish.tenant);
+        let Some(known) = known.filter(|known| known.source.git().is_some()) else {
+            return Err(match &wish.tenant {
+                None => "the zones of this server do not come from Git; set `zones.git`".to_owned(),
+                Some(tenant) => format!(
+                    "there is no tenant {tenant} whose zones come from Git; set `tenants.{tenant}.git`"
+                ),
+            });
+        };
+        let (reply, answer) = oneshot::channel();
+        // A publisher that is gone drops the reply, which tells.
+        let _ = known.orders.send(Order::Ask(wish, reply));
+        Ok(answer)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Known>> {
+        self.sources.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Source {
+    /// The repository, if it is one.
+    #[must_use]
+    pub fn git(&self) -> Option<GitView> {
+        match self {
+            Self::Git(git) => Some(GitView::clone(git)),
+            Self::Folder(_) => None,
+        }
+    }
+
+    /// Changes what is known of a repository.
+    pub(super) fn change_git(&mut self, change: impl FnOnce(&mut GitView)) {
+        if let Self::Git(git) = self {
+            change(git);
+        }
+    }
+
+    /// Changes what is known of a folder.
+    pub(super) fn change_folder(&mut self, change: impl FnOnce(&mut FolderView)) {
+        if let Self::Folder(folder) = self {
+            change(folder);
+        }
     }
 }

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 use std::time::SystemTime;
 
-use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use notify::RecursiveMode;
 
 use super::Order;
+use super::notifier::{Notifier, Watching};
 
 /// The notification of changes, as long as it works.
 pub(super) struct Watch {
@@ -21,16 +22,17 @@ pub(super) struct Watch {
     flat: BTreeSet<PathBuf>,
     /// What the paths led to when they were last looked at; `None` where to nothing.
     found: Vec<Option<Identity>>,
-    watcher: Option<RecommendedWatcher>,
+    notifier: Notifier,
+    watching: Option<Watching>,
     /// Why something is not watched, as it was told.
     told: Option<String>,
     orders: Sender<Order>,
 }
 
 impl Watch {
-    pub(super) fn new(folder: Option<PathBuf>, orders: Sender<Order>) -> Self {
+    pub(super) fn new(folder: Option<PathBuf>, notifier: Notifier, orders: Sender<Order>) -> Self {
         let (flat, found) = (BTreeSet::new(), Vec::new());
-        Self { folder, flat, found, watcher: None, told: None, orders }
+        Self { folder, flat, found, notifier, watching: None, told: None, orders }
     }
 
     /// Says which folders matter beside the zone folder, and whether they are others than before.
@@ -58,26 +60,13 @@ impl Watch {
         let is_another = found != self.found;
         if is_another {
             self.found = found;
-            self.watcher = None;
+            self.watching = None;
         }
-        if self.watcher.is_some() || self.found.iter().all(Option::is_none) {
+        if self.watching.is_some() || self.found.iter().all(Option::is_none) {
             return is_another;
         }
-        let orders = self.orders.clone();
-        let made = notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
-            let order = match event {
-                // Reading a file is no change.
-                Ok(event) if event.kind.is_access() => return,
-                Ok(event) if !event.need_rescan() && !event.paths.is_empty() => {
-                    Order::Changed(event.paths)
-                }
-                Ok(_) => Order::Load,
-                Err(_) => return,
-            };
-            let _ = orders.send(order);
-        });
-        let mut watcher = match made {
-            Ok(watcher) => watcher,
+        let mut notifier = match self.notifier.again(&self.orders) {
+            Ok(notifier) => notifier,
             Err(error) => {
                 self.tell(&error.to_string());
                 return is_another;
@@ -89,7 +78,7 @@ impl Watch {
             if found.is_none() {
                 continue;
             }
-            match watcher.watch(path, mode) {
+            match notifier.watch(path, mode) {
                 Ok(()) => watched += 1,
                 Err(error) => why = Some(format!("{}: {error}", path.display())),
             }
@@ -101,7 +90,7 @@ impl Watch {
         if watched == 0 {
             return is_another;
         }
-        self.watcher = Some(watcher);
+        self.watching = Some(notifier);
         true
     }
 

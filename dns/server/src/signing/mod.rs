@@ -1,6 +1,7 @@
 //! Signing: whose zones, with which keys; ahead of queries, and in the background.
 
 mod ahead;
+mod known;
 mod parent;
 mod renew;
 mod roller;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use crate::config::{Config, Denial, DnssecConfig, HowSigned};
 
 pub use ahead::Ahead;
+use known::Known;
 pub use renew::Renewer;
 pub use roller::Roller;
 pub(crate) use roller::seconds;
@@ -26,7 +28,7 @@ pub(crate) use roller::seconds;
 /// queries have those signed that they need.
 const AHEAD: usize = 2000;
 
-/// Signs zones as they are loaded.
+/// Signs the zones of one source as they are loaded.
 #[derive(Debug)]
 pub struct Signing {
     config: DnssecConfig,
@@ -36,7 +38,12 @@ pub struct Signing {
     /// The TTL of the keys of a zone, in seconds.
     key_ttl: u32,
     cache: Arc<SignatureCache>,
+    /// The number of the source.
+    number: usize,
+    /// The keys of its zones.
     keys: HashMap<NameBuf, Arc<ZoneKeys>>,
+    /// Those of the zones of all sources.
+    known: Arc<Known>,
     /// How often the keys of a zone were found to be others than before.
     changes: HashMap<NameBuf, u64>,
     /// Whether keys came up that were not known before.
@@ -83,9 +90,10 @@ impl Signing {
         let folder = KeyFolder::open(keys)?;
         // With links and all, now that it exists.
         let real = |path: &PathBuf| path.canonicalize().ok();
-        let zones = config.zones.path.as_ref().and_then(real);
-        if let (Some(zones), Some(keys)) = (zones, real(keys))
-            && keys.starts_with(&zones)
+        let of_tenants = config.tenants.values().filter_map(|tenant| tenant.path.as_ref());
+        let folders = config.zones.path.iter().chain(of_tenants).filter_map(real);
+        if let Some(keys) = real(keys)
+            && folders.into_iter().any(|zones| keys.starts_with(zones))
         {
             return Err(SigningError::AmongZones(keys));
         }
@@ -96,7 +104,9 @@ impl Signing {
             folder,
             key_ttl,
             cache: Arc::new(SignatureCache::new(dnssec.cache as usize)),
+            number: 0,
             keys: HashMap::new(),
+            known: Arc::default(),
             changes: HashMap::new(),
             made: false,
             delegations: HashMap::new(),
@@ -104,12 +114,49 @@ impl Signing {
         }))
     }
 
+    /// The same for the zones of another source, of which nothing was read yet. What is signed is remembered
+    /// together, and each tells of the keys of the other's zones.
+    #[must_use]
+    pub fn of_source(&self, number: usize) -> Self {
+        Self {
+            config: self.config.clone(),
+            validity: self.validity,
+            watch: FolderWatch::new(self.folder.clone()),
+            folder: self.folder.clone(),
+            key_ttl: self.key_ttl,
+            cache: Arc::clone(&self.cache),
+            number,
+            keys: HashMap::new(),
+            known: Arc::clone(&self.known),
+            changes: HashMap::new(),
+            made: false,
+            delegations: HashMap::new(),
+            failed: HashMap::new(),
+        }
+    }
+
+    /// The sources with zones that tell of keys that others have by now.
+    #[must_use]
+    pub fn take_stale(&self) -> Vec<usize> {
+        self.known.take_stale()
+    }
+
+    /// The keys of a zone of any source.
+    fn keys_of(&self, apex: &NameBuf) -> Option<Arc<ZoneKeys>> {
+        self.keys.get(apex).map(Arc::clone).or_else(|| self.known.keys(apex))
+    }
+
     /// The records of the keys of a zone. A zone that comes signed keeps its own.
     pub fn additions(&mut self, draft: &Draft<'_>) -> Vec<Addition> {
         let apex = draft.apex();
         let before = self.keys.remove(&apex.to_buf());
-        self.delegations.remove(&apex.to_buf());
+        if let Some(below) = self.delegations.remove(&apex.to_buf()) {
+            self.known.undelegate(self.number, apex, &below);
+        }
         if !self.config.signs(apex) || draft.is_signed() {
+            if before.is_some() {
+                self.known.remove(self.number, apex);
+            }
             return Vec::new();
         }
         let HowSigned { algorithm, split, denial, nsec3 } = self.config.of(apex);
@@ -127,13 +174,19 @@ impl Signing {
                     let (owner, rtype) = (apex.to_buf(), Type::NSEC3PARAM);
                     additions.push(Addition { owner, rtype, ttl: 0, rdata });
                 }
-                self.made |= before.is_none_or(|before| before.stamp() != keys.stamp());
-                self.keys.insert(apex.to_buf(), Arc::new(keys));
+                let keys = Arc::new(keys);
+                if before.is_none_or(|before| before.stamp() != keys.stamp()) {
+                    self.made = true;
+                    self.known.put(self.number, apex, &keys);
+                }
+                self.keys.insert(apex.to_buf(), keys);
                 if self.config.ds_in_parent {
                     let below: Vec<NameBuf> =
                         draft.delegations().into_iter().map(Name::to_buf).collect();
+                    // Said before keys are looked up: those that come later are heard of.
+                    self.known.delegate(self.number, apex, &below);
                     for child in &below {
-                        let ds = self.keys.get(child).map_or_else(Vec::new, |keys| keys.ds());
+                        let ds = self.keys_of(child).map_or_else(Vec::new, |keys| keys.ds());
                         additions
                             .extend(ds.into_iter().map(|rdata| add(*child, (Type::DS, rdata))));
                     }
@@ -170,7 +223,9 @@ impl Signing {
             match self.folder.load(apex.as_name()) {
                 Ok(Some(keys)) if keys.stamp() == before.stamp() => {}
                 Ok(Some(keys)) => {
-                    self.keys.insert(apex, Arc::new(keys));
+                    let keys = Arc::new(keys);
+                    self.known.put(self.number, apex.as_name(), &keys);
+                    self.keys.insert(apex, keys);
                     *self.changes.entry(apex).or_default() += 1;
                     is_changed = true;
                 }
@@ -192,7 +247,7 @@ impl Signing {
         let own = self.changes.get(&apex.to_buf()).copied().unwrap_or(0);
         let below = self.delegations.get(&apex.to_buf()).into_iter().flatten();
         below
-            .filter_map(|child| self.keys.get(child))
+            .filter_map(|child| self.keys_of(child))
             .fold(own, |stamp, keys| stamp.rotate_left(1) ^ keys.stamp())
     }
 

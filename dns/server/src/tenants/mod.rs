@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use halfmoon_healthcheck::{Account, Report};
 use halfmoon_wire::{Name, NameBuf};
+use halfmoon_zones::{Fault, Place};
 
 use crate::config::TenantConfig;
 use crate::shared::Zones;
@@ -42,8 +43,8 @@ impl TenantId {
 /// All tenants.
 #[derive(Debug, Default)]
 pub struct Tenants {
-    /// In order.
-    names: Vec<String>,
+    /// In order, each with whether its zones come from a place of their own.
+    names: Vec<(String, bool)>,
     /// What each may have, in the same order.
     budgets: Vec<Budget>,
     /// By name in lower case.
@@ -60,6 +61,39 @@ struct Owned {
     below: bool,
 }
 
+/// A zone that comes from a place that it may not come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Foreign {
+    apex: Box<NameBuf>,
+    /// Whose place it is, or whose zone.
+    tenant: String,
+    is_owner: bool,
+}
+
+impl Foreign {
+    /// What is wrong with the zone, of which this is the first file.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        let Self { apex, tenant, is_owner } = self;
+        let place = Place { line: 1, column: 1, ..Place::default() };
+        // Who else owns it is not for one tenant to know.
+        let (message, help) = if *is_owner {
+            (
+                format!("zone {apex} belongs to tenant {tenant}, whose zones come from elsewhere"),
+                format!("move it there, or take its name out of `tenants.{tenant}`"),
+            )
+        } else {
+            (
+                format!("zone {apex} does not belong to tenant {tenant}"),
+                format!(
+                    "remove it; or it is named under `tenants.{tenant}`, in `apexes` or `below`"
+                ),
+            )
+        };
+        Fault::error("tenant-apex", place, message).help(help)
+    }
+}
+
 impl Tenants {
     /// Those of a configuration. Of a name that is given to several, the first tenant has it.
     #[must_use]
@@ -68,7 +102,7 @@ impl Tenants {
         // The configuration has no more than fit.
         for (number, (name, tenant)) in (0..=u16::MAX).zip(config) {
             let id = TenantId(number);
-            tenants.names.push(name.clone());
+            tenants.names.push((name.clone(), tenant.has_source()));
             tenants.tallies.push(Tally::default());
             tenants.budgets.push(Budget::new(name, tenant));
             let below = tenant.below.iter().map(|name| (name, true));
@@ -124,22 +158,50 @@ impl Tenants {
         self.budgets.iter().any(Budget::limits_zones)
     }
 
+    /// Who owns a zone that comes from a place of this tenant, or of the operator if that is none.
+    ///
+    /// # Errors
+    /// It may not come from there.
+    pub fn admit(
+        &self,
+        source: Option<TenantId>,
+        apex: Name<'_>,
+    ) -> Result<Option<TenantId>, Foreign> {
+        let owner = self.owner(apex);
+        let name = |tenant| self.name(tenant).to_owned();
+        match (source, owner) {
+            (Some(source), owner) if owner != Some(source) => Err(Foreign {
+                apex: Box::new(apex.to_buf()),
+                tenant: name(source),
+                is_owner: false,
+            }),
+            (None, Some(owner)) if self.has_source(owner) => {
+                Err(Foreign { apex: Box::new(apex.to_buf()), tenant: name(owner), is_owner: true })
+            }
+            _ => Ok(owner),
+        }
+    }
+
+    fn has_source(&self, tenant: TenantId) -> bool {
+        self.names.get(tenant.number()).is_some_and(|(_, has_source)| *has_source)
+    }
+
     /// What a tenant is called; nothing for one of another configuration.
     #[must_use]
     pub fn name(&self, tenant: TenantId) -> &str {
-        self.names.get(tenant.number()).map_or("", String::as_str)
+        self.names.get(tenant.number()).map_or("", |(name, _)| name.as_str())
     }
 
     /// The tenant of this name.
     #[must_use]
     pub fn id(&self, name: &str) -> Option<TenantId> {
-        let number = self.names.binary_search_by(|other| other.as_str().cmp(name)).ok()?;
+        let number = self.names.binary_search_by(|(other, _)| other.as_str().cmp(name)).ok()?;
         u16::try_from(number).ok().map(TenantId)
     }
 
     /// All of them with their names, in order.
     pub fn iter(&self) -> impl Iterator<Item = (TenantId, &str)> {
-        (0..=u16::MAX).map(TenantId).zip(self.names.iter().map(String::as_str))
+        (0..=u16::MAX).map(TenantId).zip(self.names.iter().map(|(name, _)| name.as_str()))
     }
 
     /// Takes in what a version of a zone of a tenant is going to count.
@@ -165,6 +227,8 @@ impl Tenants {
 #[cfg(test)]
 mod tests {
     use std::path::Path;
+
+    use halfmoon_zones::Level;
 
     use super::*;
     use crate::config::Config;
@@ -205,6 +269,36 @@ mod tests {
             let name: NameBuf = apex.parse().unwrap();
             let found = tenants.owner(name.as_name()).map(|id| tenants.name(id));
             assert_eq!(found, owner, "{apex}");
+        }
+    }
+
+    #[test]
+    fn a_zone_comes_from_where_its_owner_has_his_zones() {
+        let text = "[tenants.a]\napexes = ['a.test']\npath = 'a'\n\
+                    [tenants.b]\napexes = ['b.test']\n\
+                    [tenants.c]\nbelow = ['c.test']\npath = 'c'\n";
+        let tenants = Tenants::new(&Config::parse(text, Path::new("")).unwrap().tenants);
+        for (source, apex, expected) in [
+            ("", "a.test", "belongs to tenant a, whose zones come from elsewhere"),
+            ("", "b.test", "b"),
+            ("", "d.test", ""),
+            ("", "x.c.test", "belongs to tenant c, whose zones come from elsewhere"),
+            ("a", "A.test", "a"),
+            ("a", "b.test", "does not belong to tenant a"),
+            ("a", "d.test", "does not belong to tenant a"),
+            ("a", "x.a.test", "does not belong to tenant a"),
+            ("a", "c.test", "does not belong to tenant a"),
+            ("c", "x.c.test", "c"),
+        ] {
+            let name: NameBuf = apex.parse().unwrap();
+            match tenants.admit(tenants.id(source), name.as_name()) {
+                Ok(owner) => assert_eq!(owner, tenants.id(expected), "{source} {apex}"),
+                Err(foreign) => {
+                    let fault = foreign.fault();
+                    assert_eq!(fault.message, format!("zone {apex}. {expected}"));
+                    assert_eq!((fault.rule, fault.level), ("tenant-apex", Level::Error));
+                }
+            }
         }
     }
 

@@ -1,6 +1,11 @@
 //! Tenants: the real binary, each of several with what is its own.
 
 mod budgets;
+mod folders;
+mod keys;
+mod repositories;
+mod site;
+mod start;
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -80,7 +80,7 @@ impl Fetcher {
             Ok(fetched) => fetched,
             Err(mpsc::RecvTimeoutError::Timeout) => {
                 stop.store(true, Ordering::Relaxed);
-                Err(format!("the fetch took longer than {:?} (`zones.git.timeout`)", self.limit))
+                Err(format!("the fetch took longer than {:?} (`timeout`)", self.limit))
             }
             Err(mpsc::RecvTimeoutError::Disconnected) => Err("the fetch broke off".to_owned()),
         }

@@ -1,26 +1,32 @@
 //! The thread that publishes commits: what it is told of, and what becomes of a commit.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
 use halfmoon_git::CommitId;
 use halfmoon_zones::Proposal;
 use tokio::sync::oneshot;
 
-use super::super::publishing::{Act, Answer, CommitView, RefusedView, Wish};
-use super::super::{Base, LOOK, MOST_LOGGED, Order, guards, report, report_file};
+use super::super::base::Base;
+use super::super::publishing::{Act, Answer, CommitView, GitView, RefusedView, Wish};
+use super::super::tell::{MOST_LOGGED, report_file};
+use super::super::{LOOK, Order, SourceError, guards, report};
 use super::asked::{Asked, LONGEST, Look, Looks};
 use super::refusal::Refusal;
-use super::{Following, MOST_REASONS, TRAILER, reasons};
+use super::{FollowError, Following, MOST_REASONS, TRAILER, reasons};
 use crate::date::date;
 use crate::events::What;
-use crate::shared::Served;
+use crate::shared::{Served, Zones};
 
 /// The publishing thread of a repository.
-pub(in crate::publish) struct Work {
+pub(super) struct Work {
     following: Following,
     base: Base,
-    looks: Looks,
+    /// The section of the configuration.
+    key: String,
+    /// What has the branch looked at, if there is a thread for it.
+    looks: Option<Looks>,
     /// Orders that wait for a look.
     asked: Vec<Asked>,
     /// The newest commit of the branch, as far as it is known.
@@ -39,20 +45,36 @@ enum Guarded {
 }
 
 impl Work {
-    pub(in crate::publish) fn new(following: Following, base: Base, looks: Looks) -> Self {
-        let asked = Vec::new();
-        let work = Self { following, base, looks, asked, tip: None, judged: None, waiting: None };
-        let Following { fetcher, kept, .. } = &work.following;
-        let (url, branch) = (fetcher.url.clone(), fetcher.branch.clone());
-        let is_back = kept.passed_over.is_some();
-        work.base.shared.publishing.tell(|git| {
-            (git.url, git.branch, git.rolled_back) = (url, branch, is_back);
-        });
-        work.show_served();
+    pub(super) fn new(following: Following, base: Base, key: String) -> Self {
+        let work = Self {
+            following,
+            base,
+            key,
+            looks: None,
+            asked: Vec::new(),
+            tip: None,
+            judged: None,
+            waiting: None,
+        };
+        let is_back = work.following.kept.passed_over.is_some();
+        work.tell(|git| git.rolled_back = is_back);
         work
     }
 
-    pub(in crate::publish) fn run(mut self, inbox: &Receiver<Order>) {
+    /// Starts to fetch.
+    pub(super) fn fetch(&mut self, orders: &Sender<Order>) {
+        match self.following.fetch_always(orders.clone()) {
+            Ok(looks) => self.looks = Some(looks),
+            Err(error) => {
+                let error = FollowError::Thread(error);
+                tracing::error!(%error, "nothing is fetched");
+                self.tell(|git| git.fetch_error = Some(error.to_string()));
+                self.begun(Err(error));
+            }
+        }
+    }
+
+    pub(super) fn run(mut self, inbox: &Receiver<Order>) {
         loop {
             let now = Instant::now();
             let wait = self.asked.iter().map(|asked| asked.left(now)).fold(LOOK, Duration::min);
@@ -62,10 +84,11 @@ impl Work {
                 Ok(Order::Load) => {
                     // SIGHUP, or keys of signed zones: fetch, and look again at what is here.
                     self.judged = None;
-                    self.looks.now();
+                    self.look();
                     self.renew();
                 }
-                Ok(Order::Changed(_)) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(Order::Keys) => self.renew(),
+                Ok(Order::Changed(_) | Order::Settle(_)) | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => return,
             }
             let now = Instant::now();
@@ -79,6 +102,49 @@ impl Work {
         }
     }
 
+    /// Serves what was served last, if that is known, without asking anybody.
+    pub(super) fn recall(&mut self) {
+        let Some(commit) = self.following.recalled() else {
+            return;
+        };
+        let started = Instant::now();
+        let desk = self.base.prepare();
+        let proposed = self.following.propose(commit, &Zones::default(), &mut self.base.compile);
+        drop(desk);
+        match proposed {
+            // What was served is served again, but for zones that this version finds wrong.
+            Ok(proposal) => {
+                if let Err(error) =
+                    self.following.accept_serials(self.base.compile.serials.as_mut())
+                {
+                    tracing::error!(%error, "serials cannot be written down");
+                }
+                self.following.served = Some(commit);
+                self.swap(proposal, started);
+                self.show_served();
+                self.begun(Ok(()));
+            }
+            Err(error) => tracing::error!(
+                %commit, %error, "the commit that was served cannot be read; fetching"
+            ),
+        }
+    }
+
+    /// Has the branch looked at now.
+    fn look(&self) -> Look {
+        self.looks.as_ref().map_or(Look::MIN, Looks::now)
+    }
+
+    fn begun(&mut self, outcome: Result<(), FollowError>) {
+        let git = |source| SourceError::Git { key: self.key.clone(), source };
+        self.base.begun(outcome.map_err(git));
+    }
+
+    /// Changes what is known of the repository by those who watch the server.
+    fn tell(&self, change: impl FnOnce(&mut GitView)) {
+        self.base.tell(|source| source.change_git(change));
+    }
+
     /// Takes in what a look at the branch has found, and obeys those who have waited for it.
     fn learn(&mut self, tip: Result<CommitId, String>, look: Look) {
         let is_told = |asked: &mut Asked| asked.is_told_by(look);
@@ -89,7 +155,7 @@ impl Work {
                 self.tip = Some(tip);
                 let now = SystemTime::now();
                 let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-                self.base.shared.publishing.tell(|git| {
+                self.tell(|git| {
                     git.newest = Some(tip.to_string());
                     (git.fetched, git.fetched_at) = (Some(date(now)), since.as_secs());
                     if git.fetch_error.take().is_some() {
@@ -102,14 +168,16 @@ impl Work {
             }
             Err(error) => {
                 self.base.shared.loads.fail();
-                self.base.shared.publishing.tell(|git| {
+                let said = error.clone();
+                self.tell(|git| {
                     // Once for each reason, not at each interval.
-                    if git.fetch_error.as_ref() != Some(&error) {
-                        tracing::error!(%error, "cannot fetch; the commit before is still served");
+                    if git.fetch_error.as_ref() != Some(&said) {
+                        tracing::error!(error = %said, "cannot fetch; what was served before still is");
                     }
-                    git.fetch_error = Some(error.clone());
+                    git.fetch_error = Some(said);
                 });
                 failed = Some(format!("cannot fetch: {error}"));
+                self.begun(Err(FollowError::Fetch(error)));
             }
         }
         for asked in asked {
@@ -122,11 +190,16 @@ impl Work {
         let Some(tip) = self.tip else {
             return Ok(());
         };
-        let is_passed_over = self.following.passes_over(tip);
-        if is_passed_over || self.judged == Some(tip) || self.following.served == Some(tip) {
+        let served = self.following.served;
+        let is_passed_over = served.is_some() && self.following.passes_over(tip);
+        if is_passed_over || self.judged == Some(tip) || served == Some(tip) {
             return Ok(());
         }
-        self.publish(tip, Guarded::Yes, None, "")
+        let done = self.publish(tip, Guarded::Yes, None, "");
+        if let Err(refusal) = &done {
+            self.begun(Err(FollowError::Refused { commit: tip, why: refusal.shown() }));
+        }
+        done
     }
 
     /// Does what an operator wants, at once if the branch does not matter to it.
@@ -136,7 +209,7 @@ impl Work {
             Act::Force | Act::Rollback => Ok(()),
         };
         let is_to_wait = begun.is_ok() && wish.act != Act::Rollback;
-        let look = if is_to_wait { self.looks.now() } else { Look::MIN };
+        let look = if is_to_wait { self.look() } else { Look::MIN };
         let asked = Asked::new(wish, self.following.served, reply, look);
         match begun {
             Err(why) => asked.tell(Err(why)),
@@ -177,7 +250,7 @@ impl Work {
             self.following
                 .write_down(served, None, tops, None)
                 .map_err(|error| error.to_string())?;
-            self.base.shared.publishing.tell(|git| git.rolled_back = false);
+            self.tell(|git| git.rolled_back = false);
         }
         Ok(())
     }
@@ -220,9 +293,11 @@ impl Work {
             return;
         };
         let started = Instant::now();
-        self.base.prepare();
-        let zones = self.base.shared.zones.load_full();
-        match self.following.propose(served, &zones, &mut self.base.compile) {
+        let desk = self.base.prepare();
+        let Base { zones, compile, .. } = &mut self.base;
+        let proposed = self.following.propose(served, zones, compile);
+        drop(desk);
+        match proposed {
             Ok(proposal) if proposal.loaded.reports.is_empty() => {}
             Ok(proposal) if proposal.is_refused() => report(&proposal.loaded, started.elapsed()),
             Ok(proposal) => match self.following.accept_serials(self.base.compile.serials.as_mut())
@@ -243,22 +318,27 @@ impl Work {
         who: &str,
     ) -> Result<(), Refusal> {
         let started = Instant::now();
+        let is_first = self.following.served.is_none();
         let done = self.attempt(commit, guarded, passed_over.clone(), started);
-        let shared = &self.base.shared;
         match done {
             Ok(signer) => {
                 (self.judged, self.waiting) = (None, None);
                 let who = signer.as_deref().unwrap_or(who);
                 self.show_served();
+                self.begun(Ok(()));
                 let about = self.following.copy.about(commit);
                 let subject = about.map(|about| about.subject).unwrap_or_default();
                 tracing::info!(%commit, subject, who, "commit served");
-                shared.publishing.tell(|git| {
+                self.tell(|git| {
                     git.rolled_back = passed_over.is_some();
                     git.refused = None;
                 });
-                let (commit, who) = (commit.to_string(), who.to_owned());
-                shared.events.note(What::CommitServed { commit, subject, who });
+                // What a server begins with is no change.
+                if !is_first {
+                    let (commit, who) = (commit.to_string(), who.to_owned());
+                    let tenant = self.base.tenant.clone();
+                    self.note(What::CommitServed { commit, subject, who, tenant });
+                }
                 Ok(())
             }
             Err(mut refusal) => {
@@ -278,22 +358,24 @@ impl Work {
                 let how = if refusal.held { "held by a guard" } else { "refused" };
                 let served = self.following.served.map(|id| id.to_string()).unwrap_or_default();
                 let why = refusal.shown();
-                tracing::error!(
-                    %commit, served, why,
-                    "commit {how}; the one before is still served"
-                );
-                let event =
-                    What::CommitRefused { commit: commit.to_string(), held: refusal.held, why };
-                shared.events.note(event);
+                let rest =
+                    if is_first { "nothing is served" } else { "the one before is still served" };
+                tracing::error!(%commit, served, why, "commit {how}; {rest}");
+                let (held, tenant) = (refusal.held, self.base.tenant.clone());
+                self.note(What::CommitRefused { commit: commit.to_string(), held, why, tenant });
                 if is_tip {
                     let (held, why) = (refusal.held, refusal.why.clone());
                     let (commit, at) = (commit.to_string(), date(SystemTime::now()));
                     let refused = RefusedView { commit, at, held, why };
-                    shared.publishing.tell(|git| git.refused = Some(refused));
+                    self.tell(|git| git.refused = Some(refused));
                 }
                 Err(refusal)
             }
         }
+    }
+
+    fn note(&self, what: What) {
+        self.base.shared.events.note(what);
     }
 
     fn attempt(
@@ -303,8 +385,7 @@ impl Work {
         passed_over: Option<String>,
         started: Instant,
     ) -> Result<Option<String>, Refusal> {
-        self.base.prepare();
-        let zones = self.base.shared.zones.load_full();
+        let zones = Arc::clone(&self.base.zones);
         let following = &mut self.following;
         // What was served before has passed; the way back to it is not to depend on anybody.
         let is_known = guarded == Guarded::No
@@ -313,7 +394,10 @@ impl Work {
         if !is_known {
             signer = following.signer(commit)?;
         }
-        let proposal = following.propose(commit, &zones, &mut self.base.compile)?;
+        let desk = self.base.prepare();
+        let proposal = following.propose(commit, &zones, &mut self.base.compile);
+        drop(desk);
+        let proposal = proposal?;
         if proposal.is_refused() {
             let mut logged = 0;
             for file in proposal.loaded.reports.iter().filter(|file| file.is_wrong()) {
@@ -324,6 +408,9 @@ impl Work {
             }
             self.base.shared.loads.note(&proposal.loaded, started.elapsed());
             return Err(Refusal { held: false, passing: false, why: reasons(&proposal) });
+        }
+        if following.served.is_none() && proposal.loaded.catalog.zones().is_empty() {
+            return Err(Refusal::of(following.no_zones()));
         }
         if guarded == Guarded::Yes {
             let mut passing = false;
@@ -358,7 +445,9 @@ impl Work {
         }
         // An operator who forces a commit says that its history is the one that is meant.
         let is_forced = guarded == Guarded::No && passed_over.is_none();
-        let tops = if is_forced { Vec::new() } else { following.tops_beside(commit) };
+        // So is that of the first one.
+        let is_first = following.served.is_none();
+        let tops = if is_forced || is_first { Vec::new() } else { following.tops_beside(commit) };
         // Written down before it is served: a restart must not serve anything older.
         following.write_down(commit, passed_over, tops, self.base.compile.serials.as_mut())?;
         following.served = Some(commit);
@@ -371,8 +460,7 @@ impl Work {
     }
 
     fn swap(&mut self, proposal: Proposal<Served>, started: Instant) {
-        report(&proposal.loaded, started.elapsed());
-        self.base.shared.loads.note(&proposal.loaded, started.elapsed());
+        self.base.note(&proposal.loaded, started.elapsed());
         let zones = self.following.loader.accept(proposal);
         self.base.swap(zones);
     }
@@ -393,7 +481,7 @@ impl Work {
                 since: date(SystemTime::now()),
             }
         });
-        self.base.shared.publishing.tell(|git| git.served = Some(view));
+        self.tell(|git| git.served = Some(view));
     }
 }
 

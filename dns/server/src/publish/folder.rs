@@ -1,0 +1,260 @@
+//! Zones from a folder, or from files that are listed: each zone for itself, and again whenever one changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant, SystemTime};
+
+use halfmoon_zones::{FileReport, Level, Loaded, Loader, Outcome};
+
+use super::base::Base;
+use super::notifier::Notifier;
+use super::watch::Watch;
+use super::{Compile, LOOK, Order, SourceError};
+use crate::date::date;
+use crate::shared::Served;
+use crate::signing::Signing;
+
+/// After a change, the folder has to be quiet for so long before it is read: whoever writes a
+/// file in pieces is done then.
+const QUIET: Duration = Duration::from_millis(100);
+/// A folder that never is quiet is read after so long all the same.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// More paths than these are not followed one by one.
+const MOST_CHANGED: usize = 1000;
+/// Reasons of refusals that are shown to whoever asks; the log has more.
+const MOST_REASONS: usize = 20;
+
+/// Loads the zones; a second time where the first made keys that zones above have to know of.
+///
+/// # Errors
+/// The folder cannot be read.
+pub fn load(loader: &mut Loader<Served>, compile: &mut Compile) -> io::Result<Loaded<Served>> {
+    let mut first = loader.load(compile)?;
+    if !compile.signing.as_mut().is_some_and(Signing::take_made) {
+        compile.look_across(&mut first);
+        return Ok(first);
+    }
+    let again = loader.load(compile)?;
+    // What was read twice is told once.
+    let mut reports = again.reports;
+    let is_told = |report: &FileReport| reports.iter().any(|other| other.path == report.path);
+    let once: Vec<FileReport> = first.reports.into_iter().filter(|r| !is_told(r)).collect();
+    reports.extend(once);
+    let mut loaded = Loaded { reports, removed: first.removed, strays: first.strays, ..again };
+    compile.look_across(&mut loaded);
+    Ok(loaded)
+}
+
+/// The publishing thread of a folder.
+pub(super) struct Work {
+    loader: Box<Loader<Served>>,
+    watch: Watch,
+    base: Base,
+    /// Why the folder could not be read the last time.
+    unreadable: Option<String>,
+    /// The files that are refused, and why.
+    refused: BTreeMap<PathBuf, String>,
+}
+
+impl Work {
+    pub(super) fn new(
+        loader: Box<Loader<Served>>,
+        base: Base,
+        notifier: Notifier,
+        orders: Sender<Order>,
+    ) -> Self {
+        let watch = Watch::new(loader.sources().folder.clone(), notifier, orders);
+        Self { loader, watch, base, unreadable: None, refused: BTreeMap::new() }
+    }
+
+    pub(super) fn run(mut self, inbox: &Receiver<Order>) {
+        let first = self.first();
+        self.base.begun(first);
+        self.watch.cover(self.loader.folders_of_listed());
+        // What changed between the first load and now was not seen by a watch.
+        if self.watch.renew() {
+            self.load();
+        }
+        loop {
+            match inbox.recv_timeout(LOOK) {
+                // Nothing is fetched here, and who asks is told by nobody being there.
+                Ok(Order::Tip(..) | Order::Ask(..)) => {}
+                Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => return,
+                Ok(order) => {
+                    // Whoever wants it read again is told again.
+                    self.unreadable = None;
+                    let Ok(settled) = settle(order, inbox) else {
+                        return;
+                    };
+                    let is_whole = self.watch.renew();
+                    match settled.changed.filter(|_| !is_whole) {
+                        Some(changed) => self.load_changed(&changed),
+                        None => self.load(),
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {
+                    if self.watch.renew() || self.unreadable.is_some() {
+                        self.load();
+                    }
+                }
+            }
+            if self.base.look() {
+                self.load();
+            }
+        }
+    }
+
+    /// Loads all for the first time.
+    fn first(&mut self) -> Result<(), SourceError> {
+        let folder = self.loader.sources().folder.clone();
+        let read = self.load_once().map_err(|source| SourceError::Unreadable {
+            // Only a folder can be unreadable as a whole.
+            path: folder.clone().unwrap_or_default(),
+            source,
+        })?;
+        match (folder, self.base.zones.zones().len(), read) {
+            (Some(path), 0, 0) => Err(SourceError::NoZone { path }),
+            (Some(path), 0, count) if self.loader.sources().listed.is_empty() => {
+                Err(SourceError::NoGoodZone { path, count })
+            }
+            (_, 0, count) => Err(SourceError::NoGoodListed { count }),
+            _ => Ok(()),
+        }
+    }
+
+    fn load(&mut self) {
+        // What is wrong was told.
+        let _ = self.load_once();
+        // A zone that includes from a folder not watched so far may have missed a change there.
+        if self.watch.cover(self.loader.folders_of_listed()) && self.watch.renew() {
+            let _ = self.load_once();
+        }
+    }
+
+    /// Loads what stands at these paths alone, if that is all there is to do.
+    fn load_changed(&mut self, changed: &BTreeSet<PathBuf>) {
+        let started = Instant::now();
+        let desk = self.base.prepare();
+        let Base { zones, compile, .. } = &mut self.base;
+        let loaded = self.loader.load_changed(changed, zones, compile);
+        let Some(mut loaded) = loaded else {
+            drop(desk);
+            return self.load();
+        };
+        compile.look_across(&mut loaded);
+        drop(desk);
+        for report in &loaded.reports {
+            self.refused.remove(&report.path);
+        }
+        self.publish(loaded, started);
+        // Keys that were made for one zone are told of in another.
+        if self.base.compile.signing.as_mut().is_some_and(Signing::take_made) {
+            self.load();
+        }
+    }
+
+    /// Loads all; how many files were read.
+    fn load_once(&mut self) -> io::Result<usize> {
+        let started = Instant::now();
+        let desk = self.base.prepare();
+        let loaded = load(&mut self.loader, &mut self.base.compile);
+        drop(desk);
+        match loaded {
+            Ok(loaded) => {
+                let read = loaded.reports.len();
+                // All that is refused is read each time.
+                self.refused.clear();
+                self.unreadable = None;
+                self.publish(loaded, started);
+                self.base.hub.has_read_all();
+                Ok(read)
+            }
+            Err(error) => {
+                self.base.shared.loads.fail();
+                let folder =
+                    self.loader.sources().folder.as_deref().unwrap_or_else(|| Path::new(""));
+                let why = error.to_string();
+                // Once for each reason, not at each try.
+                if self.unreadable.as_ref() != Some(&why) && !self.base.is_awaited() {
+                    tracing::error!(
+                        path = %folder.display(), %error,
+                        "cannot read the zones; what was loaded last is still served"
+                    );
+                }
+                self.base.tell(|source| {
+                    source.change_folder(|folder| folder.error = Some(why.clone()));
+                });
+                self.unreadable = Some(why);
+                Err(error)
+            }
+        }
+    }
+
+    fn publish(&mut self, loaded: Loaded<Served>, started: Instant) {
+        self.refused.extend(
+            loaded.reports.iter().filter(|report| report.outcome != Outcome::Loaded).map(refusal),
+        );
+        let why = self.refused.values().take(MOST_REASONS).cloned().collect();
+        let (count, is_new) = (self.refused.len(), !loaded.reports.is_empty());
+        self.base.publish(loaded, started);
+        self.base.tell(|source| {
+            source.change_folder(|folder| {
+                (folder.refused, folder.why, folder.error) = (count, why, None);
+                if is_new {
+                    let now = SystemTime::now();
+                    let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+                    (folder.loaded, folder.loaded_at) = (Some(date(now)), since.as_secs());
+                }
+            });
+        });
+    }
+}
+
+/// A file that is refused, and the first thing that is wrong with it.
+fn refusal(report: &FileReport) -> (PathBuf, String) {
+    let error = report.faults.iter().find(|fault| fault.level == Level::Error);
+    let why = error.map_or_else(
+        || format!("{}: refused", report.path.display()),
+        |fault| fault.display_without_level(&report.files).to_string(),
+    );
+    (report.path.clone(), why)
+}
+
+/// What several orders in a row are about.
+struct Settled {
+    /// Which paths; `None`: anything.
+    changed: Option<BTreeSet<PathBuf>>,
+    /// Who waits until it is done, told by this being dropped.
+    waiting: Vec<Sender<()>>,
+}
+
+/// Waits until no order has come for a while. An error: the end was ordered.
+fn settle(first: Order, inbox: &Receiver<Order>) -> Result<Settled, ()> {
+    let patience = Instant::now() + PATIENCE;
+    let mut settled = Settled { changed: Some(BTreeSet::new()), waiting: Vec::new() };
+    let mut order = first;
+    loop {
+        let Settled { changed, waiting } = &mut settled;
+        match (order, &mut *changed) {
+            (Order::Changed(paths), Some(changed)) => changed.extend(paths),
+            (Order::Changed(_), None) => {}
+            (Order::Load | Order::Keys, _) => *changed = None,
+            (Order::Settle(who), _) => waiting.push(who),
+            (Order::Tip(..) | Order::Ask(..), _) => {}
+            (Order::End, _) => return Err(()),
+        }
+        if changed.as_ref().is_some_and(|changed| changed.len() > MOST_CHANGED) {
+            *changed = None;
+        }
+        if Instant::now() >= patience {
+            return Ok(settled);
+        }
+        order = match inbox.recv_timeout(QUIET) {
+            Ok(order) => order,
+            Err(RecvTimeoutError::Disconnected) => return Err(()),
+            Err(RecvTimeoutError::Timeout) => return Ok(settled),
+        };
+    }
+}

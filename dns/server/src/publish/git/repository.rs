@@ -1,0 +1,68 @@
+//! A repository that zones come from, as the configuration has it.
+
+use std::path::{Path, PathBuf};
+
+use super::signature::SignersError;
+use super::{FollowError, signers, source};
+use crate::config::{Config, GitConfig, GuardsConfig, TenantConfig, Verify};
+
+/// A repository that zones come from.
+#[derive(Clone, Debug)]
+pub struct Repository {
+    pub(super) git: GitConfig,
+    pub(super) guards: GuardsConfig,
+    /// Where its copy is, and what is written down of it.
+    pub(super) folder: PathBuf,
+    pub(super) insert_whitespace: bool,
+    /// The section of the configuration: `zones`, or `tenants.NAME`.
+    pub(super) key: String,
+}
+
+impl Repository {
+    /// As the configuration has it for the operator, or for a tenant. Nobody is asked yet.
+    ///
+    /// # Errors
+    /// What is wrong with the settings.
+    pub(in crate::publish) fn of(
+        config: &Config,
+        git: &GitConfig,
+        tenant: Option<(&String, &TenantConfig)>,
+    ) -> Result<Self, FollowError> {
+        if tenant.is_none() && (config.zones.path.is_some() || !config.zones.zone.is_empty()) {
+            return Err(FollowError::Both);
+        }
+        source(&git.url, &git.branch, git.credentials_file.as_deref())?;
+        let signers = signers(git, Path::new(""));
+        if git.verify == Some(Verify::Signed) && !signers.are_any() {
+            return Err(SignersError::Nobody.into());
+        }
+        signers.check()?;
+        let by_default = || {
+            let all = config.health.state.as_ref()?.join("git");
+            Some(match tenant {
+                Some((name, _)) => all.join("tenants").join(name),
+                None => all,
+            })
+        };
+        let folder = git.state.clone().or_else(by_default).ok_or(FollowError::NoState)?;
+        let guards = tenant.and_then(|(_, tenant)| tenant.guards);
+        Ok(Self {
+            git: git.clone(),
+            guards: guards.unwrap_or(config.zones.guards),
+            folder,
+            insert_whitespace: config.lua.insert_whitespace,
+            key: tenant.map_or_else(|| "zones".to_owned(), |(name, _)| format!("tenants.{name}")),
+        })
+    }
+
+    /// Where its copy is; nobody else may have this folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Where it is, and which branch of it is served.
+    pub(in crate::publish) fn place(&self) -> (String, String) {
+        (self.git.url.clone(), self.git.branch.clone())
+    }
+}
