@@ -45,8 +45,14 @@ fn found(records: &str, more: &str) -> Vec<String> {
         if at > 0 {
             (file, records) = records.split_once('\n').unwrap();
         }
-        let ns = if records.contains("@ NS") { "" } else { NS };
-        fs::write(zones.join(file), format!("{SOA}{ns}{records}")).unwrap();
+        // An example with an SOA record, or about having none, is the whole file.
+        let is_whole = records.contains(" SOA");
+        let (soa, ns) = match records.contains("@ NS") {
+            _ if is_whole => ("", ""),
+            true => (SOA, ""),
+            false => (SOA, NS),
+        };
+        fs::write(zones.join(file), format!("{soa}{ns}{records}")).unwrap();
     }
     let place = Value::map([
         ("continent", Value::map([("code", "EU")])),
@@ -89,6 +95,35 @@ fn every_rule_has_a_wrong_example_it_finds_and_a_right_one_that_passes() {
     named.extend(table.lines().filter_map(|row| row.strip_prefix("| `")?.split('`').next()));
     named.sort_unstable();
     assert_eq!(named, RULES, "the document has a section for each rule that can be set");
+}
+
+/// The lines of the code in a cell of a table.
+fn lines(cell: &str) -> String {
+    cell.split('`').skip(1).step_by(2).map(|line| format!("{line}\n")).collect()
+}
+
+#[test]
+fn what_cannot_be_served_is_found_in_each_wrong_example_and_not_in_the_right_one() {
+    let document = document("checks.md");
+    let (_, rest) = document.split_once("\n## What cannot be served\n").unwrap();
+    let (section, _) = rest.split_once("\n## ").unwrap();
+    let (mut rows, mut surprises) = (0, Vec::new());
+    for row in section.lines().filter_map(|line| line.strip_prefix("| `")) {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let [rule, _, wrong, right] = cells.as_slice() else { panic!("{row}") };
+        let rule = rule.trim_end_matches('`');
+        let (of_wrong, of_right) = (found(&lines(wrong), ""), found(&lines(right), ""));
+        if of_wrong != [rule] {
+            surprises.push(format!("{rule}: {wrong} has {of_wrong:?}"));
+        }
+        if !of_right.is_empty() {
+            surprises.push(format!("{rule}: {right} has {of_right:?}"));
+        }
+        assert!(!RULES.contains(&rule), "{rule} has a level and needs a section");
+        rows += 1;
+    }
+    assert!(surprises.is_empty(), "{surprises:#?}");
+    assert!(rows > 40, "{rows}");
 }
 
 /// A repository whose hook is the one of the document.

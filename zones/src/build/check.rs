@@ -232,7 +232,12 @@ impl Builder {
             let name = self.owner_name(owner);
             let at_cut = node.flags & CUT != 0;
             let hidden = zone.is_hidden(owner)
-                || at_cut && !matches!(rtype, Type::NS | Type::DS | Type::NSEC | Type::RRSIG);
+                || at_cut
+                    && !matches!(
+                        rtype,
+                        Type::NS | Type::DS | Type::DNAME | Type::NSEC | Type::RRSIG
+                    );
+            // A DNAME at a cut is told of by itself.
             if hidden && !is_glue_type(rtype) {
                 faults.push(
                     Fault::warning(

@@ -9,15 +9,17 @@ use serde::{Deserialize, Deserializer};
 /// The rules that have a level of their own, each with a section in docs/checks.md. They find what
 /// can be served and looks wrong, which is a warning if nothing else is set. What they call an error of their own is
 /// one whatever is set: it cannot be served.
-pub const RULES: [&str; 52] = [
+pub const RULES: [&str; 59] = [
     "denial-broken",
     "denial-missing",
     "digest-length",
+    "dname-at-cut",
     "ds-missing",
     "ds-unmatched",
     "ds-without-ns",
     "lua-address-twice",
     "lua-argument",
+    "lua-check",
     "lua-empty-group",
     "lua-family",
     "lua-flat-list",
@@ -33,6 +35,7 @@ pub const RULES: [&str; 52] = [
     "lua-servername",
     "lua-signature",
     "lua-syntax",
+    "lua-target",
     "lua-twins",
     "lua-unknown-name",
     "lua-url",
@@ -40,6 +43,8 @@ pub const RULES: [&str; 52] = [
     "lua-weights",
     "missing-glue",
     "no-denial-records",
+    "no-ns",
+    "no-ttl",
     "ns-at-wildcard",
     "ns-one-address",
     "ns-one-network",
@@ -54,6 +59,7 @@ pub const RULES: [&str; 52] = [
     "rrsig-no-key",
     "rrsig-not-yet",
     "string-cut",
+    "string-over-lines",
     "svcb-alias-params",
     "tenant-checks",
     "tenant-memory",
@@ -61,6 +67,7 @@ pub const RULES: [&str; 52] = [
     "tenant-programs",
     "tenant-records",
     "tenant-targets",
+    "ttl-too-large",
     "ttls-differ",
 ];
 
