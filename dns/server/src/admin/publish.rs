@@ -19,11 +19,22 @@ pub(super) async fn order(
     wish: Result<Json<Wish>, JsonRejection>,
 ) -> Result<Json<Answer>, Refusal> {
     let Json(wish) = wish.map_err(|why| Refusal::Malformed(why.body_text()))?;
-    if caller.tenant.is_some() {
-        return Err(Refusal::Operators);
-    }
+    let publishing = &state.shared.publishing;
+    let tenant = match caller.tenant.map(|tenant| state.shared.tenants.name(tenant)) {
+        None => wish.tenant,
+        // Its own repository, if it has one, and no other.
+        Some(own) if wish.tenant.as_deref().is_none_or(|name| name == own) => {
+            let sources = publishing.tenants(Some(own));
+            if sources.iter().all(|of| of.source.git().is_none()) {
+                return Err(Refusal::Operators);
+            }
+            Some(own.to_owned())
+        }
+        Some(_) => return Err(Refusal::Operators),
+    };
     let user = Some(who(&state, &caller, wish.user.as_deref())?);
-    let asked = state.shared.publishing.ask(Wish { user, ..wish }).map_err(Refusal::Conflict)?;
+    let wish = Wish { user, tenant, ..wish };
+    let asked = publishing.ask(wish).map_err(Refusal::Conflict)?;
     let gone = |_| Refusal::Failed("the server is ending".to_owned());
     asked.await.map_err(gone)?.map(Json).map_err(Refusal::Conflict)
 }

@@ -56,6 +56,11 @@ impl Sight {
         }
     }
 
+    /// What the tenant is called; `None`: everything is seen.
+    pub(super) fn name<'s>(&self, shared: &'s Shared) -> Option<&'s str> {
+        self.tenant.map(|tenant| shared.tenants.name(tenant))
+    }
+
     /// The checks.
     pub(super) fn checks(&self, shared: &Shared) -> Vec<Report> {
         let realm = self.realm(shared);

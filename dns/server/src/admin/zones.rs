@@ -176,13 +176,10 @@ pub(super) async fn status(
             last: (loads.at > 0).then(|| date(last)),
         }),
         git: state.shared.publishing.git().filter(|_| is_operator),
-        sources: state
-            .shared
-            .publishing
-            .tenants(sight.tenant.map(|tenant| state.shared.tenants.name(tenant))),
+        sources: state.shared.publishing.tenants(sight.name(&state.shared)),
         caller: CallerView {
             may_write: caller.may == Some(Right::Write),
-            tenant: sight.tenant.map(|tenant| state.shared.tenants.name(tenant).to_owned()),
+            tenant: sight.name(&state.shared).map(str::to_owned),
             token: caller.token,
         },
     })

@@ -35,7 +35,7 @@ pub struct Event {
     pub seq: u64,
     /// When, in UTC (RFC 3339).
     pub at: String,
-    /// In the name of which tenant it was done, if it was.
+    /// In the name of which tenant it was done, or of whose commit it tells; none: the operator's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
     /// What.
@@ -131,9 +131,6 @@ pub enum What {
         subject: String,
         /// Who said so; empty: it is the newest of the branch.
         who: String,
-        /// The tenant whose commit it is; none: the operator's.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        tenant: Option<String>,
     },
     /// A commit is not served, and the one before stays.
     CommitRefused {
@@ -143,9 +140,6 @@ pub enum What {
         held: bool,
         /// Why.
         why: String,
-        /// The tenant whose commit it is; none: the operator's.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        tenant: Option<String>,
     },
     /// So many changes came so fast that they could not be noted one by one.
     Missed {
@@ -200,7 +194,7 @@ impl Events {
         self.note_of(None, what);
     }
 
-    /// The same of what was done in the name of a tenant.
+    /// The same of what was done in the name of a tenant, or is of its commits.
     pub fn note_of(&self, tenant: Option<&str>, what: What) {
         self.add(tenant, what, SystemTime::now());
     }
@@ -347,16 +341,16 @@ impl fmt::Display for Event {
             What::LetGo { records, who, until } => {
                 write!(f, "members of {records} may leave until {until}, by {who}")
             }
-            What::CommitServed { commit, subject, who, tenant } => {
-                write!(f, "commit {commit}{} is served", of(tenant.as_deref()))?;
+            What::CommitServed { commit, subject, who } => {
+                write!(f, "commit {commit}{} is served", of(self.tenant.as_deref()))?;
                 if !who.is_empty() {
                     write!(f, ", by {who}")?;
                 }
                 write!(f, ": {subject}")
             }
-            What::CommitRefused { commit, held, why, tenant } => {
+            What::CommitRefused { commit, held, why } => {
                 let how = if *held { "held" } else { "refused" };
-                write!(f, "commit {commit}{} is {how}: {why}", of(tenant.as_deref()))
+                write!(f, "commit {commit}{} is {how}: {why}", of(self.tenant.as_deref()))
             }
             What::Missed { count } => write!(f, "{count} changes came too fast to be noted"),
         }

@@ -6,6 +6,7 @@ mod keys;
 mod repositories;
 mod site;
 mod start;
+mod tokens;
 
 #[path = "../support/mod.rs"]
 mod support;

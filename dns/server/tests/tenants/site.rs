@@ -135,7 +135,20 @@ pub(crate) struct Server {
 impl Server {
     /// A verb of the command line, for this server.
     pub(crate) fn command(&self, args: &[&str]) -> Ended {
-        run(&[args, &["--server", &self.admin, "--token-file", &self.token]].concat())
+        self.command_with(&self.token, args)
+    }
+
+    /// The same with the token in this file.
+    pub(crate) fn command_with(&self, token: &str, args: &[&str]) -> Ended {
+        run(&[args, &["--server", &self.admin, "--token-file", token]].concat())
+    }
+
+    /// The metrics, as whoever has this secret sees them.
+    pub(crate) fn metrics_with(&self, secret: &str) -> String {
+        let address = self.admin.trim_start_matches("http://").trim_end_matches('/');
+        let bearer = format!("Bearer {secret}");
+        let headers = [("Authorization", &*bearer)];
+        http::request(address.parse().unwrap(), "GET", "/metrics", &headers, "").body
     }
 
     /// The metrics, for which this machine needs no token.

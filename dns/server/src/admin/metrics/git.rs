@@ -3,16 +3,18 @@
 
 use std::fmt::Display;
 
-use super::State;
 use super::text::{Kind, Text};
+use super::{Sight, State};
 use crate::publish::{FolderView, GitView, Source};
 
-pub(super) fn show(state: &State, text: &mut Text) {
+/// Writes what there is of those that are seen: of a tenant, its own.
+pub(super) fn show(state: &State, sight: &Sight, text: &mut Text) {
     let publishing = &state.shared.publishing;
     let mut repositories: Vec<(Option<String>, GitView)> = Vec::new();
-    repositories.extend(publishing.git().map(|git| (None, git)));
+    let of_all = publishing.git().filter(|_| sight.tenant.is_none());
+    repositories.extend(of_all.map(|git| (None, git)));
     let mut folders: Vec<(String, FolderView)> = Vec::new();
-    for of in publishing.tenants(None) {
+    for of in publishing.tenants(sight.name(&state.shared)) {
         match of.source {
             Source::Git(git) => repositories.push((Some(of.tenant), *git)),
             Source::Folder(folder) => folders.push((of.tenant, folder)),

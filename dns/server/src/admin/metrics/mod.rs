@@ -23,6 +23,7 @@ use halfmoon_zones::Hosted;
 
 use super::access::Caller;
 use super::checks::by_state;
+use super::sight::Sight;
 use super::tenants::views;
 use super::{State, health};
 use crate::counters::Counters;
@@ -75,6 +76,7 @@ pub(super) async fn show(
     let left = of_zones(&sight.zones, &mut text);
     let checks_left = of_checks(&reports, &mut text);
     left_out(&left, checks_left, &mut text);
+    git::show(&state, &sight, &mut text);
     tenants::show(&views(&state, &sight, &reports), &mut text);
     if sight.tenant.is_none() {
         of_server(&state, &mut text);
@@ -90,7 +92,6 @@ fn of_server(state: &State, text: &mut Text) {
     replies(&readings, text);
     limits(state, &readings, text);
     loads(state, text);
-    git::show(state, text);
     probes(&state.shared.health.counts(), text);
     suspicion(state, text);
     of_overrides(state, text);

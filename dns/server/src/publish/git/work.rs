@@ -336,8 +336,7 @@ impl Work {
                 // What a server begins with is no change.
                 if !is_first {
                     let (commit, who) = (commit.to_string(), who.to_owned());
-                    let tenant = self.base.tenant.clone();
-                    self.note(What::CommitServed { commit, subject, who, tenant });
+                    self.note(What::CommitServed { commit, subject, who });
                 }
                 Ok(())
             }
@@ -361,8 +360,8 @@ impl Work {
                 let rest =
                     if is_first { "nothing is served" } else { "the one before is still served" };
                 tracing::error!(%commit, served, why, "commit {how}; {rest}");
-                let (held, tenant) = (refusal.held, self.base.tenant.clone());
-                self.note(What::CommitRefused { commit: commit.to_string(), held, why, tenant });
+                let held = refusal.held;
+                self.note(What::CommitRefused { commit: commit.to_string(), held, why });
                 if is_tip {
                     let (held, why) = (refusal.held, refusal.why.clone());
                     let (commit, at) = (commit.to_string(), date(SystemTime::now()));
@@ -375,7 +374,7 @@ impl Work {
     }
 
     fn note(&self, what: What) {
-        self.base.shared.events.note(what);
+        self.base.shared.events.note_of(self.base.tenant.as_deref(), what);
     }
 
     fn attempt(
