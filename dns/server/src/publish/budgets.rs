@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use halfmoon_healthcheck::{CheckId, Health, Rate, Refused};
-use halfmoon_wire::{Name, NameBuf};
+use halfmoon_wire::NameBuf;
 use halfmoon_zones::{Candidate, Fault, Hosted, MostRecords, Place, ProgramSource};
 
 use crate::shared::{Programs, Served};
@@ -73,9 +73,8 @@ impl Budgets {
         }
     }
 
-    /// How many records a zone may have.
-    pub(super) fn most_records(&self, tenants: &Tenants, apex: Name<'_>) -> Option<MostRecords> {
-        let tenant = tenants.owner(apex)?;
+    /// How many records a zone of a tenant may have.
+    pub(super) fn most_records(&self, tenants: &Tenants, tenant: TenantId) -> Option<MostRecords> {
         let limit = tenants.budget(tenant)?.records?;
         let taken = self.tenants.get(&tenant);
         let taken = taken.map_or(0, |taken| taken.stay.records + taken.records);

@@ -284,7 +284,9 @@ impl Attach<Served> for Compile {
     }
 
     fn most_records(&self, apex: Name<'_>) -> Option<MostRecords> {
-        self.taken.most_records(&self.tenants, apex)
+        // What a tenant writes is held to what it may have, whatever zone it says it is.
+        let tenant = self.tenant.or_else(|| self.tenants.owner(apex))?;
+        self.taken.most_records(&self.tenants, tenant)
     }
 
     fn has_read(&mut self, zone: &Zone) {

@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::support::endpoint::Endpoint;
 use crate::support::http::{get, request};
-use crate::support::site::{Folder, QUICK};
+use crate::support::site::{Folder, HEAD, QUICK};
 use crate::support::{Running, ask, run, wait_for, wait_for_answer};
 
 const ADMIN: &str = "[admin]\nlisten = \"127.0.0.1:0\"\n";
@@ -225,4 +225,20 @@ fn what_is_computed_is_refused_when_it_runs_and_costs_nobody_else() {
 fn admin(server: &Running) -> SocketAddr {
     let line = server.line("admin on http://", 0);
     line.trim().trim_end_matches('/').rsplit('/').next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn what_a_tenant_writes_of_others_is_held_to_its_own_budget() {
+    let folder = folder("path = \"acme\"\nrecords = 8");
+    fs::create_dir(folder.path("acme")).unwrap();
+    let config = folder.path("halfmoon.toml");
+    for (count, rule) in [(2, "tenant-apex"), (100, "tenant-records")] {
+        folder.write("acme/other.test.zone", format!("{HEAD}{}", hosts(count)));
+        let checked = run(&["check", "--format", "json", config.to_str().unwrap()]);
+        let is_told = |line: &str| {
+            let fault: Value = serde_json::from_str(line).unwrap();
+            fault["zone"] == "other.test." && fault["rule"] == rule
+        };
+        assert!(checked.out.lines().any(is_told), "{count}: {checked:?}");
+    }
 }
