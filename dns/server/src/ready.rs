@@ -16,10 +16,9 @@ const PLACES: usize = 1024;
 const MOST: usize = 200;
 
 /// The answers of one thread.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Ready {
-    /// None until the first is kept.
-    places: Vec<Place>,
+    places: Box<[Place]>,
     /// Counts the zones there were.
     era: u32,
 }
@@ -71,13 +70,20 @@ pub(crate) struct Records<'r> {
     pub(crate) chose: Chose,
 }
 
+impl Default for Ready {
+    /// All the places there will be: no query has to take memory for them.
+    fn default() -> Self {
+        Self { places: vec![Place::EMPTY; PLACES].into(), era: 0 }
+    }
+}
+
 impl Ready {
     /// The zones are others: nothing that was kept holds.
     pub(crate) fn forget(&mut self) {
         self.era = self.era.wrapping_add(1);
         // Who comes round after so many must not find what was kept at the start.
         if self.era == 0 {
-            self.places.clear();
+            self.places.fill(Place::EMPTY);
         }
     }
 
@@ -118,10 +124,9 @@ impl Ready {
         if length > MOST {
             return;
         }
-        if self.places.is_empty() {
-            self.places = vec![Place::EMPTY; PLACES];
-        }
-        let place = &mut self.places[key.place()];
+        let Some(place) = self.places.get_mut(key.place()) else {
+            return;
+        };
         place.key = key;
         place.generation = health.generation();
         place.change = program.pools_change(health);
