@@ -67,6 +67,12 @@ pub trait Attach<P> {
     /// A zone was read with which nothing is wrong so far; others of this load may come after it.
     fn has_read(&mut self, _zone: &Zone) {}
 
+    /// Whether a zone may go because its file is gone. If not, it is served as it was, and asked again at
+    /// each load.
+    fn may_go(&self, _zone: &Hosted<P>) -> bool {
+        true
+    }
+
     /// What is kept beside the zone.
     fn attach(&mut self, fresh: &Fresh<'_, P>, faults: &mut Vec<Fault>) -> P;
 
@@ -133,6 +139,8 @@ pub struct Loaded<P> {
     pub reports: Vec<FileReport>,
     /// The zones that are no longer served because their file is gone.
     pub removed: Vec<NameBuf>,
+    /// The zones that are served although their file is gone, as [`Attach::may_go`] has it.
+    pub held: Vec<NameBuf>,
     /// Files ([`Companion`]) beside which there is no zone, as far as the last load did
     /// not find them.
     pub strays: Vec<PathBuf>,
@@ -353,7 +361,12 @@ impl<P> Loader<P> {
                 due.push((source, origin));
             }
         }
-        attach.start(&mut unchanged.values().filter_map(|known| known.hosted.as_deref()));
+        let is_due: BTreeSet<&Source> = due.iter().map(|(source, _)| source).collect();
+        let gone = before.iter().filter(|(source, _)| !is_due.contains(source));
+        let gone = gone.filter_map(|(_, known)| known.hosted.as_deref());
+        let held: Vec<&Hosted<P>> = gone.filter(|zone| !attach.may_go(zone)).collect();
+        let stay = unchanged.values().filter_map(|known| known.hosted.as_deref());
+        attach.start(&mut stay.chain(held));
         let mut read: Vec<Read> = Vec::with_capacity(due.len());
         for (source, origin) in due {
             let beside = companions.beside(source.path());
@@ -382,15 +395,43 @@ impl<P> Loader<P> {
         let decided = kept.into_iter().zip(candidates);
         let mut reports: Vec<FileReport> =
             decided.map(|(of, candidate)| self.keep(of, candidate).1).collect();
-        let removed = before
-            .into_values()
-            .filter_map(|known| Some(known.hosted?.zone.apex().to_buf()))
-            .collect();
         self.known.append(&mut unchanged);
+        let (removed, held) = self.part_with(before, attach);
         self.parts = parts;
         let zones = self.choose(&mut reports);
         let strays = self.strays(companions);
-        Ok(Loaded { catalog: Catalog::new(zones), reports, removed, strays })
+        Ok(Loaded { catalog: Catalog::new(zones), reports, removed, held, strays })
+    }
+
+    /// Lets go the zones whose files are gone: those that go, and those that are kept.
+    fn part_with(
+        &mut self,
+        gone: BTreeMap<Source, Known<P>>,
+        attach: &dyn Attach<P>,
+    ) -> (Vec<NameBuf>, Vec<NameBuf>) {
+        let (mut removed, mut held) = (Vec::new(), Vec::new());
+        let mut elsewhere: Option<HashSet<NameBuf>> = None;
+        for (source, known) in gone {
+            let Some(hosted) = &known.hosted else {
+                continue;
+            };
+            let apex = hosted.zone.apex().to_buf();
+            let may_go = attach.may_go(hosted) || {
+                // What another file has now is not lost.
+                let others = elsewhere.get_or_insert_with(|| {
+                    let others = self.known.values().filter_map(|known| known.hosted.as_ref());
+                    others.map(|other| other.zone.apex().to_buf()).collect()
+                });
+                others.contains(&apex)
+            };
+            if may_go {
+                removed.push(apex);
+            } else {
+                held.push(apex);
+                self.known.insert(source, known);
+            }
+        }
+        (removed, held)
     }
 
     /// Keeps what was read; what is served of it, and what is to be said of it.

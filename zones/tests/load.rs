@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use halfmoon_zones::{Attach, Catalog, Fault, Fresh, Loaded, Loader, Outcome, Place};
+use halfmoon_zones::{Attach, Catalog, Fault, Fresh, Hosted, Loaded, Loader, Outcome, Place};
 
 /// Counts how often programs are compiled, and refuses the text `refuse`.
 #[derive(Default)]
@@ -11,9 +11,15 @@ struct Compiler {
     runs: usize,
     /// How often there was a version before.
     replaced: usize,
+    /// Whether zones stay whose files are gone.
+    keeps: bool,
 }
 
 impl Attach<usize> for Compiler {
+    fn may_go(&self, _zone: &Hosted<usize>) -> bool {
+        !self.keeps
+    }
+
     fn attach(&mut self, fresh: &Fresh<'_, usize>, faults: &mut Vec<Fault>) -> usize {
         let Fresh { programs, before, .. } = fresh;
         self.runs += 1;
@@ -57,9 +63,13 @@ impl Folder {
         fs::remove_file(self.folder.path().join(name)).unwrap();
     }
 
+    fn whole(&mut self) -> Loaded<usize> {
+        self.loader.load(&mut self.compiler).unwrap()
+    }
+
     /// Loads, and says what is served as `apex serial` and what became of each file read.
     fn load(&mut self) -> (Vec<String>, Vec<String>) {
-        let loaded = self.loader.load(&mut self.compiler).unwrap();
+        let loaded = self.whole();
         (serving(&loaded), outcomes(&loaded, self.folder.path()))
     }
 }
@@ -102,6 +112,32 @@ fn zones_come_change_and_go() {
     let loaded = folder.loader.load(&mut folder.compiler).unwrap();
     assert_eq!(serving(&loaded), ["b.test. 1"]);
     assert_eq!(loaded.removed, ["a.test.".parse().unwrap()]);
+}
+
+#[test]
+fn a_zone_whose_file_is_gone_stays_as_long_as_it_has_to() {
+    let mut folder = Folder::new();
+    folder.zone("a.test.zone", 1, "");
+    folder.zone("b.test.zone", 1, "");
+    check(&mut folder, &["a.test. 1", "b.test. 1"], &["a.test.zone Loaded", "b.test.zone Loaded"]);
+    folder.compiler.keeps = true;
+    folder.remove("a.test.zone");
+    for _ in 0..2 {
+        let loaded = folder.whole();
+        assert_eq!(serving(&loaded), ["a.test. 1", "b.test. 1"]);
+        assert_eq!(loaded.held, ["a.test.".parse().unwrap()]);
+        assert!(loaded.removed.is_empty());
+    }
+    // It has another file now, and nothing is lost.
+    folder.zone("below/a.test.zone", 2, "");
+    check(&mut folder, &["b.test. 1", "a.test. 2"], &["below/a.test.zone Loaded"]);
+    assert!(folder.whole().held.is_empty());
+    folder.remove("below/a.test.zone");
+    assert_eq!(folder.whole().held, ["a.test.".parse().unwrap()]);
+    folder.compiler.keeps = false;
+    let loaded = folder.whole();
+    assert_eq!(serving(&loaded), ["b.test. 1"]);
+    assert_eq!((loaded.removed.len(), loaded.held.len()), (1, 0));
 }
 
 #[test]

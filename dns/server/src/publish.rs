@@ -26,6 +26,7 @@ mod compile;
 mod folder;
 mod git;
 mod guards;
+mod holding;
 mod hub;
 mod judge;
 mod loads;
@@ -42,8 +43,8 @@ pub use git::{FollowError, Repository, SignersError};
 pub use judge::UrlClaim;
 pub use loads::{LoadCounts, Loads};
 pub use publishing::{
-    Act, Answer, CommitView, FolderView, GitView, Publishing, RefusedView, Source, TenantSource,
-    Wish,
+    Act, Answer, CommitView, FolderView, GitView, HeldView, Publishing, RefusedView, Source,
+    TenantSource, Wish,
 };
 pub use sources::{Place, SourceError, Unit, units};
 pub use tell::{report, stray};

@@ -155,6 +155,7 @@ impl Server {
             let examiner = Examiner::new(targets(config), shared.geo.same(), policy);
             Compile::new(lua.clone(), shared.health.clone())
                 .tenants(Arc::clone(&shared.tenants), unit.tenant)
+                .guarded(unit.guards)
                 .rules(config.check.rules.clone())
                 .dnssec(config.dnssec.clone())
                 .threads(threads)

@@ -95,7 +95,8 @@ impl<P> Loader<P> {
             reports.push(report);
         }
         let catalog = served.replacing(new);
-        Some(Loaded { catalog, reports, removed: Vec::new(), strays: Vec::new() })
+        let (removed, held, strays) = (Vec::new(), Vec::new(), Vec::new());
+        Some(Loaded { catalog, reports, removed, held, strays })
     }
 
     /// Whether something at a path that is no zone so far may be one, have some below it, or be a

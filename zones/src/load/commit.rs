@@ -172,7 +172,8 @@ impl<P> CommitLoader<P> {
         }
         let catalog = self.catalog(&updates, served, &mut reports);
         let removed = self.removed(&updates, &catalog);
-        Proposal { loaded: Loaded { catalog, reports, removed, strays: Vec::new() }, updates }
+        let (held, strays) = (Vec::new(), Vec::new());
+        Proposal { loaded: Loaded { catalog, reports, removed, held, strays }, updates }
     }
 
     /// Makes a proposal what is served, and returns its catalog.

@@ -16,7 +16,7 @@ use super::view::ByState;
 use super::{State, health};
 use crate::config::Right;
 use crate::date::date;
-use crate::publish::{GitView, TenantSource};
+use crate::publish::{FolderView, GitView, TenantSource};
 use crate::shared::Served;
 
 /// Which zones are wanted.
@@ -70,6 +70,8 @@ pub(super) struct Status {
     loads: Option<LoadView>,
     /// The repository that zones come from; null where they come from a folder, and for tenants.
     git: Option<GitView>,
+    /// The folder that zones come from; null where they come from a repository, and for tenants.
+    folder: Option<FolderView>,
     /// The places that zones of tenants come from, as far as whoever asks may see them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     sources: Vec<TenantSource>,
@@ -176,6 +178,7 @@ pub(super) async fn status(
             last: (loads.at > 0).then(|| date(last)),
         }),
         git: state.shared.publishing.git().filter(|_| is_operator),
+        folder: state.shared.publishing.folder().filter(|_| is_operator),
         sources: state.shared.publishing.tenants(sight.name(&state.shared)),
         caller: CallerView {
             may_write: caller.may == Some(Right::Write),

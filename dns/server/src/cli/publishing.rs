@@ -8,13 +8,14 @@ use serde::Deserialize;
 use super::remote::{Remote, ServerArgs};
 use super::{fail, say};
 use crate::config::Right;
-use crate::publish::{Act, Answer, FolderView, GitView, Source, TenantSource, Wish};
+use crate::publish::{Act, Answer, FolderView, GitView, HeldView, Source, TenantSource, Wish};
 
 const EXAMPLES: &str = "\
 Examples, each with `--config /etc/halfmoon.toml` or `--server URL --token-file FILE`:
   halfmoon status                      what is served, and of which commit
   halfmoon publish                     look for the newest commit now, and follow the branch again
   halfmoon publish --force 3f2c9d1     it is meant, whatever a guard says
+  halfmoon publish --force example.org what the folder has of this zone is meant
   halfmoon rollback                    back to the commit before; newer ones are served again
   halfmoon rollback 3f2c9d1            back to this one
   halfmoon rollback --tenant acme      back to the commit before of the repository of a tenant
@@ -36,8 +37,9 @@ pub(super) struct StatusArgs {
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(super) struct PublishArgs {
-    /// Serve this one, which is the newest, although a guard holds it
-    #[arg(long, value_name = "COMMIT")]
+    /// Serve this one, which is the newest, although a guard holds it; or, where zones come from a
+    /// folder, what it has of this zone, whose name is written with a dot
+    #[arg(long, value_name = "COMMIT|ZONE")]
     force: Option<String>,
     /// Of the repository of this tenant, instead of that of `[zones]`
     #[arg(long, value_name = "NAME")]
@@ -68,6 +70,7 @@ struct Status {
     ready: bool,
     zones: usize,
     git: Option<GitView>,
+    folder: Option<FolderView>,
     #[serde(default)]
     sources: Vec<TenantSource>,
 }
@@ -89,23 +92,30 @@ fn ask(args: &StatusArgs) -> Result<(), String> {
     let status: Status = serde_json::from_value(value).map_err(|error| error.to_string())?;
     let ready = if status.ready { "ready" } else { "not ready" };
     say(format_args!(
-        "version {}, up for {} s, {ready}, {} zones",
-        status.version, status.uptime_s, status.zones
+        "version {}, up for {} s, {ready}, {} {}",
+        status.version,
+        status.uptime_s,
+        status.zones,
+        if status.zones == 1 { "zone" } else { "zones" }
     ));
     if let Some(git) = status.git {
         show(&git, None);
+    }
+    if let Some(folder) = status.folder {
+        show_folder(&folder, None);
     }
     for TenantSource { tenant, source } in status.sources {
         say(format_args!("tenant {tenant}"));
         match source {
             Source::Git(git) => show(&git, Some(&tenant)),
-            Source::Folder(folder) => show_folder(&folder),
+            Source::Folder(folder) => show_folder(&folder, Some(&tenant)),
         }
     }
     Ok(())
 }
 
-fn show_folder(folder: &FolderView) {
+fn show_folder(folder: &FolderView, tenant: Option<&str>) {
+    let of = tenant.map_or_else(String::new, |tenant| format!(" --tenant {tenant}"));
     say(format_args!("from {}", folder.path));
     match &folder.loaded {
         Some(at) => say(format_args!("read {at}")),
@@ -116,6 +126,14 @@ fn show_folder(folder: &FolderView) {
         for why in &folder.why {
             say(format_args!("  {why}"));
         }
+    }
+    for HeldView { zone, why, since } in &folder.held {
+        say(format_args!("held zone {zone} since {since}"));
+        say(format_args!("  {why}"));
+        say(format_args!("  if it is meant: halfmoon publish{of} --force {zone}"));
+    }
+    if folder.holding > folder.held.len() {
+        say(format_args!("{} more zones are held", folder.holding - folder.held.len()));
     }
     if let Some(error) = &folder.error {
         say(format_args!("cannot read: {error}"));
@@ -153,23 +171,27 @@ fn show(git: &GitView, tenant: Option<&str>) {
 
 pub(super) fn publish(args: &PublishArgs) -> ExitCode {
     let act = if args.force.is_some() { Act::Force } else { Act::Follow };
-    order(&args.server, act, args.force.clone(), args.tenant.clone())
+    // No name of a commit has a dot in it.
+    let (zone, commit) = match &args.force {
+        Some(zone) if zone.contains('.') => (Some(zone.clone()), None),
+        commit => (None, commit.clone()),
+    };
+    order(&args.server, Wish { act, commit, zone, user: None, tenant: args.tenant.clone() })
 }
 
 pub(super) fn rollback(args: &RollbackArgs) -> ExitCode {
-    order(&args.server, Act::Rollback, args.commit.clone(), args.tenant.clone())
+    let (commit, tenant) = (args.commit.clone(), args.tenant.clone());
+    order(&args.server, Wish { act: Act::Rollback, commit, zone: None, user: None, tenant })
 }
 
-fn order(
-    server: &ServerArgs,
-    act: Act,
-    commit: Option<String>,
-    tenant: Option<String>,
-) -> ExitCode {
-    let wish = Wish { act, commit, user: std::env::var("USER").ok(), tenant };
+fn order(server: &ServerArgs, wish: Wish) -> ExitCode {
+    let wish = Wish { user: std::env::var("USER").ok(), ..wish };
     let done = Remote::find(server, Right::Write)
         .and_then(|remote| remote.post::<Answer>("/api/v1/publish", &wish));
     match done {
+        Ok(_) if let Some(zone) = &wish.zone => {
+            say(format_args!("zone {zone} is as the folder has it"))
+        }
         Ok(Answer { commit, is_new: true }) => say(format_args!("serving {commit}")),
         Ok(Answer { commit, is_new: false }) => say(format_args!("serving {commit}, as before")),
         Err(why) => return fail(why),

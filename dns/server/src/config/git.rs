@@ -1,4 +1,4 @@
-//! `[zones] git` and `[zones] guards`: zones from a repository, and what no commit may take away unseen.
+//! `[zones] git` and `[zones] guards`: zones from a repository, and what nothing may take away unseen.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -93,7 +93,7 @@ pub enum Verify {
     Signed,
 }
 
-/// `[zones] guards`: what holds a commit until an operator says that it is meant.
+/// `[zones] guards`: what holds a commit, or a change of a folder, until an operator says that it is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct GuardsConfig {

@@ -145,8 +145,9 @@ pub struct ZonesConfig {
     pub zone: Vec<ZoneConfig>,
     /// A repository that zones come from, instead of a folder and a list.
     pub git: Option<GitConfig>,
-    /// What holds a commit of it.
-    pub guards: GuardsConfig,
+    /// What holds a commit of it; the defaults if not set. With a folder, what holds a change of it; nothing if
+    /// not set.
+    pub guards: Option<GuardsConfig>,
 }
 
 /// `[[zones.zone]]`: one zone.

@@ -29,7 +29,7 @@ pub struct TenantConfig {
     pub path: Option<PathBuf>,
     /// A repository of its own, instead of a folder.
     pub git: Option<GitConfig>,
-    /// What holds a commit of it; as `zones.guards` if not set.
+    /// What holds a commit of it, or a change of its folder; as `zones.guards` if not set.
     pub guards: Option<GuardsConfig>,
     /// Keys whose holders may have its zones, and no others, from wherever they ask (TSIG, RFC 8945).
     pub keys: Vec<KeyConfig>,
@@ -123,8 +123,8 @@ pub(super) fn wrong(
                 );
                 return Some((git.span().start, message));
             }
-            (_, None, Some(guards)) => {
-                let message = "guards hold commits, and there are none; set `git`, or remove them";
+            (None, None, Some(guards)) => {
+                let message = "guards hold what comes from a place of its own, and there is none; set `path` or `git`, or remove them";
                 return Some((guards.span().start, message.to_owned()));
             }
             _ => {}

@@ -52,6 +52,9 @@ impl Base {
     pub(super) fn prepare(&mut self) -> Desk {
         let desk = self.hub.desk();
         self.compile.begin();
+        if let Some(guard) = &mut self.compile.guard {
+            guard.know(&self.zones);
+        }
         self.compile.know(self.shared.geo.current().attributes());
         desk
     }

@@ -13,10 +13,11 @@ use halfmoon_zones::{
 };
 
 use super::budgets::Budgets;
+use super::holding::Guard;
 use super::judge;
 use super::serials::Serials;
 use crate::columns::Counts;
-use crate::config::{DnssecConfig, Rules, ZoneFault, ZoneHealth};
+use crate::config::{DnssecConfig, GuardsConfig, Rules, ZoneFault, ZoneHealth};
 use crate::expect::{Examiner, Subject, Tests};
 use crate::last_good;
 use crate::shared::{Programs, Served};
@@ -45,6 +46,8 @@ pub struct Compile {
     is_final: bool,
     /// How many signatures a load verifies, and how many this one may still.
     pub(super) verified: (usize, usize),
+    /// What holds changes of a folder, if anything does.
+    pub(super) guard: Option<Guard>,
     /// Threads that will run programs.
     threads: usize,
     /// Where the queries of zones are counted.
@@ -76,6 +79,7 @@ impl Compile {
             serials: None,
             is_final,
             verified: (MOST_VERIFIED, MOST_VERIFIED),
+            guard: None,
             threads: 1,
             counts: Counts::new(1),
             examiner: None,
@@ -155,6 +159,14 @@ impl Compile {
     #[must_use]
     pub fn tenants(self, tenants: Arc<Tenants>, tenant: Option<TenantId>) -> Self {
         Self { tenants, tenant, ..self }
+    }
+
+    /// Holds changes that take away what these guards are set on; of the tenant that it knows of.
+    #[must_use]
+    pub fn guarded(self, guards: Option<GuardsConfig>) -> Self {
+        let tenant = self.tenant.map(|tenant| self.tenants.name(tenant));
+        let guard = guards.map(|guards| Guard::new(guards, tenant));
+        Self { guard, ..self }
     }
 
     /// How many tests were run so far.
@@ -244,7 +256,8 @@ type Compiled = Option<Arc<Program>>;
 
 impl Attach<Served> for Compile {
     fn stamp(&self, apex: Name<'_>) -> u64 {
-        self.signing.as_ref().map_or(0, |signing| signing.stamp(apex))
+        let forced = self.guard.as_ref().map_or(0, |guard| guard.stamp(apex));
+        self.signing.as_ref().map_or(0, |signing| signing.stamp(apex)).wrapping_add(forced)
     }
 
     fn additions(&mut self, draft: &Draft<'_>) -> Vec<Addition> {
@@ -258,6 +271,10 @@ impl Attach<Served> for Compile {
         // Its signatures hold for the serial of the file alone.
         let serials = self.serials.as_mut().filter(|_| !draft.is_signed())?;
         Some(serials.propose(draft.apex()))
+    }
+
+    fn may_go(&self, zone: &Hosted<Served>) -> bool {
+        self.guard.as_ref().is_none_or(|guard| guard.may_go(zone.zone.apex()))
     }
 
     fn attach(&mut self, fresh: &Fresh<'_, Served>, faults: &mut Vec<Fault>) -> Served {
@@ -276,6 +293,10 @@ impl Attach<Served> for Compile {
             }
         };
         self.rules.apply(faults);
+        let is_right = faults.iter().all(|fault| fault.level != Level::Error);
+        if let Some(guard) = self.guard.as_ref().filter(|_| is_right) {
+            faults.extend(guard.fault(fresh.zone, fresh.before.map(|before| &before.zone)));
+        }
         served
     }
 

@@ -3,13 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
+use halfmoon_wire::NameBuf;
 use halfmoon_zones::{FileReport, Level, Loaded, Loader, Outcome};
+use tokio::sync::oneshot;
 
 use super::base::Base;
+use super::holding::{self, Held};
 use super::notifier::Notifier;
+use super::publishing::{Answer, Wish};
 use super::watch::Watch;
 use super::{Compile, LOOK, Order, SourceError};
 use crate::date::date;
@@ -56,6 +61,7 @@ pub(super) struct Work {
     unreadable: Option<String>,
     /// The files that are refused, and why.
     refused: BTreeMap<PathBuf, String>,
+    held: Held,
 }
 
 impl Work {
@@ -66,7 +72,14 @@ impl Work {
         orders: Sender<Order>,
     ) -> Self {
         let watch = Watch::new(loader.sources().folder.clone(), notifier, orders);
-        Self { loader, watch, base, unreadable: None, refused: BTreeMap::new() }
+        Self {
+            loader,
+            watch,
+            base,
+            unreadable: None,
+            refused: BTreeMap::new(),
+            held: Held::default(),
+        }
     }
 
     pub(super) fn run(mut self, inbox: &Receiver<Order>) {
@@ -79,8 +92,9 @@ impl Work {
         }
         loop {
             match inbox.recv_timeout(LOOK) {
-                // Nothing is fetched here, and who asks is told by nobody being there.
-                Ok(Order::Tip(..) | Order::Ask(..)) => {}
+                // Nothing is fetched here.
+                Ok(Order::Tip(..)) => {}
+                Ok(Order::Ask(wish, reply)) => self.answer(&wish, reply),
                 Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(order) => {
                     // Whoever wants it read again is told again.
@@ -92,6 +106,9 @@ impl Work {
                     match settled.changed.filter(|_| !is_whole) {
                         Some(changed) => self.load_changed(&changed),
                         None => self.load(),
+                    }
+                    for (wish, reply) in settled.asked {
+                        self.answer(&wish, reply);
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
@@ -124,6 +141,39 @@ impl Work {
         }
     }
 
+    /// Does what an operator wants, and says what became of it.
+    fn answer(&mut self, wish: &Wish, reply: oneshot::Sender<Result<Answer, String>>) {
+        // Who has gone away does not hear it.
+        let _ = reply.send(self.force(wish));
+    }
+
+    /// Serves what the folder has of a zone, whatever its guard says.
+    fn force(&mut self, wish: &Wish) -> Result<Answer, String> {
+        let name = wish.zone.as_deref().unwrap_or_default();
+        let apex: NameBuf = name.parse().map_err(|error| format!("{name}: {error}"))?;
+        let Some(guard) = self.base.compile.guard.as_mut().filter(|_| self.held.has(&apex)) else {
+            return Err(format!("no guard holds anything of zone {apex}; see `halfmoon status`"));
+        };
+        let before = self.base.zones.zone(apex.as_name()).cloned();
+        guard.force(apex);
+        let who = wish.user.as_deref().unwrap_or("an operator");
+        tracing::warn!(zone = %apex, who, "an operator says that what becomes of the zone is meant");
+        self.load();
+        if let Some(guard) = &mut self.base.compile.guard {
+            guard.hold_again();
+        }
+        let is_other = match (before, self.base.zones.zone(apex.as_name())) {
+            (Some(before), Some(now)) => !Arc::ptr_eq(&before, now),
+            (before, now) => before.is_some() != now.is_some(),
+        };
+        match is_other {
+            true => Ok(Answer { commit: String::new(), is_new: true }),
+            false => {
+                Err(format!("zone {apex} is as it was; the log and `halfmoon status` say why"))
+            }
+        }
+    }
+
     fn load(&mut self) {
         // What is wrong was told.
         let _ = self.load_once();
@@ -145,10 +195,7 @@ impl Work {
         };
         compile.look_across(&mut loaded);
         drop(desk);
-        for report in &loaded.reports {
-            self.refused.remove(&report.path);
-        }
-        self.publish(loaded, started);
+        self.publish(loaded, started, Extent::Changed);
         // Keys that were made for one zone are told of in another.
         if self.base.compile.signing.as_mut().is_some_and(Signing::take_made) {
             self.load();
@@ -164,10 +211,9 @@ impl Work {
         match loaded {
             Ok(loaded) => {
                 let read = loaded.reports.len();
-                // All that is refused is read each time.
-                self.refused.clear();
+                self.refused.retain(|path, _| path.exists());
                 self.unreadable = None;
-                self.publish(loaded, started);
+                self.publish(loaded, started, Extent::Whole);
                 self.base.hub.has_read_all();
                 Ok(read)
             }
@@ -192,16 +238,24 @@ impl Work {
         }
     }
 
-    fn publish(&mut self, loaded: Loaded<Served>, started: Instant) {
-        self.refused.extend(
-            loaded.reports.iter().filter(|report| report.outcome != Outcome::Loaded).map(refusal),
-        );
+    fn publish(&mut self, loaded: Loaded<Served>, started: Instant, extent: Extent) {
+        self.held.note(&loaded, extent == Extent::Whole);
+        let (holding, held) = self.held.shown();
+        for report in &loaded.reports {
+            self.refused.remove(&report.path);
+            // What is held is told of for itself.
+            if report.outcome != Outcome::Loaded && !holding::is_held(report) {
+                let (path, why) = refusal(report);
+                self.refused.insert(path, why);
+            }
+        }
         let why = self.refused.values().take(MOST_REASONS).cloned().collect();
         let (count, is_new) = (self.refused.len(), !loaded.reports.is_empty());
         self.base.publish(loaded, started);
         self.base.tell(|source| {
             source.change_folder(|folder| {
                 (folder.refused, folder.why, folder.error) = (count, why, None);
+                (folder.holding, folder.held) = (holding, held);
                 if is_new {
                     let now = SystemTime::now();
                     let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -210,6 +264,15 @@ impl Work {
             });
         });
     }
+}
+
+/// How much of a folder was loaded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// All of it.
+    Whole,
+    /// What had changed.
+    Changed,
 }
 
 /// A file that is refused, and the first thing that is wrong with it.
@@ -228,21 +291,25 @@ struct Settled {
     changed: Option<BTreeSet<PathBuf>>,
     /// Who waits until it is done, told by this being dropped.
     waiting: Vec<Sender<()>>,
+    /// What operators want once it is done.
+    asked: Vec<(Wish, oneshot::Sender<Result<Answer, String>>)>,
 }
 
 /// Waits until no order has come for a while. An error: the end was ordered.
 fn settle(first: Order, inbox: &Receiver<Order>) -> Result<Settled, ()> {
     let patience = Instant::now() + PATIENCE;
-    let mut settled = Settled { changed: Some(BTreeSet::new()), waiting: Vec::new() };
+    let mut settled =
+        Settled { changed: Some(BTreeSet::new()), waiting: Vec::new(), asked: Vec::new() };
     let mut order = first;
     loop {
-        let Settled { changed, waiting } = &mut settled;
+        let Settled { changed, waiting, asked } = &mut settled;
         match (order, &mut *changed) {
             (Order::Changed(paths), Some(changed)) => changed.extend(paths),
             (Order::Changed(_), None) => {}
             (Order::Load | Order::Keys, _) => *changed = None,
             (Order::Settle(who), _) => waiting.push(who),
-            (Order::Tip(..) | Order::Ask(..), _) => {}
+            (Order::Ask(wish, reply), _) => asked.push((wish, reply)),
+            (Order::Tip(..), _) => {}
             (Order::End, _) => return Err(()),
         }
         if changed.as_ref().is_some_and(|changed| changed.len() > MOST_CHANGED) {

@@ -1,4 +1,4 @@
-//! What a commit may not take away unless somebody says that it is meant.
+//! What may not be taken away unless somebody says that it is meant.
 
 use halfmoon_wire::Type;
 use halfmoon_zones::{Loaded, Zone};
@@ -18,17 +18,21 @@ pub(super) fn held(guards: &GuardsConfig, loaded: &Loaded<Served>, served: &Zone
         let (Some(old), Some(new)) = (served.zone(apex), loaded.catalog.zone(apex)) else {
             continue;
         };
-        let (old, new) = (&old.zone, &new.zone);
-        let (had, has) = (u64::from(old.record_count()), u64::from(new.record_count()));
-        let lost = had.saturating_sub(has);
-        if lost * 100 > had * u64::from(guards.records_lost) {
-            why.push(format!("zone {apex} would lose {lost} of {had} records"));
-        }
-        if guards.ns_or_ds_lost {
-            lost_delegations(old, new, &mut why);
-        }
+        lost(guards, &old.zone, &new.zone, &mut why);
     }
     why
+}
+
+/// What a version of a zone takes away that another one has.
+pub(super) fn lost(guards: &GuardsConfig, old: &Zone, new: &Zone, why: &mut Vec<String>) {
+    let (had, has) = (u64::from(old.record_count()), u64::from(new.record_count()));
+    let lost = had.saturating_sub(has);
+    if lost * 100 > had * u64::from(guards.records_lost) {
+        why.push(format!("zone {} would lose {lost} of {had} records", old.apex()));
+    }
+    if guards.ns_or_ds_lost {
+        lost_delegations(old, new, why);
+    }
 }
 
 /// Names that would have no NS or no DS any longer, whether the name stays or goes: a delegation that

@@ -58,6 +58,23 @@ pub struct FolderView {
     pub why: Vec<String>,
     /// Why the folder could not be read the last time, if it could not.
     pub error: Option<String>,
+    /// Of how many zones a guard holds a change.
+    #[serde(default)]
+    pub holding: usize,
+    /// The first of them.
+    #[serde(default)]
+    pub held: Vec<HeldView>,
+}
+
+/// A zone of a folder of which a guard holds a change.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeldView {
+    /// Its name.
+    pub zone: String,
+    /// Why.
+    pub why: String,
+    /// Since when, in UTC (RFC 3339).
+    pub since: String,
 }
 
 /// What is known of the repository.
@@ -122,10 +139,13 @@ pub struct Wish {
     /// The commit, by its first digits.
     #[serde(default)]
     pub commit: Option<String>,
+    /// The zone whose folder is meant as it is, in place of a commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone: Option<String>,
     /// Who says so, besides the token.
     #[serde(default)]
     pub user: Option<String>,
-    /// The tenant whose repository is meant; none: that of `[zones]`.
+    /// The tenant whose repository or folder is meant; none: that of `[zones]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<String>,
 }
@@ -136,7 +156,7 @@ pub struct Wish {
 pub enum Act {
     /// Look for the newest commit now, and follow the branch again.
     Follow,
-    /// Publish the newest commit although a guard holds it.
+    /// Publish the newest commit, or what the folder has of a zone, although a guard holds it.
     Force,
     /// Serve an older commit.
     Rollback,
@@ -145,7 +165,7 @@ pub enum Act {
 /// What became of it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Answer {
-    /// The commit that is served now.
+    /// The commit that is served now; empty where zones come from a folder.
     pub commit: String,
     /// Whether it is another one than before.
     pub is_new: bool,
@@ -157,6 +177,17 @@ impl Publishing {
     pub fn git(&self) -> Option<GitView> {
         let sources = self.lock();
         sources.iter().find(|known| known.tenant.is_none()).and_then(|known| known.source.git())
+    }
+
+    /// What is known of the folder of `[zones]`; none where these zones come from Git.
+    #[must_use]
+    pub fn folder(&self) -> Option<FolderView> {
+        let sources = self.lock();
+        let known = sources.iter().find(|known| known.tenant.is_none())?;
+        match &known.source {
+            Source::Folder(folder) => Some(folder.clone()),
+            Source::Git(_) => None,
+        }
     }
 
     /// What is known of the sources of tenants, in order of their names, or of one tenant alone.
@@ -183,11 +214,17 @@ impl Publishing {
     /// Asks the publisher of a source. The answer comes, or the other end goes: the server is ending then.
     ///
     /// # Errors
-    /// Nobody follows a repository there.
+    /// There is no such place, or nothing of the kind is done there.
     pub fn ask(&self, wish: Wish) -> Result<oneshot::Receiver<Result<Answer, String>>, String> {
         let sources = self.lock();
         let known = sources.iter().find(|known| known.tenant == wish.tenant);
-        let Some(known) = known.filter(|known| known.source.git().is_some()) else {
+        let has_commits = known.is_some_and(|known| known.source.git().is_some());
+        if let Some(zone) = &wish.zone
+            && (has_commits || wish.act != Act::Force)
+        {
+            return Err(format!("zone {zone} alone cannot be published; name a commit"));
+        }
+        let Some(known) = known.filter(|_| has_commits || wish.zone.is_some()) else {
             return Err(match &wish.tenant {
                 None => "the zones of this server do not come from Git; set `zones.git`".to_owned(),
                 Some(tenant) => format!(

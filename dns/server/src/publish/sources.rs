@@ -9,7 +9,7 @@ use halfmoon_zones::{ListedZone, Loader, Sources};
 
 use super::git::{FollowError, Repository};
 use super::publishing::{FolderView, GitView, Source};
-use crate::config::Config;
+use crate::config::{Config, GuardsConfig};
 use crate::shared::Served;
 use crate::tenants::{TenantId, Tenants};
 
@@ -20,6 +20,8 @@ pub struct Unit {
     pub tenant: Option<TenantId>,
     /// Where they come from.
     pub place: Place,
+    /// What holds changes of a folder; `None`: nothing. A repository knows its own.
+    pub guards: Option<GuardsConfig>,
 }
 
 /// Where zones come from.
@@ -126,8 +128,14 @@ pub fn units(config: &Config, tenants: &Tenants) -> Result<Vec<Unit>, SourceErro
         let repository = Repository::of(config, git, None);
         let repository =
             repository.map_err(|source| SourceError::Git { key: "zones".to_owned(), source })?;
-        states.add("zones.git.state", repository.folder())?;
-        units.push(Unit { tenant: None, place: Place::Repository(Box::new(repository)) });
+        // Those of tenants lie below it, beside its copy, unless something else is said.
+        let folder = match git.state {
+            Some(_) => repository.folder().to_owned(),
+            None => repository.folder().join("repository"),
+        };
+        states.add("zones.git.state", &folder)?;
+        let place = Place::Repository(Box::new(repository));
+        units.push(Unit { tenant: None, place, guards: None });
     } else if zones.path.is_some() || !zones.zone.is_empty() {
         if let Some(path) = &zones.path {
             folders.add("zones.path", path)?;
@@ -140,7 +148,8 @@ pub fn units(config: &Config, tenants: &Tenants) -> Result<Vec<Unit>, SourceErro
                 .collect(),
             include_root: zones.include_root.clone(),
         };
-        units.push(Unit { tenant: None, place: folder(sources, config) });
+        let place = folder(sources, config);
+        units.push(Unit { tenant: None, place, guards: zones.guards });
     }
     for (name, tenant) in &config.tenants {
         let key = format!("tenants.{name}");
@@ -156,7 +165,8 @@ pub fn units(config: &Config, tenants: &Tenants) -> Result<Vec<Unit>, SourceErro
         } else {
             continue;
         };
-        units.push(Unit { tenant: tenants.id(name), place });
+        let guards = tenant.guards.or(zones.guards);
+        units.push(Unit { tenant: tenants.id(name), place, guards });
     }
     if units.is_empty() { Err(SourceError::Nowhere) } else { Ok(units) }
 }

@@ -14,10 +14,17 @@ pub(super) fn show(state: &State, sight: &Sight, text: &mut Text) {
     let of_all = publishing.git().filter(|_| sight.tenant.is_none());
     repositories.extend(of_all.map(|git| (None, git)));
     let mut folders: Vec<(String, FolderView)> = Vec::new();
+    // Of the operator's folder all else is in the metrics of loads.
+    let mut held: Vec<(Option<String>, usize)> = Vec::new();
+    let of_all = publishing.folder().filter(|_| sight.tenant.is_none());
+    held.extend(of_all.map(|folder| (None, folder.holding)));
     for of in publishing.tenants(sight.name(&state.shared)) {
         match of.source {
             Source::Git(git) => repositories.push((Some(of.tenant), *git)),
-            Source::Folder(folder) => folders.push((of.tenant, folder)),
+            Source::Folder(folder) => {
+                held.push((Some(of.tenant.clone()), folder.holding));
+                folders.push((of.tenant, folder));
+            }
         }
     }
     if !repositories.is_empty() {
@@ -25,6 +32,14 @@ pub(super) fn show(state: &State, sight: &Sight, text: &mut Text) {
     }
     if !folders.is_empty() {
         of_folders(&folders, text);
+    }
+    if !held.is_empty() {
+        let help = "Zones of a folder of which a guard holds a change.";
+        let mut family = text.family("halfmoon_folder_held", Kind::Gauge, help);
+        for (tenant, holding) in &held {
+            let label = tenant.as_deref().map(|tenant| ("tenant", tenant));
+            family.sample(label.as_slice(), holding);
+        }
     }
 }
 

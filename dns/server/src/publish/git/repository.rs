@@ -48,7 +48,7 @@ impl Repository {
         let guards = tenant.and_then(|(_, tenant)| tenant.guards);
         Ok(Self {
             git: git.clone(),
-            guards: guards.unwrap_or(config.zones.guards),
+            guards: guards.or(config.zones.guards).unwrap_or_default(),
             folder,
             insert_whitespace: config.lua.insert_whitespace,
             key: tenant.map_or_else(|| "zones".to_owned(), |(name, _)| format!("tenants.{name}")),
