@@ -165,7 +165,10 @@ pub fn units(config: &Config, tenants: &Tenants) -> Result<Vec<Unit>, SourceErro
         } else {
             continue;
         };
-        let guards = tenant.guards.or(zones.guards);
+        let guards = match &place {
+            Place::Folder(_) => tenant.guards.or(zones.guards),
+            Place::Repository(_) => None,
+        };
         units.push(Unit { tenant: tenants.id(name), place, guards });
     }
     if units.is_empty() { Err(SourceError::Nowhere) } else { Ok(units) }

@@ -90,7 +90,7 @@ fn sources_that_cannot_be_are_told_at_once() {
         (format!("[zones]\npath = 'z/a'\n{own}path = 'z'\n"), "zones.path: "),
         (format!("{own}path = 'a'\n[tenants.b]\npath = './a/../a'\n"), "tenants.b.path: "),
         (format!("{own}{git}path = 'a'\n"), "remove `path` or `git`"),
-        (format!("{own}path = 'a'\nguards.zone_gone = false\n"), "there are none; set `git`"),
+        (format!("{own}guards.zone_gone = false\n"), "there is none; set `path` or `git`"),
         (format!("{own}git = {{ url = 'ftp://a.test/' }}\n"), "tenants.a.git: "),
         (
             format!(
