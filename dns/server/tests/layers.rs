@@ -27,7 +27,7 @@ fn seen(server: &str, zone: Option<&str>, record: &str) -> String {
     let health = Health::unprobed(targets(&config));
     let settings = lua_settings(&config, &Source::new(Vec::new()));
     let mut compile = Compile::new(settings, health.clone()).with_budgets();
-    let mut loader = Loader::new(config.zones.path.clone().unwrap(), false);
+    let mut loader = Loader::new(config.zones.path.unwrap(), false);
     let loaded = load(&mut loader, &mut compile).unwrap();
     let report = &loaded.reports[0];
     let faults =
