@@ -150,7 +150,8 @@ fn set(order: Order, args: &SetArgs) -> Result<(), String> {
     };
     let done: OverrideSet = remote.post("/api/v1/overrides", &wish)?;
     say(line(&done.set));
-    say(format_args!("for {} members of pools and choices", done.members));
+    let members = if done.members == 1 { "member" } else { "members" };
+    say(format_args!("for {} {members} of pools and choices", done.members));
     if let Some(fixed) = done.fixed.told() {
         say(format_args!("also in {fixed}"));
     }
@@ -200,7 +201,8 @@ fn let_go(args: &LetGoArgs) -> Result<(), String> {
     let time = format!("{}us", args.time.as_micros());
     let wish = LetGoWish { records: args.records.clone(), time, user: Some(user()) };
     let done: LetGo = remote.post("/api/v1/let-go", &wish)?;
-    say(format_args!("members of {} pools may leave as fast as they fail", done.pools));
+    let pools = if done.pools == 1 { "pool" } else { "pools" };
+    say(format_args!("members of {} {pools} may leave as fast as they fail", done.pools));
     Ok(())
 }
 

@@ -122,7 +122,8 @@ fn show_folder(folder: &FolderView, tenant: Option<&str>) {
         None => say("not read yet"),
     }
     if folder.refused > 0 {
-        say(format_args!("{} files are refused", folder.refused));
+        let files = if folder.refused == 1 { "file is" } else { "files are" };
+        say(format_args!("{} {files} refused", folder.refused));
         for why in &folder.why {
             say(format_args!("  {why}"));
         }
