@@ -448,7 +448,7 @@ fn endpoints_leave_faster_than_they_may_when_an_operator_lets_them() {
     });
     assert_eq!(ask(regions.site.dns, "all.example.test.").len(), 2);
     let done = regions.command(&["let-go", "all.example.test/A", "--for", "10m"]);
-    assert_eq!(done.out, "members of 1 pools may leave as fast as they fail\n", "{done:?}");
+    assert_eq!(done.out, "members of 1 pool may leave as fast as they fail\n", "{done:?}");
     regions.wait("all", &[2]);
     let none = regions.command(&["let-go", "none.example.test/A", "--for", "10m"]);
     assert!(none.err.contains("no pool is of none.example.test./A"), "{none:?}");

@@ -6,11 +6,14 @@ use std::os::unix::fs::PermissionsExt as _;
 use crate::site::Site;
 use crate::support::{ask, wait_for, wait_for_answer};
 
+/// What it is, what makes it in the repository of acme, and what is said of it.
+type Mistake = (&'static str, fn(&Site), &'static str);
+
 #[test]
 fn a_commit_that_is_refused_holds_back_nobody_else() {
     let site = Site::of_repositories(&[("acme", ""), ("beta", "")]);
     let server = site.serve();
-    let mistakes: &[(&str, fn(&Site), &str)] = &[
+    let mistakes: &[Mistake] = &[
         ("broken", |site| site.zone("acme", "acme.test", "1"), "acme.test.zone:5"),
         (
             "of another",

@@ -84,7 +84,7 @@ fn sources_that_cannot_be_are_told_at_once() {
     let own = "[tenants.a]\napexes = ['a.test']\n";
     let git = "git = { url = 'a' }\n";
     for (sections, expected) in [
-        (format!("{own}"), "no zones are configured"),
+        (own.to_owned(), "no zones are configured"),
         (format!("[zones]\npath = 'z'\n{own}path = 'z'\n"), "tenants.a.path: "),
         (format!("[zones]\npath = 'z'\n{own}path = 'z/a'\n"), "lies in "),
         (format!("[zones]\npath = 'z/a'\n{own}path = 'z'\n"), "zones.path: "),
