@@ -13,27 +13,35 @@ use super::Order;
 /// Where notifications come from.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Notifier {
-    /// The one that several share, once somebody has needed it.
-    shared: Option<Arc<Mutex<Option<RecommendedWatcher>>>>,
+    /// The one that several share; `None`: each has one of his own.
+    shared: Option<Arc<Common>>,
+}
+
+/// A notifier of the system, and who hears of what it tells.
+#[derive(Debug, Default)]
+struct Common {
+    /// Once somebody has needed it.
+    watcher: Mutex<Option<RecommendedWatcher>>,
     routes: Routes,
 }
 
-/// Who hears of which folder.
+/// Who hears of which folder, by its path from the root, and what he calls it: the system tells the whole path,
+/// whatever it was asked for.
 #[derive(Clone, Debug, Default)]
-struct Routes(Arc<Mutex<HashMap<PathBuf, Sender<Order>>>>);
+struct Routes(Arc<Mutex<HashMap<PathBuf, (PathBuf, Sender<Order>)>>>);
 
 /// Folders that are watched until it is dropped.
-pub(super) enum Watching {
-    /// By a notifier of their own.
-    Own(RecommendedWatcher),
-    /// By one that others have, too.
-    Shared { notifier: Notifier, orders: Sender<Order>, paths: Vec<PathBuf> },
+pub(super) struct Watching {
+    common: Arc<Common>,
+    orders: Sender<Order>,
+    /// From the root.
+    paths: Vec<PathBuf>,
 }
 
 impl Notifier {
     /// One for all to whom it is given.
     pub(super) fn shared() -> Self {
-        Self { shared: Some(Arc::default()), ..Self::default() }
+        Self { shared: Some(Arc::default()) }
     }
 
     /// Begins to watch for whoever takes these orders; nothing so far.
@@ -41,18 +49,14 @@ impl Notifier {
     /// # Errors
     /// The system has no notifier left.
     pub(super) fn again(&self, orders: &Sender<Order>) -> notify::Result<Watching> {
-        let Some(shared) = &self.shared else {
-            let orders = orders.clone();
-            let heard = move |event| drop(order(event).map(|order| orders.send(order)));
-            return notify::recommended_watcher(heard).map(Watching::Own);
-        };
-        let mut watcher = lock(shared);
+        let common = self.shared.clone().unwrap_or_default();
+        let mut watcher = lock(&common.watcher);
         if watcher.is_none() {
-            let routes = self.routes.clone();
+            let routes = common.routes.clone();
             *watcher = Some(notify::recommended_watcher(move |event| routes.pass_on(event))?);
         }
-        let (notifier, orders) = (self.clone(), orders.clone());
-        Ok(Watching::Shared { notifier, orders, paths: Vec::new() })
+        drop(watcher);
+        Ok(Watching { common, orders: orders.clone(), paths: Vec::new() })
     }
 }
 
@@ -64,13 +68,18 @@ impl Routes {
         match order(event) {
             Some(Order::Changed(paths)) => {
                 for path in paths {
-                    if let Some(orders) = path.ancestors().find_map(|folder| routes.get(folder)) {
+                    let found = path.ancestors().find_map(|folder| routes.get_key_value(folder));
+                    if let Some((folder, (called, orders))) = found {
+                        let path = match path.strip_prefix(folder) {
+                            Ok(inside) if !inside.as_os_str().is_empty() => called.join(inside),
+                            _ => called.clone(),
+                        };
                         let _ = orders.send(Order::Changed(vec![path]));
                     }
                 }
             }
             Some(_) => {
-                for orders in routes.values() {
+                for (_, orders) in routes.values() {
                     let _ = orders.send(Order::Load);
                 }
             }
@@ -85,34 +94,23 @@ impl Watching {
     /// # Errors
     /// The system does not.
     pub(super) fn watch(&mut self, path: &Path, mode: RecursiveMode) -> notify::Result<()> {
-        match self {
-            Self::Own(watcher) => watcher.watch(path, mode),
-            Self::Shared { notifier, orders, paths } => {
-                let Some(shared) = &notifier.shared else {
-                    return Ok(());
-                };
-                // Before it is watched: nothing that happens is lost.
-                lock(&notifier.routes.0).insert(path.to_owned(), orders.clone());
-                paths.push(path.to_owned());
-                match &mut *lock(shared) {
-                    Some(watcher) => watcher.watch(path, mode),
-                    None => Ok(()),
-                }
-            }
+        let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        // Before it is watched: nothing that happens is lost.
+        let route = (path.to_owned(), self.orders.clone());
+        lock(&self.common.routes.0).insert(whole.clone(), route);
+        self.paths.push(whole.clone());
+        match &mut *lock(&self.common.watcher) {
+            Some(watcher) => watcher.watch(&whole, mode),
+            None => Ok(()),
         }
     }
 }
 
 impl Drop for Watching {
     fn drop(&mut self) {
-        let Self::Shared { notifier, paths, .. } = self else {
-            return;
-        };
-        for path in paths {
-            lock(&notifier.routes.0).remove(path);
-            if let Some(shared) = &notifier.shared
-                && let Some(watcher) = &mut *lock(shared)
-            {
+        for path in &self.paths {
+            lock(&self.common.routes.0).remove(path);
+            if let Some(watcher) = &mut *lock(&self.common.watcher) {
                 // What is gone is not watched any longer.
                 let _ = watcher.unwatch(path);
             }
@@ -135,4 +133,41 @@ fn order(event: notify::Result<Event>) -> Option<Order> {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use notify::EventKind;
+
+    use super::*;
+
+    #[test]
+    fn whoever_watches_hears_of_paths_as_he_calls_them() {
+        let root = std::path::absolute("here").unwrap();
+        let routes = Routes::default();
+        let (first, heard_first) = mpsc::channel();
+        let (second, heard_second) = mpsc::channel();
+        let route = |whole: PathBuf, called: &str, orders: &Sender<Order>| {
+            lock(&routes.0).insert(whole, (called.into(), orders.clone()));
+        };
+        route(root.join("a"), "here/a", &first);
+        route(root.join("b"), "./here/b", &second);
+        route(root.join("a/deep.zone"), "deep.zone", &second);
+        for (path, called, heard) in [
+            ("a/x.zone", "here/a/x.zone", &heard_first),
+            ("a/in/y.zone", "here/a/in/y.zone", &heard_first),
+            ("a", "here/a", &heard_first),
+            ("b/x.zone", "./here/b/x.zone", &heard_second),
+            ("a/deep.zone", "deep.zone", &heard_second),
+        ] {
+            let event = Event::new(EventKind::Any).add_path(root.join(path));
+            routes.pass_on(Ok(event));
+            let Ok(Order::Changed(paths)) = heard.try_recv() else { panic!("{path}") };
+            assert_eq!(paths, [PathBuf::from(called)], "{path}");
+        }
+        routes.pass_on(Ok(Event::new(EventKind::Any).add_path(root.join("c/x.zone"))));
+        assert!(heard_first.try_recv().is_err() && heard_second.try_recv().is_err());
+    }
 }

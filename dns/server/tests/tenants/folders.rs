@@ -26,6 +26,19 @@ fn site() -> Site {
 }
 
 #[test]
+fn changes_are_seen_in_folders_whose_paths_are_relative() {
+    let site = site();
+    let server = site.serve_inside();
+    for (folder, zone) in [("acme", "acme.test"), ("beta", "beta.test"), ("zones", "example.test")]
+    {
+        site.zone(folder, zone, "127.0.0.9");
+        wait_for_answer(server.dns, &format!("www.{zone}."), &["127.0.0.9"]);
+    }
+    site.zone("acme", "new.customers.test", "127.0.0.9");
+    wait_for_answer(server.dns, "www.new.customers.test.", &["127.0.0.9"]);
+}
+
+#[test]
 fn a_zone_comes_from_the_folder_of_its_owner_and_from_no_other() {
     let site = site();
     let server = site.serve();

@@ -111,7 +111,20 @@ impl Site {
     #[track_caller]
     pub(crate) fn serve(&self) -> Server {
         let config = self.path("halfmoon.toml");
-        let running = Running::spawn(halfmoon(&["serve", config.to_str().unwrap()]));
+        self.serve_by(halfmoon(&["serve", config.to_str().unwrap()]))
+    }
+
+    /// The same, started in the folder itself, so that all paths are relative.
+    #[track_caller]
+    pub(crate) fn serve_inside(&self) -> Server {
+        let mut command = halfmoon(&["serve", "halfmoon.toml"]);
+        command.current_dir(self.folder.path());
+        self.serve_by(command)
+    }
+
+    #[track_caller]
+    fn serve_by(&self, command: Command) -> Server {
+        let running = Running::spawn(command);
         let dns = running.address();
         let admin = running.line("admin on ", 0).trim().trim_start_matches("admin on ").to_owned();
         let token = self.path("ops").display().to_string();
