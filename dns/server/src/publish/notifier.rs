@@ -28,7 +28,13 @@ struct Common {
 /// Who hears of which folder, by its path from the root, and what he calls it: the system tells the whole path,
 /// whatever it was asked for.
 #[derive(Clone, Debug, Default)]
-struct Routes(Arc<Mutex<HashMap<PathBuf, (PathBuf, Sender<Order>)>>>);
+struct Routes(Arc<Mutex<HashMap<PathBuf, Route>>>);
+
+#[derive(Debug)]
+struct Route {
+    called: PathBuf,
+    orders: Sender<Order>,
+}
 
 /// Folders that are watched until it is dropped.
 pub(super) struct Watching {
@@ -69,7 +75,7 @@ impl Routes {
             Some(Order::Changed(paths)) => {
                 for path in paths {
                     let found = path.ancestors().find_map(|folder| routes.get_key_value(folder));
-                    if let Some((folder, (called, orders))) = found {
+                    if let Some((folder, Route { called, orders })) = found {
                         let path = match path.strip_prefix(folder) {
                             Ok(inside) if !inside.as_os_str().is_empty() => called.join(inside),
                             _ => called.clone(),
@@ -79,8 +85,8 @@ impl Routes {
                 }
             }
             Some(_) => {
-                for (_, orders) in routes.values() {
-                    let _ = orders.send(Order::Load);
+                for route in routes.values() {
+                    let _ = route.orders.send(Order::Load);
                 }
             }
             None => {}
@@ -96,7 +102,7 @@ impl Watching {
     pub(super) fn watch(&mut self, path: &Path, mode: RecursiveMode) -> notify::Result<()> {
         let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
         // Before it is watched: nothing that happens is lost.
-        let route = (path.to_owned(), self.orders.clone());
+        let route = Route { called: path.to_owned(), orders: self.orders.clone() };
         lock(&self.common.routes.0).insert(whole.clone(), route);
         self.paths.push(whole.clone());
         match &mut *lock(&self.common.watcher) {
@@ -150,7 +156,8 @@ mod tests {
         let (first, heard_first) = mpsc::channel();
         let (second, heard_second) = mpsc::channel();
         let route = |whole: PathBuf, called: &str, orders: &Sender<Order>| {
-            lock(&routes.0).insert(whole, (called.into(), orders.clone()));
+            let route = Route { called: called.into(), orders: orders.clone() };
+            lock(&routes.0).insert(whole, route);
         };
         route(root.join("a"), "here/a", &first);
         route(root.join("b"), "./here/b", &second);
