@@ -1,5 +1,7 @@
 //! The front of the crate: who wants to know of a target, and how it is told.
 
+mod handles;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -28,6 +30,8 @@ use crate::state::Keeper;
 use crate::suspicion::Suspicion;
 use crate::target::TargetPolicy;
 use crate::verdict::CheckId;
+pub use handles::{ChoiceHandle, Handle, PoolHandle};
+use handles::{Hold, PoolHold};
 
 /// The shortest time between two publications of the board.
 const SPACING: Duration = Duration::from_millis(1);
@@ -118,51 +122,11 @@ pub struct Health {
     only_looks: bool,
 }
 
-/// Holds a check: it is probed while some handle exists. Clones share one hold.
-///
-/// Dropping the last one takes a lock for a moment, so drop what holds handles outside the query
-/// path.
-#[derive(Clone, Debug)]
-pub struct Handle {
-    hold: Arc<Hold>,
-}
-
-/// Keeps a choice registered.
-///
-/// Dropping it takes a lock for a moment, so drop what holds one outside the query path.
-pub struct ChoiceHandle {
-    id: ChoiceId,
-    shared: Arc<Shared>,
-}
-
-/// Keeps a pool registered. Clones share it.
-///
-/// Dropping the last one takes a lock for a moment, so drop what holds one outside the query path.
-#[derive(Clone, Debug)]
-pub struct PoolHandle {
-    hold: Arc<PoolHold>,
-}
-
-struct PoolHold {
-    id: PoolId,
-    shared: Arc<Shared>,
-}
-
 struct Inner {
     shared: Arc<Shared>,
     requests: Option<mpsc::Sender<Request>>,
     runtime: Option<Runtime>,
     keeper: Option<Keeper>,
-}
-
-struct Hold {
-    id: CheckId,
-    check: Arc<Check>,
-    /// On whose account it is held.
-    key: AccountKey,
-    /// The check and all that it is calculated from, if it is held on an account.
-    family: Box<[(CheckId, Rate)]>,
-    shared: Arc<Shared>,
 }
 
 // === impl Health ===
@@ -540,88 +504,5 @@ impl Drop for Inner {
             // Does not wait for probes under way, and may be called from another runtime.
             runtime.shutdown_background();
         }
-    }
-}
-
-// === impl Handle ===
-
-impl Handle {
-    /// Where the check's verdict is found on the board.
-    #[must_use]
-    pub fn id(&self) -> CheckId {
-        self.hold.id
-    }
-
-    /// What its account is charged for: the check and each that it is calculated from, with what these come
-    /// to; nothing if it is held on none. What is charged more than once has the same number each time.
-    #[must_use]
-    pub fn charges(&self) -> &[(CheckId, Rate)] {
-        &self.hold.family
-    }
-
-    /// The check.
-    #[must_use]
-    pub fn check(&self) -> &Check {
-        &self.hold.check
-    }
-}
-
-impl fmt::Debug for Hold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Hold").field("id", &self.id).field("check", &self.check).finish()
-    }
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        let mut registry = self.shared.lock();
-        registry.release(self.id, self.key);
-        self.shared.settle(registry, Clock::now());
-    }
-}
-
-// === impl ChoiceHandle ===
-
-impl ChoiceHandle {
-    /// Where it is found on the board.
-    #[must_use]
-    pub fn id(&self) -> ChoiceId {
-        self.id
-    }
-}
-
-impl fmt::Debug for ChoiceHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ChoiceHandle").field("id", &self.id).finish_non_exhaustive()
-    }
-}
-
-impl Drop for ChoiceHandle {
-    fn drop(&mut self) {
-        self.shared.lock().choices.release(self.id);
-    }
-}
-
-// === impl PoolHandle ===
-
-impl PoolHandle {
-    /// Where the pool is found on the board.
-    #[must_use]
-    pub fn id(&self) -> PoolId {
-        self.hold.id
-    }
-}
-
-impl fmt::Debug for PoolHold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PoolHold").field("id", &self.id).finish_non_exhaustive()
-    }
-}
-
-impl Drop for PoolHold {
-    fn drop(&mut self) {
-        let mut registry = self.shared.lock();
-        registry.release_pool(self.id);
-        self.shared.settle(registry, Clock::now());
     }
 }

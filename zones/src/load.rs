@@ -4,14 +4,15 @@
 //! refused stays as it was; one whose file is gone goes. Files that have not changed since the
 //! last load are not read again.
 
+mod attach;
 mod candidate;
 mod changed;
 mod commit;
 mod companion;
 mod find;
 mod limit;
+mod sources;
 
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::io;
@@ -28,70 +29,15 @@ use crate::{
     ReadOptions, Zone, read_file,
 };
 
+pub use attach::{Attach, Fresh};
 pub use candidate::Candidate;
 pub use companion::{Beside, Companion};
 use companion::{Companions, companions_of, stamps_of};
 use find::{ENDING, origin_of, zone_files};
 use limit::Limited;
 pub use limit::MostRecords;
-
-/// Makes what is kept beside a zone of its programs and its records; adds what is wrong with them.
-pub trait Attach<P> {
-    /// What changes whenever [`Attach::additions`] of this zone do: an unchanged file is read again
-    /// then. Asked at each load for each zone, so it has to be quick.
-    fn stamp(&self, _apex: Name<'_>) -> u64 {
-        0
-    }
-
-    /// Records that stand in the zone beside those of its file. `draft` is the zone as far as it
-    /// has been read.
-    fn additions(&mut self, _draft: &Draft<'_>) -> Vec<Addition> {
-        Vec::new()
-    }
-
-    /// The serial that a zone has to have in place of that of its file; `None`: that of its file. Asked for
-    /// zones of commits, which are read only when they have changed.
-    fn serial(&mut self, _draft: &Draft<'_>) -> Option<u32> {
-        None
-    }
-
-    /// A load begins. `stay` are the zones that are served and of which it reads nothing.
-    fn start(&mut self, _stay: &mut dyn Iterator<Item = &Hosted<P>>) {}
-
-    /// How many records a zone with this apex may have; `None`: as many as it likes. Asked before it is
-    /// read.
-    fn most_records(&self, _apex: Name<'_>) -> Option<MostRecords> {
-        None
-    }
-
-    /// A zone was read with which nothing is wrong so far; others of this load may come after it.
-    fn has_read(&mut self, _zone: &Zone) {}
-
-    /// Whether a zone may go because its file is gone. If not, it is served as it was, and asked again at
-    /// each load.
-    fn may_go(&self, _zone: &Hosted<P>) -> bool {
-        true
-    }
-
-    /// What is kept beside the zone.
-    fn attach(&mut self, fresh: &Fresh<'_, P>, faults: &mut Vec<Fault>) -> P;
-
-    /// Judges all zones of a load together, before any is served.
-    fn judge(&mut self, _candidates: &mut [Candidate<P>]) {}
-}
-
-/// A zone that was read, as [`Attach::attach`] finds it.
-#[derive(Debug)]
-pub struct Fresh<'a, P> {
-    /// The zone.
-    pub zone: &'a Zone,
-    /// Its programs in the order in which it numbers them, each with its owner.
-    pub programs: &'a [(NameBuf, ProgramSource)],
-    /// The version of the zone that this one takes the place of.
-    pub before: Option<&'a Hosted<P>>,
-    /// The files beside its file.
-    pub companions: &'a Beside<Option<Companion>>,
-}
+pub use sources::{ListedZone, Sources};
+use sources::{Source, compare, folder_of, real};
 
 /// What became of one zone file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -198,75 +144,6 @@ impl Read {
         };
         let candidate = Candidate::of(source.path(), built, &companions, old, attach);
         ((source, known), candidate)
-    }
-}
-
-/// Where zones are found.
-#[derive(Clone, Debug, Default)]
-pub struct Sources {
-    /// A folder whose zone files, and those in the folders below it, are zones; or one zone file.
-    pub folder: Option<PathBuf>,
-    /// Zones that are named one by one. Where the folder holds the same file, the list counts.
-    pub listed: Vec<ListedZone>,
-    /// Where relative paths of `$INCLUDE` start in listed files, as with `directory` in a
-    /// `named.conf`, and the folder that they cannot leave. `None`: the folder of each file.
-    pub include_root: Option<PathBuf>,
-}
-
-/// A zone that is named, with its file, whatever that is called.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ListedZone {
-    /// The name of the zone: its apex, and the origin that its file begins with.
-    pub name: NameBuf,
-    /// Its file. Several zones may share one that says nothing of its own name.
-    pub path: PathBuf,
-}
-
-/// One zone to load. Those that are listed come first: they win over others of the same name.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Source {
-    /// A listed zone: its file, and its name in lower case.
-    Listed(PathBuf, String),
-    /// A file in the folder.
-    Found(PathBuf),
-}
-
-impl Source {
-    fn path(&self) -> &Path {
-        match self {
-            Self::Listed(path, _) | Self::Found(path) => path,
-        }
-    }
-}
-
-impl Ord for Source {
-    fn cmp(&self, other: &Self) -> Ordering {
-        match (self, other) {
-            (Self::Listed(a, name), Self::Listed(b, other)) => {
-                compare(a, b).then_with(|| name.cmp(other))
-            }
-            (Self::Listed(..), Self::Found(_)) => Ordering::Less,
-            (Self::Found(_), Self::Listed(..)) => Ordering::Greater,
-            (Self::Found(a), Self::Found(b)) => compare(a, b),
-        }
-    }
-}
-
-impl PartialOrd for Source {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-/// The order of paths, part by part, as that of [`Path`] but many times as quick: paths of many
-/// zones begin alike, and are compared often.
-fn compare(a: &Path, b: &Path) -> Ordering {
-    let (a, b) = (a.as_os_str().as_encoded_bytes(), b.as_os_str().as_encoded_bytes());
-    match a.iter().zip(b).find(|(a, b)| a != b) {
-        Some((b'/', _)) => Ordering::Less,
-        Some((_, b'/')) => Ordering::Greater,
-        Some((a, b)) => a.cmp(b),
-        None => a.len().cmp(&b.len()),
     }
 }
 
@@ -610,12 +487,4 @@ fn refuse_other_name(built: &mut Built, name: NameBuf, path: &Path) {
     built.faults.push(Fault::error("zone-name", place, message).help(help));
     built.apex = name;
     built.zone = None;
-}
-
-fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or_else(|| Path::new("."))
-}
-
-fn real(path: &Path) -> PathBuf {
-    fs::canonicalize(path).unwrap_or_else(|_| path.to_owned())
 }

@@ -1,5 +1,8 @@
 //! The configuration file: what is understood, and the line that says what is not.
 
+mod health;
+mod tenants;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -240,93 +243,6 @@ fn what_the_server_says_of_itself_has_a_length() {
     );
 }
 
-/// How endpoints are probed where a program does not say.
-fn checks(text: &str) -> halfmoon_healthcheck::Options {
-    let config = read(text);
-    config.checks(halfmoon_healthcheck::Options::default())
-}
-
-#[test]
-fn every_option_of_checks_has_a_default_that_can_be_set() {
-    assert_eq!(checks(""), halfmoon_healthcheck::Options::default());
-    let options = checks(
-        r#"
-        [health]
-        source = "127.0.0.9"
-        files = "state"
-        [health.http]
-        method = "POST"
-        body = "x"
-        httpcode = "200-299,401"
-        stringmatch = "ok"
-        byteslimit = 7
-        useragent = "probe/1"
-        headers = { X-B = "2", X-A = "1" }
-        weightheader = "X-Weight"
-        reuse = "1m"
-        [health.tls]
-        tls = "insecure"
-        servername = "a.example"
-        certwarn = 30
-        certfail = 3
-        [health.dns]
-        name = "a.example"
-        type = "SOA"
-        rcode = "REFUSED"
-        answer = "x"
-        recursion = true
-        [health.grpc]
-        service = "a.B"
-        tls = true
-        [health.push]
-        within = "30s"
-        stale = "unknown"
-        "#,
-    );
-    assert_eq!(options.source, Some("127.0.0.9".parse().unwrap()));
-    let (http, dns) = (&options.http, &options.dns);
-    assert_eq!((http.method.name(), http.body.as_str()), ("POST", "x"));
-    assert_eq!((http.statuses.to_string().as_str(), http.byte_limit), ("200-299,401", 7));
-    let texts = [&http.body_match, &http.user_agent, &http.weight_header];
-    assert_eq!(texts.map(|text| text.as_deref()), [Some("ok"), Some("probe/1"), Some("X-Weight")]);
-    let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
-    assert_eq!(http.headers, [pair("X-A", "1"), pair("X-B", "2")]);
-    assert_eq!(http.reuse, Duration::from_secs(60));
-    assert_eq!(options.tls.certificate, halfmoon_healthcheck::Certificate::Any);
-    assert_eq!((options.tls.warn_days, options.tls.fail_days), (30, 3));
-    assert_eq!(options.server_name.as_deref(), Some("a.example"));
-    assert_eq!((dns.name.as_deref(), dns.answer.as_deref()), (Some("a.example"), Some("x")));
-    assert_eq!((dns.rtype.to_string(), dns.rcode.to_string()), ("SOA".into(), "REFUSED".into()));
-    assert!(dns.recursion && options.grpc.is_tls);
-    assert_eq!(options.grpc.service, "a.B");
-    assert_eq!(options.push.within, Duration::from_secs(30));
-    assert_eq!(options.push.stale, halfmoon_healthcheck::Stale::Unknown);
-    assert_eq!(read("[health]\nfiles = 'state'\n").health.files, Some("etc/state".into()));
-}
-
-#[test]
-fn defaults_of_checks_that_cannot_be_are_refused() {
-    refused_with(
-        "[health.http]\nmethod = 'get'\n",
-        "2:10: \"get\" is no method that is probed with: write GET",
-    );
-    refused_with("[health.http]\nhttpcode = '2xx'\n", "2:12: \"2xx\" is no list of HTTP statuses");
-    refused_with(
-        "[health.http]\nhtpcode = '200'\n",
-        "2:1: unknown key `htpcode`; did you mean `httpcode`?",
-    );
-    refused_with("[health.tls]\ntls = 'off'\n", "2:7: unknown value `off`");
-    refused_with("[health.dns]\ntype = 'AXFR'\n", "2:8: \"AXFR\" is no record type");
-    refused_with(
-        "[health.push]\nwithin = '169h'\n",
-        "2:10: \"169h\" is too long: at most \"168h\"",
-    );
-    refused_with("[health.push]\nstale = 'up'\n", "2:9: unknown value `up`");
-    let token = "[[admin.tokens]]\nname = 'a'\nsecret_file = 'a'\n";
-    refused_with(&format!("{token}beats = ['a/b']\n"), "4:9: \"a/b\" is no name for a heartbeat");
-    refused_with(&format!("{token}may = 'beat'\n"), "1:1: token \"a\" may do nothing");
-}
-
 #[test]
 fn hashing_that_validators_do_not_follow_is_refused() {
     refused(
@@ -378,9 +294,6 @@ fn unknown_names_are_refused_with_the_nearest() {
         "2:11: unknown value `bind`; known here: halfmoon, powerdns",
     );
 }
-
-#[test]
-fn keys_that_nothing_obeys_yet_are_refused() {}
 
 #[test]
 fn the_section_of_the_admin_interface_is_what_turns_it_on() {
@@ -504,106 +417,4 @@ fn sizes_and_durations() {
     assert_eq!(config::duration("2h"), Ok(Duration::from_secs(7200)));
     assert!(config::size("KiB").is_err());
     assert!(config::duration("").is_err());
-}
-
-/// Each key of `[health]` that speaks of records, with a value that is taken and one that is not.
-#[test]
-fn every_key_of_health_takes_what_it_can_be_and_says_what_it_cannot() {
-    for (good, bad, said) in [
-        ("hold_down = '10s'", "hold_down = '169h'", "2:13: is too long: at most \"168h\""),
-        ("ramp = '10s'", "ramp = '169h'", "2:8: is too long: at most \"168h\""),
-        ("fresh = '10s'", "fresh = '169h'", "2:9: is too long: at most \"168h\""),
-        ("resume = 'manual'", "resume = 'soon'", "2:10: \"soon\" is none of them; write \"auto\""),
-        ("resume = '10m'", "resume = '169h'", "2:10: \"169h\" is too long: at most \"168h\""),
-        ("flap = false", "flap = 3", "2:8: write false, or { half_life = \"5m\""),
-        ("flap = { reuse = 5 }", "flap = { reuse = 0 }", "2:8: reuse has to be above 0 and"),
-        ("unknown = 'up'", "unknown = 'upp'", "2:11: unknown value `upp`; did you mean `up`?"),
-        ("all_down = 'last'", "all_down = 'lst'", "2:12: unknown value `lst`; did you mean"),
-        ("min_answers = 2", "min_answers = 256", "2:15: "),
-        ("panic = 0.3", "panic = 30", "2:9: "),
-        ("panic = 1.0", "panic = 1.1", "2:9: 1.1 is no part; write 0.3 for 30 %"),
-        (
-            "velocity = { part = 0.3, window = '5m' }",
-            "velocity = true",
-            "2:12: write false, or { part = 0.34, window = \"5m\" }",
-        ),
-        ("velocity = false", "velocity = { part = 0.3 }", "2:12: write false, or { part"),
-        ("ttl = { min = 5, max = 9 }", "ttl = { min = 9, max = 5 }", "2:7: min has to be at most"),
-        ("ttl = false", "ttl = 5", "2:7: write false, or { min = 10, max = 300 }"),
-        ("rto = '60s'", "rto = '0s'", "2:7: must be longer than 0"),
-        ("rto = false", "rto = 60", "2:7: write false, or a duration, as in \"60s\""),
-        ("rto = '168h'", "rto = '169h'", "2:7: is too long: at most \"168h\""),
-        ("suspect = 0.5", "suspect = 2.0", "2:11: 2 is no part; write 0.3 for 30 %"),
-        ("source = '127.0.0.1'", "source = 'here'", "2:10: "),
-        ("rise = 1", "rise = 0", "2:8: "),
-        ("fall = 1", "fall = 0", "2:8: "),
-        ("computed_per_zone = 1", "computed_per_zone = 0", "2:21: "),
-        (
-            "labels.'region:fsn' = ['127.0.0.1/32']",
-            "labels.fsn = ['127.0.0.1/32']",
-            "2:1: \"fsn\" is no label; write a kind and a name, \"region:fsn\"",
-        ),
-        (
-            "labels.'rack:1' = []",
-            "labels.'rack:1' = ['127.0.0.1']",
-            "2:20: \"127.0.0.1\" has no prefix length",
-        ),
-    ] {
-        read(&format!("[health]\n{good}\n"));
-        refused_with(&format!("[health]\n{bad}\n"), said);
-    }
-}
-
-#[test]
-fn tenants_have_names_and_own_each_name_once() {
-    let config = read(
-        "[tenants.acme-1]\napexes = ['acme.test']\nbelow = ['Customers.test']\n[tenants.b_2]\n",
-    );
-    let acme = &config.tenants["acme-1"];
-    assert_eq!(acme.apexes, ["acme.test".parse().unwrap()]);
-    assert_eq!(acme.below, ["customers.test".parse().unwrap()]);
-    assert!(config.tenants["b_2"].apexes.is_empty());
-    let long = "n".repeat(65);
-    for name in ["'a b'", "''", "'ä'", "'a/b'", "'..'", long.as_str()] {
-        let plain = name.trim_matches('\'');
-        refused(
-            &format!("[tenants.a]\n[tenants.{name}]\n"),
-            &format!(
-                "2:10: {plain:?} is no name of a tenant; write 1 to 64 letters, digits, - and _"
-            ),
-        );
-    }
-    refused(
-        "[tenants.a]\nbelow = ['a..b']\n",
-        "2:10: \"a..b\" is not a domain name; write \"example.org\"",
-    );
-    refused("[tenants.a]\napex = ['b']\n", "2:1: unknown key `apex`; did you mean `apexes`?");
-    refused(
-        "[tenants.b]\nbelow = ['c.test']\n[tenants.a]\napexes = [\n 'B.test',\n 'C.test',\n]\n",
-        "6:2: C.test. belongs to tenant b already; name it for one of them",
-    );
-    refused(
-        "[tenants]\na = { apexes = ['b.test'], below = ['b.test'] }\n",
-        "2:37: b.test. is named twice for tenant a; keep one",
-    );
-}
-
-#[test]
-fn tenants_have_budgets_if_they_are_given_some() {
-    let config = read(
-        "[tenants.a]\nrecords = 100_000\nprograms = 0\nmemory = '64MiB'\nchecks = 500\n\
-         probes_per_second = 100\ntargets.allow = ['192.0.2.0/24']\n[tenants.b]\n",
-    );
-    let a = &config.tenants["a"];
-    assert_eq!((a.records, a.programs, a.memory), (Some(100_000), Some(0), Some(64 << 20)));
-    assert_eq!((a.checks, a.probes_per_second), (Some(500), Some(100)));
-    let targets = a.targets.as_ref().unwrap();
-    assert_eq!(targets.allow, ["192.0.2.0/24".parse().unwrap()]);
-    assert_eq!(targets.deny.len(), 2, "as under health.targets");
-    let b = &config.tenants["b"];
-    assert_eq!((b.records, b.programs, b.memory, b.checks), (None, None, None, None));
-    assert!(b.probes_per_second.is_none() && b.targets.is_none());
-    refused_with("[tenants.a]\nrecords = -1\n", "2:11: ");
-    refused_with("[tenants.a]\nmemory = 64\n", "2:10: ");
-    refused_with("[tenants.a]\nmemory = '0B'\n", "2:10: ");
 }

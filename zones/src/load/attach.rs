@@ -1,0 +1,64 @@
+//! What is kept beside a zone, which whoever loads it makes.
+
+use halfmoon_wire::{Name, NameBuf};
+
+use super::{Beside, Candidate, Companion, MostRecords};
+use crate::{Addition, Draft, Fault, Hosted, ProgramSource, Zone};
+
+/// Makes what is kept beside a zone of its programs and its records; adds what is wrong with them.
+pub trait Attach<P> {
+    /// What changes whenever [`Attach::additions`] of this zone do: an unchanged file is read again
+    /// then. Asked at each load for each zone, so it has to be quick.
+    fn stamp(&self, _apex: Name<'_>) -> u64 {
+        0
+    }
+
+    /// Records that stand in the zone beside those of its file. `draft` is the zone as far as it
+    /// has been read.
+    fn additions(&mut self, _draft: &Draft<'_>) -> Vec<Addition> {
+        Vec::new()
+    }
+
+    /// The serial that a zone has to have in place of that of its file; `None`: that of its file. Asked for
+    /// zones of commits, which are read only when they have changed.
+    fn serial(&mut self, _draft: &Draft<'_>) -> Option<u32> {
+        None
+    }
+
+    /// A load begins. `stay` are the zones that are served and of which it reads nothing.
+    fn start(&mut self, _stay: &mut dyn Iterator<Item = &Hosted<P>>) {}
+
+    /// How many records a zone with this apex may have; `None`: as many as it likes. Asked before it is
+    /// read.
+    fn most_records(&self, _apex: Name<'_>) -> Option<MostRecords> {
+        None
+    }
+
+    /// A zone was read with which nothing is wrong so far; others of this load may come after it.
+    fn has_read(&mut self, _zone: &Zone) {}
+
+    /// Whether a zone may go because its file is gone. If not, it is served as it was, and asked again at
+    /// each load.
+    fn may_go(&self, _zone: &Hosted<P>) -> bool {
+        true
+    }
+
+    /// What is kept beside the zone.
+    fn attach(&mut self, fresh: &Fresh<'_, P>, faults: &mut Vec<Fault>) -> P;
+
+    /// Judges all zones of a load together, before any is served.
+    fn judge(&mut self, _candidates: &mut [Candidate<P>]) {}
+}
+
+/// A zone that was read, as [`Attach::attach`] finds it.
+#[derive(Debug)]
+pub struct Fresh<'a, P> {
+    /// The zone.
+    pub zone: &'a Zone,
+    /// Its programs in the order in which it numbers them, each with its owner.
+    pub programs: &'a [(NameBuf, ProgramSource)],
+    /// The version of the zone that this one takes the place of.
+    pub before: Option<&'a Hosted<P>>,
+    /// The files beside its file.
+    pub companions: &'a Beside<Option<Companion>>,
+}
