@@ -11,12 +11,11 @@ use rustls::pki_types::CertificateDer;
 use tokio::runtime::Runtime;
 use tokio::sync::mpsc;
 
-use crate::account::{Account, AccountKey, Holdings, Rate};
+use crate::account::{Account, AccountKey, Holdings};
 use crate::beats::NoBeat;
 use crate::board::{Board, Reader};
 use crate::change::Changes;
 use crate::check::{Check, Probe};
-use crate::choices::ChoiceId;
 use crate::clock::Clock;
 use crate::engine::Engine;
 use crate::outcome::Outcome;

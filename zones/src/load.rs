@@ -24,10 +24,7 @@ use halfmoon_wire::{Name, NameBuf};
 
 pub use commit::{CommitLoader, Proposal};
 
-use crate::{
-    Addition, Builder, Built, Catalog, Draft, Fault, Files, Hosted, Level, Place, ProgramSource,
-    ReadOptions, Zone, read_file,
-};
+use crate::{Builder, Built, Catalog, Fault, Files, Hosted, Level, Place, ReadOptions, read_file};
 
 pub use attach::{Attach, Fresh};
 pub use candidate::Candidate;

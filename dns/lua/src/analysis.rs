@@ -219,7 +219,7 @@ impl Analysis<'_> {
     }
 
     fn code(&mut self, shape: Shape<'_>, script: &Script) -> Option<Body> {
-        let (code, variables) = rewrite(shape, script, &self.sites, &[], self.settings.shared);
+        let (code, variables) = rewrite(shape, script, &self.sites, None, self.settings.shared);
         match bytecode(&code) {
             Ok(bytecode) => Some(Body::Code {
                 bytecode: bytecode.into(),

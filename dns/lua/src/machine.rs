@@ -204,10 +204,11 @@ impl Machine {
                 };
                 let assigns = *assigns;
                 let told = self.scratch.story.as_ref();
-                let told = told.and_then(|_| Witness::of(program, self.settings.shared));
-                let code = match &told {
+                let mut told = told.and_then(|_| Witness::of(program, self.settings.shared));
+                let code = match &mut told {
                     Some(Witness { bytecode, variables, tests }) => {
-                        Code { bytecode, variables, assigns, tests: Some(tests.clone()) }
+                        let tests = Some(std::mem::take(tests));
+                        Code { bytecode, variables, assigns, tests }
                     }
                     None => Code { bytecode, variables, assigns, tests: None },
                 };

@@ -238,7 +238,7 @@ fn follow<'p>(
             Plan::If { test, then, otherwise } => {
                 let holds = holds(test, program, eval)?;
                 if let Some(story) = &mut eval.scratch.story {
-                    story.branch(test.text(program, 0), holds);
+                    story.branch(&test.text(program, 0), holds);
                 }
                 if holds { then } else { otherwise }
             }

@@ -12,8 +12,15 @@ pub(crate) const SITE: &str = "__site";
 /// A call that was bound at load: which of the script's calls, in order of text.
 pub(crate) type Site = usize;
 
-/// What a condition is handed to that is to be told of.
-pub(crate) const TEST: &str = "__test";
+/// Conditions that are to be told of.
+#[derive(Clone, Copy)]
+pub(crate) struct Tests<'t> {
+    /// What each of them is handed to, with its number: a local variable, the first that the program is called
+    /// with. No name that stands in the program, which must not reach it.
+    pub(crate) name: &'t str,
+    /// Where they stand in the whole text.
+    pub(crate) spans: &'t [Range<usize>],
+}
 
 /// What changes in the text, in the order in which it does at the same place.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,13 +37,12 @@ enum Edit {
 ///
 /// Lines stay where they are, so that those in messages are right. Where globals are kept
 /// (`shared`), variables are globals as well: a function that was kept sees those of the query at
-/// hand, not those of the one that made it. What the conditions in `tests` come to is handed to
-/// [`TEST`] with their number there.
+/// hand, not those of the one that made it.
 pub(crate) fn rewrite(
     shape: Shape<'_>,
     script: &Script,
     sites: &[Site],
-    tests: &[Range<usize>],
+    tests: Option<Tests<'_>>,
     shared: bool,
 ) -> (String, Vec<Variable>) {
     let Shape { text, is_expression, .. } = shape;
@@ -48,15 +54,16 @@ pub(crate) fn rewrite(
         })
         .collect();
     let mut code = String::with_capacity(text.len() + 64);
-    if !named.is_empty() {
-        let names: Vec<&str> = named.iter().map(|(name, _)| *name).collect();
+    let told = tests.map(|tests| tests.name);
+    let names: Vec<&str> = told.into_iter().chain(named.iter().map(|(name, _)| *name)).collect();
+    if !names.is_empty() {
         code.push_str(&format!("local {} = ... ", names.join(", ")));
     }
     if is_expression {
         code.push_str("return ");
     }
     let mut at = 0;
-    for (place, edit) in edits(shape, script, sites, tests) {
+    for (place, edit) in edits(shape, script, sites, tests.map_or(&[], |tests| tests.spans)) {
         let Some(before) = text.get(at..place) else {
             continue;
         };
@@ -64,7 +71,9 @@ pub(crate) fn rewrite(
         at = place;
         match edit {
             Edit::Close => code.push(')'),
-            Edit::Open(_, number) => code.push_str(&format!("{TEST}({number}, ")),
+            Edit::Open(_, number) => {
+                code.push_str(&format!("{}({number}, ", told.unwrap_or_default()));
+            }
             Edit::Site(number, end) => {
                 code.push_str(&format!("{SITE}({number}"));
                 let replaced = text.get(place..end).unwrap_or("");

@@ -178,8 +178,12 @@ impl Story {
         }
     }
 
-    pub(crate) fn branch(&mut self, test: String, holds: bool) {
-        self.step(Step::Branch { test: cut(&test), holds });
+    pub(crate) fn branch(&mut self, test: &str, holds: bool) {
+        if self.steps.len() < MOST_STEPS {
+            self.steps.push(Step::Branch { test: cut(test), holds });
+        } else {
+            self.more += 1;
+        }
     }
 
     pub(crate) fn variable(&mut self, name: &'static str, value: &str) {
@@ -257,7 +261,7 @@ fn shown(item: &Item) -> String {
 }
 
 /// The text, or as much of it as is kept.
-fn cut(text: &str) -> String {
+pub(crate) fn cut(text: &str) -> String {
     if text.len() <= MOST_TEXT {
         return text.to_owned();
     }

@@ -3,11 +3,14 @@
 //! Only for people who ask why an answer is what it is, and only while they do: what is served is not
 //! slowed down by what could be told of it.
 
+use std::ops::Range;
+
 use crate::analysis::bytecode;
 use crate::compiler;
 use crate::globals::Variable;
 use crate::program::Program;
-use crate::rewrite::rewrite;
+use crate::rewrite::{Tests, rewrite};
+use crate::story;
 use crate::syntax::{Shape, nesting};
 
 /// Code that says what its conditions come to.
@@ -35,10 +38,13 @@ impl Witness {
         let at =
             |start: u32| script.calls.iter().position(|call| call.span.start == start as usize);
         let sites: Option<Vec<usize>> = program.spans.iter().map(|span| at(span.start)).collect();
-        let (code, variables) = rewrite(shape, &script, &sites?, &script.tests, shared);
-        let shown = |span: &std::ops::Range<usize>| {
+        let name = (0..).map(|number| format!("test{number}"));
+        let name = name.into_iter().find(|name| !program.text.contains(name.as_str()))?;
+        let tests = Tests { name: &name, spans: &script.tests };
+        let (code, variables) = rewrite(shape, &script, &sites?, Some(tests), shared);
+        let shown = |span: &Range<usize>| {
             let text = program.text.get(span.clone()).unwrap_or("?");
-            text.split_whitespace().collect::<Vec<_>>().join(" ")
+            story::cut(&text.split_whitespace().collect::<Vec<_>>().join(" "))
         };
         let tests = script.tests.iter().map(shown).collect();
         Some(Self { bytecode: bytecode(&code).ok()?, variables, tests })

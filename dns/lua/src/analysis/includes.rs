@@ -124,7 +124,7 @@ impl Analysis<'_> {
         include.assigned.extend(script.assigned.iter().cloned());
         self.prepare_checks(&script, include);
         let (code, variables) =
-            crate::rewrite::rewrite(shape, &script, &[], &[], self.settings.shared);
+            crate::rewrite::rewrite(shape, &script, &[], None, self.settings.shared);
         match bytecode(&code) {
             Ok(bytecode) => {
                 include.chunks.push(Chunk { id: next_id(), bytecode: bytecode.into(), variables });

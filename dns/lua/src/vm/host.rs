@@ -34,6 +34,10 @@ const LOOK: u64 = 8;
 /// How many times as long a program may take that tells how it goes on.
 const TOLD: u32 = 50;
 
+/// How many times its fuel is given back to a program at most, one unit for each condition that is told: a round of a
+/// loop takes one itself, whatever number of conditions it has.
+const LENT: u64 = 64;
+
 /// The longest budget of time: whatever it is, it can be added to a clock.
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -41,6 +45,8 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub(super) struct Host {
     settings: Settings,
     fuel: Cell<u64>,
+    /// Of it, what was given back for calls that only tell.
+    lent: Cell<u64>,
     clock: Cell<Clock>,
     stopped: Cell<Option<Failure>>,
     trace: Cell<Trace>,
@@ -89,6 +95,7 @@ impl Host {
         Self {
             settings,
             fuel: Cell::new(0),
+            lent: Cell::new(0),
             clock: Cell::default(),
             stopped: Cell::new(None),
             trace: Cell::default(),
@@ -122,6 +129,7 @@ impl Host {
         self.stopped.set(None);
         self.depth.set(0);
         self.fuel.set(self.settings.fuel);
+        self.lent.set(0);
         self.clock.set(Clock::Unread);
     }
 
@@ -163,7 +171,8 @@ impl Host {
             return Err(self.stop(Failure::Fuel));
         };
         self.fuel.set(left);
-        let spent = self.settings.fuel - left;
+        // It only grows, whatever is given back: else nobody might look at the clock.
+        let spent = (self.settings.fuel + self.lent.get()).saturating_sub(left);
         if spent / LOOK != (spent - units) / LOOK && self.is_late() {
             return Err(self.stop(Failure::Time));
         }
@@ -270,14 +279,19 @@ impl Host {
 
     /// A condition came to something.
     pub(super) fn test(&self, number: usize, holds: bool) {
-        // The call of this function is not the program's.
-        self.fuel.set((self.fuel.get() + 1).min(self.settings.fuel));
         let (Ok(mut scratch), Ok(tests)) = (self.scratch.try_borrow_mut(), self.tests.try_borrow())
         else {
             return;
         };
-        if let (Some(story), Some(test)) = (&mut scratch.story, tests.get(number)) {
-            story.branch(test.clone(), holds);
+        let (Some(story), Some(test)) = (&mut scratch.story, tests.get(number)) else {
+            return;
+        };
+        story.branch(test, holds);
+        // The call of this function is not the program's. What it is given for that has an end, whatever happens.
+        let lent = self.lent.get();
+        if lent < self.settings.fuel.saturating_mul(LENT) {
+            self.lent.set(lent + 1);
+            self.fuel.set(self.fuel.get() + 1);
         }
     }
 

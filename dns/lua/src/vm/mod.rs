@@ -119,9 +119,10 @@ impl Vm {
             Some(_) => self.function(&code),
             None => self.load(program.id, &code),
         };
+        let test = tests.is_some().then(|| sandbox::test(&self.lua, &self.host)).transpose();
         self.host.set_tests(tests.unwrap_or_default());
-        let function = match loaded {
-            Ok(function) => function,
+        let (function, test) = match loaded.and_then(|function| Ok((function, test?))) {
+            Ok(both) => both,
             Err(error) => return Err(explain(&error, detail)),
         };
         let budget = self.lua.used_memory().saturating_add(self.memory);
@@ -132,7 +133,10 @@ impl Vm {
         self.host.arm(program, cx, answers.trace);
         let result = catch_unwind(AssertUnwindSafe(|| {
             self.lua.set_memory_limit(budget)?;
-            let arguments = self.host.arguments(&self.lua, code.variables)?;
+            let mut arguments = self.host.arguments(&self.lua, code.variables)?;
+            if let Some(test) = test {
+                arguments.push_front(Value::Function(test));
+            }
             function.call::<Value>(arguments)
         }));
         // Lifted in any case: what comes next is ours.

@@ -3,11 +3,11 @@
 use std::rc::Rc;
 
 use halfmoon_wire::Type;
-use mlua::{Lua, LuaOptions, MultiValue, StdLib, Table, Value};
+use mlua::{Function, Lua, LuaOptions, MultiValue, StdLib, Table, Value};
 
 use crate::functions;
 use crate::globals::{self, ATTRIBUTES, BASE, LIBRARIES};
-use crate::rewrite::{SITE, TEST};
+use crate::rewrite::SITE;
 use crate::vm::free;
 use crate::vm::host::Host;
 
@@ -32,6 +32,15 @@ pub(super) fn build(host: &Rc<Host>) -> mlua::Result<Lua> {
     Ok(lua)
 }
 
+/// What conditions are handed to that are to be told of: it hands them on. No program can name it.
+pub(super) fn test(lua: &Lua, host: &Rc<Host>) -> mlua::Result<Function> {
+    let shared = Rc::clone(host);
+    lua.create_function(move |_, (number, value): (usize, Value)| {
+        shared.test(number, !matches!(value, Value::Nil | Value::Boolean(false)));
+        Ok(value)
+    })
+}
+
 /// A table that takes the globals a program assigns, and has all others.
 pub(super) fn environment(lua: &Lua, host: &Rc<Host>, shared: bool) -> mlua::Result<Table> {
     let environment = lua.create_table()?;
@@ -45,7 +54,7 @@ pub(super) fn environment(lua: &Lua, host: &Rc<Host>, shared: bool) -> mlua::Res
 fn with_variables(lua: &Lua, host: &Rc<Host>) -> mlua::Result<Table> {
     let globals = lua.globals();
     let others = lua.create_table()?;
-    for name in globals::all(host.dialect()).chain([SITE, TEST]) {
+    for name in globals::all(host.dialect()).chain([SITE]) {
         others.raw_set(name, globals.get::<Value>(name)?)?;
     }
     let shared = Rc::clone(host);
@@ -58,7 +67,7 @@ fn with_variables(lua: &Lua, host: &Rc<Host>) -> mlua::Result<Table> {
     // the run, outside of what programs can see.
     let values = lua.create_table()?;
     lua.set_named_registry_value(VALUES, &values)?;
-    let remember: mlua::Function = lua.load(REMEMBER).call((values, variable))?;
+    let remember: Function = lua.load(REMEMBER).call((values, variable))?;
     others.set_metatable(Some(index(lua, remember)?))?;
     others.set_readonly(true);
     Ok(others)
@@ -221,12 +230,6 @@ fn functions(lua: &Lua, host: &Rc<Host>) -> mlua::Result<()> {
     let globals = lua.globals();
     let shared = Rc::clone(host);
     globals.raw_set(SITE, lua.create_function(move |lua, number| shared.site(lua, number))?)?;
-    let shared = Rc::clone(host);
-    let test = lua.create_function(move |_, (number, value): (usize, Value)| {
-        shared.test(number, !matches!(value, Value::Nil | Value::Boolean(false)));
-        Ok(value)
-    })?;
-    globals.raw_set(TEST, test)?;
     for function in functions::of(host.dialect()) {
         let shared = Rc::clone(host);
         let call = move |lua: &Lua, args: MultiValue| shared.call(lua, function, &args);

@@ -126,3 +126,28 @@ fn nesting_as_deep_as_there_may_be_is_told() {
     let told = conditions(&mut world, &text);
     assert_eq!(told.matches("true = true").count(), depth);
 }
+
+#[test]
+fn no_program_reaches_what_tells() {
+    // On the peer an unknown name is a mistake of the program's own, so it can be tried there. `test0` is what it is
+    // called where no program has that name.
+    for name in ["__test", "test", "test0", "test1"] {
+        for text in [
+            "string.gsub('11', '.', NAME)",
+            "NAME(0, 1)",
+            "local t = setmetatable({}, {__add = NAME}) local n = 1 + t",
+        ] {
+            let text = text.replace("NAME", name);
+            let text = format!(
+                "A ;while true do if os.time() > 0 then local f = pcall(function() {text} end) end end"
+            );
+            let settings = Settings { plans: false, fuel: 2000, ..Settings::of(Dialect::PowerDns) };
+            let mut world = World::with(settings);
+            let program = world.program(&text);
+            let plain = world.run(&program);
+            assert!(plain == "Fuel" || plain == "Time", "{text}: {plain}");
+            let told = world.tell(&program).0;
+            assert!(told == "Fuel" || told == "Time", "{text}: {told}");
+        }
+    }
+}
