@@ -78,7 +78,8 @@ impl FileReport {
 pub struct Loaded<P> {
     /// What is to be served now.
     pub catalog: Catalog<P>,
-    /// The files that were read: new, changed, or refused before.
+    /// The files that were read: new, changed, or refused before; without those that are refused once
+    /// more for the same reason, which other zones are ([`Attach::depends_on_others`]).
     pub reports: Vec<FileReport>,
     /// The zones that are no longer served because their file is gone.
     pub removed: Vec<NameBuf>,
@@ -128,20 +129,33 @@ impl Read {
     /// Attaches what belongs to the zone; what is known of its file, whatever becomes of it, too.
     fn attach<P>(
         self,
-        old: Option<Arc<Hosted<P>>>,
+        before: Option<Known<P>>,
         attach: &mut dyn Attach<P>,
-    ) -> ((Source, Known<P>), Candidate<P>) {
+    ) -> (Kept<P>, Candidate<P>) {
         let Self { source, built, stamps, added, companions, companion_stamps } = self;
+        let (old, waited) = before.map_or((None, None), |known| {
+            let is_same = known.stamps == stamps && known.companions == companion_stamps;
+            (known.hosted, known.waits.filter(|_| is_same))
+        });
         let known = Known {
             stamps,
             added: Some((built.apex, added)),
             companions: companion_stamps,
             hosted: None,
             is_part: false,
+            waits: None,
         };
         let candidate = Candidate::of(source.path(), built, &companions, old, attach);
-        ((source, known), candidate)
+        (Kept { source, known, waited }, candidate)
     }
+}
+
+/// What is kept of a file that was read, as soon as it is known what is served of it.
+struct Kept<P> {
+    source: Source,
+    known: Known<P>,
+    /// What the same file was refused for before.
+    waited: Option<Vec<Fault>>,
 }
 
 /// A file as the last load left it.
@@ -157,6 +171,36 @@ struct Known<P> {
     hosted: Option<Arc<Hosted<P>>>,
     /// It is a part of other files and no zone.
     is_part: bool,
+    /// What it was refused for, if nothing but what other zones have is against it: it is read again
+    /// whenever something else has changed.
+    waits: Option<Vec<Fault>>,
+}
+
+/// A file that is to be read.
+struct Due<P> {
+    source: Source,
+    origin: NameBuf,
+    /// What the last load knew of it.
+    before: Option<Known<P>>,
+}
+
+impl<P> Known<P> {
+    /// Whether the zone file, what it includes, and what was added to it are as they were.
+    fn is_still(&self, attach: &dyn Attach<P>) -> bool {
+        self.stamps.iter().all(|(path, stamp)| Stamp::of(path) == *stamp)
+            && self.added.is_none_or(|(apex, stamp)| attach.stamp(apex.as_name()) == stamp)
+    }
+
+    /// Whether it need not be read again as long as it has not changed.
+    const fn is_settled(&self) -> bool {
+        self.is_part || self.hosted.is_some() && self.waits.is_none()
+    }
+}
+
+impl<P> Due<P> {
+    fn waits(&self) -> bool {
+        self.before.as_ref().is_some_and(|known| known.waits.is_some())
+    }
 }
 
 /// Loads zone files, again and again.
@@ -167,6 +211,8 @@ pub struct Loader<P> {
     known: BTreeMap<Source, Known<P>>,
     /// The files that others included at the last whole load.
     parts: HashSet<PathBuf>,
+    /// Files that are refused for nothing but what other zones have.
+    waiting: BTreeSet<Source>,
     /// Files beside no zone, as the last whole load found them.
     strays: BTreeSet<PathBuf>,
 }
@@ -187,6 +233,7 @@ impl<P> Loader<P> {
             insert_whitespace,
             known: BTreeMap::new(),
             parts: HashSet::new(),
+            waiting: BTreeSet::new(),
             strays: BTreeSet::new(),
         }
     }
@@ -219,36 +266,45 @@ impl<P> Loader<P> {
     /// read is a fault of its zone only, which stays as it was.
     pub fn load(&mut self, attach: &mut dyn Attach<P>) -> io::Result<Loaded<P>> {
         let (sources, companions) = self.find()?;
-        let mut before = std::mem::take(&mut self.known);
-        let mut due: Vec<(Source, NameBuf)> = Vec::new();
+        let mut gone = std::mem::take(&mut self.known);
+        let mut due: Vec<Due<P>> = Vec::new();
         let mut unchanged: BTreeMap<Source, Known<P>> = BTreeMap::new();
+        let mut is_new = false;
         for (source, origin) in sources {
-            let same = before.get(&source).is_some_and(|known| {
-                (known.hosted.is_some() || known.is_part)
-                    && known.stamps.iter().all(|(path, stamp)| Stamp::of(path) == *stamp)
-                    && known.added.is_none_or(|(apex, stamp)| attach.stamp(apex.as_name()) == stamp)
-                    && companions.are_still(source.path(), &known.companions)
+            let before = gone.remove(&source);
+            let is_same = before.as_ref().is_some_and(|known| {
+                known.is_still(attach) && companions.are_still(source.path(), &known.companions)
             });
-            if same && let Some(known) = before.remove(&source) {
-                unchanged.insert(source, known);
-            } else {
-                due.push((source, origin));
+            match before {
+                Some(known) if is_same && known.is_settled() => {
+                    unchanged.insert(source, known);
+                }
+                before => {
+                    is_new |= !is_same;
+                    due.push(Due { source, origin, before });
+                }
             }
         }
-        let is_due: BTreeSet<&Source> = due.iter().map(|(source, _)| source).collect();
-        let gone = before.iter().filter(|(source, _)| !is_due.contains(source));
-        let gone = gone.filter_map(|(_, known)| known.hosted.as_deref());
-        let held: Vec<&Hosted<P>> = gone.filter(|zone| !attach.may_go(zone)).collect();
+        let goes = |known: &Known<P>| known.hosted.as_ref().is_some_and(|zone| attach.may_go(zone));
+        if !is_new && !gone.values().any(goes) {
+            // What waits for others to change waits on.
+            let waiting = due.extract_if(.., |due| due.waits());
+            unchanged.extend(waiting.filter_map(|due| Some((due.source, due.before?))));
+        }
+        let held = gone.values().filter_map(|known| known.hosted.as_deref());
+        let held: Vec<&Hosted<P>> = held.filter(|zone| !attach.may_go(zone)).collect();
         let stay = unchanged.values().filter_map(|known| known.hosted.as_deref());
         attach.start(&mut stay.chain(held));
         let mut read: Vec<Read> = Vec::with_capacity(due.len());
-        for (source, origin) in due {
+        let mut before = Vec::with_capacity(due.len());
+        for Due { source, origin, before: known } in due {
             let beside = companions.beside(source.path());
             read.push(self.read(source, origin, &beside, attach));
+            before.push(known);
         }
         let parts = parts_of_others(&read, &unchanged);
         let (mut kept, mut candidates) = (Vec::new(), Vec::new());
-        for new in read {
+        for (new, before) in read.into_iter().zip(before) {
             if is_part(&new.source, &new.built) && parts.contains(&real(new.source.path())) {
                 let part = Known {
                     stamps: new.stamps,
@@ -256,21 +312,22 @@ impl<P> Loader<P> {
                     companions: new.companion_stamps,
                     hosted: None,
                     is_part: true,
+                    waits: None,
                 };
                 self.known.insert(new.source, part);
                 continue;
             }
-            let old = before.remove(&new.source).and_then(|known| known.hosted);
-            let (of, candidate) = new.attach(old, attach);
+            let (of, candidate) = new.attach(before, attach);
             kept.push(of);
             candidates.push(candidate);
         }
         attach.judge(&mut candidates);
         let decided = kept.into_iter().zip(candidates);
         let mut reports: Vec<FileReport> =
-            decided.map(|(of, candidate)| self.keep(of, candidate).1).collect();
+            decided.filter_map(|(of, candidate)| self.keep(of, candidate, attach).1).collect();
         self.known.append(&mut unchanged);
-        let (removed, held) = self.part_with(before, attach);
+        self.waiting.retain(|source| self.known.contains_key(source));
+        let (removed, held) = self.part_with(gone, attach);
         self.parts = parts;
         let zones = self.choose(&mut reports);
         let strays = self.strays(companions);
@@ -308,15 +365,27 @@ impl<P> Loader<P> {
         (removed, held)
     }
 
-    /// Keeps what was read; what is served of it, and what is to be said of it.
+    /// Keeps what was read; what is served of it, and what is to be said of it, if that is anything new.
     fn keep(
         &mut self,
-        (source, known): (Source, Known<P>),
+        kept: Kept<P>,
         candidate: Candidate<P>,
-    ) -> (Option<Arc<Hosted<P>>>, FileReport) {
+        attach: &dyn Attach<P>,
+    ) -> (Option<Arc<Hosted<P>>>, Option<FileReport>) {
+        let Kept { source, known, waited } = kept;
         let (hosted, report) = candidate.decide();
-        self.known.insert(source, Known { hosted: hosted.clone(), ..known });
-        (hosted, report)
+        let mut errors = report.faults.iter().filter(|fault| fault.level == Level::Error);
+        let waits = report.outcome != Outcome::Loaded
+            && errors.all(|fault| attach.depends_on_others(fault));
+        let waits = waits.then(|| report.faults.clone());
+        let is_told = waits.is_some() && waits == waited;
+        if waits.is_some() {
+            self.waiting.insert(source.clone());
+        } else {
+            self.waiting.remove(&source);
+        }
+        self.known.insert(source, Known { hosted: hosted.clone(), waits, ..known });
+        (hosted, (!is_told).then_some(report))
     }
 
     /// The files beside which there is no zone, without those that the last load found, too.

@@ -46,6 +46,10 @@ impl Attach<()> for Budget {
         self.read += u64::from(zone.record_count());
     }
 
+    fn depends_on_others(&self, fault: &Fault) -> bool {
+        fault.rule == "full"
+    }
+
     fn attach(&mut self, _: &Fresh<'_, ()>, _: &mut Vec<Fault>) {}
 
     fn judge(&mut self, candidates: &mut [Candidate<()>]) {
@@ -150,6 +154,47 @@ fn versions_are_judged_together_and_the_old_ones_stay() {
             false => "c.test. Loaded".to_owned(),
         };
         assert_eq!(outcomes(&loaded.reports), [expected], "{records} records");
+    }
+}
+
+#[test]
+fn what_is_refused_for_others_is_looked_at_again_when_they_change() {
+    for is_whole in [true, false] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut loader = Loader::new(folder.path().to_owned(), false);
+        let mut budget = Budget::new(20);
+        write(folder.path(), "a.test.zone", &zone(1, 12));
+        write(folder.path(), "b.test.zone", &zone(1, 8));
+        let mut served = loader.load(&mut budget).unwrap().catalog;
+        for (name, serial, records, expected, serving_now) in [
+            ("b", 2, 10, "b.test. Kept full at line 10", ["a.test. 1", "b.test. 1"]),
+            // It is known that there is no room for it, and there still is none.
+            ("a", 2, 12, "a.test. Loaded", ["a.test. 2", "b.test. 1"]),
+            ("a", 3, 10, "a.test. Loaded, b.test. Loaded", ["a.test. 3", "b.test. 2"]),
+            ("b", 3, 8, "b.test. Loaded", ["a.test. 3", "b.test. 3"]),
+        ] {
+            write(folder.path(), &format!("{name}.test.zone"), &zone(serial, records));
+            let loaded = match is_whole {
+                true => loader.load(&mut budget).unwrap(),
+                false => {
+                    let path = folder.path().join(format!("{name}.test.zone"));
+                    let changed = BTreeSet::from([path]);
+                    loader.load_changed(&changed, &served, &mut budget).unwrap()
+                }
+            };
+            assert_eq!(outcomes(&loaded.reports).join(", "), expected);
+            assert_eq!(serving(&loaded.catalog), serving_now);
+            served = loaded.catalog;
+            let again = loader.load(&mut budget).unwrap();
+            assert_eq!(outcomes(&again.reports), [""; 0], "nothing has changed");
+        }
+        // A new zone waits, too, until another one goes.
+        write(folder.path(), "c.test.zone", &zone(1, 9));
+        let loaded = loader.load(&mut budget).unwrap();
+        assert_eq!(outcomes(&loaded.reports), ["c.test. Refused full at line 4"]);
+        fs::remove_file(folder.path().join("b.test.zone")).unwrap();
+        let loaded = loader.load(&mut budget).unwrap();
+        assert_eq!(serving(&loaded.catalog), ["a.test. 3", "c.test. 1"]);
     }
 }
 

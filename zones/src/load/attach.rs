@@ -34,6 +34,11 @@ pub trait Attach<P> {
         None
     }
 
+    /// Whether this fault of a zone may be none when other zones are others: it is read again then.
+    fn depends_on_others(&self, _fault: &Fault) -> bool {
+        false
+    }
+
     /// A zone was read with which nothing is wrong so far; others of this load may come after it.
     fn has_read(&mut self, _zone: &Zone) {}
 

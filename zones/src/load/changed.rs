@@ -11,8 +11,16 @@ use std::sync::Arc;
 use halfmoon_wire::NameBuf;
 
 use super::companion::{companions_of, is_companion, stamps_of, zone_of};
-use super::{Attach, ENDING, Loaded, Loader, Source, Stamp, is_part, origin_of, real};
+use super::{
+    Attach, Beside, ENDING, Known, Loaded, Loader, Source, Stamp, is_part, origin_of, real,
+};
 use crate::Catalog;
+
+/// A zone that can be read alone.
+struct Simple {
+    apex: NameBuf,
+    beside: Beside<Option<PathBuf>>,
+}
 
 impl<P> Loader<P> {
     /// Does as [`Loader::load`] does when of all paths only these may lead to something else than
@@ -44,30 +52,27 @@ impl<P> Loader<P> {
                 }
                 continue;
             };
-            let hosted = known.hosted.as_ref()?;
-            let apex = hosted.zone.apex();
-            let is_plain = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file());
-            let is_served = served.zone(apex).is_some_and(|other| Arc::ptr_eq(other, hosted));
-            if known.is_part || !is_plain || !is_served || self.is_included(path) {
-                return None;
+            let simple = self.simple(path, known, served)?;
+            let are_still = stamps_of(&simple.beside) == known.companions;
+            if !are_still || known.stamps.iter().any(|(path, stamp)| Stamp::of(path) != *stamp) {
+                due.push((source, simple));
             }
-            let beside = companions_of(path).try_map(|path| match fs::symlink_metadata(&path) {
-                Ok(meta) if meta.is_file() => Some(Some(path)),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => Some(None),
-                // A link may lead out of the folder.
-                _ => None,
-            })?;
-            let are_still = stamps_of(&beside) == known.companions;
-            if are_still && known.stamps.iter().all(|(path, stamp)| Stamp::of(path) == *stamp) {
-                continue;
-            }
-            due.push((source, apex.to_buf(), beside));
         }
-        let changing: HashSet<NameBuf> = due.iter().map(|(_, apex, _)| *apex).collect();
+        if !due.is_empty() {
+            // What has changed may make room for them.
+            for source in &self.waiting {
+                if !due.iter().any(|(other, _)| other == source) {
+                    let known = self.known.get(source)?;
+                    due.push((source.clone(), self.simple(source.path(), known, served)?));
+                }
+            }
+            due.sort_by(|(a, _), (b, _)| a.cmp(b));
+        }
+        let changing: HashSet<NameBuf> = due.iter().map(|(_, simple)| simple.apex).collect();
         let stay = served.zones().iter().map(|hosted| &**hosted);
         attach.start(&mut stay.filter(|hosted| !changing.contains(&hosted.zone.apex().to_buf())));
         let mut read = Vec::with_capacity(due.len());
-        for (source, apex, beside) in due {
+        for (source, Simple { apex, beside }) in due {
             let known = self.known.get(&source)?;
             let origin = origin_of(source.path());
             let new = self.read(source, origin, &beside, attach);
@@ -82,21 +87,39 @@ impl<P> Loader<P> {
         }
         let (mut kept, mut candidates) = (Vec::new(), Vec::new());
         for zone in read {
-            let old = self.known.get(&zone.source).and_then(|known| known.hosted.clone());
-            let (of, candidate) = zone.attach(old, attach);
+            let before = self.known.remove(&zone.source);
+            let (of, candidate) = zone.attach(before, attach);
             kept.push(of);
             candidates.push(candidate);
         }
         attach.judge(&mut candidates);
         let (mut reports, mut new) = (Vec::new(), Vec::new());
         for (of, candidate) in kept.into_iter().zip(candidates) {
-            let (hosted, report) = self.keep(of, candidate);
+            let (hosted, report) = self.keep(of, candidate, attach);
             new.extend(hosted);
-            reports.push(report);
+            reports.extend(report);
         }
         let catalog = served.replacing(new);
         let (removed, held, strays) = (Vec::new(), Vec::new(), Vec::new());
         Some(Loaded { catalog, reports, removed, held, strays })
+    }
+
+    /// What is known of a zone that can be read alone; `None`: it takes a whole load.
+    fn simple(&self, path: &Path, known: &Known<P>, served: &Catalog<P>) -> Option<Simple> {
+        let hosted = known.hosted.as_ref()?;
+        let apex = hosted.zone.apex();
+        let is_plain = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file());
+        let is_served = served.zone(apex).is_some_and(|other| Arc::ptr_eq(other, hosted));
+        if known.is_part || !is_plain || !is_served || self.is_included(path) {
+            return None;
+        }
+        let beside = companions_of(path).try_map(|path| match fs::symlink_metadata(&path) {
+            Ok(meta) if meta.is_file() => Some(Some(path)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Some(None),
+            // A link may lead out of the folder.
+            _ => None,
+        })?;
+        Some(Simple { apex: apex.to_buf(), beside })
     }
 
     /// Whether something at a path that is no zone so far may be one, have some below it, or be a

@@ -51,6 +51,15 @@ struct Excess {
     place: Option<Place>,
 }
 
+/// The rules of zones for which there is no room beside the others of their tenant.
+const RULES: [&str; 5] =
+    ["tenant-records", "tenant-programs", "tenant-memory", "tenant-checks", "tenant-probes"];
+
+/// Whether a zone would be free of this fault if its tenant's other zones took less.
+pub(super) fn is_of_budget(fault: &Fault) -> bool {
+    RULES.contains(&fault.rule)
+}
+
 const HELP: &str =
     "leave something out, here or in another zone of the tenant, or ask the operator for more";
 

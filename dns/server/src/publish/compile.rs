@@ -12,7 +12,7 @@ use halfmoon_zones::{
     MostRecords, Place, ProgramSource, Zone,
 };
 
-use super::budgets::Budgets;
+use super::budgets::{self, Budgets};
 use super::holding::Guard;
 use super::judge;
 use super::serials::Serials;
@@ -308,6 +308,10 @@ impl Attach<Served> for Compile {
         // What a tenant writes is held to what it may have, whatever zone it says it is.
         let tenant = self.tenant.or_else(|| self.tenants.owner(apex))?;
         self.taken.most_records(&self.tenants, tenant)
+    }
+
+    fn depends_on_others(&self, fault: &Fault) -> bool {
+        budgets::is_of_budget(fault)
     }
 
     fn has_read(&mut self, zone: &Zone) {

@@ -89,6 +89,10 @@ impl<W: Write> Attach<Served> for Counted<'_, W> {
         self.compile.most_records(apex)
     }
 
+    fn depends_on_others(&self, fault: &Fault) -> bool {
+        self.compile.depends_on_others(fault)
+    }
+
     fn has_read(&mut self, zone: &Zone) {
         self.compile.has_read(zone);
     }
