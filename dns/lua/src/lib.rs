@@ -64,4 +64,4 @@ pub use notes::Note;
 pub use plan::Candidate;
 pub use program::Program;
 pub use settings::{Defaults, Dialect, Settings, TtlRange};
-pub use story::{Call, Finding, Given, Pool, Step, Story};
+pub use story::{Call, Finding, Given, Pool, Step, Story, Telling};

@@ -12,7 +12,7 @@ use crate::notes::Note;
 use crate::plan::{Candidate, Candidates};
 use crate::program::{Body, Program};
 use crate::remembered::Remembered;
-use crate::story::Story;
+use crate::story::{Story, Telling};
 use crate::vm::{Code, Vm};
 use crate::witness::Witness;
 use crate::{Failure, Settings, plan};
@@ -129,9 +129,10 @@ impl Machine {
         program: &Arc<Program>,
         cx: &Context<'_>,
         answers: &mut Answers,
+        telling: Telling,
     ) -> (Result<(), Failure>, Story) {
         let remembered = self.remembered.take();
-        self.scratch.story = Some(Box::default());
+        self.scratch.story = Some(Box::new(Story::wanted(telling)));
         let result = self.run(program, cx, answers);
         let story = self.scratch.story.take();
         self.remembered = remembered;
@@ -204,6 +205,7 @@ impl Machine {
                 };
                 let assigns = *assigns;
                 let told = self.scratch.story.as_ref();
+                let told = told.filter(|story| story.telling == Telling::All);
                 let mut told = told.and_then(|_| Witness::of(program, self.settings.shared));
                 let code = match &mut told {
                     Some(Witness { bytecode, variables, tests }) => {

@@ -28,6 +28,19 @@ pub struct Story {
     pub more: usize,
     /// What the call at hand has found out so far.
     findings: Vec<Finding>,
+    /// How much of it is wanted.
+    pub(crate) telling: Telling,
+}
+
+/// How much is wanted of a story.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Telling {
+    /// All: programs that run in Lua are compiled anew to tell their conditions and have more time, and a lock is
+    /// taken to find out why something is not checked. Not for threads that answer.
+    #[default]
+    All,
+    /// What there is to tell while the program runs as it always does.
+    Brief,
 }
 
 /// One step of a program.
@@ -164,6 +177,11 @@ pub struct Pool {
 }
 
 impl Story {
+    /// One of which so much is wanted, with nothing in it so far.
+    pub(crate) fn wanted(telling: Telling) -> Self {
+        Self { telling, ..Self::default() }
+    }
+
     fn step(&mut self, step: Step) {
         if self.steps.len() < MOST_STEPS {
             self.steps.push(step);

@@ -21,7 +21,7 @@ use crate::functions::Function;
 use crate::globals::{VARIABLES, Variable};
 use crate::notes::Note;
 use crate::program::Program;
-use crate::story::{self, Story};
+use crate::story::{self, Story, Telling};
 use crate::vm::convert::{ENTRY, Reader};
 use crate::vm::objects::{Address, Denial, DnsName, Netmask};
 use crate::vm::records::Header;
@@ -317,7 +317,9 @@ impl Host {
         let running = self.running.try_borrow().map_err(mlua::Error::external)?;
         let running = running.as_ref().ok_or_else(idle)?;
         let asked = Cell::new(false);
-        let is_told = self.scratch.try_borrow().is_ok_and(|scratch| scratch.story.is_some());
+        let is_wanted = |story: &Story| story.telling == Telling::All;
+        let scratch = self.scratch.try_borrow();
+        let is_told = scratch.is_ok_and(|found| found.story.as_deref().is_some_and(is_wanted));
         let refused = is_told.then(RefCell::default);
         let mut binder = Binder {
             settings: &self.settings,

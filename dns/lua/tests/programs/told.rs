@@ -1,6 +1,6 @@
 //! What a program that runs in Lua tells of how it went on.
 
-use halfmoon_lua::{Dialect, Settings, Step};
+use halfmoon_lua::{Dialect, Settings, Step, Telling};
 
 use crate::world::World;
 
@@ -150,4 +150,13 @@ fn no_program_reaches_what_tells() {
             assert!(told == "Fuel" || told == "Time", "{text}: {told}");
         }
     }
+}
+
+#[test]
+fn a_thread_that_answers_tells_calls_and_no_conditions() {
+    let mut world = World::with(lua());
+    let program = world.program("A ;if netmask({'192.0.2.0/24'}) then return '192.0.2.1' end");
+    let (said, story) = world.tell_of(&program, Telling::Brief);
+    assert_eq!(said, "192.0.2.1");
+    assert!(matches!(story.steps.as_slice(), [Step::Call(_)]), "{:?}", story.steps);
 }

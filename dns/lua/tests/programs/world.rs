@@ -9,7 +9,7 @@ use halfmoon_geo::write::{Value, Writer};
 use halfmoon_healthcheck::{Account, Health, Outcome, TargetPolicy};
 use halfmoon_lua::{
     Answers, Client, Compiler, Context, Dialect, Failure, Machine, Network, Program, Settings,
-    Story,
+    Story, Telling,
 };
 use halfmoon_wire::{NameBuf, Type};
 use halfmoon_zones::{
@@ -114,9 +114,14 @@ impl World {
 
     /// The same, and what happened on the way.
     pub(crate) fn tell(&mut self, program: &Arc<Program>) -> (String, Story) {
+        self.tell_of(program, Telling::All)
+    }
+
+    /// As much of that as is wanted.
+    pub(crate) fn tell_of(&mut self, program: &Arc<Program>, telling: Telling) -> (String, Story) {
         let mut told = Story::default();
         let said = self.run_by(program, |machine, program, cx, answers| {
-            let (result, story) = machine.tell(program, cx, answers);
+            let (result, story) = machine.tell(program, cx, answers, telling);
             told = story;
             result
         });

@@ -243,7 +243,8 @@ impl<'a> Turn<'_, 'a> {
             let result = match &mut self.trail {
                 None => self.machine.run(code, &context, self.answers),
                 Some(trail) => {
-                    let (result, story) = self.machine.tell(code, &context, self.answers);
+                    let (result, story) =
+                        self.machine.tell(code, &context, self.answers, trail.telling);
                     trail.program((hosted, node), (program, entry), self.answers, (result, story));
                     if let (Err(_), Some(run)) = (result, trail.last_run()) {
                         run.detail = self.machine.detail().to_owned();

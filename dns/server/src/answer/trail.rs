@@ -2,7 +2,7 @@
 //!
 //! The code that answers calls in here where there is a trail, which only those have who explain.
 
-use halfmoon_lua::{Answers, Failure, Reads, Story};
+use halfmoon_lua::{Answers, Failure, Reads, Story, Telling};
 use halfmoon_wire::{Name, Type};
 use halfmoon_zones::{Hosted, Node, Position, ProgramRef, RrSet, Zone, rdata};
 
@@ -16,6 +16,8 @@ const MOST_RECORDS: usize = 100;
 pub struct Trail {
     /// Each step.
     pub stages: Vec<Stage>,
+    /// How much programs have to tell.
+    pub telling: Telling,
 }
 
 /// A step on the way to an answer.

@@ -7,11 +7,12 @@
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use halfmoon_lua::Telling;
 use halfmoon_wire::{Name, NameBuf, Query, Rcode, Reply, Type};
 use ipnet::IpNet;
 
 use super::{Wish, known};
-use crate::answer::answer;
+use crate::answer::{Trail, answer};
 use crate::meter::Meter;
 use crate::transport::{MAX_MESSAGE, Peer, Protocol, Stream, Verdict};
 use crate::worker::Worker;
@@ -97,7 +98,9 @@ fn wish(query: &Query<'_>, peer: &Peer) -> Result<Wish, String> {
 fn explained(worker: &mut Worker, wish: &Wish, peer: &Peer) -> String {
     let peer = Peer { remote: SocketAddr::new(wish.client, 53), protocol: Protocol::Tcp, ..*peer };
     let mut out = vec![0; MAX_MESSAGE];
-    (worker.is_aside, worker.trail) = (true, Some(Box::default()));
+    // This thread answers others, too: nothing is compiled anew, and no lock is waited for.
+    let trail = Trail { telling: Telling::Brief, ..Trail::default() };
+    (worker.is_aside, worker.trail) = (true, Some(Box::new(trail)));
     // Nothing is probed because somebody asks why, and the answer is none that was given.
     let looking = worker.requests.looking_on();
     let health = std::mem::replace(&mut worker.requests, looking);
