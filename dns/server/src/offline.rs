@@ -42,7 +42,8 @@ impl Offline {
     pub fn load(folder: PathBuf, lua: Settings) -> io::Result<Self> {
         let health = Health::unprobed(TargetPolicy::default());
         let mut compile = Compile::new(lua.clone(), health.clone());
-        let loaded = publish::load(&mut Loader::new(folder, false), &mut compile)?;
+        let loaded =
+            publish::load(&mut Loader::new(folder, false), &mut compile, &Zones::default())?;
         let reports = loaded.reports;
         let shared = Shared {
             zones: Arc::new(ArcSwap::from_pointee(loaded.catalog)),
@@ -94,7 +95,7 @@ impl Offline {
                 .tenants(Arc::clone(&tenants), unit.tenant)
                 .signing(signing);
             let path = loader.sources().folder.clone().unwrap_or_default();
-            let loaded = publish::load(&mut loader, &mut compile);
+            let loaded = publish::load(&mut loader, &mut compile, &Zones::default());
             let loaded = loaded.map_err(|source| SourceError::Unreadable { path, source })?;
             zones.extend(loaded.catalog.zones().iter().cloned());
             reports.extend(loaded.reports);

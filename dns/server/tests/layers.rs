@@ -8,6 +8,7 @@ use std::fs;
 use halfmoon::config::Config;
 use halfmoon::publish::{Compile, load};
 use halfmoon::serve::{lua_settings, targets};
+use halfmoon::shared::Zones;
 use halfmoon_geo::Source;
 use halfmoon_healthcheck::Health;
 use halfmoon_zones::{Level, Loader};
@@ -28,7 +29,7 @@ fn seen(server: &str, zone: Option<&str>, record: &str) -> String {
     let settings = lua_settings(&config, &Source::new(Vec::new()));
     let mut compile = Compile::new(settings, health.clone()).with_budgets();
     let mut loader = Loader::new(config.zones.path.unwrap(), false);
-    let loaded = load(&mut loader, &mut compile).unwrap();
+    let loaded = load(&mut loader, &mut compile, &Zones::default()).unwrap();
     let report = &loaded.reports[0];
     let faults =
         report.faults.iter().filter(|fault| fault.rule != "rto" && fault.level == Level::Error);

@@ -11,7 +11,6 @@ use super::publishing::Source;
 use super::tell::report_strays;
 use super::{Compile, Order, SourceError, report};
 use crate::shared::{Served, Shared, Zones};
-use crate::signing::Signing;
 
 /// What has become of the first zones of a source, by its number.
 pub(super) type Outcome = (usize, Result<(), SourceError>);
@@ -34,18 +33,8 @@ pub(super) struct Base {
 impl Base {
     /// Looks at the keys of zones. Whether they are to be loaded again.
     pub(super) fn look(&mut self) -> bool {
-        let are_new = self.compile.signing.as_mut().is_some_and(Signing::look);
-        self.tell_of_keys();
-        are_new
-    }
-
-    /// Has those sources load again whose zones delegate zones of this one that have other keys now.
-    pub(super) fn tell_of_keys(&self) {
-        if let Some(signing) = &self.compile.signing {
-            for source in signing.take_stale() {
-                self.hub.tell(source, Order::Keys);
-            }
-        }
+        let Self { zones, compile, .. } = self;
+        compile.signing.as_mut().is_some_and(|signing| signing.look(zones))
     }
 
     /// Waits for its turn, and tells the compiler what it has to know of the moment.
@@ -77,13 +66,18 @@ impl Base {
 
     /// Serves these zones from now on.
     pub(super) fn swap(&mut self, zones: Zones) {
-        self.zones = Arc::new(zones);
+        let before = std::mem::replace(&mut self.zones, Arc::new(zones));
         // What these zones name is to be known before a query asks for it.
         self.shared.overrides.refresh();
         self.shared.health.publish();
         self.hub.serve(self.number, Arc::clone(&self.zones));
         self.compile.has_begun();
-        self.tell_of_keys();
+        // Now that it is served others may tell of it, and not before.
+        if let Some(signing) = &mut self.compile.signing {
+            for source in signing.serve(&before, &self.zones) {
+                self.hub.tell(source, Order::Keys);
+            }
+        }
     }
 
     /// Changes what is known of the source by those who watch the server.

@@ -20,7 +20,7 @@ use crate::columns::Counts;
 use crate::config::{DnssecConfig, GuardsConfig, Rules, ZoneFault, ZoneHealth};
 use crate::expect::{Examiner, Subject, Tests};
 use crate::last_good;
-use crate::shared::{Programs, Served};
+use crate::shared::{Programs, Served, Zones};
 use crate::signing::{Signing, date};
 use crate::tenants::{TenantId, Tenants, Usage};
 
@@ -137,9 +137,13 @@ impl Compile {
         self.compiler.with_places(places);
     }
 
-    /// Has all the signatures to verify again that one load may.
+    /// A load begins: there are all the signatures to verify again that one may, and nothing counts of one that was
+    /// refused.
     pub(super) fn begin(&mut self) {
         self.verified.1 = self.verified.0;
+        if let Some(signing) = &mut self.signing {
+            signing.begin();
+        }
     }
 
     /// What the server begins with is there: from now on tests beside zones refuse them.
@@ -167,6 +171,12 @@ impl Compile {
         let tenant = self.tenant.map(|tenant| self.tenants.name(tenant));
         let guard = guards.map(|guards| Guard::new(guards, tenant));
         Self { guard, ..self }
+    }
+
+    /// Whether some of what would be served has to be read once more before it is, since what it tells of has changed
+    /// in the same load.
+    pub(super) fn is_to_read_again(&mut self, served: &Zones, coming: &Zones) -> bool {
+        self.signing.as_mut().is_some_and(|signing| signing.look_ahead(served, coming))
     }
 
     /// How many tests were run so far.

@@ -18,8 +18,7 @@ use super::publishing::{Answer, Wish};
 use super::watch::Watch;
 use super::{Compile, LOOK, Order, SourceError};
 use crate::date::date;
-use crate::shared::Served;
-use crate::signing::Signing;
+use crate::shared::{Served, Zones};
 
 /// After a change, the folder has to be quiet for so long before it is read: whoever writes a
 /// file in pieces is done then.
@@ -31,17 +30,23 @@ const MOST_CHANGED: usize = 1000;
 /// Reasons of refusals that are shown to whoever asks; the log has more.
 const MOST_REASONS: usize = 20;
 
-/// Loads the zones; a second time where the first made keys that zones above have to know of.
+/// Loads the zones, in place of those that are served; some a second time where zones above have to know of keys that
+/// the first made.
 ///
 /// # Errors
 /// The folder cannot be read.
-pub fn load(loader: &mut Loader<Served>, compile: &mut Compile) -> io::Result<Loaded<Served>> {
+pub fn load(
+    loader: &mut Loader<Served>,
+    compile: &mut Compile,
+    served: &Zones,
+) -> io::Result<Loaded<Served>> {
     let mut first = loader.load(compile)?;
-    if !compile.signing.as_mut().is_some_and(Signing::take_made) {
+    let is_again = compile.is_to_read_again(served, &first.catalog);
+    // What was read once is served all the same if the folder is gone by now.
+    let Some(Ok(again)) = is_again.then(|| loader.load(compile)) else {
         compile.look_across(&mut first);
         return Ok(first);
-    }
-    let again = loader.load(compile)?;
+    };
     // What was read twice is told once.
     let mut reports = again.reports;
     let is_told = |report: &FileReport| reports.iter().any(|other| other.path == report.path);
@@ -196,17 +201,14 @@ impl Work {
         compile.look_across(&mut loaded);
         drop(desk);
         self.publish(loaded, started, Extent::Changed);
-        // Keys that were made for one zone are told of in another.
-        if self.base.compile.signing.as_mut().is_some_and(Signing::take_made) {
-            self.load();
-        }
     }
 
     /// Loads all; how many files were read.
     fn load_once(&mut self) -> io::Result<usize> {
         let started = Instant::now();
         let desk = self.base.prepare();
-        let loaded = load(&mut self.loader, &mut self.base.compile);
+        let Base { zones, compile, .. } = &mut self.base;
+        let loaded = load(&mut self.loader, compile, zones);
         drop(desk);
         match loaded {
             Ok(loaded) => {

@@ -31,7 +31,6 @@ use crate::behind;
 use crate::config::{GitConfig, GuardsConfig, SerialOf, Verify};
 use crate::secret::{self, SecretError};
 use crate::shared::{Served, Zones};
-use crate::signing::Signing;
 
 pub(super) use asked::Look;
 use asked::Looks;
@@ -247,7 +246,7 @@ impl Following {
         }
         let mut proposal = self.loader.propose(&files, &changed, served, compile);
         // Keys that were made for one zone are told of in the zones above.
-        if compile.signing.as_mut().is_some_and(Signing::take_made) {
+        if compile.is_to_read_again(served, &proposal.loaded.catalog) {
             proposal = self.loader.propose(&files, &changed, served, compile);
         }
         compile.look_across(&mut proposal.loaded);

@@ -1,11 +1,13 @@
-//! The keys of the zones of all sources, and who tells of them: a zone tells of the keys of zones below it (DS), which
-//! may come from other sources, loaded by other threads.
+//! The keys of the signed zones that are served, of all sources, and who tells of them: a zone tells of the keys of zones
+//! below it (DS), which may come from other sources, loaded by other threads.
+//!
+//! Nothing gets here but what is served: what was merely read, refused or held, changes nothing of what others say.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use halfmoon_dnssec::ZoneKeys;
-use halfmoon_wire::{Name, NameBuf, hash_name};
+use halfmoon_wire::{NameBuf, hash_name};
 
 /// The keys of all zones.
 #[derive(Debug, Default)]
@@ -13,59 +15,107 @@ pub(super) struct Known(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    keys: HashMap<NameBuf, Arc<ZoneKeys>>,
+    /// Of each signed zone, with its source.
+    keys: HashMap<NameBuf, (usize, Arc<ZoneKeys>)>,
     /// Of each name that is delegated, in which sources, and by the zones of which hashes.
     delegated: HashMap<NameBuf, Vec<(usize, u64)>>,
-    /// Sources that tell of keys that are others by now.
-    stale: BTreeSet<usize>,
+    /// The zones of each source that tell of keys that are others by now, by their hashes.
+    stale: BTreeMap<usize, HashSet<u64>>,
+    /// Sources that have to hear of that.
+    untold: BTreeSet<usize>,
+}
+
+/// The stamps of the keys that a version of a zone tells of, by the names of the zones below it.
+pub(super) type Told = HashMap<NameBuf, u64>;
+
+/// What becomes of a zone of a source.
+#[derive(Debug)]
+pub(super) struct Change {
+    pub(super) apex: NameBuf,
+    /// Its keys from now on; `None`: it is signed no longer, or gone.
+    pub(super) keys: Option<Arc<ZoneKeys>>,
+    /// All names that it delegates, if it is signed.
+    pub(super) delegates: Vec<NameBuf>,
+    /// Those that it delegated before and does not any longer, and the other way round.
+    pub(super) less: Vec<NameBuf>,
+    pub(super) more: Vec<NameBuf>,
+    /// The keys it tells of; `None`: nobody knows.
+    pub(super) told: Option<Told>,
 }
 
 impl Known {
     pub(super) fn keys(&self, apex: &NameBuf) -> Option<Arc<ZoneKeys>> {
-        self.lock().keys.get(apex).map(Arc::clone)
+        self.lock().keys.get(apex).map(|(_, keys)| Arc::clone(keys))
     }
 
-    /// A zone of a source has these keys from now on.
-    pub(super) fn put(&self, source: usize, apex: Name<'_>, keys: &Arc<ZoneKeys>) {
+    /// The zones of a source are served as these changes say.
+    pub(super) fn serve(&self, source: usize, changes: &[Change]) {
         let mut inner = self.lock();
-        inner.keys.insert(apex.to_buf(), Arc::clone(keys));
-        inner.mark(source, apex);
-    }
-
-    /// A zone of a source has none any longer.
-    pub(super) fn remove(&self, source: usize, apex: Name<'_>) {
-        let mut inner = self.lock();
-        inner.keys.remove(&apex.to_buf());
-        inner.mark(source, apex);
-    }
-
-    /// A zone of a source delegates these names.
-    pub(super) fn delegate(&self, source: usize, apex: Name<'_>, below: &[NameBuf]) {
-        let (mut inner, by) = (self.lock(), (source, hash_name(apex)));
-        for child in below {
-            inner.delegated.entry(*child).or_default().push(by);
+        // Said before keys are looked up: those that come later are heard of.
+        for change in changes {
+            inner.delegate(source, change);
         }
-    }
-
-    /// It does so no longer.
-    pub(super) fn undelegate(&self, source: usize, apex: Name<'_>, below: &[NameBuf]) {
-        let (mut inner, by) = (self.lock(), (source, hash_name(apex)));
-        for child in below {
-            let Some(all) = inner.delegated.get_mut(child) else {
+        for Change { apex, keys, .. } in changes {
+            if !inner.is_other(source, apex, keys.as_ref()) {
                 continue;
-            };
-            if let Some(at) = all.iter().position(|other| *other == by) {
-                all.swap_remove(at);
             }
-            if all.is_empty() {
-                inner.delegated.remove(child);
+            match keys {
+                Some(keys) => drop(inner.keys.insert(*apex, (source, Arc::clone(keys)))),
+                None => drop(inner.keys.remove(apex)),
             }
+            for (other, by) in inner.delegated.get(apex).cloned().unwrap_or_default() {
+                inner.stale.entry(other).or_default().insert(by);
+                inner.untold.insert(other);
+            }
+        }
+        for change in changes {
+            let is_stale = change.is_stale(|child| inner.stamp(child));
+            let (stale, hash) = (inner.stale.entry(source).or_default(), hash_of(&change.apex));
+            if is_stale {
+                stale.insert(hash);
+                inner.untold.insert(source);
+            } else {
+                stale.remove(&hash);
+            }
+        }
+        if inner.stale.get(&source).is_some_and(HashSet::is_empty) {
+            inner.stale.remove(&source);
+            inner.untold.remove(&source);
         }
     }
 
-    /// The sources that tell of keys that are others by now, each once.
-    pub(super) fn take_stale(&self) -> Vec<usize> {
-        std::mem::take(&mut self.lock().stale).into_iter().collect()
+    /// The zones of a source, by their hashes, that would tell of keys that are others by then if these changes were
+    /// served.
+    pub(super) fn stale_by(&self, source: usize, changes: &[Change]) -> HashSet<u64> {
+        let inner = self.lock();
+        let new: HashMap<&NameBuf, Option<u64>> = changes
+            .iter()
+            .map(|change| (&change.apex, change.keys.as_ref().map(|keys| keys.stamp())))
+            .collect();
+        let mut stale = HashSet::new();
+        for Change { apex, keys, .. } in changes {
+            if inner.is_other(source, apex, keys.as_ref()) {
+                let by = inner.delegated.get(apex).into_iter().flatten();
+                stale.extend(by.filter(|(other, _)| *other == source).map(|(_, by)| *by));
+            }
+        }
+        for change in changes {
+            let stamp =
+                |child: &NameBuf| new.get(child).copied().unwrap_or_else(|| inner.stamp(child));
+            let hash = hash_of(&change.apex);
+            let _ = if change.is_stale(stamp) { stale.insert(hash) } else { stale.remove(&hash) };
+        }
+        stale
+    }
+
+    /// The zones of a source that tell of keys that are others by now, by their hashes, each once.
+    pub(super) fn take_stale(&self, source: usize) -> HashSet<u64> {
+        self.lock().stale.remove(&source).unwrap_or_default()
+    }
+
+    /// The sources with such zones that have not heard of it, each once.
+    pub(super) fn take_untold(&self) -> BTreeSet<usize> {
+        std::mem::take(&mut self.lock().untold)
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {
@@ -74,11 +124,54 @@ impl Known {
 }
 
 impl Inner {
-    /// Notes which other sources tell of the keys of a zone. A source knows of its own.
-    fn mark(&mut self, source: usize, apex: Name<'_>) {
-        let by = self.delegated.get(&apex.to_buf()).into_iter().flatten();
-        self.stale.extend(by.map(|(other, _)| *other).filter(|other| *other != source));
+    fn stamp(&self, apex: &NameBuf) -> Option<u64> {
+        self.keys.get(apex).map(|(_, keys)| keys.stamp())
     }
+
+    /// Whether these keys of a zone of a source would be others than now. Those of another source are not its to take.
+    fn is_other(&self, source: usize, apex: &NameBuf, keys: Option<&Arc<ZoneKeys>>) -> bool {
+        match (self.keys.get(apex), keys) {
+            (Some((other, before)), Some(keys)) => {
+                *other != source || before.stamp() != keys.stamp()
+            }
+            (Some((other, _)), None) => *other == source,
+            (None, keys) => keys.is_some(),
+        }
+    }
+
+    fn delegate(&mut self, source: usize, change: &Change) {
+        let by = (source, hash_of(&change.apex));
+        for child in &change.less {
+            let Some(all) = self.delegated.get_mut(child) else {
+                continue;
+            };
+            if let Some(at) = all.iter().position(|other| *other == by) {
+                all.swap_remove(at);
+            }
+            if all.is_empty() {
+                self.delegated.remove(child);
+            }
+        }
+        for child in &change.more {
+            self.delegated.entry(*child).or_default().push(by);
+        }
+    }
+}
+
+impl Change {
+    /// Whether it tells of other keys than there are; `stamp`: of those of a zone.
+    fn is_stale(&self, stamp: impl Fn(&NameBuf) -> Option<u64>) -> bool {
+        let told = |child| self.told.as_ref().and_then(|told| told.get(child)).copied();
+        match &self.told {
+            // It is read again if there is anything that it might tell of.
+            None => !self.delegates.is_empty(),
+            Some(_) => self.delegates.iter().any(|child| stamp(child) != told(child)),
+        }
+    }
+}
+
+fn hash_of(apex: &NameBuf) -> u64 {
+    hash_name(apex.as_name())
 }
 
 #[cfg(test)]
@@ -91,32 +184,96 @@ mod tests {
         text.parse().unwrap()
     }
 
+    fn make(apex: &NameBuf) -> Arc<ZoneKeys> {
+        Arc::new(ZoneKeys::make(*apex, Algorithm::EcdsaP256Sha256, false).unwrap())
+    }
+
+    /// A zone that is signed with these keys and delegates nothing.
+    fn leaf(apex: &str, keys: Option<&Arc<ZoneKeys>>) -> Change {
+        let (delegates, less, more) = (Vec::new(), Vec::new(), Vec::new());
+        let keys = keys.map(Arc::clone);
+        Change { apex: name(apex), keys, delegates, less, more, told: Some(Told::new()) }
+    }
+
+    /// One that delegates a name from now on, and tells of these keys of it.
+    fn parent(apex: &str, child: &NameBuf, told: Option<u64>) -> Change {
+        let (delegates, more) = (vec![*child], vec![*child]);
+        let told = told.map(|stamp| (*child, stamp)).into_iter().collect();
+        let keys = Some(make(&name(apex)));
+        Change { delegates, more, told: Some(told), keys, ..leaf(apex, None) }
+    }
+
+    fn hashes(names: &[&str]) -> HashSet<u64> {
+        names.iter().map(|text| hash_of(&name(text))).collect()
+    }
+
+    fn untold(known: &Known) -> Vec<usize> {
+        known.take_untold().into_iter().collect()
+    }
+
     #[test]
     fn sources_hear_of_keys_that_their_zones_tell_of() {
         let known = Known::default();
-        let (parent, child, other) = (name("test"), name("a.test"), name("b.test"));
-        let make = |apex: &NameBuf| {
-            Arc::new(ZoneKeys::make(*apex, Algorithm::EcdsaP256Sha256, false).unwrap())
-        };
-        known.delegate(0, parent.as_name(), &[child]);
-        known.delegate(2, name("Test").as_name(), &[child, child]);
-        known.put(1, other.as_name(), &make(&other));
-        assert!(known.take_stale().is_empty(), "nobody delegates it");
-        let keys = make(&child);
-        known.put(1, child.as_name(), &keys);
-        assert_eq!(known.take_stale(), [0, 2]);
-        assert!(known.take_stale().is_empty(), "once");
+        let (child, keys) = (name("a.test"), make(&name("a.test")));
+        known.serve(0, &[parent("test", &child, None)]);
+        known.serve(2, &[parent("other", &child, None)]);
+        known.serve(1, &[leaf("b.test", Some(&make(&name("b.test"))))]);
+        assert!(untold(&known).is_empty(), "nobody delegates it");
+        known.serve(1, &[leaf("a.test", Some(&keys))]);
+        assert_eq!(untold(&known), [0, 2]);
+        assert!(untold(&known).is_empty(), "once");
+        assert_eq!(known.take_stale(0), hashes(&["Test"]));
+        assert!(known.take_stale(0).is_empty(), "once");
         assert_eq!(known.keys(&name("A.test")).unwrap().stamp(), keys.stamp());
+        known.serve(1, &[leaf("a.test", Some(&keys))]);
+        assert!(untold(&known).is_empty(), "the same keys");
 
-        known.undelegate(0, parent.as_name(), &[child]);
-        known.put(2, child.as_name(), &keys);
-        assert!(known.take_stale().is_empty(), "its own keys, and nobody else delegates it");
-        known.remove(1, child.as_name());
-        assert_eq!(known.take_stale(), [2]);
+        let none = Change { less: vec![child], ..leaf("test", None) };
+        known.serve(0, &[none]);
+        known.serve(3, &[leaf("a.test", None)]);
+        assert!(untold(&known).is_empty(), "not its keys");
+        assert!(known.keys(&child).is_some());
+        known.serve(1, &[leaf("a.test", None)]);
+        assert_eq!(untold(&known), [2]);
         assert!(known.keys(&child).is_none());
-        known.undelegate(2, parent.as_name(), &[child, child]);
-        known.put(1, child.as_name(), &keys);
-        assert!(known.take_stale().is_empty());
-        assert!(known.lock().delegated.is_empty(), "nothing is left behind");
+        known.serve(2, &[Change { less: vec![child], ..leaf("other", None) }]);
+        assert!(untold(&known).is_empty());
+        let inner = known.lock();
+        assert!(inner.delegated.is_empty() && inner.stale.is_empty(), "nothing is left behind");
+    }
+
+    #[test]
+    fn a_version_that_was_made_before_keys_came_or_went_is_stale_when_it_is_served() {
+        let known = Known::default();
+        let (child, keys) = (name("a.test"), make(&name("a.test")));
+        known.serve(1, &[leaf("a.test", Some(&keys))]);
+        known.serve(0, &[parent("test", &child, Some(keys.stamp()))]);
+        assert!(untold(&known).is_empty(), "it tells of them");
+        for told in [None, Some(keys.stamp() ^ 1)] {
+            known.serve(0, &[Change { more: Vec::new(), ..parent("test", &child, told) }]);
+            assert_eq!((untold(&known), known.take_stale(0)), (vec![0], hashes(&["test"])));
+        }
+        let unknown = Change { told: None, more: Vec::new(), ..parent("test", &child, None) };
+        known.serve(0, &[unknown]);
+        assert_eq!(untold(&known), [0]);
+    }
+
+    #[test]
+    fn what_would_be_served_changes_nothing_before_it_is() {
+        let known = Known::default();
+        let (child, keys) = (name("a.test"), make(&name("a.test")));
+        // Both come at once: the parent was read first.
+        let both = [parent("test", &child, None), leaf("a.test", Some(&keys))];
+        assert_eq!(known.stale_by(0, &both), hashes(&["test"]));
+        assert!(known.keys(&child).is_none());
+        let both = [parent("test", &child, Some(keys.stamp())), leaf("a.test", Some(&keys))];
+        assert!(known.stale_by(0, &both).is_empty());
+        known.serve(0, &both);
+        assert!(untold(&known).is_empty());
+        // It goes, and the parent stays as it is, or goes too.
+        assert_eq!(known.stale_by(0, &[leaf("a.test", None)]), hashes(&["test"]));
+        let both = [leaf("a.test", None), Change { less: vec![child], ..leaf("test", None) }];
+        assert!(known.stale_by(0, &both).is_empty());
+        assert!(known.keys(&child).is_some());
     }
 }

@@ -1,6 +1,7 @@
 //! Signing: whose zones, with which keys; ahead of queries, and in the background.
 
 mod ahead;
+mod changes;
 mod known;
 mod parent;
 mod renew;
@@ -10,16 +11,17 @@ use halfmoon_dnssec::{
     Chain, ChainError, FolderError, FolderWatch, KeyFolder, SignatureCache, Signed, Validity,
     ZoneKeys,
 };
-use halfmoon_wire::{Name, NameBuf, Type};
+use halfmoon_wire::{Name, NameBuf, Type, hash_name};
 use halfmoon_zones::{Addition, Draft, Fault, FileId, Place, Zone};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::{Config, Denial, DnssecConfig, HowSigned};
+use crate::shared::Zones;
 
 pub use ahead::Ahead;
-use known::Known;
+use known::{Known, Told};
 pub use renew::Renewer;
 pub use roller::Roller;
 pub(crate) use roller::seconds;
@@ -40,18 +42,24 @@ pub struct Signing {
     cache: Arc<SignatureCache>,
     /// The number of the source.
     number: usize,
-    /// The keys of its zones.
-    keys: HashMap<NameBuf, Arc<ZoneKeys>>,
-    /// Those of the zones of all sources.
+    /// The zones of all sources as they are served.
     known: Arc<Known>,
-    /// How often the keys of a zone were found to be others than before.
-    changes: HashMap<NameBuf, u64>,
-    /// Whether keys came up that were not known before.
-    made: bool,
-    /// The names that signed zones delegate.
-    delegations: HashMap<NameBuf, Vec<NameBuf>>,
+    /// What the zones that were read in the load at hand were given. None of them may ever be served.
+    drafted: HashMap<NameBuf, Drafted>,
+    /// The keys of zones of this source as the load at hand would have them, where that is other than what is served.
+    coming: HashMap<NameBuf, Option<Arc<ZoneKeys>>>,
+    /// How often what is added to a zone was found to be other than before, by the hash of its name.
+    changes: HashMap<u64, u64>,
     /// Why a zone that was just read has no keys.
     failed: HashMap<NameBuf, FolderError>,
+}
+
+/// What a zone was given when it was read.
+#[derive(Debug)]
+struct Drafted {
+    keys: Arc<ZoneKeys>,
+    /// The keys of zones below it of which it tells.
+    told: Told,
 }
 
 /// Why nothing can be signed.
@@ -105,11 +113,10 @@ impl Signing {
             key_ttl,
             cache: Arc::new(SignatureCache::new(dnssec.cache as usize)),
             number: 0,
-            keys: HashMap::new(),
             known: Arc::default(),
+            drafted: HashMap::new(),
+            coming: HashMap::new(),
             changes: HashMap::new(),
-            made: false,
-            delegations: HashMap::new(),
             failed: HashMap::new(),
         }))
     }
@@ -126,37 +133,36 @@ impl Signing {
             key_ttl: self.key_ttl,
             cache: Arc::clone(&self.cache),
             number,
-            keys: HashMap::new(),
             known: Arc::clone(&self.known),
+            drafted: HashMap::new(),
+            coming: HashMap::new(),
             changes: HashMap::new(),
-            made: false,
-            delegations: HashMap::new(),
             failed: HashMap::new(),
         }
     }
 
-    /// The sources with zones that tell of keys that others have by now.
-    #[must_use]
-    pub fn take_stale(&self) -> Vec<usize> {
-        self.known.take_stale()
+    /// A load begins: nothing counts of what was read before, unless it is served.
+    pub fn begin(&mut self) {
+        self.drafted.clear();
+        self.coming.clear();
+        self.failed.clear();
+        let stale = self.known.take_stale(self.number);
+        self.have_changed(stale);
     }
 
     /// The keys of a zone of any source.
     fn keys_of(&self, apex: &NameBuf) -> Option<Arc<ZoneKeys>> {
-        self.keys.get(apex).map(Arc::clone).or_else(|| self.known.keys(apex))
+        match self.coming.get(apex) {
+            Some(keys) => keys.as_ref().map(Arc::clone),
+            None => self.known.keys(apex),
+        }
     }
 
-    /// The records of the keys of a zone. A zone that comes signed keeps its own.
+    /// The records of the keys of a zone, and of those below it. A zone that comes signed keeps its own. Keys are
+    /// made if there are none; nothing else happens as long as the zone is not served.
     pub fn additions(&mut self, draft: &Draft<'_>) -> Vec<Addition> {
         let apex = draft.apex();
-        let before = self.keys.remove(&apex.to_buf());
-        if let Some(below) = self.delegations.remove(&apex.to_buf()) {
-            self.known.undelegate(self.number, apex, &below);
-        }
         if !self.config.signs(apex) || draft.is_signed() {
-            if before.is_some() {
-                self.known.remove(self.number, apex);
-            }
             return Vec::new();
         }
         let HowSigned { algorithm, split, denial, nsec3 } = self.config.of(apex);
@@ -174,24 +180,25 @@ impl Signing {
                     let (owner, rtype) = (apex.to_buf(), Type::NSEC3PARAM);
                     additions.push(Addition { owner, rtype, ttl: 0, rdata });
                 }
-                let keys = Arc::new(keys);
-                if before.is_none_or(|before| before.stamp() != keys.stamp()) {
-                    self.made = true;
-                    self.known.put(self.number, apex, &keys);
-                }
-                self.keys.insert(apex.to_buf(), keys);
+                let mut told = Told::new();
                 if self.config.ds_in_parent {
-                    let below: Vec<NameBuf> =
-                        draft.delegations().into_iter().map(Name::to_buf).collect();
-                    // Said before keys are looked up: those that come later are heard of.
-                    self.known.delegate(self.number, apex, &below);
-                    for child in &below {
-                        let ds = self.keys_of(child).map_or_else(Vec::new, |keys| keys.ds());
-                        additions
-                            .extend(ds.into_iter().map(|rdata| add(*child, (Type::DS, rdata))));
+                    for child in draft.delegations() {
+                        let child = child.to_buf();
+                        let Some(keys) = self.keys_of(&child) else {
+                            continue;
+                        };
+                        told.insert(child, keys.stamp());
+                        let ds = keys.ds().into_iter();
+                        additions.extend(ds.map(|rdata| add(child, (Type::DS, rdata))));
                     }
-                    self.delegations.insert(apex.to_buf(), below);
                 }
+                let keys = Arc::new(keys);
+                let drafted = self.drafted.entry(apex.to_buf());
+                // Another file may have the same zone: whichever of them is served, it told no more.
+                let drafted = drafted
+                    .or_insert_with(|| Drafted { keys: Arc::clone(&keys), told: Told::new() });
+                drafted.keys = keys;
+                drafted.told.extend(told);
                 additions
             }
             Err(error) => {
@@ -201,34 +208,26 @@ impl Signing {
         }
     }
 
-    /// Whether keys came up since the last call that were not known before.
-    pub const fn take_made(&mut self) -> bool {
-        std::mem::replace(&mut self.made, false)
-    }
-
     /// Where keys are kept.
     #[must_use]
     pub const fn folder(&self) -> &KeyFolder {
         &self.folder
     }
 
-    /// Looks whether somebody changed keys; if so, the zones are to be loaded again. A file that cannot
-    /// be read leaves the keys before in force.
-    pub fn look(&mut self) -> bool {
-        let mut is_changed = false;
-        for apex in self.watch.look(self.keys.keys()) {
-            let Some(before) = self.keys.get(&apex) else {
+    /// Looks whether somebody changed keys of the zones that are served; if so, they are to be loaded again. A file that
+    /// cannot be read leaves the keys before in force.
+    pub fn look(&mut self, served: &Zones) -> bool {
+        let signed = served.zones().iter().filter(|hosted| hosted.beside.signed.is_some());
+        let signed: Vec<NameBuf> = signed.map(|hosted| hosted.zone.apex().to_buf()).collect();
+        let mut changed = Vec::new();
+        for apex in self.watch.look(signed.iter()) {
+            let hosted = served.zone(apex.as_name());
+            let Some(before) = hosted.and_then(|hosted| hosted.beside.signed.as_ref()) else {
                 continue;
             };
             match self.folder.load(apex.as_name()) {
-                Ok(Some(keys)) if keys.stamp() == before.stamp() => {}
-                Ok(Some(keys)) => {
-                    let keys = Arc::new(keys);
-                    self.known.put(self.number, apex.as_name(), &keys);
-                    self.keys.insert(apex, keys);
-                    *self.changes.entry(apex).or_default() += 1;
-                    is_changed = true;
-                }
+                Ok(Some(keys)) if keys.stamp() == before.keys().stamp() => {}
+                Ok(Some(_)) => changed.push(hash_name(apex.as_name())),
                 Ok(None) => tracing::error!(
                     zone = %apex, file = %self.folder.file_of(apex.as_name()).display(),
                     "the keys are gone; the zone is served with those it had"
@@ -238,17 +237,23 @@ impl Signing {
                 ),
             }
         }
-        is_changed
+        let are_any = !changed.is_empty();
+        self.have_changed(changed);
+        are_any
     }
 
-    /// What the records that are added to a zone depend on: its keys, and those of the zones below it.
+    /// What is added to these zones, by the hashes of their names, is other than before.
+    fn have_changed(&mut self, zones: impl IntoIterator<Item = u64>) {
+        for zone in zones {
+            *self.changes.entry(zone).or_default() += 1;
+        }
+    }
+
+    /// Another number whenever the records that are added to a zone are others: for its own keys, and for those of the
+    /// zones below it.
     #[must_use]
     pub fn stamp(&self, apex: Name<'_>) -> u64 {
-        let own = self.changes.get(&apex.to_buf()).copied().unwrap_or(0);
-        let below = self.delegations.get(&apex.to_buf()).into_iter().flatten();
-        below
-            .filter_map(|child| self.keys_of(child))
-            .fold(own, |stamp, keys| stamp.rotate_left(1) ^ keys.stamp())
+        self.changes.get(&hash_name(apex)).copied().unwrap_or(0)
     }
 
     /// The signatures of a zone, as many as are made before it is served. Those of the version `before`
@@ -267,7 +272,7 @@ impl Signing {
             faults.push(Fault::error("dnssec-keys", place, message));
             return None;
         }
-        let keys = Arc::clone(self.keys.get(&apex)?);
+        let keys = Arc::clone(&self.drafted.get(&apex)?.keys);
         let mut signed = Signed::new(zone, keys, self.validity, Arc::clone(&self.cache));
         match self.chain(zone) {
             Ok(Some(chain)) => signed = signed.with_chain(zone, chain),

@@ -3,7 +3,7 @@
 use hickory_proto::rr::RecordType;
 
 use crate::site::Site;
-use crate::support::{question, udp, wait_for};
+use crate::support::{question, udp, wait_for, wait_for_answer};
 
 /// How many DS records a name has.
 fn ds(server: std::net::SocketAddr, name: &str) -> usize {
@@ -16,7 +16,8 @@ fn a_zone_has_the_ds_records_of_zones_of_other_tenants() {
     let site = Site::new(
         "[zones]\npath = 'zones'\n[dnssec]\nzones = ['*']\nkeys = 'keys'\n\
          [tenants.acme]\nbelow = ['acme.test']\npath = 'acme'\n\
-         [tenants.beta]\nbelow = ['beta.test']\ngit = { url = 'beta', interval = '50ms' }\n",
+         [tenants.beta]\nbelow = ['beta.test']\ngit = { url = 'beta', interval = '50ms' }\n\
+         guards = { zone_gone = false }\n",
     );
     let delegate = |name: &str| format!("{name} NS ns.{name}\nns.{name} A 127.0.0.1\n");
     site.records("zones", "test", &["acme", "beta", "late.acme"].map(delegate).concat());
@@ -47,4 +48,60 @@ fn a_zone_has_the_ds_records_of_zones_of_other_tenants() {
     let rolled = crate::support::run(&roll);
     assert!(rolled.status.success(), "{} {}", rolled.out, rolled.err);
     wait_for("the DS of the new key", || (ds(server.dns, "acme.test.") == 2).then_some(()));
+}
+
+#[test]
+fn a_zone_has_no_ds_record_for_what_is_not_served() {
+    let site = Site::new(
+        "[zones]\npath = 'zones'\n[dnssec]\nzones = ['*']\nkeys = 'keys'\n\
+         [tenants.acme]\nbelow = ['acme.test']\npath = 'acme'\n\
+         [tenants.beta]\nbelow = ['beta.test']\ngit = { url = 'beta', interval = '50ms' }\n\
+         guards = { zone_gone = false }\n",
+    );
+    let delegate = |name: &str| format!("{name} NS ns.{name}\nns.{name} A 127.0.0.1\n");
+    let parent = ["acme", "beta"].map(delegate).concat();
+    site.records("zones", "test", &parent);
+    // A first version that is wrong, in a folder and in a repository.
+    site.zone("acme", "acme.test", "1");
+    site.repository("beta");
+    site.zone("beta", "beta.test", "1");
+    let wrong = site.commit("beta", "wrong");
+    let server = site.serve();
+    server.wait_refused("beta", &wrong, false);
+    assert_eq!(server.source("acme")["refused"], 1);
+    let mut turn = 1;
+    // Has the zone above read again: it finds what is known by then.
+    let mut read_again = || {
+        turn += 1;
+        let address = format!("127.0.1.{turn}");
+        site.records("zones", "test", &format!("{parent}www A {address}\n"));
+        wait_for_answer(server.dns, "www.test.", &[&address]);
+    };
+    read_again();
+    assert_eq!(["acme.test.", "beta.test."].map(|name| ds(server.dns, name)), [0, 0]);
+
+    site.zone("acme", "acme.test", "127.0.0.1");
+    site.zone("beta", "beta.test", "127.0.0.1");
+    server.wait_served("beta", &site.commit("beta", "right"));
+    for name in ["acme.test.", "beta.test."] {
+        wait_for("its DS", || (ds(server.dns, name) == 1).then_some(()));
+    }
+
+    // What is refused takes nothing away, either: here one that comes signed, badly.
+    let signed = "www A 1\n@ RRSIG SOA 13 2 60 20300101000000 20200101000000 1 @ AAAA\n";
+    site.records("acme", "acme.test", signed);
+    wait_for("the refusal", || (server.source("acme")["refused"] == 1).then_some(()));
+    site.records("beta", "beta.test", signed);
+    server.wait_refused("beta", &site.commit("beta", "signed"), false);
+    read_again();
+    assert_eq!(["acme.test.", "beta.test."].map(|name| ds(server.dns, name)), [1, 1]);
+
+    // What goes does.
+    site.zone("beta", "other.beta.test", "127.0.0.1");
+    site.remove("acme/acme.test.zone");
+    site.remove("beta/beta.test.zone");
+    server.wait_served("beta", &site.commit("beta", "gone"));
+    for name in ["acme.test.", "beta.test."] {
+        wait_for("no DS", || (ds(server.dns, name) == 0).then_some(()));
+    }
 }
