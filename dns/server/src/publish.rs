@@ -5,13 +5,12 @@
 //! compiler of its own, and swaps in its part of the catalog, so that whatever keeps one of them waits for none
 //! of the others.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{self, Sender};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use halfmoon_git::CommitId;
 use tokio::sync::oneshot;
@@ -34,6 +33,7 @@ mod notifier;
 mod publishing;
 mod serials;
 mod sources;
+mod start;
 mod tell;
 mod watch;
 
@@ -49,7 +49,7 @@ pub use publishing::{
 pub use sources::{Place, SourceError, Unit, units};
 pub use tell::{report, stray};
 
-use base::{Base, Outcome};
+use base::Base;
 use beside::Beside;
 use hub::Hub;
 use notifier::Notifier;
@@ -57,7 +57,8 @@ use notifier::Notifier;
 /// How often geo databases, keys and secrets are looked at, and whether the paths of the zones lead
 /// elsewhere.
 const LOOK: Duration = Duration::from_secs(5);
-/// How long a server that has some zones to serve waits for those of its other sources before it begins.
+/// How long a server that has some zones to serve waits for the repositories of its other sources before it begins,
+/// and for zones to hear of keys.
 const START: Duration = Duration::from_secs(10);
 
 /// Keeps the served zones at what their sources say.
@@ -101,8 +102,8 @@ impl Publisher {
     /// Loads the zones of each source, serves them, and follows what becomes of them. `compile` makes the compiler of
     /// a source, by its number.
     ///
-    /// A source without zones is told of and tried again, as long as another one has some. What takes longer than
-    /// ten seconds is not waited for.
+    /// A source without zones is told of and tried again, as long as another one has some. A repository that takes
+    /// longer than ten seconds to answer is not waited for.
     ///
     /// # Errors
     /// No source has zones to serve, or no thread is to be had.
@@ -153,7 +154,7 @@ impl Publisher {
             publisher.threads.push(behind::spawn("publish", work)?);
         }
         drop(told);
-        wait(&outcomes, &names)?;
+        start::wait(&outcomes, &names, START)?;
         if signs {
             publisher.settle();
         }
@@ -190,41 +191,6 @@ impl Publisher {
             }
         }
     }
-}
-
-/// Waits for the first zones of each source, or until there are some and it takes too long.
-fn wait(outcomes: &Receiver<Outcome>, names: &[Option<String>]) -> Result<(), SourceError> {
-    let end = Instant::now() + START;
-    let mut awaited: BTreeMap<usize, &Option<String>> = names.iter().enumerate().collect();
-    let (mut failed, mut is_any) = (BTreeMap::new(), false);
-    while !awaited.is_empty() {
-        let left = end.saturating_duration_since(Instant::now());
-        let outcome = if is_any { outcomes.recv_timeout(left).ok() } else { outcomes.recv().ok() };
-        let Some((number, outcome)) = outcome else {
-            break;
-        };
-        awaited.remove(&number);
-        match outcome {
-            Ok(()) => is_any = true,
-            Err(error) => drop(failed.insert(number, error)),
-        }
-    }
-    if !is_any && let Some((_, error)) = failed.pop_first() {
-        return Err(error);
-    }
-    let name = |number: usize| names.get(number).and_then(Option::as_deref).unwrap_or_default();
-    for (number, error) in failed {
-        let tenant = name(number);
-        tracing::error!(tenant, %error, "nothing is served of this source yet; it is tried again");
-    }
-    for (number, _) in awaited {
-        let tenant = name(number);
-        tracing::error!(
-            tenant,
-            "the server begins without the zones of this source, which take long"
-        );
-    }
-    Ok(())
 }
 
 impl Drop for Publisher {

@@ -19,6 +19,9 @@ const STUCK: Duration = Duration::from_secs(10);
 /// A check that is due for so long is not going to be probed.
 const OVERDUE: Duration = Duration::from_secs(60);
 
+/// So many places that were not read yet are named.
+const MOST_NAMED: usize = 5;
+
 /// Whether the server was ready once. What comes later, a new zone with new checks, does not undo it.
 #[derive(Debug)]
 pub(super) struct Readiness {
@@ -82,6 +85,9 @@ pub(super) fn unreadiness(state: &State) -> Option<String> {
     if readiness.is_reached.load(Ordering::Relaxed) {
         return None;
     }
+    if let Some(why) = unread(state) {
+        return Some(why);
+    }
     if state.started.elapsed() < readiness.within {
         let checks = state.shared.health.checks();
         // Those that programs compute come with the queries.
@@ -94,4 +100,22 @@ pub(super) fn unreadiness(state: &State) -> Option<String> {
     }
     readiness.is_reached.store(true, Ordering::Relaxed);
     None
+}
+
+/// Which places that zones come from were not read yet, if any: their zones would be refused.
+fn unread(state: &State) -> Option<String> {
+    let (unread, all) = state.shared.publishing.unread();
+    let name = |tenant: &Option<String>| match tenant {
+        Some(tenant) => format!("tenant {tenant}"),
+        None => "zones".to_owned(),
+    };
+    let mut names: Vec<String> = unread.iter().take(MOST_NAMED).map(name).collect();
+    if unread.len() > MOST_NAMED {
+        names.push(format!("{} more", unread.len() - MOST_NAMED));
+    }
+    let (were, names) = (if unread.len() == 1 { "was" } else { "were" }, names.join(", "));
+    let count = unread.len();
+    (count > 0).then(|| {
+        format!("{count} of {all} places that zones come from {were} not read yet: {names}")
+    })
 }

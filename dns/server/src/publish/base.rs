@@ -8,12 +8,10 @@ use halfmoon_zones::Loaded;
 
 use super::hub::{Desk, Hub};
 use super::publishing::Source;
+use super::start::{Begin, Said};
 use super::tell::report_strays;
 use super::{Compile, Order, SourceError, report};
 use crate::shared::{Served, Shared, Zones};
-
-/// What has become of the first zones of a source, by its number.
-pub(super) type Outcome = (usize, Result<(), SourceError>);
 
 /// What the thread of a source has.
 pub(super) struct Base {
@@ -27,7 +25,7 @@ pub(super) struct Base {
     pub(super) zones: Arc<Zones>,
     pub(super) hub: Arc<Hub>,
     /// Who is told of its first zones, until he is.
-    pub(super) awaited: Option<Sender<Outcome>>,
+    pub(super) awaited: Option<Sender<Said>>,
 }
 
 impl Base {
@@ -87,9 +85,17 @@ impl Base {
 
     /// Says what has become of its first zones, if nobody has yet.
     pub(super) fn begun(&mut self, outcome: Result<(), SourceError>) {
-        if let Some(awaited) = self.awaited.take() {
+        self.begins(Begin::Over(outcome));
+        if self.awaited.take().is_some() {
+            self.shared.publishing.has_begun(self.number);
+        }
+    }
+
+    /// Says how far it is with its first zones, as long as they are awaited.
+    pub(super) fn begins(&self, begin: Begin) {
+        if let Some(awaited) = &self.awaited {
             // A server that waits no longer has begun without them.
-            let _ = awaited.send((self.number, outcome));
+            let _ = awaited.send((self.number, begin));
         }
     }
 

@@ -20,6 +20,8 @@ pub struct Publishing {
 struct Known {
     tenant: Option<String>,
     source: Source,
+    /// Whether its first zones are served, or it is known why not.
+    has_begun: bool,
     orders: Sender<Order>,
 }
 
@@ -202,13 +204,29 @@ impl Publishing {
 
     /// Adds a source, whose number is how many there are already.
     pub(super) fn add(&self, tenant: Option<String>, source: Source, orders: Sender<Order>) {
-        self.lock().push(Known { tenant, source, orders });
+        self.lock().push(Known { tenant, source, has_begun: false, orders });
     }
 
     pub(super) fn tell(&self, number: usize, change: impl FnOnce(&mut Source)) {
         if let Some(known) = self.lock().get_mut(number) {
             change(&mut known.source);
         }
+    }
+
+    /// The first zones of a source are served, or it is known why not.
+    pub(super) fn has_begun(&self, number: usize) {
+        if let Some(known) = self.lock().get_mut(number) {
+            known.has_begun = true;
+        }
+    }
+
+    /// The places that were not read yet, by their tenants, or `None` for that of `[zones]`; and how many places there
+    /// are.
+    #[must_use]
+    pub fn unread(&self) -> (Vec<Option<String>>, usize) {
+        let sources = self.lock();
+        let unread = sources.iter().filter(|known| !known.has_begun);
+        (unread.map(|known| known.tenant.clone()).collect(), sources.len())
     }
 
     /// Asks the publisher of a source. The answer comes, or the other end goes: the server is ending then.

@@ -164,6 +164,12 @@ impl Server {
         http::request(address.parse().unwrap(), "GET", "/metrics", &headers, "").body
     }
 
+    /// What `/readyz` says.
+    pub(crate) fn readiness(&self) -> http::Response {
+        let address = self.admin.trim_start_matches("http://").trim_end_matches('/');
+        http::get(address.parse().unwrap(), "/readyz")
+    }
+
     /// The metrics, for which this machine needs no token.
     pub(crate) fn metrics(&self) -> String {
         let address = self.admin.trim_start_matches("http://").trim_end_matches('/');

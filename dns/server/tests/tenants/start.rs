@@ -1,6 +1,7 @@
 //! Starting with what there is, although something is missing.
 
 use std::fs;
+use std::net::TcpListener;
 
 use crate::site::Site;
 use crate::support::{Running, ask, halfmoon, wait_for, wait_for_answer};
@@ -27,6 +28,25 @@ fn a_tenant_whose_repository_is_gone_keeps_nobody_else_from_being_served() {
     server.wait_served("gamma", &site.commit("gamma", "right"));
     assert_eq!(ask(server.dns, "www.gamma.test."), ["127.0.0.2"]);
     assert!(server.source("acme")["fetch_error"].is_null());
+}
+
+#[test]
+fn a_server_is_not_ready_before_it_knows_of_each_place() {
+    // A host that takes connections and says nothing.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let site = Site::of_repositories(&[("acme", ""), ("beta", "")]);
+    let config = fs::read_to_string(site.path("halfmoon.toml")).unwrap();
+    let url = format!("url = 'http://{}/acme'", silent.local_addr().unwrap());
+    fs::write(site.path("halfmoon.toml"), config.replace("url = 'acme'", &url)).unwrap();
+    let server = site.serve();
+    assert_eq!(ask(server.dns, "www.beta.test."), ["127.0.0.1"]);
+    let said = server.readiness();
+    let expected = "not ready: 1 of 2 places that zones come from was not read yet: tenant acme\n";
+    assert_eq!((said.status, &*said.body), (503, expected));
+    // As soon as it is known that nothing can be had, the rest is as ready as it gets.
+    drop(silent);
+    wait_for("readiness", || (server.readiness().status == 200).then_some(()));
+    assert!(server.source("acme")["fetch_error"].is_string());
 }
 
 #[test]

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::super::base::Base;
 use super::super::publishing::{Act, Answer, CommitView, GitView, RefusedView, Wish};
+use super::super::start::Begin;
 use super::super::tell::{MOST_LOGGED, report_file};
 use super::super::{LOOK, Order, SourceError, guards, report};
 use super::asked::{Asked, LONGEST, Look, Looks};
@@ -64,7 +65,10 @@ impl Work {
     /// Starts to fetch.
     pub(super) fn fetch(&mut self, orders: &Sender<Order>) {
         match self.following.fetch_always(orders.clone()) {
-            Ok(looks) => self.looks = Some(looks),
+            Ok(looks) => {
+                self.looks = Some(looks);
+                self.base.begins(Begin::Fetches);
+            }
             Err(error) => {
                 let error = FollowError::Thread(error);
                 tracing::error!(%error, "nothing is fetched");
@@ -153,6 +157,7 @@ impl Work {
         match tip {
             Ok(tip) => {
                 self.tip = Some(tip);
+                self.base.begins(Begin::Reads);
                 let now = SystemTime::now();
                 let since = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
                 self.tell(|git| {
