@@ -143,6 +143,7 @@ impl Read {
             companions: companion_stamps,
             hosted: None,
             is_part: false,
+            is_gone: false,
             waits: None,
         };
         let candidate = Candidate::of(source.path(), built, &companions, old, attach);
@@ -171,6 +172,8 @@ struct Known<P> {
     hosted: Option<Arc<Hosted<P>>>,
     /// It is a part of other files and no zone.
     is_part: bool,
+    /// It was gone, and what is served of it is held.
+    is_gone: bool,
     /// What it was refused for, if nothing but what other zones have is against it: it is read again
     /// whenever something else has changed.
     waits: Option<Vec<Fault>>,
@@ -271,7 +274,7 @@ impl<P> Loader<P> {
         let mut unchanged: BTreeMap<Source, Known<P>> = BTreeMap::new();
         let mut is_new = false;
         for (source, origin) in sources {
-            let before = gone.remove(&source);
+            let before = gone.remove(&source).map(|known| Known { is_gone: false, ..known });
             let is_same = before.as_ref().is_some_and(|known| {
                 known.is_still(attach) && companions.are_still(source.path(), &known.companions)
             });
@@ -312,6 +315,7 @@ impl<P> Loader<P> {
                     companions: new.companion_stamps,
                     hosted: None,
                     is_part: true,
+                    is_gone: false,
                     waits: None,
                 };
                 self.known.insert(new.source, part);
@@ -359,7 +363,7 @@ impl<P> Loader<P> {
                 removed.push(apex);
             } else {
                 held.push(apex);
-                self.known.insert(source, known);
+                self.known.insert(source, Known { is_gone: true, ..known });
             }
         }
         (removed, held)

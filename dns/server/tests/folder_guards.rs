@@ -215,3 +215,52 @@ fn the_folder_of_a_tenant_is_guarded_as_he_says_and_any_only_if_somebody_says_so
     fs::write(site.folder.path("acme/acme.test.zone"), support::site::HEAD).unwrap();
     wait_for("the change", || ask(site.dns, "www.acme.test.").is_empty().then_some(()));
 }
+
+#[test]
+fn what_is_held_goes_with_the_file_that_holds_it() {
+    let site = Site::new("guards = {}");
+    let third = "www A 127.0.0.4\n";
+    site.folder.zone("third.test", third);
+    wait_for_answer(site.dns, "www.third.test.", &["127.0.0.4"]);
+    let own = fs::read_to_string(site.folder.path("zones/third.test.zone")).unwrap();
+    let other = format!("$ORIGIN fourth.test.\n{own}");
+    // A file that has another zone, and is mended.
+    site.folder.write("zones/third.test.zone", &other);
+    site.wait_held(None, &["fourth.test."]);
+    site.folder.zone("third.test", third);
+    site.wait_held(None, &[]);
+    // One that is gone.
+    site.folder.write("zones/third.test.zone", &other);
+    site.wait_held(None, &["fourth.test."]);
+    site.folder.remove_zone("third.test");
+    site.wait_held(None, &["third.test."]);
+    assert!(site.metric("halfmoon_folder_held 1"));
+    site.folder.zone("third.test", third);
+    site.wait_held(None, &[]);
+    // One that comes back as it was.
+    let (there, away) = (site.folder.path("zones/third.test.zone"), site.folder.path("away"));
+    fs::rename(&there, &away).unwrap();
+    site.wait_held(None, &["third.test."]);
+    fs::rename(&away, &there).unwrap();
+    site.wait_held(None, &[]);
+
+    // One that has moved, and is held where it is now: it is told once that the old one is gone.
+    let moved = site.folder.path("zones/below/example.test.zone");
+    fs::create_dir(site.folder.path("zones/below")).unwrap();
+    fs::write(&moved, support::site::HEAD).unwrap();
+    site.wait_held(None, &["example.test."]);
+    let logged = site.running.err().len();
+    site.folder.remove_zone("example.test");
+    let gone = "its file is gone; the zone is held and still served";
+    site.running.logged(gone, logged);
+    let since = site.wait_held(None, &["example.test."]);
+    for (zone, address) in [("fifth.test", "127.0.0.5"), ("sixth.test", "127.0.0.6")] {
+        // Zones that come have all of the folder looked at.
+        site.folder.zone(zone, &format!("www A {address}\n"));
+        wait_for_answer(site.dns, &format!("www.{zone}."), &[address]);
+    }
+    assert_eq!(site.running.err()[logged..].matches(gone).count(), 1);
+    assert_eq!(site.wait_held(None, &["example.test."]), since);
+    assert!(site.metric("halfmoon_folder_held 1"));
+    assert_eq!(ask(site.dns, WWW), ["127.0.0.1"]);
+}

@@ -110,7 +110,7 @@ impl<P> Loader<P> {
         let apex = hosted.zone.apex();
         let is_plain = fs::symlink_metadata(path).is_ok_and(|meta| meta.is_file());
         let is_served = served.zone(apex).is_some_and(|other| Arc::ptr_eq(other, hosted));
-        if known.is_part || !is_plain || !is_served || self.is_included(path) {
+        if known.is_part || known.is_gone || !is_plain || !is_served || self.is_included(path) {
             return None;
         }
         let beside = companions_of(path).try_map(|path| match fs::symlink_metadata(&path) {

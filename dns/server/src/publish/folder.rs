@@ -241,7 +241,7 @@ impl Work {
     }
 
     fn publish(&mut self, loaded: Loaded<Served>, started: Instant, extent: Extent) {
-        self.held.note(&loaded, extent == Extent::Whole);
+        self.held.note(&loaded, self.loader.sources(), extent == Extent::Whole);
         let (holding, held) = self.held.shown();
         for report in &loaded.reports {
             self.refused.remove(&report.path);

@@ -5,11 +5,12 @@
 //! whose file is gone stays. What is served at the start is held against nothing.
 
 use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use halfmoon_wire::{Name, NameBuf};
-use halfmoon_zones::{Fault, FileReport, Loaded, Place, Zone};
+use halfmoon_zones::{Fault, FileReport, Loaded, Place, Sources, Zone};
 
 use super::guards;
 use super::publishing::HeldView;
@@ -116,31 +117,42 @@ pub(super) fn is_held(report: &FileReport) -> bool {
 /// What is held of a folder now.
 #[derive(Debug, Default)]
 pub(super) struct Held {
-    /// New versions, and zones whose files are gone.
-    versions: HashMap<NameBuf, HeldView>,
+    /// New versions, by the files that have them.
+    versions: HashMap<Key, (NameBuf, HeldView)>,
+    /// Zones whose files are gone.
     gone: HashMap<NameBuf, HeldView>,
 }
 
+/// A file, and the zone that it is listed for, if it is: it may be listed for several.
+type Key = (PathBuf, Option<NameBuf>);
+
 impl Held {
-    /// Takes in what a load has found; `is_whole`: in the whole folder.
-    pub(super) fn note(&mut self, loaded: &Loaded<Served>, is_whole: bool) {
+    /// Takes in what a load of these sources has found; `is_whole`: of all of them.
+    pub(super) fn note(&mut self, loaded: &Loaded<Served>, sources: &Sources, is_whole: bool) {
         let now = date(SystemTime::now());
         let view =
             |apex: NameBuf, why| HeldView { zone: apex.to_string(), why, since: now.clone() };
+        let listed: HashSet<&Path> = sources.listed.iter().map(|zone| &*zone.path).collect();
         for report in &loaded.reports {
-            self.versions.remove(&report.apex);
-            // There is a file of it.
-            self.gone.remove(&report.apex);
-            if let Some(fault) = report.faults.iter().find(is_guards) {
-                self.versions.insert(report.apex, view(report.apex, fault.message.clone()));
+            let is_listed = listed.contains(&*report.path);
+            let key = (report.path.clone(), is_listed.then_some(report.apex));
+            match report.faults.iter().find(is_guards) {
+                Some(fault) => {
+                    let new = view(report.apex, fault.message.clone());
+                    let known =
+                        self.versions.entry(key).or_insert_with(|| (report.apex, new.clone()));
+                    // What is read again and held again is held since it was first.
+                    if known.0 != report.apex || known.1.why != new.why {
+                        *known = (report.apex, new);
+                    }
+                }
+                None => drop(self.versions.remove(&key)),
             }
-        }
-        for apex in loaded.removed.iter().chain(&loaded.held) {
-            self.versions.remove(apex);
         }
         if !is_whole {
             return;
         }
+        self.versions.retain(|(path, _), _| path.exists());
         let gone: HashSet<NameBuf> = loaded.held.iter().copied().collect();
         self.gone.retain(|apex, _| gone.contains(apex));
         let mut new = 0;
@@ -160,13 +172,16 @@ impl Held {
 
     /// Whether something is held of a zone.
     pub(super) fn has(&self, apex: &NameBuf) -> bool {
-        self.versions.contains_key(apex) || self.gone.contains_key(apex)
+        self.gone.contains_key(apex) || self.versions.values().any(|(other, _)| other == apex)
     }
 
     /// Of how many zones, and the first of them by name.
     pub(super) fn shown(&self) -> (usize, Vec<HeldView>) {
-        let mut views: Vec<&HeldView> = self.versions.values().chain(self.gone.values()).collect();
+        let versions = self.versions.values().map(|(_, view)| view);
+        let mut views: Vec<&HeldView> = versions.chain(self.gone.values()).collect();
+        // One that has moved is held where it is now, and where it was.
         views.sort_by(|a, b| a.zone.cmp(&b.zone));
+        views.dedup_by(|a, b| a.zone == b.zone);
         (views.len(), views.into_iter().take(MOST_SHOWN).cloned().collect())
     }
 }
