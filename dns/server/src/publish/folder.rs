@@ -64,6 +64,8 @@ pub(super) struct Work {
     base: Base,
     /// Why the folder could not be read the last time.
     unreadable: Option<String>,
+    /// Whether that was told.
+    is_told: bool,
     /// The files that are refused, and why.
     refused: BTreeMap<PathBuf, String>,
     held: Held,
@@ -82,6 +84,7 @@ impl Work {
             watch,
             base,
             unreadable: None,
+            is_told: false,
             refused: BTreeMap::new(),
             held: Held::default(),
         }
@@ -102,13 +105,14 @@ impl Work {
                 Ok(Order::Ask(wish, reply)) => self.answer(&wish, reply),
                 Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => return,
                 Ok(order) => {
-                    // Whoever wants it read again is told again.
-                    self.unreadable = None;
                     let Ok(settled) = settle(order, inbox) else {
                         return;
                     };
-                    let is_whole = self.watch.renew();
+                    // Whoever wants it read again is told again.
+                    self.is_told &= !settled.is_wanted;
+                    let is_whole = self.watch.renew() || self.unreadable.is_some();
                     match settled.changed.filter(|_| !is_whole) {
+                        Some(changed) if changed.is_empty() => {}
                         Some(changed) => self.load_changed(&changed),
                         None => self.load(),
                     }
@@ -225,7 +229,8 @@ impl Work {
                     self.loader.sources().folder.as_deref().unwrap_or_else(|| Path::new(""));
                 let why = error.to_string();
                 // Once for each reason, not at each try.
-                if self.unreadable.as_ref() != Some(&why) && !self.base.is_awaited() {
+                let is_told = self.is_told && self.unreadable.as_ref() == Some(&why);
+                if !is_told && !self.base.is_awaited() {
                     tracing::error!(
                         path = %folder.display(), %error,
                         "cannot read the zones; what was loaded last is still served"
@@ -234,7 +239,7 @@ impl Work {
                 self.base.tell(|source| {
                     source.change_folder(|folder| folder.error = Some(why.clone()));
                 });
-                self.unreadable = Some(why);
+                (self.unreadable, self.is_told) = (Some(why), true);
                 Err(error)
             }
         }
@@ -253,10 +258,12 @@ impl Work {
         }
         let why = self.refused.values().take(MOST_REASONS).cloned().collect();
         let (count, is_new) = (self.refused.len(), !loaded.reports.is_empty());
+        // Only all of it shows that it can be read.
+        let error = self.unreadable.clone();
         self.base.publish(loaded, started);
         self.base.tell(|source| {
             source.change_folder(|folder| {
-                (folder.refused, folder.why, folder.error) = (count, why, None);
+                (folder.refused, folder.why, folder.error) = (count, why, error);
                 (folder.holding, folder.held) = (holding, held);
                 if is_new {
                     let now = SystemTime::now();
@@ -291,6 +298,8 @@ fn refusal(report: &FileReport) -> (PathBuf, String) {
 struct Settled {
     /// Which paths; `None`: anything.
     changed: Option<BTreeSet<PathBuf>>,
+    /// Whether somebody wants all read again.
+    is_wanted: bool,
     /// Who waits until it is done, told by this being dropped.
     waiting: Vec<Sender<()>>,
     /// What operators want once it is done.
@@ -300,11 +309,16 @@ struct Settled {
 /// Waits until no order has come for a while. An error: the end was ordered.
 fn settle(first: Order, inbox: &Receiver<Order>) -> Result<Settled, ()> {
     let patience = Instant::now() + PATIENCE;
-    let mut settled =
-        Settled { changed: Some(BTreeSet::new()), waiting: Vec::new(), asked: Vec::new() };
+    let mut settled = Settled {
+        changed: Some(BTreeSet::new()),
+        is_wanted: false,
+        waiting: Vec::new(),
+        asked: Vec::new(),
+    };
     let mut order = first;
     loop {
-        let Settled { changed, waiting, asked } = &mut settled;
+        let Settled { changed, is_wanted, waiting, asked } = &mut settled;
+        *is_wanted |= matches!(order, Order::Load);
         match (order, &mut *changed) {
             (Order::Changed(paths), Some(changed)) => changed.extend(paths),
             (Order::Changed(_), None) => {}
@@ -325,5 +339,71 @@ fn settle(first: Order, inbox: &Receiver<Order>) -> Result<Settled, ()> {
             Err(RecvTimeoutError::Disconnected) => return Err(()),
             Err(RecvTimeoutError::Timeout) => return Ok(settled),
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::mpsc;
+    use std::thread;
+
+    use halfmoon_lua::{Dialect, Settings};
+
+    use super::super::hub::Hub;
+    use super::super::publishing::FolderView;
+    use super::super::{Publishing, Source};
+    use super::*;
+    use crate::offline::Offline;
+
+    #[test]
+    fn a_folder_that_cannot_be_read_is_known_as_such_until_all_of_it_can() {
+        let folder = tempfile::tempdir().unwrap();
+        let zones = folder.path().join("zones");
+        fs::create_dir(&zones).unwrap();
+        let text = "@ 60 SOA ns h 1 3600 900 604800 60\n@ 60 NS ns\nns 60 A 192.0.2.1\n";
+        fs::write(zones.join("a.test.zone"), text).unwrap();
+        let settings = Settings::of(Dialect::Halfmoon);
+        let mut shared = Offline::load(folder.path().to_owned(), settings.clone()).unwrap().shared;
+        let (orders, inbox) = mpsc::channel();
+        shared.publishing = Publishing::default();
+        shared.publishing.add(None, Source::Folder(FolderView::default()), orders.clone());
+        let shared = Arc::new(shared);
+        let base = Base {
+            number: 0,
+            tenant: None,
+            compile: Compile::new(settings, shared.health.clone()),
+            hub: Arc::new(Hub::new(Arc::clone(&shared.zones), vec![orders.clone()])),
+            shared: Arc::clone(&shared),
+            zones: Arc::default(),
+            awaited: None,
+        };
+        let loader = Box::new(Loader::new(zones.clone(), false));
+        let work = Work::new(loader, base, Notifier::default(), orders.clone());
+        let thread = thread::spawn(move || work.run(&inbox));
+        // Waits until all is done that was ordered so far.
+        let settle = || {
+            let (waiting, done) = mpsc::channel();
+            orders.send(Order::Settle(waiting)).unwrap();
+            let _ = done.recv();
+        };
+        let error = || shared.publishing.folder().unwrap().error;
+        settle();
+        assert_eq!(error(), None);
+        fs::rename(&zones, folder.path().join("away")).unwrap();
+        orders.send(Order::Load).unwrap();
+        settle();
+        assert!(error().is_some());
+        // Orders that have nothing read of it.
+        settle();
+        orders.send(Order::Changed(vec![zones.join("notes")])).unwrap();
+        settle();
+        assert!(error().is_some());
+        fs::rename(folder.path().join("away"), &zones).unwrap();
+        orders.send(Order::Changed(vec![zones.join("notes")])).unwrap();
+        settle();
+        assert_eq!(error(), None);
+        orders.send(Order::End).unwrap();
+        thread.join().unwrap();
     }
 }
