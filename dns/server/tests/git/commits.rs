@@ -146,3 +146,19 @@ fn publish_says_so_where_nothing_can_be_fetched() {
     assert_eq!(server.status()["served"]["commit"], *second);
     assert_eq!(server.status()["rolled_back"], false);
 }
+
+#[test]
+fn an_order_for_an_old_commit_does_not_keep_back_the_newest() {
+    // Nobody looks but for the order.
+    let site = Site::new("");
+    site.change("interval = '50ms'", "interval = '1h'");
+    let first = site.git(&["rev-parse", "HEAD"]);
+    let server = site.serve();
+    server.wait_served(&first);
+    site.zone("example.test", "www A 127.0.0.2\n");
+    let second = site.commit("second");
+    let forced = server.command(&["publish", "--force", &first]);
+    assert!(forced.err.contains(&format!("{second} is")), "{}", forced.err);
+    server.wait_served(&second);
+    assert_eq!(ask(server.dns, WWW), ["127.0.0.2"]);
+}

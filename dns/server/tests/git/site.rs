@@ -64,6 +64,20 @@ impl Site {
         fs::write(self.path("halfmoon.toml"), config).unwrap();
     }
 
+    /// Changes what the configuration says.
+    #[track_caller]
+    pub(crate) fn change(&self, from: &str, to: &str) {
+        let before = fs::read_to_string(self.path("halfmoon.toml")).unwrap();
+        assert!(before.contains(from), "{before}");
+        fs::write(self.path("halfmoon.toml"), before.replace(from, to)).unwrap();
+    }
+
+    /// Adds sections to the configuration.
+    pub(crate) fn add(&self, sections: &str) {
+        let before = fs::read_to_string(self.path("halfmoon.toml")).unwrap();
+        fs::write(self.path("halfmoon.toml"), format!("{before}\n{sections}")).unwrap();
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }

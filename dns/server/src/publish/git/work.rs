@@ -86,7 +86,7 @@ impl Work {
                 Ok(Order::Tip(tip, look)) => self.learn(tip, look),
                 Ok(Order::Ask(wish, reply)) => self.obey(wish, reply),
                 Ok(Order::Load) => {
-                    // SIGHUP, or keys of signed zones: fetch, and look again at what is here.
+                    // SIGHUP: fetch, and look again at what is here.
                     self.judged = None;
                     self.look();
                     self.renew();
@@ -167,9 +167,6 @@ impl Work {
                         tracing::info!("the repository is reached again");
                     }
                 });
-                if asked.is_empty() {
-                    let _ = self.advance();
-                }
             }
             Err(error) => {
                 self.base.shared.loads.fail();
@@ -185,8 +182,13 @@ impl Work {
                 self.begun(Err(FollowError::Fetch(error)));
             }
         }
+        // Who has it followed has it looked at; else it is, whatever others wanted.
+        let is_looked_at = asked.iter().any(|asked| asked.wish.act == Act::Follow);
         for asked in asked {
             self.answer(asked, failed.as_deref());
+        }
+        if failed.is_none() && !is_looked_at {
+            let _ = self.advance();
         }
     }
 
