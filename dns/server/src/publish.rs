@@ -75,7 +75,7 @@ pub(crate) enum Order {
     Changed(Vec<PathBuf>),
     /// Something changed, nobody knows what, or the operator wants it.
     Load,
-    /// Zones of other sources have other keys now, of which some zone here tells.
+    /// Keys have changed: of zones here, or of zones of other sources of which some zone here tells.
     Keys,
     /// To be dropped once all that was ordered before is done.
     Settle(Sender<()>),
@@ -177,17 +177,20 @@ impl Publisher {
 
     /// Looks at all sources again, as SIGHUP asks for.
     pub fn reload(&self) {
-        self.reloader()();
+        self.beside.nudge();
+        for orders in &self.orders {
+            // A publisher that is gone has nothing to load; the server is ending.
+            let _ = orders.send(Order::Load);
+        }
     }
 
-    /// What does so from another thread.
-    pub fn reloader(&self) -> impl Fn() + Send + 'static {
-        let (orders, nudge) = (self.orders.clone(), self.beside.nudge());
+    /// What has the keys of all zones looked at, from another thread: nothing is fetched for it, and nothing that was
+    /// refused is judged again.
+    pub fn renewer(&self) -> impl Fn() + Send + 'static {
+        let orders = self.orders.clone();
         move || {
-            nudge();
             for orders in &orders {
-                // A publisher that is gone has nothing to load; the server is ending.
-                let _ = orders.send(Order::Load);
+                let _ = orders.send(Order::Keys);
             }
         }
     }

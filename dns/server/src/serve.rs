@@ -169,8 +169,8 @@ impl Server {
             Some(folder) => {
                 let renewer = Renewer::start(Arc::clone(&shared)).map_err(StartError::Thread)?;
                 let ahead = Ahead::start(Arc::clone(&shared)).map_err(StartError::Thread)?;
-                let (shared, reload) = (Arc::clone(&shared), publisher.reloader());
-                let roller = Roller::start(shared, folder, &config.dnssec, reload);
+                let (shared, renew) = (Arc::clone(&shared), publisher.renewer());
+                let roller = Roller::start(shared, folder, &config.dnssec, renew);
                 Some((renewer, ahead, roller.map_err(StartError::Thread)?))
             }
             None => None,

@@ -50,13 +50,10 @@ impl Beside {
         Ok(Self { nudge, thread: Some(thread) })
     }
 
-    /// What has it look at once, from any thread.
-    pub(super) fn nudge(&self) -> impl Fn() + Send + 'static {
-        let nudge = self.nudge.clone();
-        move || {
-            // One that is nudged already looks anyway.
-            let _ = nudge.try_send(Nudge::Look);
-        }
+    /// Has it look at once.
+    pub(super) fn nudge(&self) {
+        // One that is nudged already looks anyway.
+        let _ = self.nudge.try_send(Nudge::Look);
     }
 }
 

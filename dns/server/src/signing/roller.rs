@@ -33,7 +33,7 @@ pub struct Roller {
 }
 
 impl Roller {
-    /// Starts the thread. `reload` is called whenever keys were changed.
+    /// Starts the thread. `renew` is called whenever keys were changed.
     ///
     /// # Errors
     /// The system has no thread for it.
@@ -41,7 +41,7 @@ impl Roller {
         shared: Arc<Shared>,
         folder: KeyFolder,
         config: &DnssecConfig,
-        reload: impl Fn() + Send + 'static,
+        renew: impl Fn() + Send + 'static,
     ) -> io::Result<Self> {
         let (key_ttl, propagation) = config.roll_times().unwrap_or_default();
         let mut work = Work {
@@ -57,7 +57,7 @@ impl Roller {
         let run = move || {
             while matches!(ended.recv_timeout(LOOK), Err(RecvTimeoutError::Timeout)) {
                 if work.look() {
-                    reload();
+                    renew();
                 }
             }
         };

@@ -1,7 +1,7 @@
 //! A commit is one transaction.
 
 use crate::site::Site;
-use crate::support::{ask, wait_for_answer};
+use crate::support::{ask, wait_for, wait_for_answer};
 
 const WWW: &str = "www.example.test.";
 
@@ -161,4 +161,39 @@ fn an_order_for_an_old_commit_does_not_keep_back_the_newest() {
     assert!(forced.err.contains(&format!("{second} is")), "{}", forced.err);
     server.wait_served(&second);
     assert_eq!(ask(server.dns, WWW), ["127.0.0.2"]);
+}
+
+#[test]
+fn keys_that_are_rolled_have_nothing_judged_again() {
+    let site = Site::with("verifier = ['./verify']");
+    let seen = site.path("seen");
+    crate::verifier::script(
+        &site,
+        &format!("echo \"$HALFMOON_COMMIT\" >> {}\n! grep -rq forbidden .", seen.display()),
+    );
+    site.add(
+        "[dnssec]\nzones = ['*']\nkeys = 'keys'\nsplit = true\nkey_ttl = '1s'\npropagation = '1s'\n\
+         parent_check = '1s'\n",
+    );
+    let server = site.serve();
+    site.zone("example.test", "$TTL 1\nwww A 127.0.0.2\nforbidden A 127.0.0.1\n");
+    let bad = site.commit("not allowed");
+    server.wait_refused(&bad, false);
+    let logged = server.running.err().len();
+    let config = site.path("halfmoon.toml");
+    let roll =
+        ["keys", "--config", config.to_str().unwrap(), "roll", "example.test", "--key", "zsk"];
+    let rolled = crate::support::run(&roll);
+    assert!(rolled.status.success(), "{}", rolled.err);
+    server.running.logged("key roll goes on", logged);
+    // With the key that came, and with the other one in use.
+    wait_for("the zone with its keys", || {
+        (server.running.err()[logged..].matches("zones loaded").count() > 1).then_some(())
+    });
+    // Whatever that has started is done before this.
+    site.zone("example.test", "www A 127.0.0.3\n");
+    server.wait_served(&site.commit("allowed"));
+    let seen = std::fs::read_to_string(&seen).unwrap();
+    assert_eq!(seen.lines().filter(|line| *line == bad).count(), 1, "{seen}");
+    assert_eq!(server.running.err().matches("commit refused").count(), 1);
 }

@@ -9,7 +9,8 @@ use crate::support::{ask, halfmoon, run, wait_for};
 
 const WWW: &str = "www.example.test.";
 
-fn script(site: &Site, text: &str) {
+/// Puts this where the verifier is.
+pub(crate) fn script(site: &Site, text: &str) {
     let path = site.path("verify");
     // Replaced as a whole: the server may be about to run it.
     let new = site.path("verify.new");
