@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use crate::account::Account;
 use crate::board::{Board, Concern};
 use crate::pool::{Member, Orders};
 
@@ -25,14 +26,14 @@ pub(crate) struct Choices {
 #[derive(Debug, Default)]
 struct Slot {
     epoch: u32,
-    members: Option<Arc<[Member]>>,
+    members: Option<(Option<Account>, Arc<[Member]>)>,
 }
 
 impl Choices {
-    /// Takes a choice on.
+    /// Takes a choice on, of somebody with this account.
     pub(crate) fn register(
         &mut self,
-        members: Arc<[Member]>,
+        (account, members): (Option<Account>, Arc<[Member]>),
         orders: Option<&dyn Orders>,
         board: &mut Board,
     ) -> ChoiceId {
@@ -43,9 +44,9 @@ impl Choices {
         let place = &mut self.slots[slot as usize];
         let id = ChoiceId { slot, epoch: place.epoch };
         if let Some(orders) = orders {
-            board.set_concern(id, Concern::of(orders.may_concern(&members)));
+            board.set_concern(id, Concern::of(orders.may_concern(account.as_ref(), &members)));
         }
-        place.members = Some(members);
+        place.members = Some((account, members));
         id
     }
 
@@ -61,9 +62,9 @@ impl Choices {
     /// Finds out whom new orders concern.
     pub(crate) fn judge(&self, orders: &dyn Orders, board: &mut Board) {
         for (slot, place) in (0..).zip(&self.slots) {
-            if let Some(members) = &place.members {
+            if let Some((account, members)) = &place.members {
                 let id = ChoiceId { slot, epoch: place.epoch };
-                board.set_concern(id, Concern::of(orders.may_concern(members)));
+                board.set_concern(id, Concern::of(orders.may_concern(account.as_ref(), members)));
             }
         }
     }

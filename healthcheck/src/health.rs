@@ -297,14 +297,15 @@ impl Health {
     }
 
     /// Registers what somebody chooses from without having it checked: from now on it is found out
-    /// whenever operators say something whether it is about one of these ([`Snapshot::orders_on`]).
+    /// whenever operators say something whether it is about one of these ([`Snapshot::orders_on`]), as far as
+    /// they are on this account ([`Health::on`]).
     ///
     /// Takes a lock: for loading, not for the query path.
     #[must_use]
     pub fn register_choice(&self, members: Arc<[Member]>) -> ChoiceHandle {
         let shared = &self.inner.shared;
         let mut registry = shared.lock();
-        let id = registry.register_choice(members);
+        let id = registry.register_choice(self.account.clone(), members);
         shared.settle(registry, Clock::now());
         ChoiceHandle { id, shared: Arc::clone(shared) }
     }

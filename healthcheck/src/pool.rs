@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use ipnet::IpNet;
 
+use crate::account::Account;
 use crate::damping::Hold;
 use crate::policy::{Choice, Pick, Policy};
 use crate::verdict::{CheckId, State, Verdict};
@@ -111,8 +112,9 @@ pub trait Orders: fmt::Debug + Send + Sync {
         tell: &mut dyn FnMut(usize, Force, &Arc<str>),
     );
 
-    /// Whether something may be said of one of these members, whoever's list it is.
-    fn may_concern(&self, members: &[Member]) -> bool;
+    /// Whether something may be said of one of these members of a list that is on this account, or on nobody's;
+    /// whose record it is of is not known.
+    fn may_concern(&self, account: Option<&Account>, members: &[Member]) -> bool;
 
     /// Whether a check of this name is spoken of.
     fn names(&self, check: &dyn fmt::Display) -> Option<Arc<str>>;

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use foldhash::fast::RandomState;
 
-use crate::account::AccountKey;
+use crate::account::{Account, AccountKey};
 use crate::board::Board;
 use crate::check::Check;
 use crate::choices::{ChoiceId, Choices};
@@ -132,9 +132,13 @@ impl Registry {
         self.pools.release(id, &mut self.board);
     }
 
-    /// Takes a choice on.
-    pub(crate) fn register_choice(&mut self, members: Arc<[Member]>) -> ChoiceId {
-        self.choices.register(members, self.pools.orders(), &mut self.board)
+    /// Takes a choice on, of somebody with this account.
+    pub(crate) fn register_choice(
+        &mut self,
+        account: Option<Account>,
+        members: Arc<[Member]>,
+    ) -> ChoiceId {
+        self.choices.register((account, members), self.pools.orders(), &mut self.board)
     }
 
     /// What operators say of members from now on.

@@ -47,7 +47,7 @@ struct Numbered<'a> {
 #[derive(Debug)]
 struct Known {
     defaults: Arc<Defaults>,
-    /// On whose account its checks are.
+    /// On whose account its checks and choices are.
     account: Option<Account>,
     ttl: u32,
     program: Weak<Program>,
@@ -66,7 +66,7 @@ impl Compiler {
         self.settings.defaults = defaults;
     }
 
-    /// On whose account checks are from now on; `None`: on nobody's.
+    /// On whose account checks and choices are from now on; `None`: on nobody's.
     pub fn set_account(&mut self, account: Option<&Account>) {
         if self.health.account() != account {
             self.health = self.health.on(account);
@@ -130,12 +130,14 @@ impl Compiler {
         }
         let scope = may_ask_health(&source.text).then(|| (owner.to_lower(), number));
         let asks = scope.is_some();
-        // A program that neither asks for health nor chooses is the same in all zones, whatever they set.
+        // A program that neither asks for health nor chooses is the same in all zones, whatever they set and
+        // whosever they are.
         let minds = asks || may_choose(&source.text);
         let key = (source.inner, Box::from(source.text.as_str()), scope);
         if let Some(known) = self.known.get(&key)
             && (!minds || is_same(&known.defaults, &self.settings.defaults))
-            && (!asks || known.ttl == source.ttl && known.account.as_ref() == self.health.account())
+            && (!minds || known.account.as_ref() == self.health.account())
+            && (!asks || known.ttl == source.ttl)
             && let Some(program) = known.program.upgrade()
         {
             faults.extend(known.remarks.iter().map(|remark| remark.at(source)));

@@ -3,7 +3,9 @@
 use std::fmt;
 use std::sync::Arc;
 
-use halfmoon_healthcheck::{AllDown, Force, Labels, Member, Orders, Policy, Whose};
+use halfmoon_healthcheck::{
+    Account, AllDown, Force, Labels, Limits, Member, Orders, Policy, Whose,
+};
 use halfmoon_lua::{Defaults, Dialect, Machine, Settings};
 
 use crate::world::{World, client, name};
@@ -57,7 +59,10 @@ impl Orders for Words {
         }
     }
 
-    fn may_concern(&self, members: &[Member]) -> bool {
+    fn may_concern(&self, account: Option<&Account>, members: &[Member]) -> bool {
+        if account.is_some_and(|account| account.settings() == "tenants.quiet") {
+            return false;
+        }
         let mut targets = self.0.iter().map(|(_, target, _)| target);
         targets.any(|target| members.iter().any(|member| Self::is_meant(target, member)))
     }
@@ -397,4 +402,34 @@ fn zones_that_call_addresses_differently_do_not_share_a_choice() {
     world.order("down region:a");
     assert_eq!(world.run(&first), "192.0.2.2");
     assert_eq!(world.run(&other), "192.0.2.1 192.0.2.2");
+}
+
+#[test]
+fn accounts_do_not_share_a_choice() {
+    use halfmoon_lua::Compiler;
+
+    use crate::world::source;
+
+    let mut world = World::new(Dialect::Halfmoon);
+    let mut compiler = Compiler::new(world.settings.clone(), world.health.clone());
+    let source = source("A all({'192.0.2.1', '192.0.2.2'})");
+    let mut programs = Vec::new();
+    for account in ["tenants.loud", "tenants.quiet"] {
+        compiler.set_account(Some(&Account::new(account, Limits::default())));
+        let (zone, owner) = (name("example.com."), name("www.example.com."));
+        programs.extend(compiler.compile(
+            zone.as_name(),
+            owner.as_name(),
+            &source,
+            &mut Vec::new(),
+        ));
+    }
+    // As well what is said before a program comes as what is said later.
+    world.order("down 192.0.2.1");
+    assert_eq!(world.run(&programs[0]), "192.0.2.2");
+    assert_eq!(world.run(&programs[1]), "192.0.2.1 192.0.2.2");
+    compiler.set_account(Some(&Account::new("tenants.quiet", Limits::default())));
+    let (zone, owner) = (name("example.com."), name("www.example.com."));
+    let late = compiler.compile(zone.as_name(), owner.as_name(), &source, &mut Vec::new());
+    assert_eq!(world.run(&late.unwrap()), "192.0.2.1 192.0.2.2");
 }

@@ -20,7 +20,9 @@ use crate::events::{Events, What};
 use crate::shared::Zones;
 use crate::tenants::{TenantId, Tenants};
 
-/// Overrides that may be in force at a time: each is looked at for each member of each pool.
+/// Overrides of the operator that may be in force at a time: each is looked at for each member of each pool.
+/// Each list is judged by at most `MOST + MOST_OF_TENANT` of them, the operator's and those of who owns its zone,
+/// however many tenants there are and whatever the others say.
 const MOST: usize = 256;
 /// Those that one tenant may have in force, besides.
 const MOST_OF_TENANT: usize = 16;

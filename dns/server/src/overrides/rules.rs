@@ -1,9 +1,10 @@
 //! All overrides in force, as those ask who answer with members.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 
-use halfmoon_healthcheck::{Force, Health, Member, Orders, Whose};
+use halfmoon_healthcheck::{Account, Force, Health, Member, Orders, Whose};
 
 use super::target::{Found, Scope};
 use super::{Order, Override};
@@ -11,36 +12,33 @@ use crate::tenants::{TenantId, Tenants};
 
 /// What overrides make of members. Of several for one member the strongest holds: `down`, then `pin`,
 /// then `drain`, then `up`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Rules(Vec<Rule>);
+///
+/// Those of a tenant hold in its zones alone, so a list is judged by the rules of the operator and of who owns
+/// its zone: others may have as many as they like.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Rules {
+    /// The operator's, the strongest first.
+    operator: Vec<Rule>,
+    /// Those of tenants that have some, the strongest first.
+    own: HashMap<TenantId, Vec<Rule>>,
+    /// The names of checks that are targets.
+    names: HashSet<Arc<str>>,
+    tenants: Arc<Tenants>,
+}
+
+/// Of one configuration.
+impl PartialEq for Rules {
+    fn eq(&self, other: &Self) -> bool {
+        self.operator == other.operator && self.own == other.own
+    }
+}
 
 #[derive(Clone, Debug, PartialEq)]
 struct Rule {
     order: Order,
     target: Found,
     within: Option<Scope>,
-    tenant: Option<Own>,
     reason: Arc<str>,
-}
-
-/// In whose zones alone a rule holds.
-#[derive(Clone, Debug)]
-struct Own {
-    tenants: Arc<Tenants>,
-    /// `None`: of one that the configuration does not have any more.
-    tenant: Option<TenantId>,
-}
-
-impl PartialEq for Own {
-    fn eq(&self, other: &Self) -> bool {
-        self.tenant == other.tenant
-    }
-}
-
-impl Own {
-    fn holds(&self, whose: Whose<'_>) -> bool {
-        self.tenant.is_some_and(|tenant| self.tenants.owns(tenant, whose.zone))
-    }
 }
 
 impl Rules {
@@ -49,23 +47,49 @@ impl Rules {
         overrides: impl IntoIterator<Item = &'o Override>,
         (health, tenants): (&Health, &Arc<Tenants>),
     ) -> Self {
-        let own = |name: &String| Own { tenants: Arc::clone(tenants), tenant: tenants.id(name) };
-        let rule = |an: &Override| Rule {
-            order: an.order,
-            target: an.target.resolve(health),
-            within: an.within.clone(),
-            tenant: an.tenant.as_ref().map(own),
-            reason: format!("{} by {}: {} (override {})", an.order, an.who, an.reason, an.id)
-                .into(),
-        };
-        let mut rules: Vec<Rule> = overrides.into_iter().map(rule).collect();
-        rules.sort_by_key(|rule| rule.order);
-        Self(rules)
+        let mut rules = Self { tenants: Arc::clone(tenants), ..Self::default() };
+        for an in overrides {
+            let of = match &an.tenant {
+                None => &mut rules.operator,
+                // Of a tenant that the configuration does not have any more, it holds nowhere.
+                Some(name) => match tenants.id(name) {
+                    Some(tenant) => rules.own.entry(tenant).or_default(),
+                    None => continue,
+                },
+            };
+            let rule = Rule {
+                order: an.order,
+                target: an.target.resolve(health),
+                within: an.within.clone(),
+                reason: format!("{} by {}: {} (override {})", an.order, an.who, an.reason, an.id)
+                    .into(),
+            };
+            if let Found::Checks(_, name) = &rule.target {
+                rules.names.insert(Arc::clone(name));
+            }
+            of.push(rule);
+        }
+        rules.operator.sort_by_key(|rule| rule.order);
+        for own in rules.own.values_mut() {
+            own.sort_by_key(|rule| rule.order);
+        }
+        rules
     }
 
     /// As those ask who answer; nothing if there are no rules.
     pub(super) fn orders(self) -> Option<Arc<dyn Orders>> {
-        if self.0.is_empty() { None } else { Some(Arc::new(self)) }
+        if self.operator.is_empty() && self.own.is_empty() { None } else { Some(Arc::new(self)) }
+    }
+
+    /// Those of a tenant.
+    fn of_tenant(&self, tenant: Option<TenantId>) -> &[Rule] {
+        tenant.and_then(|tenant| self.own.get(&tenant)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Those of who owns a zone.
+    fn of_zone(&self, zone: &str) -> &[Rule] {
+        // Mostly nobody has any: then it does not matter who that is.
+        if self.own.is_empty() { &[] } else { self.of_tenant(self.tenants.owner_of(zone)) }
     }
 
     /// What each of these members counts as, if an operator said so.
@@ -78,28 +102,6 @@ impl Rules {
         });
         found
     }
-
-    /// Puts out all but those that somebody has pinned, the operator or the tenant: neither brings back what
-    /// the other has put out. A list that has none of them is not meant.
-    fn pin(
-        &self,
-        is_givers: impl Fn(&Rule) -> bool,
-        (whose, members): (Whose<'_>, &[Member]),
-        tell: &mut dyn FnMut(usize, Force, &Arc<str>),
-    ) {
-        let is_it =
-            |rule: &&Rule| rule.order == Order::Pin && is_givers(rule) && rule.is_for(whose);
-        let pins = || self.0.iter().filter(is_it);
-        let has_any = |rule: &&Rule| members.iter().any(|member| rule.target.holds(whose, member));
-        let Some(first) = pins().find(has_any) else {
-            return;
-        };
-        for (number, member) in members.iter().enumerate() {
-            if !pins().any(|rule| rule.target.holds(whose, member)) {
-                tell(number, Force::Down, &first.reason);
-            }
-        }
-    }
 }
 
 impl Orders for Rules {
@@ -109,16 +111,18 @@ impl Orders for Rules {
         members: &[Member],
         tell: &mut dyn FnMut(usize, Force, &Arc<str>),
     ) {
+        let own = self.of_zone(whose.zone);
         let mut is_pinned = false;
-        for rule in self.0.iter().filter(|rule| rule.is_for(whose)) {
+        for rule in merged(&self.operator, own).filter(|rule| rule.is_for(whose)) {
             let to = match rule.order {
                 Order::Down => Force::Down,
                 Order::Drain => Force::Drain,
                 Order::Up => Force::Up,
                 Order::Pin => {
                     if !std::mem::replace(&mut is_pinned, true) {
-                        self.pin(|rule| rule.tenant.is_none(), (whose, members), tell);
-                        self.pin(|rule| rule.tenant.is_some(), (whose, members), tell);
+                        // Neither brings back what the other has put out.
+                        pin(&self.operator, (whose, members), tell);
+                        pin(own, (whose, members), tell);
                     }
                     continue;
                 }
@@ -131,33 +135,57 @@ impl Orders for Rules {
         }
     }
 
-    fn may_concern(&self, members: &[Member]) -> bool {
+    fn may_concern(&self, account: Option<&Account>, members: &[Member]) -> bool {
         let may = |rule: &Rule, member: &Member| match &rule.target {
             // Whose they are is not known here.
             Found::Scope(_) => true,
             target => target.holds(Whose::NOBODY, member),
         };
-        self.0.iter().any(|rule| members.iter().any(|member| may(rule, member)))
+        let own = self.of_tenant(account.and_then(|account| self.tenants.holder(account)));
+        let mut rules = self.operator.iter().chain(own);
+        rules.any(|rule| members.iter().any(|member| may(rule, member)))
     }
 
     fn names(&self, check: &dyn fmt::Display) -> Option<Arc<str>> {
-        let names = || {
-            self.0.iter().filter_map(|rule| match &rule.target {
-                Found::Checks(_, name) => Some(name),
-                _ => None,
-            })
-        };
-        names().next()?;
-        let check = check.to_string();
-        names().find(|name| ***name == *check).cloned()
+        if self.names.is_empty() {
+            return None;
+        }
+        self.names.get(check.to_string().as_str()).cloned()
     }
 }
 
 impl Rule {
     fn is_for(&self, whose: Whose<'_>) -> bool {
         self.within.as_ref().is_none_or(|scope| scope.holds(whose))
-            && self.tenant.as_ref().is_none_or(|own| own.holds(whose))
     }
+}
+
+/// Puts out all but those that somebody has pinned. A list that has none of them is not meant.
+fn pin(
+    rules: &[Rule],
+    (whose, members): (Whose<'_>, &[Member]),
+    tell: &mut dyn FnMut(usize, Force, &Arc<str>),
+) {
+    let pins = || rules.iter().filter(|rule| rule.order == Order::Pin && rule.is_for(whose));
+    let has_any = |rule: &&Rule| members.iter().any(|member| rule.target.holds(whose, member));
+    let Some(first) = pins().find(has_any) else {
+        return;
+    };
+    for (number, member) in members.iter().enumerate() {
+        if !pins().any(|rule| rule.target.holds(whose, member)) {
+            tell(number, Force::Down, &first.reason);
+        }
+    }
+}
+
+/// Two lists of rules as one, the strongest first; of equal ones those of the first list before the others.
+fn merged<'r>(one: &'r [Rule], other: &'r [Rule]) -> impl Iterator<Item = &'r Rule> {
+    let (mut one, mut other) = (one.iter().peekable(), other.iter().peekable());
+    std::iter::from_fn(move || match (one.peek(), other.peek()) {
+        (Some(first), Some(second)) if second.order < first.order => other.next(),
+        (None, _) => other.next(),
+        _ => one.next(),
+    })
 }
 
 #[cfg(test)]
@@ -247,6 +275,39 @@ mod tests {
             let rules = rules(texts);
             assert_eq!(judged(&rules, "acme.test."), of_acme, "{texts:?} for acme");
             assert_eq!(judged(&rules, "beta.test."), of_beta, "{texts:?} for beta");
+        }
+    }
+
+    #[test]
+    fn what_tenants_say_concerns_nobody_else() {
+        let only = |texts: &[&str]| {
+            let rules = rules(texts);
+            let of = |name| {
+                let account = rules.tenants.account(rules.tenants.id(name));
+                rules.may_concern(account, &members())
+            };
+            [rules.may_concern(None, &members()), of("acme"), of("beta")]
+        };
+        for (texts, expected) in [
+            // Whose record it is, is not known: it may be this one.
+            (&["down www.other.test/A"][..], [true, true, true]),
+            (&["acme: drain acme.test"], [false, true, false]),
+            (&["acme: up 192.0.2.1", "beta: down 203.0.113.1"], [false, true, false]),
+            (&["down 203.0.113.1"], [false, false, false]),
+            (&["gone: down 192.0.2.1"], [false, false, false]),
+        ] {
+            assert_eq!(only(texts), expected, "{texts:?}");
+        }
+        assert!(rules(&["gone: down 192.0.2.1"]).orders().is_none());
+    }
+
+    #[test]
+    fn a_check_that_anybody_names_is_known_by_its_name() {
+        let rules = rules(&["down tcp 192.0.2.1:80", "acme: up tcp 192.0.2.2:80"]);
+        for (check, known) in
+            [("tcp 192.0.2.1:80", true), ("tcp 192.0.2.2:80", true), ("tcp 192.0.2.3:80", false)]
+        {
+            assert_eq!(rules.names(&check).as_deref(), known.then_some(check));
         }
     }
 }

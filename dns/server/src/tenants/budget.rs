@@ -3,6 +3,7 @@
 use halfmoon_healthcheck::{Account, CheckId, Limits, Rate, TargetPolicy};
 use halfmoon_zones::Zone;
 
+use super::ACCOUNTS;
 use crate::config::TenantConfig;
 use crate::shared::Programs;
 
@@ -44,7 +45,7 @@ impl Budget {
             records: tenant.records.map(u64::from),
             programs: tenant.programs.map(u64::from),
             memory: tenant.memory.map(|memory| memory as u64),
-            account: Account::new(&format!("tenants.{name}"), limits),
+            account: Account::new(&format!("{ACCOUNTS}{name}"), limits),
         }
     }
 

@@ -21,6 +21,9 @@ pub use tally::{Counts, Runs, Total};
 
 use tally::Tally;
 
+/// What the names of accounts of tenants begin with: where their limits are set.
+const ACCOUNTS: &str = "tenants.";
+
 /// A tenant, by its number among those of the configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct TenantId(u16);
@@ -134,10 +137,16 @@ impl Tenants {
         zones.map(|zone| self.owner(zone))
     }
 
+    /// Who owns a zone of this name, written out.
+    #[must_use]
+    pub fn owner_of(&self, apex: &str) -> Option<TenantId> {
+        self.owner(apex.parse::<NameBuf>().ok()?.as_name())
+    }
+
     /// Whether a zone of this name, written out, is a tenant's.
     #[must_use]
     pub fn owns(&self, tenant: TenantId, apex: &str) -> bool {
-        apex.parse::<NameBuf>().is_ok_and(|apex| self.owner(apex.as_name()) == Some(tenant))
+        self.owner_of(apex) == Some(tenant)
     }
 
     /// What a tenant may have; `None` for one of another configuration.
@@ -150,6 +159,13 @@ impl Tenants {
     #[must_use]
     pub fn account(&self, tenant: Option<TenantId>) -> Option<&Account> {
         self.budget(tenant?).map(|budget| &budget.account)
+    }
+
+    /// Whose an account is; `None`: that of a tenant of another configuration.
+    #[must_use]
+    pub fn holder(&self, account: &Account) -> Option<TenantId> {
+        let tenant = self.id(account.settings().strip_prefix(ACCOUNTS)?);
+        tenant.filter(|_| self.account(tenant) == Some(account))
     }
 
     /// Whether zones of anybody are limited in what they take up when they are read.
@@ -319,7 +335,10 @@ mod tests {
         assert_eq!(all, [(0, "a"), (1, "b"), (2, "c-1")]);
         for (id, name) in tenants.iter() {
             assert_eq!((tenants.id(name), tenants.name(id)), (Some(id), name));
+            assert_eq!(tenants.holder(tenants.account(Some(id)).unwrap()), Some(id));
         }
         assert_eq!((tenants.id("d"), tenants.count()), (None, 3));
+        let other = Account::new("tenants.a", halfmoon_healthcheck::Limits::default());
+        assert_eq!(tenants.holder(&other), None);
     }
 }
