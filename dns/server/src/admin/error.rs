@@ -32,6 +32,8 @@ pub(super) enum Refusal {
     Operators,
     /// A rule forbids it.
     Conflict(String),
+    /// Whoever makes it has made too many.
+    TooFast(String),
     /// Too much waits already.
     Busy,
     /// It should have worked.
@@ -64,6 +66,7 @@ impl IntoResponse for Refusal {
                 "this concerns the whole server; a token of a tenant is for its zones alone",
             ),
             Self::Conflict(why) => (StatusCode::CONFLICT, why),
+            Self::TooFast(why) => (StatusCode::TOO_MANY_REQUESTS, why),
             Self::Busy => {
                 (StatusCode::SERVICE_UNAVAILABLE, "too many questions wait already; ask again")
             }

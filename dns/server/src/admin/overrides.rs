@@ -115,6 +115,7 @@ pub(super) async fn let_go(
     if time.is_zero() || time > longest {
         return Err(Refusal::Malformed(format!("write from 1s to {}m", longest.as_secs() / 60)));
     }
+    state.shared.overrides.may_act(caller.tenant)?;
     let health = &state.shared.health;
     let mut pools = state.sight(&caller).pools(&state.shared);
     pools.retain(|report| scope.holds(report.pool.name.whose()) && health.let_go(report.id, time));
@@ -152,6 +153,7 @@ impl From<Refused> for Refusal {
         match why {
             Refused::NoSuch(_) => Self::NoSuch(text),
             Refused::NotYours(_) => Self::Forbidden(text),
+            Refused::TooFast => Self::TooFast(text),
             Refused::Disk(_) => Self::Failed(text),
             Refused::Safety { .. } | Refused::Empties { .. } | Refused::TooMany { .. } => {
                 Self::Conflict(text)

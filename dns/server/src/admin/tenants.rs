@@ -65,6 +65,7 @@ fn counted(state: &State, id: TenantId, name: &str) -> TenantView {
         queries: total.queries,
         programs_run: total.programs_run,
         programs_failed: total.programs_failed,
+        acts_refused: tenants.acts_refused(id),
         ..TenantView::default()
     };
     if let Some(budget) = tenants.budget(id) {

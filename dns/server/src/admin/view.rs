@@ -397,6 +397,10 @@ pub struct TenantView {
     /// Checks that programs computed and that were refused, over its budget or outside of its targets.
     #[serde(default)]
     pub checks_refused: u64,
+    /// Overrides that holders of its tokens wanted to set or end, and members that they wanted to let go, beyond
+    /// what they may in a minute.
+    #[serde(default)]
+    pub acts_refused: u64,
 }
 
 /// What a tenant may have of something; none: as much as it likes.

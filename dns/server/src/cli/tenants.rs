@@ -141,6 +141,7 @@ mod tests {
                 checks_held: 5,
                 probes_per_second: 0.8,
                 checks_refused: 7,
+                acts_refused: 0,
                 limits,
                 ..TenantView::default()
             },

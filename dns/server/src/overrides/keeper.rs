@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use halfmoon_healthcheck::{Health, Labels, Member, PoolReport, Report, Whose};
@@ -164,6 +164,7 @@ impl Overrides {
     /// # Errors
     /// Why it is not; nothing has changed then.
     pub fn set(&self, wish: Wish) -> Result<Set, Refused> {
+        self.may_act(wish.tenant)?;
         let what = match &wish.within {
             Some(scope) => format!("{} {} in {scope}", wish.order, wish.target),
             None => format!("{} {}", wish.order, wish.target),
@@ -255,6 +256,7 @@ impl Overrides {
             }
         }
         let reason = if reason.trim().is_empty() { String::new() } else { valid_reason(reason)? };
+        self.may_act(tenant)?;
         let mut inner = self.lock();
         self.expire(&mut inner, SystemTime::now());
         let (ended, list): (Vec<_>, Vec<_>) =
@@ -273,6 +275,17 @@ impl Overrides {
     /// Looks checks up again that overrides name; to be called when zones were read.
     pub fn refresh(&self) {
         self.apply(&mut self.lock());
+    }
+
+    /// Whether a tenant may do something now that is noted; what the operator does always is.
+    ///
+    /// # Errors
+    /// It has done too much. That is counted and nothing else: events and the log are for all.
+    pub(crate) fn may_act(&self, tenant: Option<TenantId>) -> Result<(), Refused> {
+        match tenant {
+            Some(tenant) if !self.tenants.may_act(tenant, Instant::now()) => Err(Refused::TooFast),
+            _ => Ok(()),
+        }
     }
 
     fn validate(&self, wish: &Wish) -> Result<(), Refused> {

@@ -18,7 +18,7 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::date::{date, parse};
-use crate::tenants::TenantId;
+use crate::tenants::{ACTS_A_MINUTE, TenantId};
 
 pub(crate) use keeper::valid_name;
 pub use keeper::{Keeper, Overrides};
@@ -149,6 +149,11 @@ pub enum Refused {
         /// How many there may be.
         limit: usize,
     },
+    /// A tenant has done as much as it may in this time.
+    #[error(
+        "{ACTS_A_MINUTE} acts a minute are noted for a tenant, and so many are done; wait a minute and do it again"
+    )]
+    TooFast,
     /// There is none of this number.
     #[error("there is no override {0}; `halfmoon override list` shows those in force")]
     NoSuch(u64),

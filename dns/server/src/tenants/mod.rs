@@ -2,11 +2,13 @@
 //!
 //! Immutable but for what is counted. What is owned is a name, whether there is a zone of it or not.
 
+mod acts;
 mod budget;
 mod realm;
 mod tally;
 
 use std::collections::{BTreeMap, HashMap};
+use std::time::Instant;
 
 use halfmoon_healthcheck::{Account, Report};
 use halfmoon_wire::{Name, NameBuf};
@@ -15,10 +17,12 @@ use halfmoon_zones::{Fault, Place};
 use crate::config::TenantConfig;
 use crate::shared::Zones;
 
+pub use acts::ACTS_A_MINUTE;
 pub use budget::{Budget, Usage};
 pub use realm::Realm;
 pub use tally::{Counts, Runs, Total};
 
+use acts::Acts;
 use tally::Tally;
 
 /// What the names of accounts of tenants begin with: where their limits are set.
@@ -54,6 +58,8 @@ pub struct Tenants {
     owned: HashMap<NameBuf, Owned>,
     /// What the zones of each count.
     tallies: Vec<Tally>,
+    /// What each may do that is noted.
+    acts: Vec<Acts>,
 }
 
 /// A name that is owned.
@@ -107,6 +113,7 @@ impl Tenants {
             let id = TenantId(number);
             tenants.names.push((name.clone(), tenant.has_source()));
             tenants.tallies.push(Tally::default());
+            tenants.acts.push(Acts::default());
             tenants.budgets.push(Budget::new(name, tenant));
             let below = tenant.below.iter().map(|name| (name, true));
             for (name, below) in tenant.apexes.iter().map(|name| (name, false)).chain(below) {
@@ -231,6 +238,18 @@ impl Tenants {
     #[must_use]
     pub fn total(&self, tenant: TenantId) -> Total {
         self.tallies.get(tenant.number()).map(Tally::read).unwrap_or_default()
+    }
+
+    /// Whether a tenant may do one more thing now that is noted ([`ACTS_A_MINUTE`]). It is counted if not.
+    #[must_use]
+    pub(crate) fn may_act(&self, tenant: TenantId, now: Instant) -> bool {
+        self.acts.get(tenant.number()).is_some_and(|acts| acts.take(now))
+    }
+
+    /// How often a tenant wanted to do more than it may.
+    #[must_use]
+    pub fn acts_refused(&self, tenant: TenantId) -> u64 {
+        self.acts.get(tenant.number()).map_or(0, Acts::refused)
     }
 
     /// How many there are.

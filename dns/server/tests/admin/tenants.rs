@@ -406,6 +406,45 @@ fn a_tenant_has_a_few_overrides_and_takes_none_from_others() {
 }
 
 #[test]
+fn no_tenant_pushes_out_what_happens_to_others() {
+    let parties = Parties::new("");
+    let before = parties.ask(WRITER, "/api/v1/changes").json()["newest"].as_u64().unwrap();
+    let started = std::time::Instant::now();
+    let refused: Vec<u16> =
+        (0..200).map(|_| parties.set(BETA, "drain", "192.0.2.1", json!({})).status).collect();
+    // One a second comes back while the test asks.
+    let most = 61 + started.elapsed().as_secs() as usize;
+    let noted = refused.iter().filter(|status| **status == 400).count();
+    let counted = refused.iter().filter(|status| **status == 429).count();
+    assert!((60..=most).contains(&noted) && noted + counted == 200, "{noted} {counted}");
+    let after = parties.ask(WRITER, "/api/v1/changes").json()["newest"].as_u64().unwrap();
+    assert_eq!(after - before, noted as u64, "each that was noted is an event, and no other");
+    let told = |path: &str| parties.ask(BETA, path);
+    assert_eq!(told("/api/v1/tenants").json()["tenants"][0]["acts_refused"], counted);
+    let line = format!("halfmoon_tenant_acts_refused_total{{tenant=\"beta\"}} {counted}\n");
+    assert!(told("/metrics").body.contains(&line));
+    let go = json!({"records": "www.beta.test/A", "for": "1m"});
+    let mut late = [400; 3];
+    while late != [429; 3] {
+        let set = parties.set(BETA, "drain", &parties.ips[0], json!({"may_empty": true}));
+        assert!(set.status == 201 || set.body.contains("wait a minute"), "{}", set.body);
+        let id = parties.ask(BETA, "/api/v1/overrides").json()["overrides"][0]["id"].clone();
+        let end = match id.as_u64() {
+            Some(id) => {
+                parties.post(BETA, &format!("/api/v1/overrides/{id}/end"), &json!({})).status
+            }
+            None => 429,
+        };
+        late = [set.status, end, parties.post(BETA, "/api/v1/let-go", &go).status];
+    }
+    // Nobody else is kept from anything.
+    for secret in [ACME, WRITER] {
+        let set = parties.set(secret, "drain", &parties.ips[0], json!({"may_empty": true}));
+        assert_eq!(set.status, 201, "{}", set.body);
+    }
+}
+
+#[test]
 fn what_tenants_have_and_count_is_told() {
     let parties = Parties::new("");
     let site = &parties.site;

@@ -41,6 +41,12 @@ pub(super) fn show(tenants: &[TenantView], text: &mut Text) {
         "Checks that programs of a tenant computed and that were refused.",
         &|tenant| tenant.checks_refused as f64,
     );
+    family(
+        "halfmoon_tenant_acts_refused",
+        Kind::Counter,
+        "Overrides of a tenant that were refused because it does too much in a minute.",
+        &|tenant| tenant.acts_refused as f64,
+    );
     let mut family = text.family(
         "halfmoon_tenant_program_runs",
         Kind::Counter,
