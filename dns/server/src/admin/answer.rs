@@ -67,10 +67,10 @@ pub(super) async fn show(
     };
     let query = query(name.as_name(), rtype);
     let octets = if sight.tenant.is_none() {
-        state.asker.ask(&state.shared, move |desk| desk.answer(&query, &peer)).await?
+        state.asker.ask(&state.shared, None, move |desk| desk.answer(&query, &peer)).await?
     } else {
         let work = move |desk: &mut Desk| desk.answer_in(&sight, &query, &peer);
-        state.for_tenants.ask(&state.shared, work).await?
+        state.for_tenants.ask(&state.shared, caller.tenant, work).await?
     };
     // It has no answer at all.
     let octets = octets.ok_or_else(asker::unanswered)?;

@@ -34,6 +34,8 @@ pub(super) enum Refusal {
     Conflict(String),
     /// Whoever makes it has made too many.
     TooFast(String),
+    /// The tenant has asked something that is not answered yet.
+    Asking,
     /// Too much waits already.
     Busy,
     /// It should have worked.
@@ -67,6 +69,10 @@ impl IntoResponse for Refusal {
             ),
             Self::Conflict(why) => (StatusCode::CONFLICT, why),
             Self::TooFast(why) => (StatusCode::TOO_MANY_REQUESTS, why),
+            Self::Asking => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "a question of this tenant is being answered; ask again when it is",
+            ),
             Self::Busy => {
                 (StatusCode::SERVICE_UNAVAILABLE, "too many questions wait already; ask again")
             }

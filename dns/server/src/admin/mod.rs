@@ -112,8 +112,10 @@ struct State {
     asker: Asker,
     /// For what takes longer: explanations, and what is tried on paper.
     paper: Asker,
-    /// For all that tenants ask.
+    /// For single answers and explanations to tenants.
     for_tenants: Asker,
+    /// For what tenants try on paper, which takes much longer.
+    trials: Asker,
     /// Requests that wait for something to happen.
     waiting: AtomicUsize,
     started: Instant,
@@ -178,6 +180,7 @@ impl Bound {
             asker: Asker::default(),
             paper: Asker::default(),
             for_tenants: Asker::default(),
+            trials: Asker::default(),
             waiting: AtomicUsize::new(0),
             started: Instant::now(),
         });

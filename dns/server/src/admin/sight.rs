@@ -8,7 +8,6 @@ use halfmoon_wire::{Name, SuffixHashes, Type};
 
 use super::State;
 use super::access::Caller;
-use super::asker::Asker;
 use super::error::Refusal;
 use super::usage::Users;
 use crate::shared::{Shared, Zones};
@@ -37,11 +36,6 @@ impl State {
         };
         let (users, used) = self.usage.of(&all, (caller.tenant, &zones));
         Sight { tenant: caller.tenant, zones, users, used }
-    }
-
-    /// Who answers what takes its time: no tenant keeps operators waiting.
-    pub(super) fn paper(&self, caller: &Caller) -> &Asker {
-        if caller.tenant.is_some() { &self.for_tenants } else { &self.paper }
     }
 }
 

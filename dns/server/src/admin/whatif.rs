@@ -63,6 +63,7 @@ pub(super) async fn show(
             false => ControlFlow::Break(()),
         })
     };
-    let outcome = state.paper(&caller).ask(&state.shared, work).await?;
+    let asker = if caller.tenant.is_some() { &state.trials } else { &state.paper };
+    let outcome = asker.ask(&state.shared, caller.tenant, work).await?;
     outcome.map(Json).map_err(Refusal::Malformed)
 }
