@@ -1,36 +1,38 @@
 //! Where the secrets of cookies come from: files that are looked at again now and then, or chance.
 
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Cache};
 use data_encoding::HEXLOWER_PERMISSIVE;
 
 use crate::answer::Secrets;
-use crate::secret::{self, SecretError};
+use crate::secret::{self, Reloaded, Secret, SecretError, Watched};
 
 /// The secrets in force.
 #[derive(Debug)]
 pub struct Cookies {
-    files: Vec<PathBuf>,
+    files: Watched<FromFile>,
+    /// Those of the files, or the one of this process.
     current: Arc<ArcSwap<Secrets>>,
-    /// What was wrong with the files when they were last read.
-    fault: Mutex<Option<String>>,
 }
 
 /// One thread's view of the secrets in force.
 pub type Reader = Cache<Arc<ArcSwap<Secrets>>, Arc<Secrets>>;
 
+/// A secret from a file. It is not shown.
+struct FromFile([u8; 16]);
+
 impl Cookies {
-    fn of(files: Vec<PathBuf>, secrets: Secrets) -> Self {
-        let current = Arc::new(ArcSwap::from_pointee(secrets));
-        Self { files, current, fault: Mutex::default() }
+    fn of(files: Watched<FromFile>, secrets: Secrets) -> Self {
+        Self { files, current: Arc::new(ArcSwap::from_pointee(secrets)) }
     }
 
     /// Cookies are not used.
     #[must_use]
     pub fn unused() -> Self {
-        Self::of(Vec::new(), Secrets::default())
+        Self::of(Watched::default(), Secrets::default())
     }
 
     /// A secret of this process, which nobody else has. Cookies are not used should the system
@@ -39,7 +41,7 @@ impl Cookies {
     pub fn random() -> Self {
         let mut secret = [0; 16];
         match aws_lc_rs::rand::fill(&mut secret) {
-            Ok(()) => Self::of(Vec::new(), Secrets::new([secret])),
+            Ok(()) => Self::of(Watched::default(), Secrets::new([secret])),
             Err(_) => Self::unused(),
         }
     }
@@ -49,39 +51,24 @@ impl Cookies {
     /// # Errors
     /// The first file that is not usable.
     pub fn open(files: Vec<PathBuf>) -> Result<Self, SecretError> {
-        let secrets = load(&files)?;
+        let files = Watched::open(files)?;
+        let secrets = all(&files);
         Ok(Self::of(files, secrets))
     }
 
-    /// Reads the files again and publishes the secrets if all of them are right. Says whether
-    /// they are others than before.
-    ///
-    /// # Errors
-    /// A file that is not usable; what was in force stays. Said once for as long as the reason is
-    /// the same.
-    pub fn reload(&self) -> Result<bool, SecretError> {
-        if self.files.is_empty() {
-            return Ok(false);
+    /// Reads the files again, and publishes what of it is right. A file that is not usable stays what it
+    /// was.
+    pub(crate) fn reload(&self) -> Reloaded {
+        let reloaded = self.files.reload();
+        if reloaded.changed > 0 {
+            self.current.store(Arc::new(all(&self.files)));
         }
-        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
-        match load(&self.files) {
-            Ok(secrets) => {
-                *fault = None;
-                let are_others = secrets != **self.current.load();
-                if are_others {
-                    self.current.store(Arc::new(secrets));
-                }
-                Ok(are_others)
-            }
-            Err(error) => {
-                let text = error.to_string();
-                if fault.as_ref() == Some(&text) {
-                    return Ok(false);
-                }
-                *fault = Some(text);
-                Err(error)
-            }
-        }
+        reloaded
+    }
+
+    /// What is wrong with files whose secrets are those of before.
+    pub(crate) fn faults(&self) -> Vec<String> {
+        self.files.faults()
     }
 
     /// A view of the secrets in force for one thread.
@@ -91,16 +78,39 @@ impl Cookies {
     }
 }
 
-fn load(files: &[PathBuf]) -> Result<Secrets, SecretError> {
-    let secrets = files.iter().map(|path| {
+fn all(files: &Watched<FromFile>) -> Secrets {
+    Secrets::new(files.current().load().iter().map(|secret| secret.0))
+}
+
+impl Secret for FromFile {
+    type Config = PathBuf;
+
+    // While they are replaced one after the other, two files hold the same for a while.
+    const ALONE: Option<&'static str> = None;
+
+    fn load(path: &PathBuf) -> Result<Self, SecretError> {
         let octets = HEXLOWER_PERMISSIVE.decode(secret::read(path)?.as_bytes()).ok();
-        octets.and_then(|octets| octets.try_into().ok()).ok_or_else(|| SecretError::Wrong {
+        let secret = octets.and_then(|octets| octets.try_into().ok());
+        secret.map(Self).ok_or_else(|| SecretError::Wrong {
             path: path.clone(),
             reason: "not a secret for cookies; write 32 hexadecimal digits, \
                      as `openssl rand -hex 16` makes them",
         })
-    });
-    Ok(Secrets::new(secrets.collect::<Result<Vec<_>, _>>()?))
+    }
+
+    fn path(path: &PathBuf) -> &Path {
+        path
+    }
+
+    fn octets(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for FromFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("FromFile")
+    }
 }
 
 #[cfg(test)]
@@ -130,25 +140,26 @@ mod tests {
             Secrets::new(texts.map(|text| octets(text).try_into().unwrap()))
         };
         assert_eq!(**reader.load(), secrets([a, b]));
-        assert!(!cookies.reload().unwrap(), "nothing has changed");
+        assert_eq!(cookies.reload().changed, 0, "nothing has changed");
 
         write(&paths[0], b);
         write(&paths[1], a);
-        assert!(cookies.reload().unwrap());
+        assert_eq!(cookies.reload().changed, 2);
         assert_eq!(**reader.load(), secrets([b, a]));
 
-        // What is wrong is said once, and leaves the secrets in force.
+        // What is wrong is said once, and keeps no other file from being taken.
+        let c = "0123456789abcdef0123456789abcdef";
+        write(&paths[0], c);
         write(&paths[1], "00112233");
-        let error = cookies.reload().unwrap_err().to_string();
+        let error = cookies.reload().faults[0].to_string();
         assert!(error.contains("old: not a secret for cookies; write 32"), "{error}");
         assert!(!error.contains("00112233"));
-        assert!(!cookies.reload().unwrap());
-        assert_eq!(**reader.load(), secrets([b, a]));
-        fs::remove_file(&paths[1]).unwrap();
-        assert!(cookies.reload().is_err(), "another reason");
+        assert_eq!(cookies.faults(), [error]);
+        assert!(cookies.reload().faults.is_empty());
+        assert_eq!(**reader.load(), secrets([c, a]));
         write(&paths[1], a);
-        assert!(!cookies.reload().unwrap());
-        assert_eq!(*cookies.fault.lock().unwrap(), None);
+        assert_eq!(cookies.reload().changed, 0);
+        assert!(cookies.faults().is_empty());
     }
 
     #[test]

@@ -1,9 +1,13 @@
 //! Secrets from files: small, and nobody else's to read.
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
 
 /// The longest file that is read as a secret, in octets.
 const MOST: u64 = 4096;
@@ -63,6 +67,146 @@ pub fn read(path: &Path) -> Result<String, SecretError> {
     Ok(text.trim().to_owned())
 }
 
+/// What is made of a file with a secret.
+pub(crate) trait Secret: Sized {
+    /// What the configuration says of it.
+    type Config;
+
+    /// Where two may not be the same, what is wrong with that.
+    const ALONE: Option<&'static str>;
+
+    /// Makes it.
+    ///
+    /// # Errors
+    /// The file is not usable.
+    fn load(config: &Self::Config) -> Result<Self, SecretError>;
+
+    /// The file.
+    fn path(config: &Self::Config) -> &Path;
+
+    /// What tells it from others.
+    fn octets(&self) -> &[u8];
+}
+
+/// Secrets in force, from files that are looked at again now and then. Each is taken for itself: who has
+/// spoilt his own file keeps nobody's new secret from being in force.
+#[derive(Debug)]
+pub(crate) struct Watched<S: Secret> {
+    config: Vec<S::Config>,
+    current: Published<S>,
+    /// What was wrong with each file when it was last read.
+    faults: Mutex<Vec<Option<String>>>,
+}
+
+/// Secrets, where they are published, in the order of the configuration.
+pub(crate) type Published<S> = Arc<ArcSwap<Vec<Arc<S>>>>;
+
+/// What became of secrets when their files were looked at again.
+#[derive(Debug)]
+pub(crate) struct Reloaded {
+    /// How many are others than before.
+    pub(crate) changed: usize,
+    /// What is wrong with files, each said once for as long as it is the same. What they held before stays
+    /// in force.
+    pub(crate) faults: Vec<SecretError>,
+}
+
+/// None.
+impl<S: Secret> Default for Watched<S> {
+    fn default() -> Self {
+        Self { config: Vec::new(), current: Arc::default(), faults: Mutex::default() }
+    }
+}
+
+impl<S: Secret> Watched<S> {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// The first file that is not usable.
+    pub(crate) fn open(config: Vec<S::Config>) -> Result<Self, SecretError> {
+        let loaded = config.iter().map(|one| S::load(one).map(Arc::new));
+        let secrets = loaded.collect::<Result<Vec<_>, _>>()?;
+        if let Some((at, reason)) = first_double(&secrets) {
+            let path = S::path(&config[at.1]).to_owned();
+            return Err(SecretError::Wrong { path, reason });
+        }
+        let faults = Mutex::new(config.iter().map(|_| None).collect());
+        Ok(Self { config, current: Arc::new(ArcSwap::from_pointee(secrets)), faults })
+    }
+
+    /// Where they are published.
+    pub(crate) const fn current(&self) -> &Published<S> {
+        &self.current
+    }
+
+    /// What is wrong with files whose secrets are those of before, each with its path.
+    pub(crate) fn faults(&self) -> Vec<String> {
+        self.lock().iter().flatten().cloned().collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Option<String>>> {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads the files again, and publishes what of it is right.
+    pub(crate) fn reload(&self) -> Reloaded {
+        let mut known = self.lock();
+        let before = self.current.load_full();
+        let mut wrong: Vec<Option<SecretError>> = self.config.iter().map(|_| None).collect();
+        let mut secrets = Vec::clone(&before);
+        for (at, config) in self.config.iter().enumerate() {
+            match S::load(config) {
+                Ok(new) if new.octets() == before[at].octets() => {}
+                Ok(new) => secrets[at] = Arc::new(new),
+                Err(error) => wrong[at] = Some(error),
+            }
+        }
+        let is_new = |secrets: &[Arc<S>], at: usize| !Arc::ptr_eq(&secrets[at], &before[at]);
+        // Those before were no two the same: each round takes back one that is new.
+        while let Some(((first, second), reason)) = first_double(&secrets) {
+            let at = if is_new(&secrets, second) { second } else { first };
+            secrets[at] = Arc::clone(&before[at]);
+            let path = S::path(&self.config[at]).to_owned();
+            wrong[at] = Some(SecretError::Wrong { path, reason });
+        }
+        let changed = (0..secrets.len()).filter(|at| is_new(&secrets, *at)).count();
+        if changed > 0 {
+            self.current.store(Arc::new(secrets));
+        }
+        let mut faults = Vec::new();
+        for (known, wrong) in known.iter_mut().zip(wrong) {
+            let text = wrong.as_ref().map(ToString::to_string);
+            if *known != text {
+                faults.extend(wrong);
+                *known = text;
+            }
+        }
+        Reloaded { changed, faults }
+    }
+}
+
+impl Reloaded {
+    /// Logs it; `whose` they are, as in `keys`.
+    pub(crate) fn log(&self, whose: &str) {
+        if self.changed > 0 {
+            tracing::info!(changed = self.changed, "secrets of {whose} reloaded");
+        }
+        for error in &self.faults {
+            tracing::error!(%error, "a secret of {whose} not reloaded; the one before stays in force");
+        }
+    }
+}
+
+/// The places of the first two that are the same and may not be, and what is wrong with that.
+fn first_double<S: Secret>(secrets: &[Arc<S>]) -> Option<((usize, usize), &'static str)> {
+    let reason = S::ALONE?;
+    let mut places = HashMap::with_capacity(secrets.len());
+    let mut numbered = secrets.iter().enumerate();
+    numbered.find_map(|(at, secret)| {
+        places.insert(secret.octets(), at).map(|first| ((first, at), reason))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs::{self, Permissions};
@@ -100,5 +244,91 @@ mod tests {
             fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
             assert!(refused().contains(reason));
         }
+    }
+
+    /// A text of at least three letters.
+    #[derive(Debug)]
+    struct Word(String);
+
+    impl Secret for Word {
+        type Config = PathBuf;
+
+        const ALONE: Option<&'static str> = Some("there already");
+
+        fn load(path: &PathBuf) -> Result<Self, SecretError> {
+            match read(path)? {
+                text if text.len() < 3 => {
+                    Err(SecretError::Wrong { path: path.clone(), reason: "too short" })
+                }
+                text => Ok(Self(text)),
+            }
+        }
+
+        fn path(path: &PathBuf) -> &Path {
+            path
+        }
+
+        fn octets(&self) -> &[u8] {
+            self.0.as_bytes()
+        }
+    }
+
+    #[test]
+    fn each_file_is_taken_for_itself() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["a", "b", "c"].map(|name| folder.path().join(name));
+        let write = |texts: &str| {
+            for (path, text) in paths.iter().zip(texts.split(' ')) {
+                let _ = fs::remove_file(path);
+                if text == "-" {
+                    continue;
+                }
+                fs::write(path, text).unwrap();
+                fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+            }
+        };
+        write("one two one");
+        let error = Watched::<Word>::open(paths.to_vec()).unwrap_err().to_string();
+        assert!(error.ends_with("/c: there already"), "{error}");
+        write("one two six");
+        let watched = Watched::<Word>::open(paths.to_vec()).unwrap();
+        for (files, in_force, changed, faults) in [
+            ("one two six", "one two six", 0, ""),
+            // What is wrong with one keeps none of the others, and is said once.
+            ("new x ten", "new two ten", 2, "b: too short"),
+            ("new x ten", "new two ten", 0, ""),
+            ("new - one", "new two one", 1, "b: cannot be read"),
+            ("new - x", "new two one", 0, "c: too short"),
+            ("new two one", "new two one", 0, ""),
+            ("new x one", "new two one", 0, "b: too short"),
+            // Who takes what another one has keeps his own, whatever comes of the other's.
+            ("one new six", "one new six", 3, ""),
+            ("one new one", "one new six", 0, "c: there already"),
+            ("new new six", "one new six", 0, "a: there already"),
+            ("six x ten", "six new ten", 2, "b: too short"),
+            // One after the other: the second falls back on what the first wanted.
+            ("ten ten new", "six new ten", 0, "a: there already,b: there already,c: there already"),
+        ] {
+            write(files);
+            let Reloaded { changed: count, faults: said } = watched.reload();
+            let current = watched.current().load();
+            let texts: Vec<&str> = current.iter().map(|word| &*word.0).collect();
+            assert_eq!((texts.join(" ").as_str(), count), (in_force, changed), "{files}");
+            let said: Vec<String> = said.iter().map(ToString::to_string).collect();
+            let faults: Vec<&str> = faults.split(',').filter(|fault| !fault.is_empty()).collect();
+            assert_eq!(said.len(), faults.len(), "{files}: {said:?}");
+            for (said, fault) in said.iter().zip(faults) {
+                assert!(said.contains(&format!("/{fault}")), "{files}: {said}");
+            }
+            let known = watched.faults();
+            assert!(said.iter().all(|said| known.contains(said)), "{files}: {known:?}");
+        }
+        write("abc x -");
+        watched.reload();
+        let [b, c] = &watched.faults()[..] else { panic!("{:?}", watched.faults()) };
+        assert!(b.ends_with("/b: too short") && c.contains("/c: cannot be read"), "{b} {c}");
+        write("abc two six");
+        watched.reload();
+        assert_eq!(watched.faults(), [""; 0]);
     }
 }

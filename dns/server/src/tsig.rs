@@ -1,16 +1,17 @@
 //! Messages signed with a secret that both sides have (TSIG, RFC 8945).
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 
-use arc_swap::{ArcSwap, Cache};
+use arc_swap::Cache;
 use aws_lc_rs::constant_time;
 use aws_lc_rs::hmac::{self, HMAC_SHA256, HMAC_SHA512};
 use data_encoding::BASE64;
 use halfmoon_wire::{Name, NameBuf};
 
 use crate::config::{Config, KeyAlgorithm, KeyConfig};
-use crate::secret::{self, SecretError};
+use crate::secret::{self, Published, Reloaded, Secret, SecretError, Watched};
 use crate::tenants::{TenantId, Tenants};
 
 /// How far clocks may differ, in seconds (RFC 8945 section 10).
@@ -43,7 +44,7 @@ struct Key {
     holder: Holder,
     algorithm: &'static [u8],
     key: hmac::Key,
-    /// What [`Keys::reload`] compares.
+    /// What tells it from another when the files are looked at again.
     secret: Vec<u8>,
 }
 
@@ -55,20 +56,11 @@ impl fmt::Debug for Key {
 
 /// The keys in force, from files that are looked at again now and then.
 #[derive(Debug)]
-pub struct Keys {
-    config: Vec<(KeyConfig, Holder)>,
-    current: Published,
-    fault: Mutex<Option<String>>,
-}
-
-/// The keys, where they are published.
-type Published = Arc<ArcSwap<KeyList>>;
-/// All keys.
-type KeyList = Vec<Arc<Key>>;
+pub struct Keys(Watched<Key>);
 
 /// One thread's view of the keys in force.
 #[derive(Debug)]
-pub struct KeyReader(Cache<Published, Arc<KeyList>>);
+pub struct KeyReader(Cache<Published<Key>, Arc<Vec<Arc<Key>>>>);
 
 impl Keys {
     /// Reads the files of the keys of a configuration, those of its tenants among them.
@@ -81,59 +73,40 @@ impl Keys {
             keys.map(move |key| (key, Holder::Of(id)))
         });
         let keys = config.transfer.keys.iter().map(|key| (key, Holder::Any));
-        let config: Vec<_> =
-            keys.chain(of_tenants).map(|(key, holder)| (key.clone(), holder)).collect();
-        let keys = load(&config)?;
-        Ok(Self { config, current: Arc::new(ArcSwap::from_pointee(keys)), fault: Mutex::default() })
+        let config = keys.chain(of_tenants).map(|(key, holder)| (key.clone(), holder));
+        Watched::open(config.collect()).map(Self)
     }
 
     /// No keys.
     #[must_use]
     pub fn none() -> Self {
-        let current = Arc::new(ArcSwap::from_pointee(Vec::new()));
-        Self { config: Vec::new(), current, fault: Mutex::default() }
+        Self(Watched::default())
     }
 
-    /// Reads the files again, as [`crate::cookies::Cookies::reload`] does.
-    ///
-    /// # Errors
-    /// A file that is not usable; the keys in force stay. Said once for as long as the reason is the
-    /// same.
-    pub fn reload(&self) -> Result<bool, SecretError> {
-        if self.config.is_empty() {
-            return Ok(false);
-        }
-        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
-        match load(&self.config) {
-            Ok(keys) => {
-                *fault = None;
-                let same = |(new, old): (&Arc<Key>, &Arc<Key>)| new.secret == old.secret;
-                let are_others = !keys.iter().zip(self.current.load().iter()).all(same);
-                if are_others {
-                    self.current.store(Arc::new(keys));
-                }
-                Ok(are_others)
-            }
-            Err(error) => {
-                let text = error.to_string();
-                if fault.as_ref() == Some(&text) {
-                    return Ok(false);
-                }
-                *fault = Some(text);
-                Err(error)
-            }
-        }
+    /// Reads the files again. A key whose file is not usable stays what it is.
+    pub(crate) fn reload(&self) -> Reloaded {
+        self.0.reload()
+    }
+
+    /// What is wrong with files whose keys are those of before.
+    pub(crate) fn faults(&self) -> Vec<String> {
+        self.0.faults()
     }
 
     /// A view of the keys in force for one thread.
     #[must_use]
     pub fn reader(&self) -> KeyReader {
-        KeyReader(Cache::new(Arc::clone(&self.current)))
+        KeyReader(Cache::new(Arc::clone(self.0.current())))
     }
 }
 
-fn load(config: &[(KeyConfig, Holder)]) -> Result<Vec<Arc<Key>>, SecretError> {
-    let load_one = |(key, holder): &(KeyConfig, Holder)| {
+impl Secret for Key {
+    type Config = (KeyConfig, Holder);
+
+    // They are told apart by their names.
+    const ALONE: Option<&'static str> = None;
+
+    fn load((key, holder): &(KeyConfig, Holder)) -> Result<Self, SecretError> {
         let wrong = |reason| SecretError::Wrong { path: key.secret_file.clone(), reason };
         let text = secret::read(&key.secret_file)?;
         let secret = BASE64.decode(text.as_bytes()).map_err(|_| {
@@ -148,9 +121,16 @@ fn load(config: &[(KeyConfig, Holder)]) -> Result<Vec<Arc<Key>>, SecretError> {
         };
         let mac = hmac::Key::new(how, &secret);
         let (name, holder) = (key.name, *holder);
-        Ok(Arc::new(Key { name, holder, algorithm, key: mac, secret }))
-    };
-    config.iter().map(load_one).collect()
+        Ok(Self { name, holder, algorithm, key: mac, secret })
+    }
+
+    fn path((key, _): &(KeyConfig, Holder)) -> &Path {
+        &key.secret_file
+    }
+
+    fn octets(&self) -> &[u8] {
+        &self.secret
+    }
 }
 
 /// What became of the signature of a query.

@@ -17,7 +17,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpStream;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tokio::time::{self, MissedTickBehavior};
 
 use super::State;
@@ -68,12 +68,20 @@ pub(super) async fn serve(
     let router = routes::router(state);
     let places = Arc::new(Places::default());
     let mut connections = JoinSet::new();
+    let mut looking: Option<JoinHandle<()>> = None;
     let mut look = time::interval(LOOK);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             _ = stop.changed() => break,
-            _ = look.tick() => look_at_tokens(state),
+            _ = look.tick() => {
+                // Many files, on a disk that may be slow: nobody waits for that.
+                if looking.as_ref().is_none_or(JoinHandle::is_finished) {
+                    let state = Arc::clone(state);
+                    let look = move || state.access.tokens.reload().log("tokens");
+                    looking = Some(spawn_blocking(look));
+                }
+            }
             Some(_) = connections.join_next() => {}
             accepted = listener.accept() => match accepted {
                 Ok((stream, peer)) => {
@@ -92,14 +100,6 @@ pub(super) async fn serve(
     // Those that answer something at the moment may finish.
     let end = async { while connections.join_next().await.is_some() {} };
     let _ = time::timeout(Duration::from_secs(1), end).await;
-}
-
-fn look_at_tokens(state: &State) {
-    match state.access.tokens.reload() {
-        Ok(false) => {}
-        Ok(true) => tracing::info!("tokens of the admin interface reloaded"),
-        Err(error) => tracing::error!(%error, "tokens of the admin interface not reloaded"),
-    }
 }
 
 async fn talk(

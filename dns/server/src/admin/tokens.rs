@@ -1,14 +1,14 @@
 //! The tokens that clients show, from files that are looked at again now and then.
 
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 
-use arc_swap::ArcSwap;
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use aws_lc_rs::digest::{Digest, SHA256, digest};
 
 use crate::config::{Right, TokenConfig};
-use crate::secret::{self, SecretError};
+use crate::secret::{self, Reloaded, Secret, SecretError, Watched};
 use crate::tenants::TenantId;
 
 /// The shortest secret that is taken, in octets.
@@ -31,11 +31,7 @@ pub(super) type Named = (TokenConfig, Option<TenantId>);
 
 /// The tokens in force.
 #[derive(Debug)]
-pub(super) struct Tokens {
-    config: Vec<Named>,
-    current: ArcSwap<Vec<Token>>,
-    fault: Mutex<Option<String>>,
-}
+pub(super) struct Tokens(Watched<Token>);
 
 impl Tokens {
     /// Reads the files.
@@ -43,51 +39,37 @@ impl Tokens {
     /// # Errors
     /// The first file that is not usable.
     pub(super) fn open(config: Vec<Named>) -> Result<Self, SecretError> {
-        let tokens = load(&config)?;
-        Ok(Self { config, current: ArcSwap::from_pointee(tokens), fault: Mutex::default() })
+        Watched::open(config).map(Self)
     }
 
-    /// Reads the files again; whether a token is another than before.
-    ///
-    /// # Errors
-    /// A file that is not usable; the tokens in force stay. Said once for as long as the reason is
-    /// the same.
-    pub(super) fn reload(&self) -> Result<bool, SecretError> {
-        let mut fault = self.fault.lock().unwrap_or_else(PoisonError::into_inner);
-        match load(&self.config) {
-            Ok(tokens) => {
-                *fault = None;
-                let digests = |tokens: &[Token]| -> Vec<Vec<u8>> {
-                    tokens.iter().map(|token| token.digest.as_ref().to_vec()).collect()
-                };
-                let are_others = digests(&tokens) != digests(&self.current.load());
-                if are_others {
-                    self.current.store(Arc::new(tokens));
-                }
-                Ok(are_others)
-            }
-            Err(error) => {
-                let text = error.to_string();
-                if fault.as_ref() == Some(&text) {
-                    return Ok(false);
-                }
-                *fault = Some(text);
-                Err(error)
-            }
-        }
+    /// Reads the files again. A token whose file is not usable stays what it is.
+    pub(super) fn reload(&self) -> Reloaded {
+        self.0.reload()
+    }
+
+    /// What is wrong with files whose tokens are those of before.
+    pub(super) fn faults(&self) -> Vec<String> {
+        self.0.faults()
     }
 
     /// The token with this secret.
     pub(super) fn find(&self, secret: &str) -> Option<Token> {
         let shown = digest(&SHA256, secret.as_bytes());
-        let is_it =
-            |token: &&Token| verify_slices_are_equal(token.digest.as_ref(), shown.as_ref()).is_ok();
-        self.current.load().iter().find(is_it).cloned()
+        let is_it = |token: &&Arc<Token>| {
+            verify_slices_are_equal(token.digest.as_ref(), shown.as_ref()).is_ok()
+        };
+        self.0.current().load().iter().find(is_it).map(|token| Token::clone(token))
     }
 }
 
-fn load(config: &[Named]) -> Result<Vec<Token>, SecretError> {
-    let load_one = |(token, tenant): &Named| {
+impl Secret for Token {
+    type Config = Named;
+
+    // Which of the two its holder is would depend on their order.
+    const ALONE: Option<&'static str> =
+        Some("the secret of another token, too; give each token its own");
+
+    fn load((token, tenant): &Named) -> Result<Self, SecretError> {
         let wrong = |reason| SecretError::Wrong { path: token.secret_file.clone(), reason };
         let secret = secret::read(&token.secret_file)?;
         if secret.len() < SHORTEST {
@@ -102,19 +84,16 @@ fn load(config: &[Named]) -> Result<Vec<Token>, SecretError> {
         }
         let digest = digest(&SHA256, secret.as_bytes());
         let beats = token.beats.as_slice().into();
-        Ok(Token { name: token.name.clone(), may: token.may, beats, tenant: *tenant, digest })
-    };
-    let tokens: Vec<Token> = config.iter().map(load_one).collect::<Result<_, _>>()?;
-    for (at, token) in tokens.iter().enumerate() {
-        // Which of the two its holder is would depend on their order.
-        if tokens[..at].iter().any(|other| other.digest.as_ref() == token.digest.as_ref()) {
-            return Err(SecretError::Wrong {
-                path: config[at].0.secret_file.clone(),
-                reason: "the secret of another token, too; give each token its own",
-            });
-        }
+        Ok(Self { name: token.name.clone(), may: token.may, beats, tenant: *tenant, digest })
     }
-    Ok(tokens)
+
+    fn path((token, _): &Named) -> &Path {
+        &token.secret_file
+    }
+
+    fn octets(&self) -> &[u8] {
+        self.digest.as_ref()
+    }
 }
 
 impl fmt::Debug for Token {

@@ -75,6 +75,9 @@ pub(super) struct Status {
     /// The places that zones of tenants come from, as far as whoever asks may see them.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     sources: Vec<TenantSource>,
+    /// Files of secrets that are not usable, and why; what they held before is in force. Not told to tenants.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    old_secrets: Vec<String>,
     caller: CallerView,
 }
 
@@ -180,10 +183,16 @@ pub(super) async fn status(
         git: state.shared.publishing.git().filter(|_| is_operator),
         folder: state.shared.publishing.folder().filter(|_| is_operator),
         sources: state.shared.publishing.tenants(sight.name(&state.shared)),
+        old_secrets: if is_operator { old_secrets(&state) } else { Vec::new() },
         caller: CallerView {
             may_write: caller.may == Some(Right::Write),
             tenant: sight.name(&state.shared).map(str::to_owned),
             token: caller.token,
         },
     })
+}
+
+fn old_secrets(state: &State) -> Vec<String> {
+    let tokens = state.access.tokens.faults();
+    [state.shared.cookies.faults(), state.shared.keys.faults(), tokens].concat()
 }

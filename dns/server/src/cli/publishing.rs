@@ -73,6 +73,8 @@ struct Status {
     folder: Option<FolderView>,
     #[serde(default)]
     sources: Vec<TenantSource>,
+    #[serde(default)]
+    old_secrets: Vec<String>,
 }
 
 pub(super) fn status(args: &StatusArgs) -> ExitCode {
@@ -110,6 +112,9 @@ fn ask(args: &StatusArgs) -> Result<(), String> {
             Source::Git(git) => show(&git, Some(&tenant)),
             Source::Folder(folder) => show_folder(&folder, Some(&tenant)),
         }
+    }
+    for why in status.old_secrets {
+        say(format_args!("a secret is still the one before: {why}"));
     }
     Ok(())
 }

@@ -72,14 +72,6 @@ fn look(shared: &Shared) {
         Ok(true) => tracing::info!("geo databases reloaded"),
         Err(error) => tracing::error!(%error, "geo databases not reloaded"),
     }
-    match shared.cookies.reload() {
-        Ok(false) => {}
-        Ok(true) => tracing::info!("secrets of cookies reloaded"),
-        Err(error) => tracing::error!(%error, "secrets of cookies not reloaded"),
-    }
-    match shared.keys.reload() {
-        Ok(false) => {}
-        Ok(true) => tracing::info!("secrets of keys reloaded"),
-        Err(error) => tracing::error!(%error, "secrets of keys not reloaded"),
-    }
+    shared.cookies.reload().log("cookies");
+    shared.keys.reload().log("keys");
 }

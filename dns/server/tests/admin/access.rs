@@ -82,7 +82,7 @@ fn a_token_can_be_changed_while_the_server_runs() {
     // One that everybody may read is not taken, and the one before stays.
     site.folder.write("eyes", "yet-another-secret-of-the-same-one");
     fs::set_permissions(site.folder.path("eyes"), Permissions::from_mode(0o644)).unwrap();
-    site.running.logged("tokens of the admin interface not reloaded", 0);
+    site.running.logged("a secret of tokens not reloaded", 0);
     assert_eq!(status(new), 200);
     assert!(!site.running.err().contains(new) && !site.running.err().contains("yet-another"));
 }

@@ -1,5 +1,7 @@
 //! Tokens of tenants: what their holders see and do, at every path that there is.
 
+mod apart;
+
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
@@ -403,98 +405,6 @@ fn a_tenant_has_a_few_overrides_and_takes_none_from_others() {
         list["overrides"].as_array().unwrap().iter().map(|an| an["id"].as_u64().unwrap()).collect();
     assert_eq!(ids.pop(), Some(1));
     assert!(ids.iter().all(|id| *id >= 1_000_000), "{ids:?}");
-}
-
-#[test]
-fn a_tenant_that_tries_much_on_paper_keeps_nobody_waiting() {
-    let parties = Parties::new("");
-    let [shared, acme, _] = &parties.ips;
-    let port = parties.ends[0].address.port();
-    // Much to run for each of many clients.
-    let lines: String = (0..40)
-        .map(|number| {
-            format!(
-                "n{number} LUA A \";local n = 0 for i = 1, 5000 do n = n + i end \
-                 local t = {{}} t[1] = '{shared}' t[2] = netmask({{'10.1.0.0/16'}}) and '{acme}' or '{shared}' \
-                 return ifportup({port}, t)\"\n"
-            )
-        })
-        .collect();
-    parties.site.folder.zone("acme.test", &format!("{lines}new A 192.0.2.1\n"));
-    wait_for_answer(parties.site.dns, "new.acme.test.", &["192.0.2.1"]);
-    wait_for_answer(parties.site.dns, "n0.acme.test.", &[shared]);
-    let clients: Vec<Value> =
-        (0..10_000).map(|n| json!({"address": format!("10.{}.{}.1", n / 250, n % 250)})).collect();
-    let long = json!({"down": [shared], "clients": clients}).to_string();
-    let admin = parties.site.admin;
-    // It is not waited for: the server ends before.
-    let trial = std::thread::spawn(move || {
-        let bearer = format!("Bearer {ACME}");
-        let headers = [("Authorization", &*bearer), ("Content-Type", "application/json")];
-        crate::support::http::try_request(admin, "POST", "/api/v1/whatif", &headers, &long).ok()
-    });
-    // It is answered at once if it is taken: nothing has this target.
-    let short = json!({"down": ["192.0.2.99"]});
-    wait_for("a question under way", || {
-        let said = parties.post(ACME, "/api/v1/whatif", &short);
-        assert!(
-            said.status == 503 || said.body.contains("nothing that is checked"),
-            "{}",
-            said.body
-        );
-        (said.status == 503 && said.body.contains("of this tenant")).then_some(())
-    });
-    for (secret, path) in [
-        (ACME, "/api/v1/answer?name=new.acme.test"),
-        (BETA, "/api/v1/answer?name=www.beta.test"),
-        (ACME, "/api/v1/explain?name=new.acme.test"),
-        (WRITER, "/api/v1/explain?name=n0.acme.test"),
-    ] {
-        let said = parties.ask(secret, path);
-        assert_eq!(said.status, 200, "{path}: {}", said.body);
-    }
-    let of_operator = parties.post(WRITER, "/api/v1/whatif", &short);
-    assert!(of_operator.body.contains("nothing that is checked"), "{}", of_operator.body);
-    assert!(!trial.is_finished(), "it was tried for all that time");
-}
-
-#[test]
-fn no_tenant_pushes_out_what_happens_to_others() {
-    let parties = Parties::new("");
-    let before = parties.ask(WRITER, "/api/v1/changes").json()["newest"].as_u64().unwrap();
-    let started = std::time::Instant::now();
-    let refused: Vec<u16> =
-        (0..200).map(|_| parties.set(BETA, "drain", "192.0.2.1", json!({})).status).collect();
-    // One a second comes back while the test asks.
-    let most = 61 + started.elapsed().as_secs() as usize;
-    let noted = refused.iter().filter(|status| **status == 400).count();
-    let counted = refused.iter().filter(|status| **status == 429).count();
-    assert!((60..=most).contains(&noted) && noted + counted == 200, "{noted} {counted}");
-    let after = parties.ask(WRITER, "/api/v1/changes").json()["newest"].as_u64().unwrap();
-    assert_eq!(after - before, noted as u64, "each that was noted is an event, and no other");
-    let told = |path: &str| parties.ask(BETA, path);
-    assert_eq!(told("/api/v1/tenants").json()["tenants"][0]["acts_refused"], counted);
-    let line = format!("halfmoon_tenant_acts_refused_total{{tenant=\"beta\"}} {counted}\n");
-    assert!(told("/metrics").body.contains(&line));
-    let go = json!({"records": "www.beta.test/A", "for": "1m"});
-    let mut late = [400; 3];
-    while late != [429; 3] {
-        let set = parties.set(BETA, "drain", &parties.ips[0], json!({"may_empty": true}));
-        assert!(set.status == 201 || set.body.contains("wait a minute"), "{}", set.body);
-        let id = parties.ask(BETA, "/api/v1/overrides").json()["overrides"][0]["id"].clone();
-        let end = match id.as_u64() {
-            Some(id) => {
-                parties.post(BETA, &format!("/api/v1/overrides/{id}/end"), &json!({})).status
-            }
-            None => 429,
-        };
-        late = [set.status, end, parties.post(BETA, "/api/v1/let-go", &go).status];
-    }
-    // Nobody else is kept from anything.
-    for secret in [ACME, WRITER] {
-        let set = parties.set(secret, "drain", &parties.ips[0], json!({"may_empty": true}));
-        assert_eq!(set.status, 201, "{}", set.body);
-    }
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn a_secret_that_changes_is_taken_without_a_restart() {
     assert_eq!(works(SECRET), Some(false));
     // What is no secret leaves the one before in force, and is said without it.
     keyed(folder.path(), "hmac-sha256", "not base64!");
-    let line = running.logged("secrets of keys not reloaded", 0);
+    let line = running.logged("a secret of keys not reloaded", 0);
     assert!(line.contains("openssl rand -base64 32") && !line.contains("not base64!"), "{line}");
     assert_eq!(works(OTHER), Some(true));
 }
