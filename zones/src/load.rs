@@ -297,7 +297,8 @@ impl<P> Loader<P> {
         let held = gone.values().filter_map(|known| known.hosted.as_deref());
         let held: Vec<&Hosted<P>> = held.filter(|zone| !attach.may_go(zone)).collect();
         let stay = unchanged.values().filter_map(|known| known.hosted.as_deref());
-        attach.start(&mut stay.chain(held));
+        let before = due.iter().filter_map(|due| due.before.as_ref()?.hosted.as_deref());
+        attach.start(&mut stay.chain(held), &mut { before });
         let mut read: Vec<Read> = Vec::with_capacity(due.len());
         let mut before = Vec::with_capacity(due.len());
         for Due { source, origin, before: known } in due {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use halfmoon_wire::Name;
 use halfmoon_zones::{
     Attach, Candidate, Catalog, CommitLoader, Fault, FileReport, Fresh, Hosted, Loader,
-    MostRecords, Outcome, Place, Store, Zone,
+    MostRecords, Outcome, Place, Store,
 };
 
 /// Lets all zones have so many records together.
@@ -17,33 +17,38 @@ struct Budget {
     most: u64,
     /// Of the zones that stay as they are.
     stay: u64,
-    read: u64,
+    /// Of those of which there may be a new version.
+    before: BTreeMap<String, u64>,
     began: usize,
 }
 
 impl Budget {
     fn new(most: u64) -> Self {
-        Self { most, stay: 0, read: 0, began: 0 }
+        Self { most, stay: 0, before: BTreeMap::new(), began: 0 }
     }
 }
 
 impl Attach<()> for Budget {
-    fn start(&mut self, stay: &mut dyn Iterator<Item = &Hosted<()>>) {
-        self.stay = stay.map(|hosted| u64::from(hosted.zone.record_count())).sum();
-        self.read = 0;
+    fn start(
+        &mut self,
+        stay: &mut dyn Iterator<Item = &Hosted<()>>,
+        before: &mut dyn Iterator<Item = &Hosted<()>>,
+    ) {
+        let records = |hosted: &Hosted<()>| u64::from(hosted.zone.record_count());
+        self.stay = stay.map(records).sum();
+        self.before =
+            before.map(|hosted| (hosted.zone.apex().to_string(), records(hosted))).collect();
         self.began += 1;
     }
 
     fn most_records(&self, apex: Name<'_>) -> Option<MostRecords> {
-        if apex.to_string() == "free.test." {
+        let apex = apex.to_string();
+        if apex == "free.test." {
             return None;
         }
-        let count = self.most.saturating_sub(self.stay + self.read);
+        let before = self.before.get(&apex).copied().unwrap_or(0);
+        let count = self.most.saturating_sub(self.stay).max(before);
         Some(MostRecords { count, fault: Fault::error("full", Place::default(), "too many") })
-    }
-
-    fn has_read(&mut self, zone: &Zone) {
-        self.read += u64::from(zone.record_count());
     }
 
     fn depends_on_others(&self, fault: &Fault) -> bool {

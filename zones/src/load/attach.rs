@@ -25,8 +25,14 @@ pub trait Attach<P> {
         None
     }
 
-    /// A load begins. `stay` are the zones that are served and of which it reads nothing.
-    fn start(&mut self, _stay: &mut dyn Iterator<Item = &Hosted<P>>) {}
+    /// A load begins. `stay` are the zones that are served and of which it reads nothing, `before` those
+    /// of which it may read new versions.
+    fn start(
+        &mut self,
+        _stay: &mut dyn Iterator<Item = &Hosted<P>>,
+        _before: &mut dyn Iterator<Item = &Hosted<P>>,
+    ) {
+    }
 
     /// How many records a zone with this apex may have; `None`: as many as it likes. Asked before it is
     /// read.

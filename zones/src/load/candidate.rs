@@ -29,11 +29,13 @@ impl<P> Candidate<P> {
         attach: &mut dyn Attach<P>,
     ) -> Self {
         let Built { zone, apex, programs, mut faults, files, .. } = built;
-        let new = zone.map(|zone| {
+        let new = zone.and_then(|zone| {
             let (programs, before) = (programs.as_slice(), old.as_deref());
             let fresh = Fresh { zone: &zone, programs, before, companions };
             let beside = attach.attach(&fresh, &mut faults);
-            Arc::new(Hosted { zone, beside })
+            // What is refused takes nothing from those that come after it.
+            let is_right = faults.iter().all(|fault| fault.level != Level::Error);
+            is_right.then(|| Arc::new(Hosted { zone, beside }))
         });
         Self { path: path.to_owned(), apex, new, old, faults, files }
     }

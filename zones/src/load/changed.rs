@@ -14,7 +14,7 @@ use super::companion::{companions_of, is_companion, stamps_of, zone_of};
 use super::{
     Attach, Beside, ENDING, Known, Loaded, Loader, Source, Stamp, is_part, origin_of, real,
 };
-use crate::Catalog;
+use crate::{Catalog, Hosted};
 
 /// A zone that can be read alone.
 struct Simple {
@@ -69,8 +69,9 @@ impl<P> Loader<P> {
             due.sort_by(|(a, _), (b, _)| a.cmp(b));
         }
         let changing: HashSet<NameBuf> = due.iter().map(|(_, simple)| simple.apex).collect();
-        let stay = served.zones().iter().map(|hosted| &**hosted);
-        attach.start(&mut stay.filter(|hosted| !changing.contains(&hosted.zone.apex().to_buf())));
+        let stays = |zone: &&Hosted<P>| !changing.contains(&zone.zone.apex().to_buf());
+        let zones = || served.zones().iter().map(|hosted| &**hosted);
+        attach.start(&mut zones().filter(stays), &mut zones().filter(|zone| !stays(zone)));
         let mut read = Vec::with_capacity(due.len());
         for (source, Simple { apex, beside }) in due {
             let known = self.known.get(&source)?;

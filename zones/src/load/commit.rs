@@ -110,8 +110,9 @@ impl<P> CommitLoader<P> {
         let paths = || due.iter().map(PathBuf::as_path).chain(gone.iter().copied());
         let leaving: HashSet<NameBuf> =
             paths().filter_map(|path| Some(self.known.get(path)?.apex)).collect();
-        let stay = served.zones().iter().map(|hosted| &**hosted);
-        attach.start(&mut stay.filter(|hosted| !leaving.contains(&hosted.zone.apex().to_buf())));
+        let stays = |zone: &&Hosted<P>| !leaving.contains(&zone.zone.apex().to_buf());
+        let zones = || served.zones().iter().map(|hosted| &**hosted);
+        attach.start(&mut zones().filter(stays), &mut zones().filter(|zone| !stays(zone)));
         let mut read: BTreeMap<PathBuf, Read> = BTreeMap::new();
         for path in due {
             let built = self.read(&path, store, attach);

@@ -1,15 +1,16 @@
 //! Holds the zones of each tenant to what it may have, load by load.
 //!
 //! What counts is what would be served: the zones of which nothing is read, the new versions of the others,
-//! and the old ones of those whose new version is refused. While zones are read and compiled, they are
-//! stopped as soon as no outcome could make room for them, so that what is refused costs little.
+//! and the old ones of those whose new version is refused. That is judged when all are known. While zones are
+//! read and compiled, they are stopped as soon as no outcome could make room for them, or when the load has
+//! come to twice the budget, so that what is refused costs little.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use halfmoon_healthcheck::{CheckId, Health, Rate, Refused};
-use halfmoon_wire::NameBuf;
-use halfmoon_zones::{Candidate, Fault, Hosted, MostRecords, Place, ProgramSource};
+use halfmoon_wire::{Name, NameBuf};
+use halfmoon_zones::{Candidate, Fault, Hosted, MostRecords, Place, ProgramSource, Zone};
 
 use crate::shared::{Programs, Served};
 use crate::tenants::{Budget, TenantId, Tenants, Usage};
@@ -27,10 +28,45 @@ pub(super) struct Budgets {
 struct Taken {
     /// Those that stay as they are.
     stay: Sum,
+    /// Those of which there may be a new version.
+    before: HashMap<NameBuf, Arc<Usage>>,
     /// Records of those that were read.
-    records: u64,
+    records: New,
     /// Programs of those that were compiled.
-    programs: u64,
+    programs: New,
+}
+
+/// What the new versions of a load take of something.
+#[derive(Debug, Default)]
+struct New {
+    /// What they take whether they are served or refused.
+    least: u64,
+    /// What they take if all of them are served.
+    all: u64,
+}
+
+impl New {
+    fn add(&mut self, old: u64, new: u64) {
+        self.least += old.min(new);
+        self.all += new;
+    }
+
+    /// How much the next one may take.
+    fn most(&self, limit: u64, stay: u64, old: u64) -> u64 {
+        let room = limit.saturating_sub(stay + self.least);
+        // However many there are, they do not take more memory until they are judged.
+        let beyond = limit.saturating_mul(2).saturating_sub(self.all);
+        // What takes no more than before is never too much.
+        room.min(beyond).max(old)
+    }
+}
+
+impl Taken {
+    /// What is served of a zone of which there may be a new version.
+    fn old(&self, apex: Name<'_>) -> (u64, u64) {
+        let usage = self.before.get(&apex.to_buf());
+        usage.map_or((0, 0), |usage| (usage.records, usage.programs))
+    }
 }
 
 /// A sum of what zones take.
@@ -69,6 +105,7 @@ impl Budgets {
         &mut self,
         tenants: &Tenants,
         stay: &mut dyn Iterator<Item = &Hosted<Served>>,
+        before: &mut dyn Iterator<Item = &Hosted<Served>>,
     ) {
         self.tenants.clear();
         self.begun.clear();
@@ -80,21 +117,36 @@ impl Budgets {
                 self.tenants.entry(tenant).or_default().stay.add(usage);
             }
         }
+        for hosted in before {
+            if let (Some(tenant), Some(usage)) = (hosted.beside.tenant, &hosted.beside.usage) {
+                let taken = self.tenants.entry(tenant).or_default();
+                taken.before.insert(hosted.zone.apex().to_buf(), Arc::clone(usage));
+            }
+        }
     }
 
     /// How many records a zone of a tenant may have.
-    pub(super) fn most_records(&self, tenants: &Tenants, tenant: TenantId) -> Option<MostRecords> {
+    pub(super) fn most_records(
+        &self,
+        tenants: &Tenants,
+        tenant: TenantId,
+        apex: Name<'_>,
+    ) -> Option<MostRecords> {
         let limit = tenants.budget(tenant)?.records?;
         let taken = self.tenants.get(&tenant);
-        let taken = taken.map_or(0, |taken| taken.stay.records + taken.records);
+        let count = taken.map_or(limit, |taken| {
+            taken.records.most(limit, taken.stay.records, taken.old(apex).0)
+        });
         let message = too_many(tenants.name(tenant), "records", limit);
         let fault = Fault::error("tenant-records", Place::default(), message).help(HELP);
-        Some(MostRecords { count: limit.saturating_sub(taken), fault })
+        Some(MostRecords { count, fault })
     }
 
     /// A zone was read that is right so far.
-    pub(super) fn has_read(&mut self, tenant: TenantId, records: u32) {
-        self.tenants.entry(tenant).or_default().records += u64::from(records);
+    pub(super) fn has_read(&mut self, tenant: TenantId, zone: &Zone) {
+        let taken = self.tenants.entry(tenant).or_default();
+        let (old, _) = taken.old(zone.apex());
+        taken.records.add(old, u64::from(zone.record_count()));
     }
 
     /// Checks that are acquired for a tenant from now on are those of this load.
@@ -109,20 +161,24 @@ impl Budgets {
         &self,
         tenants: &Tenants,
         tenant: TenantId,
+        apex: Name<'_>,
         programs: &[(NameBuf, ProgramSource)],
     ) -> Option<Fault> {
         let limit = tenants.budget(tenant)?.programs?;
         let taken = self.tenants.get(&tenant);
-        let taken = taken.map_or(0, |taken| taken.stay.programs + taken.programs);
-        let left = usize::try_from(limit.saturating_sub(taken)).unwrap_or(usize::MAX);
-        let (_, first) = programs.get(left)?;
+        let most = taken.map_or(limit, |taken| {
+            taken.programs.most(limit, taken.stay.programs, taken.old(apex).1)
+        });
+        let (_, first) = programs.get(usize::try_from(most).unwrap_or(usize::MAX))?;
         let message = too_many(tenants.name(tenant), "programs", limit);
         Some(Fault::error("tenant-programs", first.place(0), message).help(HELP))
     }
 
     /// A zone was compiled and is right so far.
-    pub(super) fn has_compiled(&mut self, tenant: TenantId, programs: usize) {
-        self.tenants.entry(tenant).or_default().programs += programs as u64;
+    pub(super) fn has_compiled(&mut self, tenant: TenantId, apex: Name<'_>, programs: usize) {
+        let taken = self.tenants.entry(tenant).or_default();
+        let (_, old) = taken.old(apex);
+        taken.programs.add(old, programs as u64);
     }
 
     /// Refuses those versions that are too much. Those that take no more than what they replace are never
@@ -286,33 +342,25 @@ impl Sum {
         budget: &Budget,
         (old, new): (&Usage, &Usage),
     ) -> Option<Excess> {
-        let is_over = |limit: Option<u64>, others: u64, (old, new): (u64, u64)| {
+        let amounts = [
+            ("tenant-records", "records", "records in", budget.records),
+            ("tenant-programs", "programs", "programs in", budget.programs),
+            ("tenant-memory", "memory", "octets of memory for", budget.memory),
+        ];
+        let taken = [
+            (self.records, old.records, new.records),
+            (self.programs, old.programs, new.programs),
+            (self.memory, old.memory, new.memory),
+        ];
+        amounts.into_iter().zip(taken).find_map(|((rule, key, what, limit), (others, old, new))| {
             let wanted = others + new;
-            limit.filter(|limit| wanted > *limit && new > old).map(|limit| (wanted, limit))
-        };
-        let excess = |rule, message| Some(Excess { rule, message, place: None });
-        let records = (old.records, new.records);
-        if let Some((wanted, limit)) = is_over(budget.records, self.records, records) {
+            let limit = limit.filter(|limit| wanted > *limit && new > old)?;
+            let about = if key == "memory" { "about " } else { "" };
             let message = format!(
-                "{wanted} records in all zones of the tenant, more than the {limit} that \
-                 `tenants.{name}.records` allows"
+                "{about}{wanted} {what} all zones of the tenant, more than the {limit} that \
+                 `tenants.{name}.{key}` allows"
             );
-            return excess("tenant-records", message);
-        }
-        let programs = (old.programs, new.programs);
-        if let Some((wanted, limit)) = is_over(budget.programs, self.programs, programs) {
-            let message = format!(
-                "{wanted} programs in all zones of the tenant, more than the {limit} that \
-                 `tenants.{name}.programs` allows"
-            );
-            return excess("tenant-programs", message);
-        }
-        let memory = (old.memory, new.memory);
-        let (wanted, limit) = is_over(budget.memory, self.memory, memory)?;
-        let message = format!(
-            "about {wanted} octets of memory for all zones of the tenant, more than the {limit} that \
-             `tenants.{name}.memory` allows"
-        );
-        excess("tenant-memory", message)
+            Some(Excess { rule, message, place: None })
+        })
     }
 }

@@ -310,14 +310,18 @@ impl Attach<Served> for Compile {
         served
     }
 
-    fn start(&mut self, stay: &mut dyn Iterator<Item = &Hosted<Served>>) {
-        self.taken.begin(&self.tenants, stay);
+    fn start(
+        &mut self,
+        stay: &mut dyn Iterator<Item = &Hosted<Served>>,
+        before: &mut dyn Iterator<Item = &Hosted<Served>>,
+    ) {
+        self.taken.begin(&self.tenants, stay, before);
     }
 
     fn most_records(&self, apex: Name<'_>) -> Option<MostRecords> {
         // What a tenant writes is held to what it may have, whatever zone it says it is.
         let tenant = self.tenant.or_else(|| self.tenants.owner(apex))?;
-        self.taken.most_records(&self.tenants, tenant)
+        self.taken.most_records(&self.tenants, tenant, apex)
     }
 
     fn depends_on_others(&self, fault: &Fault) -> bool {
@@ -327,7 +331,7 @@ impl Attach<Served> for Compile {
     fn has_read(&mut self, zone: &Zone) {
         // What is refused anyway takes nothing from whose it is.
         if let Ok(Some(tenant)) = self.tenants.admit(self.tenant, zone.apex()) {
-            self.taken.has_read(tenant, zone.record_count());
+            self.taken.has_read(tenant, zone);
         }
     }
 
@@ -350,14 +354,15 @@ impl Compile {
             return self.serve(fresh, faults);
         };
         self.taken.enter(tenant, budget, &self.health);
-        if let Some(fault) = self.taken.too_many_programs(&tenants, tenant, fresh.programs) {
+        let (apex, programs) = (fresh.zone.apex(), fresh.programs);
+        if let Some(fault) = self.taken.too_many_programs(&tenants, tenant, apex, programs) {
             faults.push(fault);
             return Served::default();
         }
         let served = self.serve(fresh, faults);
         tell_once(faults, &["tenant-checks", "tenant-probes"]);
         if faults.iter().all(|fault| fault.level != Level::Error) {
-            self.taken.has_compiled(tenant, fresh.programs.len());
+            self.taken.has_compiled(tenant, apex, programs.len());
         }
         let usage = budget.limits_zones().then(|| Usage::of(fresh.zone, &served.programs));
         Served { usage: usage.map(Arc::new), ..served }

@@ -2,6 +2,7 @@
 
 mod budgets;
 mod folders;
+mod judged;
 mod keys;
 mod repositories;
 mod site;

@@ -81,8 +81,12 @@ impl<W: Write> Attach<Served> for Counted<'_, W> {
         self.compile.attach(fresh, faults)
     }
 
-    fn start(&mut self, stay: &mut dyn Iterator<Item = &Hosted<Served>>) {
-        self.compile.start(stay);
+    fn start(
+        &mut self,
+        stay: &mut dyn Iterator<Item = &Hosted<Served>>,
+        before: &mut dyn Iterator<Item = &Hosted<Served>>,
+    ) {
+        self.compile.start(stay, before);
     }
 
     fn most_records(&self, apex: Name<'_>) -> Option<MostRecords> {
