@@ -10,6 +10,7 @@ mod changed;
 mod commit;
 mod companion;
 mod find;
+mod gone;
 mod limit;
 mod sources;
 
@@ -31,6 +32,7 @@ pub use candidate::Candidate;
 pub use companion::{Beside, Companion};
 use companion::{Companions, companions_of, stamps_of};
 use find::{ENDING, origin_of, zone_files};
+use gone::{Gone, Parted};
 use limit::Limited;
 pub use limit::MostRecords;
 pub use sources::{ListedZone, Sources};
@@ -294,11 +296,10 @@ impl<P> Loader<P> {
             let waiting = due.extract_if(.., |due| due.waits());
             unchanged.extend(waiting.filter_map(|due| Some((due.source, due.before?))));
         }
-        let held = gone.values().filter_map(|known| known.hosted.as_deref());
-        let held: Vec<&Hosted<P>> = held.filter(|zone| !attach.may_go(zone)).collect();
-        let stay = unchanged.values().filter_map(|known| known.hosted.as_deref());
+        let mut gone = Gone::new(gone);
+        let mut stay = unchanged.values().filter_map(|known| known.hosted.as_deref());
         let before = due.iter().filter_map(|due| due.before.as_ref()?.hosted.as_deref());
-        attach.start(&mut stay.chain(held), &mut { before });
+        attach.start(&mut stay, &mut before.chain(gone.zones()));
         let mut read: Vec<Read> = Vec::with_capacity(due.len());
         let mut before = Vec::with_capacity(due.len());
         for Due { source, origin, before: known } in due {
@@ -322,52 +323,23 @@ impl<P> Loader<P> {
                 self.known.insert(new.source, part);
                 continue;
             }
+            let before = gone.before(&new.built, before);
             let (of, candidate) = new.attach(before, attach);
             kept.push(of);
             candidates.push(candidate);
         }
+        candidates.extend(gone.held(attach));
         attach.judge(&mut candidates);
         let decided = kept.into_iter().zip(candidates);
         let mut reports: Vec<FileReport> =
             decided.filter_map(|(of, candidate)| self.keep(of, candidate, attach).1).collect();
         self.known.append(&mut unchanged);
         self.waiting.retain(|source| self.known.contains_key(source));
-        let (removed, held) = self.part_with(gone, attach);
+        let Parted { removed, held } = gone.part_with(&mut self.known, attach);
         self.parts = parts;
         let zones = self.choose(&mut reports);
         let strays = self.strays(companions);
         Ok(Loaded { catalog: Catalog::new(zones), reports, removed, held, strays })
-    }
-
-    /// Lets go the zones whose files are gone: those that go, and those that are kept.
-    fn part_with(
-        &mut self,
-        gone: BTreeMap<Source, Known<P>>,
-        attach: &dyn Attach<P>,
-    ) -> (Vec<NameBuf>, Vec<NameBuf>) {
-        let (mut removed, mut held) = (Vec::new(), Vec::new());
-        let mut elsewhere: Option<HashSet<NameBuf>> = None;
-        for (source, known) in gone {
-            let Some(hosted) = &known.hosted else {
-                continue;
-            };
-            let apex = hosted.zone.apex().to_buf();
-            let may_go = attach.may_go(hosted) || {
-                // What another file has now is not lost.
-                let others = elsewhere.get_or_insert_with(|| {
-                    let others = self.known.values().filter_map(|known| known.hosted.as_ref());
-                    others.map(|other| other.zone.apex().to_buf()).collect()
-                });
-                others.contains(&apex)
-            };
-            if may_go {
-                removed.push(apex);
-            } else {
-                held.push(apex);
-                self.known.insert(source, Known { is_gone: true, ..known });
-            }
-        }
-        (removed, held)
     }
 
     /// Keeps what was read; what is served of it, and what is to be said of it, if that is anything new.

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use halfmoon_wire::Name;
 use halfmoon_zones::{
     Attach, Candidate, Catalog, CommitLoader, Fault, FileReport, Fresh, Hosted, Loader,
-    MostRecords, Outcome, Place, Store,
+    MostRecords, Outcome, Place, Store, Zone,
 };
 
 /// Lets all zones have so many records together.
@@ -19,12 +19,16 @@ struct Budget {
     stay: u64,
     /// Of those of which there may be a new version.
     before: BTreeMap<String, u64>,
+    /// What the versions that were read take at least, served or refused.
+    read: u64,
     began: usize,
+    /// Zones stay whose files are gone.
+    keeps: bool,
 }
 
 impl Budget {
     fn new(most: u64) -> Self {
-        Self { most, stay: 0, before: BTreeMap::new(), began: 0 }
+        Self { most, stay: 0, before: BTreeMap::new(), read: 0, began: 0, keeps: false }
     }
 }
 
@@ -38,6 +42,7 @@ impl Attach<()> for Budget {
         self.stay = stay.map(records).sum();
         self.before =
             before.map(|hosted| (hosted.zone.apex().to_string(), records(hosted))).collect();
+        self.read = 0;
         self.began += 1;
     }
 
@@ -47,12 +52,21 @@ impl Attach<()> for Budget {
             return None;
         }
         let before = self.before.get(&apex).copied().unwrap_or(0);
-        let count = self.most.saturating_sub(self.stay).max(before);
+        let count = self.most.saturating_sub(self.stay + self.read).max(before);
         Some(MostRecords { count, fault: Fault::error("full", Place::default(), "too many") })
+    }
+
+    fn has_read(&mut self, zone: &Zone) {
+        let before = self.before.get(&zone.apex().to_string()).copied().unwrap_or(0);
+        self.read += before.min(u64::from(zone.record_count()));
     }
 
     fn depends_on_others(&self, fault: &Fault) -> bool {
         fault.rule == "full"
+    }
+
+    fn may_go(&self, _: &Hosted<()>) -> bool {
+        !self.keeps
     }
 
     fn attach(&mut self, _: &Fresh<'_, ()>, _: &mut Vec<Fault>) {}
@@ -93,7 +107,9 @@ fn write(folder: &Path, name: &str, text: &str) {
 
 fn serving(catalog: &Catalog<()>) -> Vec<String> {
     let said = |hosted: &Hosted<()>| format!("{} {}", hosted.zone.apex(), hosted.zone.serial());
-    catalog.zones().iter().map(|hosted| said(hosted)).collect()
+    let mut serving: Vec<_> = catalog.zones().iter().map(|hosted| said(hosted)).collect();
+    serving.sort();
+    serving
 }
 
 /// What became of each file, with where and by what it was refused.
@@ -201,6 +217,38 @@ fn what_is_refused_for_others_is_looked_at_again_when_they_change() {
         let loaded = loader.load(&mut budget).unwrap();
         assert_eq!(serving(&loaded.catalog), ["a.test. 3", "c.test. 1"]);
     }
+}
+
+#[test]
+fn a_file_with_another_name_takes_no_room_beside_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut loader = Loader::new(folder.path().to_owned(), false);
+    let mut budget = Budget::new(20);
+    let a = |serial, records| format!("$ORIGIN a.test.\n{}", zone(serial, records));
+    write(folder.path(), "a.test.zone", &a(1, 12));
+    write(folder.path(), "b.test.zone", &zone(1, 8));
+    loader.load(&mut budget).unwrap();
+    budget.keeps = true;
+    for (from, to, records, expected, serving_now) in [
+        ("a.test", "c", 12, "a.test. Loaded", ["a.test. 2", "b.test. 1"]),
+        // One record more than there is room for, and one less.
+        ("c", "d", 13, "a.test. Kept full at line 15", ["a.test. 2", "b.test. 1"]),
+        ("d", "0", 11, "a.test. Loaded", ["a.test. 4", "b.test. 1"]),
+    ] {
+        let serial = serving_now[0][8..].parse().unwrap();
+        write(folder.path(), &format!("{to}.zone"), &a(serial, records));
+        fs::remove_file(folder.path().join(format!("{from}.zone"))).unwrap();
+        let loaded = loader.load(&mut budget).unwrap();
+        assert_eq!(outcomes(&loaded.reports).join(", "), expected);
+        assert_eq!(serving(&loaded.catalog), serving_now);
+        assert_eq!((loaded.removed.len(), loaded.held.len()), (0, 0));
+    }
+    // What stays without a file takes up room.
+    fs::remove_file(folder.path().join("0.zone")).unwrap();
+    write(folder.path(), "b.test.zone", &zone(2, 10));
+    let loaded = loader.load(&mut budget).unwrap();
+    assert_eq!(outcomes(&loaded.reports), ["b.test. Kept full at line 1"]);
+    assert_eq!(serving(&loaded.catalog), ["a.test. 4", "b.test. 1"]);
 }
 
 struct Commit(BTreeMap<PathBuf, String>);

@@ -159,6 +159,29 @@ fn a_refused_version_leaves_the_old_one() {
 }
 
 #[test]
+fn a_zone_whose_file_has_another_name_is_what_it_was() {
+    let mut folder = Folder::new();
+    folder.zone("a.test.zone", 1, "");
+    folder.load();
+    // It may be anywhere, and it may be wrong.
+    for (from, to, rest, serving_now, outcome) in [
+        ("a.test.zone", "below/a.test.zone", "www A nonsense\n", "a.test. 1", "Kept"),
+        ("below/a.test.zone", "b.zone", "x LUA A refuse\n", "a.test. 1", "Kept"),
+        ("b.zone", "0.zone", "", "a.test. 2", "Loaded"),
+    ] {
+        folder.remove(from);
+        let soa = "$ORIGIN a.test.\n@ 60 SOA ns. host. 2 2 3 4 5\n@ 60 NS ns.else.\n$TTL 60\n";
+        folder.write(to, &format!("{soa}{rest}"));
+        let loaded = folder.whole();
+        assert_eq!(serving(&loaded), [serving_now]);
+        assert_eq!(outcomes(&loaded, folder.folder.path()), [format!("{to} {outcome}")]);
+        assert_eq!((loaded.removed.len(), loaded.held.len()), (0, 0));
+    }
+    folder.remove("0.zone");
+    assert_eq!(folder.whole().removed, ["a.test.".parse().unwrap()]);
+}
+
+#[test]
 fn all_faults_are_told_those_of_programs_too() {
     let mut folder = Folder::new();
     folder.zone("a.test.zone", 1, "www A nonsense\nx LUA A refuse\n");

@@ -57,7 +57,8 @@ pub trait Attach<P> {
     /// What is kept beside the zone.
     fn attach(&mut self, fresh: &Fresh<'_, P>, faults: &mut Vec<Fault>) -> P;
 
-    /// Judges all zones of a load together, before any is served.
+    /// Judges all zones of a load together, before any is served. Among them are, without a new version,
+    /// those that stay although their file is gone.
     fn judge(&mut self, _candidates: &mut [Candidate<P>]) {}
 }
 

@@ -40,6 +40,13 @@ impl<P> Candidate<P> {
         Self { path: path.to_owned(), apex, new, old, faults, files }
     }
 
+    /// One that is served on, and of which nothing was read.
+    pub(super) fn unread(path: &Path, served: Arc<Hosted<P>>) -> Self {
+        let apex = served.zone.apex().to_buf();
+        let (faults, files) = (Vec::new(), Files::default());
+        Self { path: path.to_owned(), apex, new: None, old: Some(served), faults, files }
+    }
+
     /// The zone's name.
     #[must_use]
     pub const fn apex(&self) -> NameBuf {
