@@ -71,8 +71,10 @@ pub(crate) struct Registry {
     pub(crate) revision: u64,
 }
 
-/// What checks were in another process, by what they are and by what they probe.
-pub(crate) type Remembered = HashMap<Box<str>, (Memory, Box<str>), RandomState>;
+/// What checks were in another process: of those that all share, under an empty name, and of those of one
+/// account, under where its limits are set; by what they are and by what they probe.
+type Remembered =
+    HashMap<Box<str>, HashMap<Box<str>, (Memory, Box<str>), RandomState>, RandomState>;
 
 #[derive(Debug, Default)]
 struct Slot {
@@ -162,9 +164,11 @@ impl Registry {
 
     /// What checks and pools were in another process.
     pub(crate) fn recall(&mut self, known: Known) {
-        for (key, target, memory, reason) in known.checks.into_iter().map(state::Check::recall) {
-            self.remembered.insert(key, (memory, reason.clone()));
-            self.remembered.insert(target, (memory, reason));
+        for check in known.checks.into_iter().map(state::Check::recall) {
+            let state::Recalled { account, key, target, memory, reason } = check;
+            let of_account = self.remembered.entry(account).or_default();
+            of_account.insert(key, (memory, reason.clone()));
+            of_account.insert(target, (memory, reason));
         }
         self.pools.recall(known.pools.into_iter().map(state::Pool::recall));
     }

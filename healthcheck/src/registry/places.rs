@@ -66,7 +66,9 @@ impl Registry {
             self.slots.push(Slot::default());
             u32::try_from(self.slots.len() - 1).expect("fewer checks than 2^32")
         });
-        let memory = self.remember(&check);
+        let is_shared = scope == AccountKey::default();
+        let owner = account.filter(|_| !is_shared).cloned();
+        let memory = self.remember(&check, owner.as_ref());
         let check = Arc::new(check);
         let id = CheckId::new(number, self.slots[number as usize].epoch);
         let is_calculated = !parts.is_empty();
@@ -75,8 +77,6 @@ impl Registry {
                 part.followers.push(id);
             }
         }
-        let is_shared = scope == AccountKey::default();
-        let owner = account.filter(|_| !is_shared).cloned();
         let mut occupant = Occupant { parts, owner, ..Occupant::new(Arc::clone(&check)) };
         if let Some((memory, reason)) = memory {
             occupant.judge = Judge::recall(&memory);
@@ -98,14 +98,12 @@ impl Registry {
         id
     }
 
-    /// What a check was in another process.
-    fn remember(&mut self, check: &Check) -> Option<(Memory, Box<str>)> {
-        if self.remembered.is_empty() {
-            return None;
-        }
-        self.remembered.remove(&*check.key()).or_else(|| {
+    /// What a check was in another process; one that is an account's own, what it was for that account.
+    fn remember(&mut self, check: &Check, owner: Option<&Account>) -> Option<(Memory, Box<str>)> {
+        let of_owner = self.remembered.get_mut(owner.map_or("", Account::settings))?;
+        of_owner.remove(&*check.key()).or_else(|| {
             // The same target with other options: better than nothing until the first result.
-            self.remembered.remove(&*check.to_string())
+            of_owner.remove(&*check.to_string())
         })
     }
 

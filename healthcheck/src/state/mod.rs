@@ -208,7 +208,7 @@ fn read<T>(
     }
 }
 
-pub(crate) use v1::{Check, Known, Pool};
+pub(crate) use v1::{Check, Known, Pool, Recalled};
 
 #[cfg(test)]
 mod tests;

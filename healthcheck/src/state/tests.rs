@@ -2,9 +2,10 @@ use std::net::Ipv4Addr;
 use std::time::SystemTime;
 
 use super::*;
+use crate::account::{Account, Limits};
 use crate::beats::Last as LastBeat;
 use crate::board::Board;
-use crate::check::{Check, Pace, Probe};
+use crate::check::{Check, HttpProbe, Pace, Probe};
 use crate::damping::Damping;
 use crate::outcome::Outcome;
 use crate::policy::{AllDown, Policy, Velocity};
@@ -159,6 +160,41 @@ fn other_options_find_what_was_known_of_the_same_target() {
     let id = after.hold(Check { pace, ..check(1) }, None).expect("no account").0;
     after.settle_pools(now);
     assert_eq!(after.board.verdict(id).state, State::Up);
+}
+
+#[test]
+fn what_an_account_knows_of_a_host_is_taken_up_by_no_other() {
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    let accounts = || {
+        ["tenants.a", "tenants.b", "tenants.c"].map(|settings| {
+            let targets = Some(TargetPolicy::default());
+            Account::new(settings, Limits { targets, ..Limits::default() })
+        })
+    };
+    let url = "http://host.example/".parse().expect("a URL");
+    let pace = Pace { fall: 1, rise: 1, ..Pace::default() };
+    let host = Check { probe: Probe::Http(HttpProbe::new(url, None).into()), pace, source: None };
+    let mut before = registry();
+    let of_before = accounts();
+    let hold = |registry: &mut Registry, account: &Account| {
+        registry.hold(host.clone(), Some(account)).expect("no limit").0
+    };
+    for (account, outcome) in
+        of_before.iter().zip([Outcome::success(0), Outcome::failure("refused")])
+    {
+        let id = hold(&mut before, account);
+        report(&mut before, id, outcome, now);
+    }
+    let mut written = Vec::new();
+    Known::of(&before).write(&mut written).expect("a vector");
+    let mut after = registry();
+    after.recall(Known::read(&*written).expect("a file"));
+    // Whoever comes first takes nothing from the others.
+    let [a, b, c] = &accounts();
+    let ids = [c, b, a].map(|account| hold(&mut after, account));
+    after.settle_pools(now);
+    let states = ids.map(|id| after.board.verdict(id).state);
+    assert_eq!(states, [State::Unknown, State::Down, State::Up]);
 }
 
 #[test]

@@ -12,6 +12,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use super::lines::{Head, date, millis, read_lines, write_line};
+use crate::account::Account;
 use crate::judge::Memory;
 use crate::pool::PoolName;
 use crate::pools::PoolMemory;
@@ -44,6 +45,9 @@ enum Line {
 pub(crate) struct Check {
     check: String,
     key: String,
+    /// Where the limits of the account are set whose own it is, if it is not everybody's.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    account: String,
     state: Name,
     #[serde(skip_serializing_if = "Option::is_none")]
     since: Option<u64>,
@@ -68,6 +72,18 @@ pub(crate) struct Check {
     recent: u32,
     #[serde(default)]
     wavering: bool,
+}
+
+/// What was known of a check, as it is taken up again.
+#[derive(Debug)]
+pub(crate) struct Recalled {
+    /// Whose own it is; empty: everybody's.
+    pub(crate) account: Box<str>,
+    pub(crate) key: Box<str>,
+    pub(crate) target: Box<str>,
+    pub(crate) memory: Memory,
+    /// The reason of its state.
+    pub(crate) reason: Box<str>,
 }
 
 /// What was known of a pool.
@@ -105,6 +121,7 @@ impl Known {
             Check {
                 check: occupant.check.to_string(),
                 key: occupant.check.key().into(),
+                account: occupant.owner().map_or("", Account::settings).to_owned(),
                 state: match memory.state {
                     State::Unknown => Name::Unknown,
                     State::Up => Name::Up,
@@ -154,8 +171,7 @@ impl Known {
 }
 
 impl Check {
-    /// Its key, its target, its memory and the reason of its state.
-    pub(crate) fn recall(self) -> (Box<str>, Box<str>, Memory, Box<str>) {
+    pub(crate) fn recall(self) -> Recalled {
         let memory = Memory {
             state: match self.state {
                 Name::Unknown => State::Unknown,
@@ -174,7 +190,13 @@ impl Check {
             recent: self.recent,
             is_wavering: self.wavering,
         };
-        (self.key.into(), self.check.into(), memory, self.reason.into())
+        Recalled {
+            account: self.account.into(),
+            key: self.key.into(),
+            target: self.check.into(),
+            memory,
+            reason: self.reason.into(),
+        }
     }
 }
 
