@@ -48,7 +48,7 @@ pub use git::{GitConfig, GuardsConfig, SerialOf, Verify};
 pub use health::{HealthConfig, TargetsConfig};
 pub use limits::LimitsConfig;
 pub use overrides::{OverridesConfig, SafetyConfig};
-pub use rules::{CheckConfig, RULES, RuleLevel, Rules};
+pub use rules::{CheckConfig, RULES, RuleLevel, Rules, TENANT_RULES};
 pub use tenants::TenantConfig;
 pub use transfer::{KeyAlgorithm, KeyConfig, TransferConfig};
 pub use value::{address, duration, size};

@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 /// The rules that have a level of their own, each with a section in docs/checks.md. They find what
 /// can be served and looks wrong, which is a warning if nothing else is set. What they call an error of their own is
 /// one whatever is set: it cannot be served.
-pub const RULES: [&str; 59] = [
+pub const RULES: [&str; 53] = [
     "denial-broken",
     "denial-missing",
     "digest-length",
@@ -61,14 +61,19 @@ pub const RULES: [&str; 59] = [
     "string-cut",
     "string-over-lines",
     "svcb-alias-params",
+    "ttl-too-large",
+    "ttls-differ",
+];
+
+/// The rules on what a zone of a tenant may have. They have a section in docs/checks.md, too, and no level: they are
+/// errors in every dialect.
+pub const TENANT_RULES: [&str; 6] = [
     "tenant-checks",
     "tenant-memory",
     "tenant-probes",
     "tenant-programs",
     "tenant-records",
     "tenant-targets",
-    "ttl-too-large",
-    "ttls-differ",
 ];
 
 /// What a rule's findings are.
@@ -115,19 +120,36 @@ impl Rules {
 impl<'de> Deserialize<'de> for Rules {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let rules = BTreeMap::<String, RuleLevel>::deserialize(from)?;
-        match rules.keys().find(|name| !RULES.contains(&name.as_str())) {
-            Some(name) => Err(D::Error::custom(super::error::unknown("rule", name, &RULES))),
-            None => Ok(Self(rules)),
+        for name in rules.keys().map(String::as_str) {
+            if TENANT_RULES.contains(&name) {
+                return Err(D::Error::custom(format!(
+                    "`{name}` has no level: it is always an error; what a tenant may have is set in \
+                     its table `tenants.NAME`"
+                )));
+            }
+            if !RULES.contains(&name) {
+                return Err(D::Error::custom(super::error::unknown("rule", name, &RULES)));
+            }
         }
+        Ok(Self(rules))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::RULES;
+    use super::{RULES, Rules, TENANT_RULES};
 
     #[test]
     fn rules_are_in_order_and_once() {
         assert!(RULES.is_sorted_by(|a, b| a < b));
+    }
+
+    #[test]
+    fn what_is_always_an_error_has_no_level() {
+        for rule in TENANT_RULES {
+            let fault = toml::from_str::<Rules>(&format!("{rule} = 'error'\n")).unwrap_err();
+            let expected = format!("`{rule}` has no level: it is always an error");
+            assert!(fault.message().contains(&expected), "{fault}");
+        }
     }
 }
