@@ -6,6 +6,7 @@ mod build;
 mod catalog;
 mod fault;
 mod load;
+mod open;
 mod program;
 pub mod rdata;
 mod read;
@@ -19,5 +20,5 @@ pub use load::{
     Loader, MostRecords, Outcome, Proposal, Sources,
 };
 pub use program::{ProgramSource, Span};
-pub use read::{Entry, ReadOptions, Sink, Store, read_file, read_stored, read_text};
+pub use read::{Entry, MOST_OCTETS, ReadOptions, Sink, Store, read_file, read_stored, read_text};
 pub use tree::{Node, Position, ProgramRef, RrSet, Zone};

@@ -423,11 +423,19 @@ impl<P> Loader<P> {
         let Sources { folder, include_root, .. } = &self.sources;
         let (root, include_base) = match &source {
             Source::Listed(..) => (include_root.as_ref(), include_root.clone()),
-            Source::Found(_) => (folder.as_ref().filter(|folder| folder.is_dir()), None),
+            Source::Found(_) => (folder.as_ref().filter(|_| self.is_below(&source)), None),
         };
         let root = Some(root.map_or_else(|| folder_of(path).to_owned(), Clone::clone));
-        let options =
-            ReadOptions { root, origin, include_base, insert_whitespace: self.insert_whitespace };
+        // Who is named by somebody else may not lead him elsewhere.
+        let within = root.clone().filter(|_| self.is_below(&source));
+        let options = ReadOptions {
+            root,
+            within,
+            origin,
+            include_base,
+            most_octets: attach.most_octets(),
+            insert_whitespace: self.insert_whitespace,
+        };
         let own = Stamp::of(path);
         let mut files = Files::default();
         let mut builder = Builder::new();
@@ -461,13 +469,22 @@ impl<P> Loader<P> {
         let companion_stamps = stamps_of(beside);
         let mut read = |path: &Option<PathBuf>, stamp: &Option<Stamp>| {
             let path = path.as_deref().filter(|_| stamp.is_some())?;
-            Companion::read(path, &mut built.files, &mut built.faults)
+            let within = options.within.as_deref();
+            Companion::read(path, within, &mut built.files, &mut built.faults)
         };
         let companions = Beside {
             settings: read(&beside.settings, &companion_stamps.settings),
             tests: read(&beside.tests, &companion_stamps.tests),
         };
         Read { source, built, stamps, added, companions, companion_stamps }
+    }
+
+    /// Whether it was found in a folder, and is not the one file that is served.
+    fn is_below(&self, source: &Source) -> bool {
+        let Source::Found(path) = source else {
+            return false;
+        };
+        self.sources.folder.as_deref().is_some_and(|folder| folder != path)
     }
 
     /// The zones to serve: of two files with the same zone, one that is listed, else the first in

@@ -217,9 +217,10 @@ fn what_cannot_be_read_is_a_fault_and_a_link_out_of_the_folder_is_passed_over() 
     // Told of alone, it leads out of the folder all the same.
     assert!(world.changed(&["a.test.health.toml"], &loaded.catalog).is_none());
     let huge = vec![b'#'; (256 << 10) + 1];
-    for (octets, why) in
-        [(&b"\xff"[..], "the file is not UTF-8"), (&huge, "the file has more than 262144 octets")]
-    {
+    for (octets, why) in [
+        (&b"\xff"[..], "the file is not UTF-8"),
+        (&huge, "the file cannot be read: it has more than 262144 octets"),
+    ] {
         fs::remove_file(world.path("c.test.health.toml")).unwrap();
         fs::write(world.path("c.test.health.toml"), octets).unwrap();
         let (_, loaded) = world.load();

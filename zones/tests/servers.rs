@@ -20,7 +20,7 @@ fn check_all(rows: &[(&str, &[&str])]) {
 
 fn rules(path: &Path) -> Vec<&'static str> {
     let origin = NameBuf::from_text(b"example.test", Some(Name::ROOT)).unwrap();
-    let options = ReadOptions { root: None, origin, include_base: None, insert_whitespace: false };
+    let options = ReadOptions::new(origin);
     let (mut files, mut builder) = (Files::default(), Builder::new());
     read_file(path, &options, &mut files, &mut builder);
     let built = builder.build(origin.as_name(), path, files);

@@ -3,7 +3,7 @@
 use halfmoon_wire::{Name, NameBuf};
 
 use super::{Beside, Candidate, Companion, MostRecords};
-use crate::{Addition, Draft, Fault, Hosted, ProgramSource, Zone};
+use crate::{Addition, Draft, Fault, Hosted, MOST_OCTETS, ProgramSource, Zone};
 
 /// Makes what is kept beside a zone of its programs and its records; adds what is wrong with them.
 pub trait Attach<P> {
@@ -38,6 +38,11 @@ pub trait Attach<P> {
     /// read.
     fn most_records(&self, _apex: Name<'_>) -> Option<MostRecords> {
         None
+    }
+
+    /// How many octets one zone may have in all its files.
+    fn most_octets(&self) -> u64 {
+        MOST_OCTETS
     }
 
     /// Whether this fault of a zone may be none when other zones are others: it is read again then.

@@ -193,6 +193,8 @@ impl<P> CommitLoader<P> {
         let options = ReadOptions {
             origin,
             root: Some(self.root.clone()),
+            within: None,
+            most_octets: attach.most_octets(),
             include_base: None,
             insert_whitespace: self.insert_whitespace,
         };

@@ -6,13 +6,12 @@
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File};
-use std::io::Read;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::find::ENDING;
 use super::{ListedZone, Stamp, folder_of};
-use crate::{Fault, FileId, Files, Place};
+use crate::{Fault, FileId, Files, Place, open};
 
 /// What stands behind the name of the zone file without its ending.
 const SUFFIXES: Beside<&str> = Beside { settings: ".health.toml", tests: ".test.toml" };
@@ -58,8 +57,17 @@ pub struct Companion {
 
 impl Companion {
     /// Reads one. `None`: it cannot be read, which is among the faults then.
-    pub(super) fn read(path: &Path, files: &mut Files, faults: &mut Vec<Fault>) -> Option<Self> {
-        Self::of(path, octets(path), files, faults)
+    pub(super) fn read(
+        path: &Path,
+        within: Option<&Path>,
+        files: &mut Files,
+        faults: &mut Vec<Fault>,
+    ) -> Option<Self> {
+        let octets = match within {
+            Some(folder) => open::read_within(folder, path, LONGEST),
+            None => open::read(path, LONGEST),
+        };
+        Self::of(path, octets, files, faults)
     }
 
     /// The one that these octets are.
@@ -70,10 +78,11 @@ impl Companion {
         faults: &mut Vec<Fault>,
     ) -> Option<Self> {
         let file = files.add(path);
+        let octets = octets.and_then(|octets| match octets.len() as u64 > LONGEST {
+            true => Err(open::too_large(LONGEST)),
+            false => Ok(octets),
+        });
         let why = match octets {
-            Ok(octets) if octets.len() as u64 > LONGEST => {
-                format!("has more than {LONGEST} octets")
-            }
             Ok(octets) => match String::from_utf8(octets) {
                 Ok(text) => return Some(Self { file, path: path.to_owned(), text }),
                 Err(_) => "is not UTF-8".to_owned(),
@@ -84,12 +93,6 @@ impl Companion {
         faults.push(Fault::error("unreadable-file", place, format!("the file {why}")));
         None
     }
-}
-
-fn octets(path: &Path) -> std::io::Result<Vec<u8>> {
-    let mut octets = Vec::new();
-    File::open(path)?.take(LONGEST + 1).read_to_end(&mut octets)?;
-    Ok(octets)
 }
 
 /// The files beside zone files that there are.

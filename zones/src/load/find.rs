@@ -6,9 +6,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use halfmoon_wire::{Name, NameBuf};
+use rustix::fs::FileType;
 
 use super::companion::{Companions, is_companion};
 use super::{compare, real};
+use crate::open;
 
 /// The ending of zone files in a folder.
 pub(super) const ENDING: &str = "zone";
@@ -32,20 +34,20 @@ pub(super) fn zone_files(root: &Path, companions: &mut Companions) -> io::Result
     let mut found = Vec::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder)? {
-            let entry = entry?;
-            let path = entry.path();
-            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+        for (name, kind) in open::list(root, &folder)?.into_iter().flatten() {
+            if name.as_encoded_bytes().starts_with(b".") {
                 continue;
             }
-            let kind = entry.file_type()?;
-            if kind.is_dir() {
+            let path = folder.join(name);
+            if kind == FileType::Directory {
                 folders.push(path);
                 continue;
             }
             // Only a link can lead out of the folder: where it leads is looked up, which takes longer
-            // than all the rest.
-            let is_inside = || kind.is_file() || path.is_file() && real(&path).starts_with(&inside);
+            // than all the rest. Reading looks at it once more.
+            let is_inside = || {
+                kind == FileType::RegularFile || path.is_file() && real(&path).starts_with(&inside)
+            };
             if path.extension() == Some(OsStr::new(ENDING)) {
                 if is_inside() {
                     found.push(path);

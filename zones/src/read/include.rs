@@ -4,10 +4,12 @@
 //! behind it. A `$TTL` in it stays in force, as in BIND and PowerDNS: a shared
 //! file of defaults is a common use.
 
+use std::io;
 use std::path::{Component, Path, PathBuf};
 
 use super::directive::end;
 use super::reader::{OpenFile, Reader, Source};
+use crate::open;
 use crate::rdata::{self, RdataFault, Word, Words};
 
 /// How deep files may include files.
@@ -34,11 +36,15 @@ impl Reader<'_> {
         let mut path = Vec::new();
         rdata::push_text(&name, &mut path)?;
         let found = self.find(&path, &name)?;
-        let text = match self.store {
-            Some(store) => store.read(&found.shown),
-            None => std::fs::read(found.canonical()),
+        let text = match (self.store, &self.options.root) {
+            (Some(store), _) => store.read(&found.shown),
+            // It may be a link by now.
+            (None, Some(root)) => open::read_within(root, &found.shown, self.octets_left),
+            (None, None) => Err(io::ErrorKind::PermissionDenied.into()),
         };
-        let text = text.map_err(|error| unreadable(&name, &found.shown, &error))?;
+        let text = text
+            .and_then(|text| self.take_octets(text))
+            .map_err(|error| unreadable(&name, &found.shown, &error))?;
         self.included += 1;
         let file = self.files.add(&found.shown);
         let owner = self.owner.clone();
@@ -117,7 +123,7 @@ fn plain(path: &Path) -> Option<PathBuf> {
     Some(plain)
 }
 
-fn unreadable(word: &Word<'_>, path: &Path, error: &std::io::Error) -> RdataFault {
+fn unreadable(word: &Word<'_>, path: &Path, error: &io::Error) -> RdataFault {
     let message = format!("{} cannot be read: {error}", path.display());
     RdataFault::new("unreadable-file", word.at, message)
         .help("the path starts at the folder of the file that includes it")

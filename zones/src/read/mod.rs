@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use halfmoon_wire::{Class, Name, NameBuf, Type};
 
-use crate::{Fault, Files, Place, ProgramSource};
+use crate::{Fault, Files, Place, ProgramSource, open};
 
 use reader::Reader;
 
@@ -62,6 +62,10 @@ pub trait Store {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
 }
 
+/// The most octets that a zone has in all its files, unless somebody says less: 4 GiB, as it cannot hold more
+/// names or data either.
+pub const MOST_OCTETS: u64 = 4 << 30;
+
 /// How to read.
 #[derive(Clone, Debug)]
 pub struct ReadOptions {
@@ -70,6 +74,11 @@ pub struct ReadOptions {
     /// The folder that files named by `$INCLUDE` must lie in, symbolic links followed;
     /// `None` refuses `$INCLUDE`.
     pub root: Option<PathBuf>,
+    /// The folder that the zone file itself must lie in, symbolic links followed; `None`: it may be
+    /// anywhere.
+    pub within: Option<PathBuf>,
+    /// How many octets the zone file and all that it includes may have, each as often as it is read.
+    pub most_octets: u64,
     /// Where relative paths of `$INCLUDE` start; `None`: at the folder of the file that includes.
     pub include_base: Option<PathBuf>,
     /// Whether a space goes between the character-strings of a record program, as PowerDNS
@@ -81,14 +90,25 @@ impl ReadOptions {
     /// Reads with `origin`, refuses `$INCLUDE`, and joins programs without spaces.
     #[must_use]
     pub const fn new(origin: NameBuf) -> Self {
-        Self { origin, root: None, include_base: None, insert_whitespace: false }
+        Self {
+            origin,
+            root: None,
+            within: None,
+            most_octets: MOST_OCTETS,
+            include_base: None,
+            insert_whitespace: false,
+        }
     }
 }
 
 /// Reads the zone file at `path` and all that it includes. A file that cannot be read is a fault.
 pub fn read_file(path: &Path, options: &ReadOptions, files: &mut Files, sink: &mut dyn Sink) {
     let file = files.add(path);
-    Reader::new(options, files, sink).read_found(std::fs::read(path), path, file);
+    let text = match &options.within {
+        Some(folder) => open::read_within(folder, path, options.most_octets),
+        None => open::read(path, options.most_octets),
+    };
+    Reader::new(options, files, sink).read_found(text, path, file);
 }
 
 /// Reads the zone file at `path` of a store and all that it includes. `root` of the options is a folder

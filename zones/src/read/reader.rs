@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use halfmoon_wire::{Name, NameBuf};
 
 use super::{ReadOptions, Sink, Store};
+use crate::open;
 use crate::rdata::{RdataFault, Words};
 use crate::{Fault, FileId, Files, Place};
 
@@ -33,6 +34,8 @@ pub(super) struct Reader<'r> {
     pub(super) included: u32,
     /// How many records `$GENERATE` may still make.
     pub(super) generated_left: u32,
+    /// How many octets files may still have.
+    pub(super) octets_left: u64,
 }
 
 /// What the TTL of a record is where it says none.
@@ -93,12 +96,13 @@ impl<'r> Reader<'r> {
             open: Vec::new(),
             included: 0,
             generated_left: MAX_GENERATED,
+            octets_left: options.most_octets,
         }
     }
 
     /// Reads the zone's own file, if it could be had.
     pub(super) fn read_found(&mut self, text: io::Result<Vec<u8>>, path: &Path, file: FileId) {
-        match text {
+        match text.and_then(|text| self.take_octets(text)) {
             Ok(text) => self.read_main(&text, path, file),
             Err(error) => {
                 let place = Place { file, line: 1, column: 1 };
@@ -106,6 +110,13 @@ impl<'r> Reader<'r> {
                 self.sink.fault(Fault::error("unreadable-file", place, message));
             }
         }
+    }
+
+    /// Counts the octets of a file, which are not too many.
+    pub(super) fn take_octets(&mut self, text: Vec<u8>) -> io::Result<Vec<u8>> {
+        let left = self.octets_left.checked_sub(text.len() as u64);
+        self.octets_left = left.ok_or_else(|| open::too_large(self.octets_left))?;
+        Ok(text)
     }
 
     /// Reads the zone's own file.

@@ -9,7 +9,7 @@ use halfmoon_lua::{Budget, Compiler, Defaults, Dialect, Program, Settings};
 use halfmoon_wire::{Name, NameBuf, Type};
 use halfmoon_zones::{
     Addition, Attach, Candidate, Companion, Draft, Fault, Fresh, Hosted, Level, Loaded,
-    MostRecords, Place, ProgramSource, Zone,
+    MOST_OCTETS, MostRecords, Place, ProgramSource, Zone,
 };
 
 use super::budgets::{self, Budgets};
@@ -322,6 +322,12 @@ impl Attach<Served> for Compile {
         // What a tenant writes is held to what it may have, whatever zone it says it is.
         let tenant = self.tenant.or_else(|| self.tenants.owner(apex))?;
         self.taken.most_records(&self.tenants, tenant, apex)
+    }
+
+    fn most_octets(&self) -> u64 {
+        // A text is in memory while it is read.
+        let budget = self.tenant.and_then(|tenant| self.tenants.budget(tenant)?.memory);
+        budget.map_or(MOST_OCTETS, |memory| memory.min(MOST_OCTETS))
     }
 
     fn depends_on_others(&self, fault: &Fault) -> bool {

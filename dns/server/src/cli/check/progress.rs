@@ -93,6 +93,10 @@ impl<W: Write> Attach<Served> for Counted<'_, W> {
         self.compile.most_records(apex)
     }
 
+    fn most_octets(&self) -> u64 {
+        self.compile.most_octets()
+    }
+
     fn depends_on_others(&self, fault: &Fault) -> bool {
         self.compile.depends_on_others(fault)
     }
