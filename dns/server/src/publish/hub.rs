@@ -18,11 +18,18 @@ pub(super) const AFTERLIFE: Duration = Duration::from_secs(2);
 /// So many sources compile at a time, even on one core: one that takes long does not hold up all others.
 const FEWEST_DESKS: usize = 2;
 
+/// Between two changes of what is served of several sources. Each copies the list of all zones, so what comes from
+/// many of them in a row goes out together.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// What the sources of one server have in common.
 #[derive(Debug)]
 pub(super) struct Hub {
     served: Arc<ArcSwap<Zones>>,
     parts: Mutex<Parts>,
+    /// What was waiting is served.
+    merged: Condvar,
+    pause: Duration,
     /// How many more may compile.
     desks: Mutex<usize>,
     freed: Condvar,
@@ -34,6 +41,13 @@ pub(super) struct Hub {
 struct Parts {
     /// What is served of each source, by its number. No zone is in two of them.
     catalogs: Vec<Arc<Zones>>,
+    /// How many changes of parts there were, and how many of them are served.
+    changes: u64,
+    served: u64,
+    /// What has changed since then, as far as it is other versions of zones; `None`: some have come or gone.
+    waiting: Option<Vec<Arc<Hosted<Served>>>>,
+    /// No change is served before this.
+    next: Option<Instant>,
     /// What was served before, and until when it is kept.
     before: Vec<(Instant, Arc<Zones>)>,
     /// All zones of a source were read: much was freed, or will be when those before go.
@@ -51,7 +65,17 @@ impl Hub {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         Self {
             served,
-            parts: Mutex::new(Parts { catalogs, before: Vec::new(), has_left_over: false }),
+            parts: Mutex::new(Parts {
+                catalogs,
+                changes: 0,
+                served: 0,
+                waiting: Some(Vec::new()),
+                next: None,
+                before: Vec::new(),
+                has_left_over: false,
+            }),
+            merged: Condvar::new(),
+            pause: PAUSE,
             desks: Mutex::new(cores.max(FEWEST_DESKS)),
             freed: Condvar::new(),
             inboxes,
@@ -66,7 +90,8 @@ impl Hub {
         Desk(Arc::clone(self))
     }
 
-    /// Serves these zones of a source from now on. It costs what has changed costs, and a copy of a list of all
+    /// Serves these zones of a source from now on: they are served when this returns, at once unless something was
+    /// served of another source just before. It costs what has changed costs, and a copy of a list of all
     /// zones, as long as they are the same zones.
     pub(super) fn serve(&self, source: usize, zones: Arc<Zones>) {
         let mut parts = self.lock();
@@ -74,19 +99,49 @@ impl Hub {
             return;
         };
         let old = std::mem::replace(part, Arc::clone(&zones));
-        let whole = if parts.catalogs.len() == 1 {
-            zones
-        } else if let Some(changed) = changed(&old, &zones) {
-            Arc::new(self.served.load().replacing(changed))
-        } else {
-            let all = parts.catalogs.iter().flat_map(|part| part.zones());
-            Arc::new(Zones::new(all.cloned().collect()))
-        };
-        let before = self.served.swap(whole);
-        parts.before.push((Instant::now() + AFTERLIFE, before));
+        if parts.catalogs.len() == 1 {
+            return self.swap(&mut parts, zones);
+        }
+        parts.waiting = parts.waiting.take().zip(changed(&old, &zones)).map(|(mut all, new)| {
+            all.extend(new);
+            all
+        });
+        parts.changes += 1;
+        let change = parts.changes;
+        while parts.served < change {
+            let now = Instant::now();
+            match parts.next.filter(|next| *next > now) {
+                None => self.merge(&mut parts),
+                Some(next) => {
+                    // Whoever is awake first serves what all have.
+                    let waited = self.merged.wait_timeout(parts, next - now);
+                    parts = waited.unwrap_or_else(PoisonError::into_inner).0;
+                }
+            }
+        }
         drop(parts);
         // The list of what was; its zones live on in `before`.
         drop(old);
+    }
+
+    /// Serves all that waits.
+    fn merge(&self, parts: &mut Parts) {
+        let whole = match parts.waiting.replace(Vec::new()) {
+            Some(changed) => self.served.load().replacing(changed),
+            None => {
+                let all = parts.catalogs.iter().flat_map(|part| part.zones());
+                Zones::new(all.cloned().collect())
+            }
+        };
+        self.swap(parts, Arc::new(whole));
+        parts.served = parts.changes;
+        parts.next = Some(Instant::now() + self.pause);
+        self.merged.notify_all();
+    }
+
+    fn swap(&self, parts: &mut Parts, whole: Arc<Zones>) {
+        let before = self.served.swap(whole);
+        parts.before.push((Instant::now() + AFTERLIFE, before));
     }
 
     /// All zones of a source were read, for which memory was taken that nobody needs any longer.
@@ -179,6 +234,38 @@ mod tests {
         let served = Arc::new(ArcSwap::from_pointee(Zones::default()));
         let inboxes = (0..sources).map(|_| mpsc::channel().0).collect();
         (Arc::new(Hub::new(Arc::clone(&served), inboxes)), served)
+    }
+
+    #[test]
+    fn what_comes_in_a_row_is_served_together_and_the_first_at_once() {
+        const MANY: usize = 12;
+        let pause = Duration::from_millis(50);
+        let (mut hub, served) = hub(MANY);
+        Arc::get_mut(&mut hub).unwrap().pause = pause;
+        let names: Vec<String> = (0..MANY).map(|number| format!("z{number}.test")).collect();
+        let zones: Vec<_> = names.iter().map(|name| catalog(&[name])).collect();
+        let start = Instant::now();
+        std::thread::scope(|scope| {
+            for (number, (name, zones)) in names.iter().zip(&zones).enumerate() {
+                let (hub, served) = (&hub, &served);
+                scope.spawn(move || {
+                    hub.serve(number, Arc::clone(zones));
+                    assert!(zone(&served.load(), name).is_some(), "served when it returns");
+                    // Another version of the same.
+                    hub.serve(number, Arc::new(Zones::new(zones.zones().to_vec())));
+                });
+            }
+        });
+        let most = start.elapsed().as_millis() / pause.as_millis() + 1;
+        let swaps = hub.lock().before.len();
+        assert!(swaps as u128 <= most && swaps < 2 * MANY, "{swaps} of {most}");
+        assert_eq!(served.load().zones().len(), MANY);
+
+        // Once it was quiet for so long, the next one waits for nobody.
+        hub.lock().next = None;
+        Arc::get_mut(&mut hub).unwrap().pause = Duration::from_secs(3600);
+        hub.serve(0, catalog(&["other.test"]));
+        assert!(zone(&served.load(), "other.test").is_some());
     }
 
     #[test]
