@@ -46,6 +46,8 @@ struct Inner {
     limits: Limits,
     waiting: AtomicUsize,
     refused: AtomicU64,
+    /// Nothing of it is logged.
+    is_quiet: bool,
     last: Mutex<Option<(Instant, Refusal)>>,
 }
 
@@ -84,6 +86,18 @@ impl Account {
     /// told with it.
     #[must_use]
     pub fn new(settings: &str, limits: Limits) -> Self {
+        Self::of(settings, limits, false)
+    }
+
+    /// Another account that may have the same targets checked, any number of them, and of which nothing is
+    /// logged: for trying out what would be, where nothing is probed.
+    #[must_use]
+    pub fn on_paper(&self) -> Self {
+        let limits = Limits { targets: self.inner.limits.targets.clone(), ..Limits::default() };
+        Self::of(&self.inner.settings, limits, true)
+    }
+
+    fn of(settings: &str, limits: Limits, is_quiet: bool) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(1);
         Self {
             inner: Arc::new(Inner {
@@ -92,6 +106,7 @@ impl Account {
                 limits,
                 waiting: AtomicUsize::new(0),
                 refused: AtomicU64::new(0),
+                is_quiet,
                 last: Mutex::default(),
             }),
         }
@@ -194,7 +209,9 @@ impl Account {
         let refusal = Refusal { check: check.to_string(), why };
         let Refusal { check, why } = &refusal;
         let settings = self.settings();
-        tracing::warn!("{settings}: computed check {check} is refused: {why} ({count} so far)");
+        if !self.inner.is_quiet {
+            tracing::warn!("{settings}: computed check {check} is refused: {why} ({count} so far)");
+        }
         *last = Some((now, refusal));
     }
 }

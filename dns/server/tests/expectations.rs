@@ -2,6 +2,16 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
+
+use halfmoon::expect::Examiner;
+use halfmoon::publish::Compile;
+use halfmoon::shared::{Policy, Served};
+use halfmoon_geo::Source;
+use halfmoon_healthcheck::{Health, TargetPolicy};
+use halfmoon_lua::{Dialect, Settings};
+use halfmoon_zones::{FileReport, Loader};
+use tempfile::TempDir;
 
 use support::{Running, ask, run, wait_for};
 
@@ -145,6 +155,109 @@ fn without_being_asked_for_tests_are_read_and_not_run() {
         .unwrap();
     let ended = run(&["check", path]);
     assert!(ended.out.contains("no zone file x.zone is beside these tests"), "{}", ended.out);
+}
+
+/// What a folder of zones comes to with this examiner, load after load.
+struct Loads {
+    folder: TempDir,
+    loader: Loader<Served>,
+    compile: Compile,
+}
+
+impl Loads {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let loader = Loader::new(folder.path().to_owned(), false);
+        let health = Health::unprobed(TargetPolicy::default());
+        let compile = Compile::new(Settings::of(Dialect::Halfmoon), health);
+        Self { folder, loader, compile }
+    }
+
+    fn write(&self, zone: &str, tests: &str) {
+        fs::write(self.folder.path().join(format!("{zone}.test.test.toml")), tests).unwrap();
+        fs::write(self.folder.path().join(format!("{zone}.test.zone")), ZONE).unwrap();
+    }
+
+    /// Each zone that was read with what became of it, and with its faults but for the place in the text.
+    fn load(mut self, examiner: Examiner) -> (Self, Vec<String>) {
+        self.compile = self.compile.examining(examiner);
+        let loaded = self.loader.load(&mut self.compile).unwrap();
+        let said = |report: &FileReport| {
+            let faults =
+                report.faults.iter().map(|fault| format!(" {}: {}", fault.rule, fault.message));
+            format!("{} {:?}{}", report.apex, report.outcome, faults.collect::<String>())
+        };
+        let said = loaded.reports.iter().map(said).collect();
+        (self, said)
+    }
+}
+
+#[test]
+fn tests_without_time_are_told_of_and_run_when_there_is_some() {
+    let examiner = |most| {
+        let policy = Policy::new(Settings::of(Dialect::Halfmoon));
+        let (targets, geo) = (TargetPolicy::default(), Source::new(Vec::new()));
+        Examiner::new(targets, geo, policy).at_most(most)
+    };
+    const WWW: &str = "[[test]]\nname = 'www'\nask = 'www A'\nis = ['192.0.2.80']\n";
+    let late = |missing, most| {
+        format!(
+            "tests-not-run: {missing} of 2 tests were not run, from here on: those of all zones of a load \
+             may take {most}"
+        )
+    };
+    let loads = Loads::new();
+    loads.write("a", &WWW.repeat(2));
+    let (loads, said) = loads.load(examiner(Some(Duration::ZERO)).lenient());
+    assert_eq!(
+        said,
+        [format!("a.test. Loaded {}", late(2, "0ns"))],
+        "there is nothing else to serve"
+    );
+    loads.write("b", &WWW.repeat(2));
+    let (loads, said) = loads.load(examiner(Some(Duration::ZERO)));
+    assert_eq!(said, [format!("b.test. Refused {}", late(2, "0ns"))]);
+    let (loads, said) = loads.load(examiner(Some(Duration::ZERO)));
+    assert_eq!(said, [""; 0], "nothing has changed");
+    // One that takes all it can get leaves something to the others.
+    let long = "[[test]]\nname = 'long'\nask = 'up A'\nsamples = 10000\n\
+                share = { '192.0.2.1' = 1.0, '192.0.2.2' = 1.0 }\n";
+    loads.write("0", &long.repeat(1000));
+    let (_, said) = loads.load(examiner(Some(Duration::from_secs(2))));
+    let [long, other] = &*said else { panic!("{said:?}") };
+    assert!(long.starts_with("0.test. Refused tests-not-run: "), "{long}");
+    assert_eq!(other, "b.test. Loaded");
+}
+
+#[test]
+fn what_a_tenant_may_not_probe_is_as_unknown_as_when_it_is_served() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("halfmoon.toml");
+    let zones = folder.path().join("zones");
+    fs::create_dir(&zones).unwrap();
+    let zone = "$TTL 60\n@ SOA ns host 1 2 3 4 30\n@ NS ns\nns A 192.0.2.53\n\
+                made LUA A \";local a = {} for i, net in ipairs({'192.0.2.', '198.51.100.'}) do a[i] = net .. i end \
+                return ifportup(81, a, {selector='all'})\"\n";
+    fs::write(zones.join("example.test.zone"), zone).unwrap();
+    let owns = "[tenants.acme]\napexes = [\"example.test\"]\n";
+    let theirs = "targets.allow = [\"192.0.2.0/24\"]\n";
+    for (settings, test, said) in [
+        ("", "is = ['192.0.2.1', '198.51.100.2']", ""),
+        (theirs, "is = ['192.0.2.1']", ""),
+        (
+            theirs,
+            "down = ['198.51.100.2']\nis = []",
+            "no check of the zone is meant by 198.51.100.2",
+        ),
+    ] {
+        fs::write(&config, format!("zones.path = \"zones\"\n{owns}{settings}")).unwrap();
+        let test = format!("[[test]]\nname = 'it'\nask = 'made A'\n{test}\n");
+        fs::write(zones.join("example.test.test.toml"), &test).unwrap();
+        let ended = run(&["check", "--test", "--format", "text", config.to_str().unwrap()]);
+        let is_right =
+            if said.is_empty() { ended.out.is_empty() } else { ended.out.contains(said) };
+        assert!(is_right, "{settings}{test}{ended:?}");
+    }
 }
 
 #[test]

@@ -264,7 +264,9 @@ fn load(path: &Path, args: &Args) -> Result<Found, String> {
         }
         if args.test {
             let policy = policy(&config, lua_settings(&config, &geo));
-            compile = compile.examining(Examiner::new(targets(&config), geo.same(), policy));
+            let examiner = Examiner::new(targets(&config), geo.same(), policy);
+            // Somebody waits for all of it.
+            compile = compile.examining(examiner.at_most(None));
         }
         found.add(*loader, compile, &config)?;
     }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use halfmoon_geo::Source;
-use halfmoon_healthcheck::{Health, Snapshot, TargetPolicy};
+use halfmoon_healthcheck::{Account, Health, Snapshot, TargetPolicy};
 use halfmoon_lua::{Compiler, Defaults};
 use halfmoon_wire::{NameBuf, Rcode, Type};
 use halfmoon_zones::{Catalog, Fault, FileId, Hosted, Place, ProgramSource, Zone};
@@ -30,6 +30,10 @@ use crate::tsig::Keys;
 /// How long the tests of one zone may take: whoever writes them may not be trusted with the thread that
 /// publishes.
 const LONGEST: Duration = Duration::from_secs(3);
+/// How long the tests of all zones of one load may take, where nobody waits for them: other changes wait.
+const LONGEST_OF_ALL: Duration = Duration::from_secs(30);
+/// The rule of tests for which there was no time left.
+const NOT_RUN: &str = "tests-not-run";
 /// How long a program may take in a test, at least: a loaded machine is no reason for one to fail.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -40,6 +44,10 @@ pub struct Examiner {
     geo: Source,
     policy: Policy,
     ran: usize,
+    /// How long all tests of one load may take; `None`: as long as they like.
+    most: Option<Duration>,
+    /// How long those of this load have taken.
+    taken: Duration,
     /// A failure is told and refuses nothing.
     is_lenient: bool,
 }
@@ -51,6 +59,29 @@ pub struct Subject<'a> {
     pub(crate) programs: &'a [(NameBuf, ProgramSource)],
     /// What holds of its records where they say nothing.
     pub(crate) defaults: &'a Arc<Defaults>,
+    /// On whose account its checks are.
+    pub(crate) account: Option<&'a Account>,
+}
+
+/// Why a test is not passed.
+#[derive(Debug)]
+enum Failure {
+    /// What is not as expected.
+    Other(String),
+    /// There was no time to find out.
+    Late,
+}
+
+impl From<String> for Failure {
+    fn from(why: String) -> Self {
+        Self::Other(why)
+    }
+}
+
+impl From<&str> for Failure {
+    fn from(why: &str) -> Self {
+        Self::Other(why.to_owned())
+    }
 }
 
 impl Examiner {
@@ -58,7 +89,27 @@ impl Examiner {
     /// probe.
     #[must_use]
     pub const fn new(targets: TargetPolicy, geo: Source, policy: Policy) -> Self {
-        Self { targets, geo, policy, ran: 0, is_lenient: false }
+        let most = Some(LONGEST_OF_ALL);
+        Self { targets, geo, policy, ran: 0, most, taken: Duration::ZERO, is_lenient: false }
+    }
+
+    /// All tests of one load may take so long together, those of one zone half of what is left of it; `None`:
+    /// as long as they like. It is half a minute if nobody says. Those of one zone never take more than three
+    /// seconds.
+    #[must_use]
+    pub const fn at_most(mut self, most: Option<Duration>) -> Self {
+        self.most = most;
+        self
+    }
+
+    /// A load begins.
+    pub(crate) const fn begin(&mut self) {
+        self.taken = Duration::ZERO;
+    }
+
+    /// Whether there would have been time for tests if others of the load had taken less.
+    pub(crate) fn depends_on_others(fault: &Fault) -> bool {
+        fault.rule == NOT_RUN
     }
 
     /// For the zones that a server begins with: a test that fails is told then and refuses nothing, since
@@ -88,41 +139,69 @@ impl Examiner {
         file: FileId,
         faults: &mut Vec<Fault>,
     ) {
-        let shared = self.paper(subject);
+        let began = Instant::now();
+        // No zone takes all from those that come after it.
+        let left = self.most.map(|most| most.saturating_sub(self.taken) / 2);
+        let until = began + left.map_or(LONGEST, |left| left.min(LONGEST));
         let failed = if self.is_lenient { Fault::warning } else { Fault::error };
-        let until = Instant::now() + LONGEST;
-        for case in &tests.0 {
+        let shared = (began < until).then(|| self.paper(subject));
+        for (number, case) in tests.0.iter().enumerate() {
             let place = Place { file, line: case.line, column: 1 };
-            if Instant::now() >= until {
-                let message = format!("the tests of the zone take longer than {LONGEST:?}");
-                let help = "write fewer, or fewer samples";
-                faults.push(failed("expectation", place, message).help(help));
-                return;
+            let outcome = match &shared {
+                Some(shared) if Instant::now() < until => run(shared, case, until),
+                _ => Err(Failure::Late),
+            };
+            match outcome {
+                Ok(()) => {}
+                Err(Failure::Other(why)) => {
+                    let message = format!("test {:?}: {why}", case.name);
+                    let fault = failed("expectation", place, message);
+                    faults.push(match hint(case) {
+                        Some(hint) => fault.help(hint),
+                        None => fault,
+                    });
+                }
+                Err(Failure::Late) => {
+                    let (all, missing) = (tests.count(), tests.count() - number);
+                    let late = format!("{missing} of {all} tests were not run, from here on: ");
+                    let of_all = self.most.filter(|_| left.is_some_and(|left| left < LONGEST));
+                    faults.push(match of_all {
+                        Some(most) => {
+                            let why = format!("those of all zones of a load may take {most:?}");
+                            failed(NOT_RUN, place, late + &why).help(
+                                "change fewer zones at once, or write fewer tests or samples; the zone is \
+                                 looked at again when another one changes",
+                            )
+                        }
+                        None => {
+                            let why = format!("those of one zone may take {LONGEST:?}");
+                            failed("expectation", place, late + &why)
+                                .help("write fewer, or fewer samples")
+                        }
+                    });
+                    break;
+                }
             }
             self.ran += 1;
-            if let Err(why) = run(&shared, case, until) {
-                let message = format!("test {:?}: {why}", case.name);
-                let fault = failed("expectation", place, message);
-                faults.push(match hint(case) {
-                    Some(hint) => fault.help(hint),
-                    None => fault,
-                });
-            }
         }
+        self.taken += began.elapsed();
     }
 
     /// A server that has this zone and no other, and knows nothing.
-    fn paper(&self, Subject { zone, programs, defaults }: Subject<'_>) -> Shared {
+    fn paper(&self, Subject { zone, programs, defaults, account }: Subject<'_>) -> Shared {
         let health = Health::unprobed(self.targets.clone());
+        // What may not be probed is not here either; what others of the same account have is not known.
+        let account = account.map(Account::on_paper);
         let mut policy = self.policy.clone();
         policy.lua.defaults = Arc::clone(defaults);
         policy.lua.time = policy.lua.time.max(PATIENCE);
         let mut compiler = Compiler::new(policy.lua.clone(), health.clone());
         compiler.set_defaults(Arc::clone(defaults));
+        compiler.set_account(account.as_ref());
         // What is wrong with them was told when they were compiled to be served.
         let compiled = compiler.compile_zone(zone.apex(), programs, &mut Vec::new());
         let programs = Programs::new(compiled.into_iter().map(|program| (program, None)), 1);
-        let beside = Served { programs, ..Served::default() };
+        let beside = Served { programs, account, ..Served::default() };
         let hosted = Arc::new(Hosted { zone: zone.clone(), beside });
         Shared {
             zones: Arc::new(ArcSwap::from_pointee(Catalog::new(vec![hosted]))),
@@ -142,7 +221,7 @@ impl Examiner {
 }
 
 /// Runs one test; what is not as expected.
-fn run(shared: &Shared, case: &Case, until: Instant) -> Result<(), String> {
+fn run(shared: &Shared, case: &Case, until: Instant) -> Result<(), Failure> {
     let mut wish = Wish {
         name: case.owner,
         rtype: case.rtype,
@@ -156,7 +235,7 @@ fn run(shared: &Shared, case: &Case, until: Instant) -> Result<(), String> {
     Paper::new(&realm, board(&realm, case)).answer(&wish);
     let nobody = |target: &&Target| matching(&realm, target) == 0;
     if let Some(target) = case.down.iter().chain(&case.up).find(nobody) {
-        return Err(format!("no check of the zone is meant by {target}"));
+        return Err(format!("no check of the zone is meant by {target}").into());
     }
     let mut paper = Paper::new(&realm, board(&realm, case));
     let answer = Answer::of(paper.answer(&wish), &wish).ok_or("there is no answer")?;
@@ -166,7 +245,7 @@ fn run(shared: &Shared, case: &Case, until: Instant) -> Result<(), String> {
             let mut counts: BTreeMap<String, u32> = BTreeMap::new();
             for number in 0..shares.samples {
                 if Instant::now() >= until {
-                    return Err("takes too long; write fewer samples".to_owned());
+                    return Err(Failure::Late);
                 }
                 wish.seed = case.seed.wrapping_add(u64::from(number));
                 if let Some(clients) = shares.clients {
@@ -177,7 +256,7 @@ fn run(shared: &Shared, case: &Case, until: Instant) -> Result<(), String> {
                     *counts.entry(data).or_default() += 1;
                 }
             }
-            weigh(shares, &counts)
+            Ok(weigh(shares, &counts)?)
         }
         None => Ok(()),
     }

@@ -316,6 +316,9 @@ impl Attach<Served> for Compile {
         before: &mut dyn Iterator<Item = &Hosted<Served>>,
     ) {
         self.taken.begin(&self.tenants, stay, before);
+        if let Some(examiner) = &mut self.examiner {
+            examiner.begin();
+        }
     }
 
     fn most_records(&self, apex: Name<'_>) -> Option<MostRecords> {
@@ -331,7 +334,7 @@ impl Attach<Served> for Compile {
     }
 
     fn depends_on_others(&self, fault: &Fault) -> bool {
-        budgets::is_of_budget(fault)
+        budgets::is_of_budget(fault) || Examiner::depends_on_others(fault)
     }
 
     fn has_read(&mut self, zone: &Zone) {
@@ -379,7 +382,8 @@ impl Compile {
         let defaults = self.defaults(companions.settings.as_ref(), faults);
         if let Some(presigned) = self.presigned(fresh, faults) {
             if let Some(tests) = &companions.tests {
-                self.examine(tests, Subject { zone, programs: &[], defaults: &defaults }, faults);
+                let subject = Subject { zone, programs: &[], defaults: &defaults, account: None };
+                self.examine(tests, subject, faults);
             }
             // What its programs made could not be signed: they are not run.
             let queries = Arc::new(self.counts.take());
@@ -388,7 +392,9 @@ impl Compile {
         self.compiler.set_defaults(Arc::clone(&defaults));
         let compiled = self.compiler.compile_zone(zone.apex(), programs, faults);
         if let Some(tests) = &companions.tests {
-            self.examine(tests, Subject { zone, programs, defaults: &defaults }, faults);
+            let tenants = Arc::clone(&self.tenants);
+            let account = tenants.account(tenants.owner(zone.apex()));
+            self.examine(tests, Subject { zone, programs, defaults: &defaults, account }, faults);
         }
         if let Some(budgets) = &mut self.budgets {
             budgets.push(ZoneBudgets::of(zone.apex(), programs, &compiled));

@@ -37,7 +37,8 @@ impl<W: Write> Progress<W> {
         Self { out, read: 0, due: now + PATIENCE, is_shown: false }
     }
 
-    fn note(&mut self, now: Instant) {
+    /// One more zone was read; so many tests were run before it.
+    fn note(&mut self, tests: usize, now: Instant) {
         self.read += 1;
         if now < self.due {
             return;
@@ -46,6 +47,9 @@ impl<W: Write> Progress<W> {
         if let Some(out) = &mut self.out {
             // A terminal that is gone has nobody before it.
             let _ = write!(out, "\r{} zones read", self.read);
+            if tests > 0 {
+                let _ = write!(out, ", {tests} tests run");
+            }
             let _ = out.flush();
             self.is_shown = true;
         }
@@ -77,7 +81,7 @@ impl<W: Write> Attach<Served> for Counted<'_, W> {
     }
 
     fn attach(&mut self, fresh: &Fresh<'_, Served>, faults: &mut Vec<Fault>) -> Served {
-        self.progress.note(Instant::now());
+        self.progress.note(self.compile.tests_run(), Instant::now());
         self.compile.attach(fresh, faults)
     }
 
@@ -119,23 +123,23 @@ mod tests {
         let start = Instant::now();
         let mut progress = Progress::to(Some(Vec::new()), start);
         for millis in [0, 500, 999] {
-            progress.note(start + Duration::from_millis(millis));
+            progress.note(0, start + Duration::from_millis(millis));
         }
         progress.end();
         assert_eq!(progress.out.as_deref(), Some(&b""[..]));
         for millis in [1000, 1100, 1199, 1200] {
-            progress.note(start + Duration::from_millis(millis));
+            progress.note(millis as usize - 1000, start + Duration::from_millis(millis));
         }
         progress.end();
         let shown = String::from_utf8(progress.out.unwrap()).unwrap();
-        assert_eq!(shown, "\r4 zones read\r7 zones read\r\x1b[K");
+        assert_eq!(shown, "\r4 zones read\r7 zones read, 200 tests run\r\x1b[K");
     }
 
     #[test]
     fn without_a_terminal_nothing_is_said() {
         let start = Instant::now();
         let mut progress = Progress::<Vec<u8>>::to(None, start);
-        progress.note(start + Duration::from_secs(9));
+        progress.note(0, start + Duration::from_secs(9));
         progress.end();
         assert_eq!(progress.read, 1);
     }
