@@ -308,3 +308,57 @@ fn addresses(zones: &Zones, host: NameBuf) -> Option<Vec<IpAddr>> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fs;
+
+    use halfmoon_healthcheck::{Health, TargetPolicy};
+    use halfmoon_lua::{Dialect, Settings};
+    use halfmoon_zones::Loader;
+
+    use crate::publish::Compile;
+
+    /// Whichever of two zones changes, the other one is looked up in what is served.
+    #[test]
+    fn of_neighbours_it_is_enough_that_one_was_read() {
+        const KEY: &str = "@ DNSKEY 257 3 13 mdsswUyr3DPW132mOi8V9xESWE8jTo0dxCjjnopKl+GqJxpVXckHAeF\
+                           +KkxLbxILfDLUT0rAK9iUzy1L53eKGQ==\n";
+        let ds = |tag: u32| format!("sub NS ns.else.\nsub DS {tag} 13 2 {}\n", "00".repeat(32));
+        let asks = "www LUA A \"ifurlup('https://host.b.test/', {'192.0.2.9'})\"\n";
+        let (a, sub, b) = ("a.test", "sub.a.test", "b.test");
+        let right = format!("{KEY}{}", ds(2371));
+        for (zone, records, found) in [
+            (a, format!("{KEY}sub NS ns.else.\n"), vec!["ds-missing"]),
+            (a, format!("{KEY}{}", ds(1)), vec!["ds-unmatched"]),
+            (a, right.clone(), vec![]),
+            (sub, KEY.replace("257", "256"), vec!["ds-unmatched"]),
+            (sub, KEY.to_owned(), vec![]),
+            (b, format!("{asks}host A 192.0.2.1\n"), vec!["lua-url-host"]),
+            (a, format!("{right}{asks}"), vec!["lua-url-host"]),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = |zone: &str| folder.path().join(format!("{zone}.zone"));
+            let write = |zone: &str, records: &str| {
+                let head = "$TTL 60\n@ SOA ns.else. host 1 2 3 4 30\n@ NS ns.else.\n";
+                fs::write(path("aside").with_extension(""), format!("{head}{records}")).unwrap();
+                fs::rename(path("aside").with_extension(""), path(zone)).unwrap();
+            };
+            for (zone, records) in [(a, &*right), (sub, KEY), (b, "host A 192.0.2.1\n")] {
+                write(zone, records);
+            }
+            let health = Health::unprobed(TargetPolicy::default());
+            let mut compile = Compile::new(Settings::of(Dialect::Halfmoon), health);
+            let mut loader = Loader::new(folder.path().to_owned(), false);
+            let served = loader.load(&mut compile).unwrap().catalog;
+            write(zone, &records);
+            let changed = BTreeSet::from([path(zone)]);
+            let mut loaded = loader.load_changed(&changed, &served, &mut compile).unwrap();
+            compile.look_across(&mut loaded);
+            assert_eq!(loaded.reports.len(), 1, "one zone was read");
+            let rules: Vec<_> = loaded.reports[0].faults.iter().map(|fault| fault.rule).collect();
+            assert_eq!(rules, found, "{zone}: {records}");
+        }
+    }
+}
