@@ -4,7 +4,7 @@
 //! than threads. So all of them step back behind the threads that answer and those that probe.
 
 use std::io;
-use std::thread::{Builder, JoinHandle};
+use std::thread::{self, Builder, JoinHandle};
 
 use crate::transport::step_back;
 
@@ -36,13 +36,19 @@ fn spawn_with(
     name: &str,
     work: impl FnOnce() + Send + 'static,
 ) -> io::Result<JoinHandle<()>> {
-    let own = name.to_owned();
     builder.name(name.to_owned()).spawn(move || {
-        if let Err(error) = step_back() {
-            tracing::debug!(thread = own, %error, "a thread stays as urgent as those that answer");
-        }
+        step_behind();
         work();
     })
+}
+
+/// The thread that calls this lets others go first.
+pub(crate) fn step_behind() {
+    if let Err(error) = step_back() {
+        let thread = thread::current();
+        let name = thread.name().unwrap_or_default();
+        tracing::debug!(thread = name, %error, "a thread stays as urgent as those that answer");
+    }
 }
 
 #[cfg(test)]

@@ -56,7 +56,7 @@ pub(super) async fn show(
             "{rtype} is no type that records have; write A or AAAA"
         )));
     }
-    let sight = state.sight(&caller);
+    let sight = state.see(caller.tenant).await?;
     sight.may_ask(&state.shared, name.as_name(), rtype)?;
     let client = wanted.client.unwrap_or_else(|| from.0.ip()).to_canonical();
     let peer = Peer {

@@ -21,7 +21,7 @@ use crate::tenants::TenantId;
 
 /// The longest time that a request may wait for something to happen, in seconds.
 const LONGEST: u64 = 30;
-/// Between two looks on behalf of a tenant.
+/// Before a look on behalf of a tenant when something has happened.
 const PAUSE: Duration = Duration::from_millis(250);
 
 /// Which events are wanted.
@@ -50,37 +50,67 @@ pub(super) async fn list(
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<EventList>, Refusal> {
     let Query(wanted) = wanted.map_err(|why| Refusal::Malformed(why.body_text()))?;
-    let part = wanted.check.to_ascii_lowercase();
-    let is_wanted = |event: &Event| {
-        let name = event.what.check().unwrap_or_default();
-        part.is_empty() || name.to_ascii_lowercase().contains(&part)
-    };
-    let events = &state.shared.events;
-    let limit = wanted.limit.min(MOST);
-    let own = caller.tenant.map(|tenant| Own::new(&state, &caller, tenant));
-    let found = |after: Option<u64>| match (&own, after) {
-        (Some(own), _) => own.numbered(events, after, limit, is_wanted),
-        (None, Some(after)) => view(&events.after(after, limit, is_wanted)),
-        (None, None) => view(&events.last(limit, is_wanted)),
-    };
+    let look = Arc::new(Look {
+        part: wanted.check.to_ascii_lowercase(),
+        limit: wanted.limit.min(MOST),
+        tenant: caller.tenant,
+    });
     let Some(after) = wanted.after else {
-        return Ok(Json(found(None)));
+        return found(&state, &look, None).await.map(Json);
     };
-    let mut news = events.watch();
+    let mut news = state.shared.events.watch();
     let wait = tokio::time::sleep(Duration::from_secs(wanted.wait.min(LONGEST)));
     tokio::pin!(wait);
     loop {
-        let found = found(Some(after));
+        news.mark_unchanged();
+        let found = found(&state, &look, Some(after)).await?;
         if !found.changes.is_empty() || wait.is_elapsed() {
             return Ok(Json(found));
         }
         let _waiting = Waiting::new(&state.waiting);
+        let next = async {
+            let _ = news.changed().await;
+            if caller.tenant.is_some() {
+                // All events are looked through for it, most of which are of others: not at each of them.
+                tokio::time::sleep(PAUSE).await;
+            }
+        };
         tokio::select! {
-            // For a tenant all events are looked through, most of which are of others: not at each of
-            // them.
-            _ = news.changed(), if own.is_none() => {}
-            () = tokio::time::sleep(PAUSE), if own.is_some() => {}
+            () = next => {}
             () = &mut wait => {}
+        }
+    }
+}
+
+async fn found(
+    state: &Arc<State>,
+    look: &Arc<Look>,
+    after: Option<u64>,
+) -> Result<EventList, Refusal> {
+    let look = Arc::clone(look);
+    state.aside(look.tenant, move |state| look.found(state, after)).await
+}
+
+/// What is looked for.
+struct Look {
+    part: String,
+    limit: usize,
+    tenant: Option<TenantId>,
+}
+
+impl Look {
+    fn found(&self, state: &State, after: Option<u64>) -> EventList {
+        let is_wanted = |event: &Event| {
+            let name = event.what.check().unwrap_or_default();
+            self.part.is_empty() || name.to_ascii_lowercase().contains(&self.part)
+        };
+        let events = &state.shared.events;
+        match (self.tenant, after) {
+            (Some(tenant), _) => {
+                Own::new(state, tenant).numbered(events, after, self.limit, is_wanted)
+            }
+            (None, Some(after)) => view(&events.after(after, self.limit, is_wanted)),
+            (None, None) => view(&events.last(self.limit, is_wanted)),
         }
     }
 }
@@ -113,8 +143,8 @@ struct Own {
 }
 
 impl Own {
-    fn new(state: &State, caller: &Caller, tenant: TenantId) -> Self {
-        let checks = state.sight(caller).checks(&state.shared);
+    fn new(state: &State, tenant: TenantId) -> Self {
+        let checks = state.sight(Some(tenant)).checks(&state.shared);
         Self {
             tenant: state.shared.tenants.name(tenant).to_owned(),
             checks: checks.iter().map(|report| report.check.to_string()).collect(),

@@ -75,7 +75,11 @@ pub(super) async fn list(
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<CheckList>, Refusal> {
     let Query(wanted) = wanted.map_err(|why| Refusal::Malformed(why.body_text()))?;
-    let sight = state.sight(&caller);
+    state.aside(caller.tenant, move |state| Json(listed(state, &caller, &wanted))).await
+}
+
+fn listed(state: &State, caller: &Caller, wanted: &Wanted) -> CheckList {
+    let sight = state.sight(caller.tenant);
     let (zones, users) = (&*sight.zones, &*sight.users);
     let reports = sight.checks(&state.shared);
     let counts = by_state(&reports);
@@ -97,7 +101,7 @@ pub(super) async fn list(
         add_history(&mut checks, &state.shared.events);
     }
     let accounts = accounts(&state.shared, caller.tenant);
-    Ok(Json(CheckList { counts, matching: count, checks, accounts }))
+    CheckList { counts, matching: count, checks, accounts }
 }
 
 /// Adds to each check what happened to it, as far as that is still in memory.

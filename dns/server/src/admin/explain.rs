@@ -77,7 +77,7 @@ pub(super) async fn show(
     let rest = if wanted.all_up { Rest::Up } else { Rest::AsItIs };
     let Wanted { client, subnet, seed, .. } = wanted;
     let wish = Wish { name, rtype, client, subnet, at, seed };
-    let sight = state.sight(&caller);
+    let sight = state.see(caller.tenant).await?;
     sight.may_ask(&state.shared, wish.name.as_name(), rtype)?;
     let work = move |desk: &mut Desk| explain(&sight.realm(&desk.shared), &wish, &down, rest);
     // No tenant keeps operators waiting.

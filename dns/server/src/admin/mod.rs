@@ -8,6 +8,7 @@
 mod access;
 mod accounts;
 mod answer;
+mod aside;
 mod asker;
 mod changes;
 mod checks;
@@ -40,6 +41,7 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 use tokio::sync::watch;
 
+use crate::behind;
 use crate::config::Config;
 use crate::secret::SecretError;
 use crate::shared::Shared;
@@ -47,6 +49,7 @@ use crate::tenants::Tenants;
 use crate::transport::Tallies;
 
 use access::Access;
+use aside::Aside;
 use asker::Asker;
 use health::Readiness;
 use usage::Usage;
@@ -108,6 +111,7 @@ struct State {
     access: Access,
     readiness: Readiness,
     usage: Usage,
+    aside: Aside,
     /// For single answers.
     asker: Asker,
     /// For what takes longer: explanations, and what is tried on paper.
@@ -170,8 +174,14 @@ impl Bound {
     /// No thread is to be had.
     pub fn start(self, shared: Arc<Shared>, transports: Tallies) -> io::Result<Admin> {
         let (stop, stopped) = watch::channel(false);
-        let runtime = Builder::new_current_thread().enable_io().enable_time().build()?;
+        let runtime = Builder::new_current_thread()
+            .enable_io()
+            .enable_time()
+            // Of the threads for what is done aside.
+            .on_thread_start(behind::step_behind)
+            .build()?;
         let state = Arc::new(State {
+            aside: Aside::new(&shared.tenants),
             shared,
             transports,
             access: self.access,

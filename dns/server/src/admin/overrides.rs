@@ -7,11 +7,9 @@ use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::extract::{Path, State as Extract};
 use axum::http::StatusCode;
 use axum::{Extension, Json};
-use tokio::task::spawn_blocking;
 
 use super::State;
 use super::access::Caller;
-use super::asker::unanswered;
 use super::error::Refusal;
 use super::view::{
     EndWish, LetGo, LetGoWish, OverrideList, OverrideSet, OverrideWish, ResumeWish, Resumed,
@@ -25,13 +23,16 @@ use crate::overrides::{Override, Refused, Scope, Set, Target, Wish, valid_name};
 pub(super) async fn list(
     Extract(state): Extract<Arc<State>>,
     Extension(caller): Extension<Caller>,
-) -> Json<OverrideList> {
-    let overrides = &state.shared.overrides;
-    Json(OverrideList {
-        overrides: overrides.seen_by(caller.tenant),
-        max_s: overrides.longest().as_secs(),
-        kept: overrides.are_kept(),
-    })
+) -> Result<Json<OverrideList>, Refusal> {
+    let work = move |state: &State| {
+        let overrides = &state.shared.overrides;
+        Json(OverrideList {
+            overrides: overrides.seen_by(caller.tenant),
+            max_s: overrides.longest().as_secs(),
+            kept: overrides.are_kept(),
+        })
+    };
+    state.aside(caller.tenant, work).await
 }
 
 /// Sets one.
@@ -51,10 +52,8 @@ pub(super) async fn set(
         may_empty: wish.may_empty,
         tenant: caller.tenant,
     };
-    // It looks at all zones and writes to the disk, for which nobody else has to wait.
-    let shared = Arc::clone(&state.shared);
-    let set = spawn_blocking(move || shared.overrides.set(wish)).await.map_err(|_| unanswered())?;
-    let Set { set, members, fixed } = set?;
+    let set = move |state: &State| state.shared.overrides.set(wish);
+    let Set { set, members, fixed } = state.aside(caller.tenant, set).await??;
     let kept = state.shared.overrides.are_kept();
     Ok((StatusCode::CREATED, Json(OverrideSet { set, members, fixed, kept })))
 }
@@ -69,10 +68,9 @@ pub(super) async fn end(
     let Path(id) = id.map_err(|why| Refusal::Malformed(why.body_text()))?;
     let Json(wish) = wish.map_err(|why| Refusal::Malformed(why.body_text()))?;
     let who = who(&state, &caller, wish.user.as_deref())?;
-    let shared = Arc::clone(&state.shared);
-    let ended =
-        spawn_blocking(move || shared.overrides.end(id, caller.tenant, (&who, &wish.reason))).await;
-    Ok(Json(ended.map_err(|_| unanswered())??))
+    let tenant = caller.tenant;
+    let end = move |state: &State| state.shared.overrides.end(id, tenant, (&who, &wish.reason));
+    Ok(Json(state.aside(tenant, end).await??))
 }
 
 /// Lets an endpoint come back that answers again and is held (`resume`, `hold_down`, flapping).
@@ -83,22 +81,25 @@ pub(super) async fn resume(
 ) -> Result<Json<Resumed>, Refusal> {
     let Json(wish) = wish.map_err(|why| Refusal::Malformed(why.body_text()))?;
     let who = who(&state, &caller, wish.user.as_deref())?;
+    state.aside(caller.tenant, move |state| resumed(state, wish.check, who).map(Json)).await?
+}
+
+fn resumed(state: &State, check: String, who: String) -> Result<Resumed, Refusal> {
     let health = &state.shared.health;
     let mut named = health.checks();
-    named.retain(|report| report.check.to_string() == wish.check);
+    named.retain(|report| report.check.to_string() == check);
     if named.is_empty() {
         return Err(Refusal::NoSuch(format!(
-            "there is no check {:?}; `halfmoon health` shows all",
-            wish.check
+            "there is no check {check:?}; `halfmoon health` shows all"
         )));
     }
     // Checks that differ in their pace alone have one name.
     let resumed = named.iter().filter(|report| health.resume(report.id)).count();
     if resumed > 0 {
-        tracing::warn!(who, "{} comes back at an operator's word", wish.check);
-        state.shared.events.note(What::Resumed { check: wish.check, who });
+        tracing::warn!(who, "{} comes back at an operator's word", check);
+        state.shared.events.note(What::Resumed { check, who });
     }
-    Ok(Json(Resumed { resumed: resumed > 0 }))
+    Ok(Resumed { resumed: resumed > 0 })
 }
 
 /// Lets members of a record's pools leave as fast as they fail (`velocity`).
@@ -115,9 +116,20 @@ pub(super) async fn let_go(
     if time.is_zero() || time > longest {
         return Err(Refusal::Malformed(format!("write from 1s to {}m", longest.as_secs() / 60)));
     }
+    state
+        .aside(caller.tenant, move |state| gone(state, &caller, &scope, (time, who)).map(Json))
+        .await?
+}
+
+fn gone(
+    state: &State,
+    caller: &Caller,
+    scope: &Scope,
+    (time, who): (Duration, String),
+) -> Result<LetGo, Refusal> {
     state.shared.overrides.may_act(caller.tenant)?;
     let health = &state.shared.health;
-    let mut pools = state.sight(&caller).pools(&state.shared);
+    let mut pools = state.sight(caller.tenant).pools(&state.shared);
     pools.retain(|report| scope.holds(report.pool.name.whose()) && health.let_go(report.id, time));
     if pools.is_empty() {
         return Err(Refusal::NoSuch(format!("no pool is of {scope}")));
@@ -126,7 +138,7 @@ pub(super) async fn let_go(
     tracing::warn!(who, until, "members of {scope} may leave as fast as they fail");
     let tenant = caller.tenant.map(|tenant| state.shared.tenants.name(tenant));
     state.shared.events.note_of(tenant, What::LetGo { records: scope.to_string(), who, until });
-    Ok(Json(LetGo { pools: pools.len() }))
+    Ok(LetGo { pools: pools.len() })
 }
 
 fn time(text: &str) -> Result<Duration, Refusal> {

@@ -41,7 +41,11 @@ pub(super) async fn list(
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<PoolList>, Refusal> {
     let Query(wanted) = wanted.map_err(|why| Refusal::Malformed(why.body_text()))?;
-    let mut matching = state.sight(&caller).pools(&state.shared);
+    state.aside(caller.tenant, move |state| Json(listed(state, &caller, &wanted))).await
+}
+
+fn listed(state: &State, caller: &Caller, wanted: &Wanted) -> PoolList {
+    let mut matching = state.sight(caller.tenant).pools(&state.shared);
     matching.retain(|report| wanted.holds(report));
     let is_whole = |report: &PoolReport| report.members.iter().all(|member| member.is_in);
     let mut matching: Vec<(bool, PoolReport)> =
@@ -62,7 +66,7 @@ pub(super) async fn list(
         .map(|report| (report.id, report.check.to_string()))
         .collect();
     let pools = shown.iter().map(|report| view(report, &checks)).collect();
-    Ok(Json(PoolList { matching: count, pools }))
+    PoolList { matching: count, pools }
 }
 
 impl Wanted {

@@ -7,7 +7,6 @@ use halfmoon_healthcheck::{CheckId, PoolReport, Report};
 use halfmoon_wire::{Name, SuffixHashes, Type};
 
 use super::State;
-use super::access::Caller;
 use super::error::Refusal;
 use super::usage::Users;
 use crate::shared::{Shared, Zones};
@@ -27,15 +26,20 @@ pub(super) struct Sight {
 }
 
 impl State {
-    /// What whoever makes a request sees.
-    pub(super) fn sight(&self, caller: &Caller) -> Sight {
+    /// The same as [`State::sight`], beside the thread that answers requests.
+    pub(super) async fn see(self: &Arc<Self>, tenant: Option<TenantId>) -> Result<Sight, Refusal> {
+        self.aside(tenant, move |state| state.sight(tenant)).await
+    }
+
+    /// What the operator sees, or a tenant. All zones are gone through for that.
+    pub(super) fn sight(&self, tenant: Option<TenantId>) -> Sight {
         let all = self.shared.zones.load_full();
-        let zones = match caller.tenant {
+        let zones = match tenant {
             None => Arc::clone(&all),
             Some(tenant) => Arc::new(tenant.zones(&all)),
         };
-        let (users, used) = self.usage.of(&all, (caller.tenant, &zones));
-        Sight { tenant: caller.tenant, zones, users, used }
+        let (users, used) = self.usage.of(&all, (tenant, &zones));
+        Sight { tenant, zones, users, used }
     }
 }
 

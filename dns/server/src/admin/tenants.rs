@@ -8,6 +8,7 @@ use halfmoon_healthcheck::{Report, State as Verdict};
 
 use super::State;
 use super::access::Caller;
+use super::error::Refusal;
 use super::sight::Sight;
 use super::view::{LimitsView, TenantList, TenantView};
 use crate::tenants::TenantId;
@@ -16,10 +17,13 @@ use crate::tenants::TenantId;
 pub(super) async fn list(
     Extract(state): Extract<Arc<State>>,
     Extension(caller): Extension<Caller>,
-) -> Json<TenantList> {
-    let sight = state.sight(&caller);
-    let tenants = views(&state, &sight, &sight.checks(&state.shared));
-    Json(TenantList { tenants })
+) -> Result<Json<TenantList>, Refusal> {
+    let work = move |state: &State| {
+        let sight = state.sight(caller.tenant);
+        let tenants = views(state, &sight, &sight.checks(&state.shared));
+        Json(TenantList { tenants })
+    };
+    state.aside(caller.tenant, work).await
 }
 
 /// What is to be said of each tenant that is seen; `reports` are of the checks that are seen.

@@ -35,17 +35,23 @@ impl Usage {
         all: &Arc<Zones>,
         (tenant, zones): (Option<TenantId>, &Zones),
     ) -> (Arc<Users>, Arc<HashSet<CheckId>>) {
-        // Weak: zones that are gone must not be kept, since their checks would be.
-        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !Weak::ptr_eq(&last.0, &Arc::downgrade(all)) {
-            *last = (Arc::downgrade(all), HashMap::new());
+        let all = Arc::downgrade(all);
+        let known = || {
+            let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            // Weak: zones that are gone must not be kept, since their checks would be.
+            if !Weak::ptr_eq(&last.0, &all) {
+                *last = (Weak::clone(&all), HashMap::new());
+            }
+            last
+        };
+        if let Some(found) = known().1.get(&tenant) {
+            return found.clone();
         }
-        let known = last.1.entry(tenant).or_insert_with(|| {
-            let users = find(zones);
-            let used = users.keys().copied().collect();
-            (Arc::new(users), Arc::new(used))
-        });
-        known.clone()
+        // Without the lock: others do not wait for as long as that takes.
+        let users = find(zones);
+        let used = users.keys().copied().collect();
+        let found = (Arc::new(users), Arc::new(used));
+        known().1.entry(tenant).or_insert(found).clone()
     }
 }
 

@@ -52,7 +52,7 @@ pub(super) async fn show(
     let trial = Trial { down: down.map_err(Refusal::Malformed)?, rest, sample, at: None };
     let waiting = Waiting(Arc::new(AtomicBool::new(true)));
     let is_waiting = Arc::clone(&waiting.0);
-    let sight = state.sight(&caller);
+    let sight = state.see(caller.tenant).await?;
     let work = move |desk: &mut Desk| {
         let started = Instant::now();
         try_out(&sight.realm(&desk.shared), &trial, &mut |_, _| match is_waiting

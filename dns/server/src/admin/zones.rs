@@ -114,7 +114,11 @@ pub(super) async fn list(
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<Listing>, Refusal> {
     let Query(wanted) = wanted.map_err(|why| Refusal::Malformed(why.body_text()))?;
-    let zones = state.sight(&caller).zones;
+    state.aside(caller.tenant, move |state| Json(listed(state, &caller, &wanted))).await
+}
+
+fn listed(state: &State, caller: &Caller, wanted: &Wanted) -> Listing {
+    let zones = state.sight(caller.tenant).zones;
     let part = wanted.name.to_ascii_lowercase();
     let mut matching: Vec<(String, &Arc<Hosted<Served>>)> = zones
         .zones()
@@ -126,7 +130,7 @@ pub(super) async fn list(
     let count = matching.len();
     let shown = matching.into_iter().skip(wanted.offset).take(wanted.limit.min(MOST));
     let zones = shown.map(|(name, hosted)| view(name, hosted)).collect();
-    Ok(Json(Listing { matching: count, zones }))
+    Listing { matching: count, zones }
 }
 
 fn view(name: String, hosted: &Hosted<Served>) -> ZoneView {
@@ -157,15 +161,19 @@ fn serial(zone: &Zone) -> u32 {
 pub(super) async fn status(
     Extract(state): Extract<Arc<State>>,
     Extension(caller): Extension<Caller>,
-) -> Json<Status> {
-    let sight = state.sight(&caller);
+) -> Result<Json<Status>, Refusal> {
+    state.aside(caller.tenant, move |state| Json(status_for(state, caller))).await
+}
+
+fn status_for(state: &State, caller: Caller) -> Status {
+    let sight = state.sight(caller.tenant);
     let is_operator = sight.tenant.is_none();
     let loads = state.shared.loads.read();
     let last = std::time::UNIX_EPOCH + std::time::Duration::from_secs(loads.at);
-    Json(Status {
+    Status {
         version: env!("CARGO_PKG_VERSION"),
         uptime_s: state.started.elapsed().as_secs(),
-        ready: health::unreadiness(&state).is_none(),
+        ready: health::unreadiness(state).is_none(),
         zones: sight.zones.zones().len(),
         checks: by_state(&sight.checks(&state.shared)),
         overrides: state.shared.overrides.seen_by(sight.tenant).len(),
@@ -183,13 +191,13 @@ pub(super) async fn status(
         git: state.shared.publishing.git().filter(|_| is_operator),
         folder: state.shared.publishing.folder().filter(|_| is_operator),
         sources: state.shared.publishing.tenants(sight.name(&state.shared)),
-        old_secrets: if is_operator { old_secrets(&state) } else { Vec::new() },
+        old_secrets: if is_operator { old_secrets(state) } else { Vec::new() },
         caller: CallerView {
             may_write: caller.may == Some(Right::Write),
             tenant: sight.name(&state.shared).map(str::to_owned),
             token: caller.token,
         },
-    })
+    }
 }
 
 fn old_secrets(state: &State) -> Vec<String> {

@@ -1,5 +1,7 @@
 //! Keeps the overrides: sets and ends them, writes them down, and ends those whose time is over.
 
+mod field;
+
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -7,9 +9,8 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
-use halfmoon_healthcheck::{Health, Labels, Member, PoolReport, Report, Whose};
+use halfmoon_healthcheck::{Health, Labels};
 
-use super::reach::{self, Fixed};
 use super::rules::Rules;
 use super::safety;
 use super::store::{Kept, StoreError};
@@ -132,21 +133,6 @@ impl Overrides {
         self.lock().list.clone()
     }
 
-    /// Those in force that somebody sees: all, or a tenant's own and those of the operator that
-    /// concern records of its zones.
-    #[must_use]
-    pub fn seen_by(&self, tenant: Option<TenantId>) -> Vec<Override> {
-        let mut list = self.list();
-        if let Some(tenant) = tenant {
-            let field = self.field(Some(tenant));
-            list.retain(|an| match &an.tenant {
-                Some(name) => self.tenants.id(name) == Some(tenant),
-                None => self.reach(an, &field).0 > 0,
-            });
-        }
-        list
-    }
-
     /// How long one may be.
     #[must_use]
     pub fn longest(&self) -> Duration {
@@ -180,20 +166,9 @@ impl Overrides {
     fn try_set(&self, wish: Wish) -> Result<Set, Refused> {
         let since = SystemTime::now();
         self.validate(&wish)?;
-        let mut inner = self.lock();
-        self.expire(&mut inner, since);
         let tenant = self.name(wish.tenant);
-        let own = inner.list.iter().filter(|an| an.tenant == tenant).count();
-        let limit = if tenant.is_some() { MOST_OF_TENANT } else { MOST };
-        if own >= limit {
-            return Err(Refused::TooMany { limit });
-        }
-        let (id, next) = match tenant {
-            None => (inner.next, inner.next + 1),
-            Some(_) => (inner.lot(), inner.next),
-        };
-        let new = Override {
-            id,
+        let mut new = Override {
+            id: 0,
             order: wish.order,
             target: wish.target,
             within: wish.within,
@@ -203,8 +178,21 @@ impl Overrides {
             since,
             until: since + wish.time,
         };
+        // All zones and pools are gone through for that, and others do not wait for it.
         let field = self.field(wish.tenant);
         let (members, fixed) = self.reach(&new, &field);
+        let mut inner = self.lock();
+        self.expire(&mut inner, since);
+        let own = inner.list.iter().filter(|an| an.tenant == new.tenant).count();
+        let limit = if new.tenant.is_some() { MOST_OF_TENANT } else { MOST };
+        if own >= limit {
+            return Err(Refused::TooMany { limit });
+        }
+        let (id, next) = match new.tenant {
+            None => (inner.next, inner.next + 1),
+            Some(_) => (inner.lot(), inner.next),
+        };
+        new.id = id;
         if members == 0 {
             return Err(match fixed.told() {
                 None => Refused::Nothing(new.to_string()),
@@ -331,52 +319,8 @@ impl Overrides {
         }
     }
 
-    /// What overrides of a tenant, or of the operator, may reach.
-    fn field(&self, tenant: Option<TenantId>) -> Field {
-        let mut pools = self.health.pools();
-        let mut zones = self.zones.get().map(|(zones, labels)| (zones.load_full(), labels.clone()));
-        if let Some(tenant) = tenant {
-            pools.retain(|report| self.tenants.owns(tenant, &report.pool.name.zone));
-            zones = zones.map(|(zones, labels)| (Arc::new(tenant.zones(&zones)), labels));
-        }
-        Field { tenant, pools, zones }
-    }
-
     fn name(&self, tenant: Option<TenantId>) -> Option<String> {
         tenant.map(|tenant| self.tenants.name(tenant).to_owned())
-    }
-
-    /// How many members an override is for, and which static records it is not for.
-    fn reach(&self, an: &Override, field: &Field) -> (usize, Fixed) {
-        let pools = &field.pools;
-        let (target, within) = (an.target.resolve(&self.health), an.within.as_ref());
-        let count = |whose: Whose<'_>, members: &[Member]| {
-            if within.is_some_and(|scope| !scope.holds(whose)) {
-                return 0;
-            }
-            members.iter().filter(|member| target.holds(whose, member)).count()
-        };
-        let of_pool = |report: &PoolReport| count(report.pool.name.whose(), &report.pool.members);
-        let mut members: usize = pools.iter().map(of_pool).sum();
-        let Some((zones, labels)) = &field.zones else {
-            return (members, Fixed::default());
-        };
-        reach::lists(zones, |list| members += count(list.whose, list.members));
-        if members == 0 {
-            // What a program has computed lately and does not name; whose it is is not known any more.
-            let checks = self.health.checks();
-            let is_of = |report: &&Report| {
-                let is_its = |tenant| self.tenants.of_leases(report).any(|of| of == Some(tenant));
-                report.holders == 0 && field.tenant.is_none_or(is_its)
-            };
-            let leased = checks.iter().filter(is_of).filter_map(|report| {
-                let address = report.check.address()?;
-                let check = Some(report.id);
-                Some(Member { address, weight: 1, check, named: None, labels: labels.of(address) })
-            });
-            members = leased.filter(|member| target.holds(Whose::NOBODY, member)).count();
-        }
-        (members, reach::fixed(zones, (&target, within), labels))
     }
 
     fn apply(&self, inner: &mut Inner) {
@@ -421,14 +365,6 @@ impl Inner {
             }
         }
     }
-}
-
-/// What overrides may reach.
-struct Field {
-    tenant: Option<TenantId>,
-    pools: Vec<PoolReport>,
-    /// Where what is answered without a pool is looked up.
-    zones: Option<(Arc<Zones>, Labels)>,
 }
 
 fn valid_reason(reason: &str) -> Result<String, Refused> {

@@ -23,6 +23,7 @@ use halfmoon_zones::Hosted;
 
 use super::access::Caller;
 use super::checks::by_state;
+use super::error::Refusal;
 use super::sight::Sight;
 use super::tenants::views;
 use super::{State, health};
@@ -69,19 +70,24 @@ pub(super) const RCODES: [&str; 24] = [
 pub(super) async fn show(
     Extract(state): Extract<Arc<State>>,
     Extension(caller): Extension<Caller>,
-) -> Response {
+) -> Result<Response, Refusal> {
+    let text = state.aside(caller.tenant, move |state| text(state, &caller)).await?;
+    Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text).into_response())
+}
+
+fn text(state: &State, caller: &Caller) -> String {
     let mut text = Text::default();
-    let sight = state.sight(&caller);
+    let sight = state.sight(caller.tenant);
     let reports = sight.checks(&state.shared);
     let left = of_zones(&sight.zones, &mut text);
     let checks_left = of_checks(&reports, &mut text);
     left_out(&left, checks_left, &mut text);
-    git::show(&state, &sight, &mut text);
-    tenants::show(&views(&state, &sight, &reports), &mut text);
+    git::show(state, &sight, &mut text);
+    tenants::show(&views(state, &sight, &reports), &mut text);
     if sight.tenant.is_none() {
-        of_server(&state, &mut text);
+        of_server(state, &mut text);
     }
-    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], text.end()).into_response()
+    text.end()
 }
 
 /// Writes what is for operators alone.
