@@ -1,5 +1,6 @@
 //! `/api/v1/tenants`: what tenants have, and what their zones have counted.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::extract::State as Extract;
@@ -29,10 +30,11 @@ pub(super) async fn list(
 /// What is to be said of each tenant that is seen; `reports` are of the checks that are seen.
 pub(super) fn views(state: &State, sight: &Sight, reports: &[Report]) -> Vec<TenantView> {
     let tenants = &state.shared.tenants;
-    let mut views: Vec<TenantView> =
-        tenants.iter().map(|(id, name)| counted(state, id, name)).collect();
+    let is_seen = |(id, _): &(TenantId, &str)| sight.tenant.is_none_or(|own| own == *id);
+    let counted = |(id, name)| (id, counted(state, id, name));
+    let mut views: BTreeMap<_, _> = tenants.iter().filter(is_seen).map(counted).collect();
     for hosted in sight.zones.zones() {
-        let Some(view) = of(&mut views, hosted.beside.tenant) else {
+        let Some(view) = hosted.beside.tenant.and_then(|tenant| views.get_mut(&tenant)) else {
             continue;
         };
         view.zones += 1;
@@ -44,7 +46,7 @@ pub(super) fn views(state: &State, sight: &Sight, reports: &[Report]) -> Vec<Ten
     }
     for report in reports {
         for tenant in users(state, sight, report) {
-            let Some(view) = of(&mut views, Some(tenant)) else {
+            let Some(view) = views.get_mut(&tenant) else {
                 continue;
             };
             match report.verdict.state {
@@ -54,10 +56,7 @@ pub(super) fn views(state: &State, sight: &Sight, reports: &[Report]) -> Vec<Ten
             }
         }
     }
-    match sight.tenant {
-        None => views,
-        Some(tenant) => views.into_iter().skip(tenant.number()).take(1).collect(),
-    }
+    views.into_values().collect()
 }
 
 /// What is counted for a tenant, held for it, and allowed it.
@@ -87,10 +86,6 @@ fn counted(state: &State, id: TenantId, name: &str) -> TenantView {
         };
     }
     view
-}
-
-fn of(views: &mut [TenantView], tenant: Option<TenantId>) -> Option<&mut TenantView> {
-    views.get_mut(tenant?.number())
 }
 
 /// The tenants who use a check, each once.
