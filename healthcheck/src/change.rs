@@ -14,6 +14,8 @@ use crate::verdict::State;
 pub struct Change {
     /// The check that noticed.
     pub check: Arc<Check>,
+    /// What tells it from other checks of its name ([`crate::Report::key`]).
+    pub key: String,
     /// The state before.
     pub from: State,
     /// The state from now on.

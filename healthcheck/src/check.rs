@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use crate::account::Account;
 use crate::damping::Damping;
 use crate::refused::Refused;
 
@@ -105,12 +106,19 @@ impl Check {
     /// What tells it from all other checks, in another process, too: its target, and a number made of
     /// all the rest.
     pub(crate) fn key(&self) -> Box<str> {
+        format!("{self} #{}", self.digits(None)).into()
+    }
+
+    /// What tells it from others of its name, and from equal ones of other owners if one account alone has
+    /// it: 16 hexadecimal digits, the same in each process.
+    pub(crate) fn digits(&self, owner: Option<&Account>) -> String {
         // FNV-1a (Fowler, Noll, Vo), which is the same everywhere and always.
         let mut hash = 0xcbf2_9ce4_8422_2325u64;
-        for octet in format!("{self:?}").bytes() {
+        let own = format!("{self:?}");
+        for octet in own.bytes().chain(owner.iter().flat_map(|owner| owner.settings().bytes())) {
             hash = (hash ^ u64::from(octet)).wrapping_mul(0x100_0000_01b3);
         }
-        format!("{self} #{hash:016x}").into()
+        format!("{hash:016x}")
     }
 
     /// Whether it can be probed at all, whatever its target says.

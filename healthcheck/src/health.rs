@@ -478,6 +478,7 @@ impl Shared {
         Report {
             id,
             check: Arc::clone(&occupant.check),
+            owner: occupant.owner().cloned(),
             verdict: occupant.verdict(self.clock.date(Clock::now())),
             reason: occupant.reason.to_string(),
             is_recalled: occupant.is_recalled,

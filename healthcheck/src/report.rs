@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
+use crate::account::Account;
 use crate::check::Check;
 use crate::latency::{Histogram, Latencies};
 use crate::outcome::Outcome;
@@ -16,6 +17,8 @@ pub struct Report {
     pub id: CheckId,
     /// The check.
     pub check: Arc<Check>,
+    /// Whose it is, if one account alone has it; else all share it who want it.
+    pub owner: Option<Account>,
     /// Its state, weight, and since when.
     pub verdict: Verdict,
     /// Why it is in its state, as in `connection refused`; empty while it is unknown.
@@ -32,6 +35,15 @@ pub struct Report {
     pub is_leased: bool,
     /// For whom it was computed, on each account for whom first, as [`crate::Health::request`] was told.
     pub leased_by: Vec<Arc<[u8]>>,
+}
+
+impl Report {
+    /// What tells the check from others of its name: those with another pace, other expectations, or of another
+    /// owner. 16 hexadecimal digits, the same in each process.
+    #[must_use]
+    pub fn key(&self) -> String {
+        self.check.digits(self.owner.as_ref())
+    }
 }
 
 /// The result of one probe.

@@ -143,14 +143,15 @@ impl Shared {
     /// Tells the log and whoever listens of changes of state.
     pub(crate) fn tell(&self, turns: Vec<Turn>) {
         let is_any = !turns.is_empty();
-        for Turn { check, from, to, reason, at } in turns {
+        for Turn { check, owner, from, to, reason, at } in turns {
             self.counters.change(to);
             match to {
                 State::Down => tracing::warn!(%from, "{check} is down: {reason}"),
                 State::Up | State::Unknown => tracing::info!(%from, "{check} is {to}: {reason}"),
             }
             // Nobody has to listen.
-            let _ = self.changes.send(Change { check, from, to, reason: reason.into(), at });
+            let (key, reason) = (check.digits(owner.as_ref()), reason.into());
+            let _ = self.changes.send(Change { check, key, from, to, reason, at });
         }
         if is_any {
             self.calculate();

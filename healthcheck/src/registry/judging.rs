@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use super::Registry;
+use crate::account::Account;
 use crate::check::{Check, Probe};
 use crate::damping::Flap;
 use crate::judge::Finding;
@@ -16,6 +17,8 @@ use crate::verdict::{CheckId, State};
 #[derive(Debug)]
 pub(crate) struct Turn {
     pub(crate) check: Arc<Check>,
+    /// Whose it is, if one account alone has it.
+    pub(crate) owner: Option<Account>,
     pub(crate) from: State,
     pub(crate) to: State,
     pub(crate) reason: Box<str>,
@@ -134,6 +137,7 @@ impl Registry {
         let to = verdict.state;
         let turn = (from != to).then(|| Turn {
             check: Arc::clone(&occupant.check),
+            owner: occupant.owner.clone(),
             from,
             to,
             reason: reason.into(),

@@ -101,7 +101,7 @@ struct Look {
 impl Look {
     fn found(&self, state: &State, after: Option<u64>) -> EventList {
         let is_wanted = |event: &Event| {
-            let name = event.what.check().unwrap_or_default();
+            let (name, _) = event.what.check().unwrap_or_default();
             self.part.is_empty() || name.to_ascii_lowercase().contains(&self.part)
         };
         let events = &state.shared.events;
@@ -139,7 +139,8 @@ fn view(found: &Found) -> EventList {
 /// The events of a tenant: those of the checks that its zones use, and what was done in its name.
 struct Own {
     tenant: String,
-    checks: HashSet<String>,
+    /// By name and what tells them from others of that name.
+    checks: HashSet<(String, String)>,
 }
 
 impl Own {
@@ -147,7 +148,7 @@ impl Own {
         let checks = state.sight(Some(tenant)).checks(&state.shared);
         Self {
             tenant: state.shared.tenants.name(tenant).to_owned(),
-            checks: checks.iter().map(|report| report.check.to_string()).collect(),
+            checks: checks.iter().map(|report| (report.check.to_string(), report.key())).collect(),
         }
     }
 
@@ -155,7 +156,7 @@ impl Own {
         match &event.what {
             What::Start { .. } => true,
             what => match what.check() {
-                Some(check) => self.checks.contains(check),
+                Some((name, key)) => self.checks.contains(&(name.to_owned(), key.to_owned())),
                 None => event.tenant.as_ref() == Some(&self.tenant),
             },
         }

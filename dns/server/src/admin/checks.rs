@@ -106,17 +106,21 @@ fn listed(state: &State, caller: &Caller, wanted: &Wanted) -> CheckList {
 
 /// Adds to each check what happened to it, as far as that is still in memory.
 fn add_history(checks: &mut [CheckView], events: &Events) {
-    let mut places: HashMap<String, usize> = HashMap::with_capacity(checks.len());
+    // Of one name there may be several.
+    let mut places: HashMap<(String, String), usize> = HashMap::with_capacity(checks.len());
     for (at, check) in checks.iter().enumerate() {
-        places.insert(check.name.clone(), at);
+        places.insert((check.name.clone(), check.key.clone()), at);
     }
-    let is_wanted =
-        |event: &Event| event.what.check().is_some_and(|check| places.contains_key(check));
+    let place = |what: &What| {
+        let (name, key) = what.check()?;
+        places.get(&(name.to_owned(), key.to_owned())).copied()
+    };
+    let is_wanted = |event: &Event| place(&event.what).is_some();
     for event in events.last(usize::MAX, is_wanted).events {
-        let What::Change { check, from, to, .. } = &event.what else {
+        let What::Change { from, to, .. } = &event.what else {
             continue;
         };
-        if let Some(check) = places.get(check).and_then(|at| checks.get_mut(*at)) {
+        if let Some(check) = place(&event.what).and_then(|at| checks.get_mut(at)) {
             let turn = TurnView { at: event.at.clone(), from: from.clone(), to: to.clone() };
             check.history.push(turn);
         }
@@ -195,6 +199,7 @@ fn view(name: String, report: &Report, users: &Users, zones: &Zones) -> CheckVie
     let of_check = users.get(&report.id).map(Vec::as_slice).unwrap_or_default();
     CheckView {
         name,
+        key: report.key(),
         kind: kind(&check.probe).to_owned(),
         address: check.address(),
         state: report.verdict.state.to_string(),

@@ -94,12 +94,13 @@ fn resumed(state: &State, check: String, who: String) -> Result<Resumed, Refusal
         )));
     }
     // Checks that differ in their pace alone have one name.
-    let resumed = named.iter().filter(|report| health.resume(report.id)).count();
-    if resumed > 0 {
-        tracing::warn!(who, "{} comes back at an operator's word", check);
-        state.shared.events.note(What::Resumed { check, who });
+    named.retain(|report| health.resume(report.id));
+    for report in &named {
+        tracing::warn!(who, "{check} comes back at an operator's word");
+        let (check, key, who) = (check.clone(), report.key(), who.clone());
+        state.shared.events.note(What::Resumed { check, key, who });
     }
-    Ok(Resumed { resumed: resumed > 0 })
+    Ok(Resumed { resumed: !named.is_empty() })
 }
 
 /// Lets members of a record's pools leave as fast as they fail (`velocity`).

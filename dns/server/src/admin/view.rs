@@ -92,6 +92,10 @@ pub struct ByState {
 pub struct CheckView {
     /// What is probed, and from where.
     pub name: String,
+    /// What tells it from other checks of this name, those with another pace or of somebody else: 16
+    /// hexadecimal digits, as in what is told of changes.
+    #[serde(default)]
+    pub key: String,
     /// How: `tcp`, `https`, `dns` and so on.
     pub kind: String,
     /// The address under test, if it is not looked up.

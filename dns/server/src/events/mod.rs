@@ -56,6 +56,9 @@ pub enum What {
     Change {
         /// The check that noticed.
         check: String,
+        /// What tells it from other checks of this name: those with another pace, or of somebody else.
+        #[serde(default)]
+        key: String,
         /// The state before: `up`, `down` or `unknown`.
         from: String,
         /// The state from now on.
@@ -111,6 +114,9 @@ pub enum What {
     Resumed {
         /// The check.
         check: String,
+        /// What tells it from others of this name.
+        #[serde(default)]
+        key: String,
         /// Who.
         who: String,
     },
@@ -305,11 +311,13 @@ impl What {
         }
     }
 
-    /// The name of the check that it is about, if it is about one.
+    /// The check that it is about, if it is about one: its name, and what tells it from others of that name.
     #[must_use]
-    pub fn check(&self) -> Option<&str> {
+    pub fn check(&self) -> Option<(&str, &str)> {
         match self {
-            Self::Change { check, .. } | Self::Resumed { check, .. } => Some(check),
+            Self::Change { check, key, .. } | Self::Resumed { check, key, .. } => {
+                Some((check, key))
+            }
             _ => None,
         }
     }
@@ -321,7 +329,7 @@ impl fmt::Display for Event {
         write!(f, "{} ", self.at)?;
         match &self.what {
             What::Start { version } => write!(f, "server started, version {version}"),
-            What::Change { check, from, to, reason } => {
+            What::Change { check, from, to, reason, .. } => {
                 write!(f, "{check} is {to} (was {from}): {reason}")
             }
             What::OverrideSet { id, what, who, reason, until } => {
@@ -337,7 +345,7 @@ impl fmt::Display for Event {
             What::OverrideRefused { what, who, why } => {
                 write!(f, "override refused: {what}, by {who}: {why}")
             }
-            What::Resumed { check, who } => write!(f, "{check} may come back, by {who}"),
+            What::Resumed { check, who, .. } => write!(f, "{check} may come back, by {who}"),
             What::LetGo { records, who, until } => {
                 write!(f, "members of {records} may leave until {until}, by {who}")
             }
@@ -366,6 +374,7 @@ impl From<&Change> for What {
         let word = |state: State| state.to_string();
         Self::Change {
             check: change.check.to_string(),
+            key: change.key.clone(),
             from: word(change.from),
             to: word(change.to),
             reason: change.reason.clone(),
@@ -407,6 +416,7 @@ mod tests {
     fn an_event_is_one_flat_object() {
         let what = What::Change {
             check: "tcp 192.0.2.1:80".into(),
+            key: "91c3a0f7b2d4e685".into(),
             from: "up".into(),
             to: "down".into(),
             reason: "connection refused".into(),
@@ -416,7 +426,7 @@ mod tests {
         assert_eq!(
             text,
             "{\"seq\":7,\"at\":\"2026-11-24T10:56:00Z\",\"event\":\"change\",\
-             \"check\":\"tcp 192.0.2.1:80\",\"from\":\"up\",\"to\":\"down\",\
+             \"check\":\"tcp 192.0.2.1:80\",\"key\":\"91c3a0f7b2d4e685\",\"from\":\"up\",\"to\":\"down\",\
              \"reason\":\"connection refused\"}"
         );
         assert_eq!(serde_json::from_str::<Event>(&text).unwrap(), event);

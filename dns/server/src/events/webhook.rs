@@ -261,10 +261,13 @@ fn describe(error: &reqwest::Error) -> String {
 
 /// Adds a change to the one of the same check that waits already, if one does.
 fn merge(queue: &mut VecDeque<Waiting>, event: &Event) -> bool {
-    let What::Change { check, to, reason, .. } = &event.what else {
+    let What::Change { to, reason, .. } = &event.what else {
         return false;
     };
-    let is_same = |waiting: &&mut Waiting| matches!(&waiting.event.what, What::Change { check: own, .. } if own == check);
+    let is_same = |waiting: &&mut Waiting| {
+        let own = &waiting.event.what;
+        matches!(own, What::Change { .. }) && own.check() == event.what.check()
+    };
     let Some(waiting) = queue.iter_mut().find(is_same) else {
         return false;
     };
@@ -309,9 +312,12 @@ mod tests {
         Hook::open(&WebhookConfig { url, secret_file: None }).unwrap()
     }
 
+    /// `check`: its name and, behind a number sign, what tells it from others of that name.
     fn change(seq: u64, check: &str, from: &str, to: &str) -> Event {
+        let (check, key) = check.split_once('#').unwrap_or((check, ""));
         let what = What::Change {
             check: check.into(),
+            key: key.into(),
             from: from.into(),
             to: to.into(),
             reason: format!("reason {seq}"),
@@ -327,12 +333,14 @@ mod tests {
             change(2, "b", "up", "down"),
             change(3, "a", "down", "up"),
             change(4, "a", "up", "down"),
+            change(5, "a#1", "up", "down"),
         ] {
             hook.push(&event);
         }
         let queue = hook.lock();
-        let [a, b] = &queue.iter().collect::<Vec<_>>()[..] else { panic!("{queue:?}") };
+        let [a, b, other] = &queue.iter().collect::<Vec<_>>()[..] else { panic!("{queue:?}") };
         assert_eq!((a.changes, &a.event), (3, &change(4, "a", "up", "down")));
+        assert_eq!(other.changes, 1, "another check of this name");
         assert_eq!((b.changes, &b.event), (1, &change(2, "b", "up", "down")));
         let text = serde_json::to_string(a).unwrap();
         assert!(text.ends_with("\"changes\":3}"), "{text}");

@@ -181,6 +181,7 @@ mod tests {
         };
         CheckView {
             name: name.into(),
+            key: String::new(),
             kind: "tcp".into(),
             address: None,
             state: state.into(),

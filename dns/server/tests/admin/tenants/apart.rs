@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::{ACME, BETA, Parties};
+use crate::support::endpoint::Endpoint;
 use crate::support::{run, wait_for, wait_for_answer};
 use crate::{WRITER, secret};
 
@@ -128,4 +129,48 @@ fn a_file_that_one_tenant_spoils_keeps_no_other_token_what_it_was() {
     assert!(line.is_some_and(|line| line.contains("/acme: the secret of another token")), "{told}");
     secret(&parties.site.folder, "acme", ACME);
     wait_for("that all is well", || (old(new) == Value::Null).then_some(()));
+}
+
+#[test]
+fn checks_of_one_name_are_told_apart_in_what_happened() {
+    let mut parties = Parties::new("");
+    let [_, acme, _] = parties.ips.clone();
+    let port = parties.ends[0].address.port();
+    // The same target, looked at so seldom that nothing happens to this check.
+    let zone = format!(
+        "same LUA A \"ifportup({port}, {{'{acme}'}}, {{interval=3600}})\"\nnew A 192.0.2.1\n"
+    );
+    parties.site.folder.zone("beta.test", &zone);
+    wait_for_answer(parties.site.dns, "new.beta.test.", &["192.0.2.1"]);
+    let other = Endpoint::open("127.0.0.1");
+    std::mem::replace(&mut parties.ends[1], other).close();
+    let name = format!("tcp {acme}:{port}");
+    let told = |secret: &str| {
+        let news = parties.ask(secret, "/api/v1/changes?limit=1000").json();
+        let of_check =
+            |event: &&Value| event["check"].as_str().is_some_and(|check| check.starts_with(&name));
+        let words = |event: &Value| format!("{} {}", event["key"], event["to"]);
+        news["changes"].as_array().unwrap().iter().filter(of_check).map(words).collect::<Vec<_>>()
+    };
+    let of_acme = wait_for("that it is down", || {
+        let told = told(ACME);
+        told.iter().any(|event| event.ends_with("\"down\"")).then_some(told)
+    });
+    let key = |event: &String| event.split(' ').next().map(str::to_owned);
+    // It may have been probed once; what happened to the check of acme is not told to others.
+    let keys: Vec<_> = of_acme.iter().filter_map(key).collect();
+    assert!(told(BETA).iter().filter_map(key).all(|key| !keys.contains(&key)), "{:?}", told(BETA));
+    // Whoever sees several of one name sees with each what happened to it.
+    let query = format!("/api/v1/checks?history=true&limit=1000&name={acme}");
+    wait_for("histories of each for itself", || {
+        let checks = parties.ask(WRITER, &query).json();
+        let (checks, told) = (checks["checks"].as_array().unwrap(), told(WRITER));
+        assert!(checks.len() > 2, "{checks:?}");
+        let is_told = |check: &Value| {
+            let key = check["key"].to_string();
+            let events = told.iter().filter(|event| event.starts_with(&key)).count();
+            check["history"].as_array().is_some_and(|history| history.len() == events)
+        };
+        checks.iter().all(is_told).then_some(())
+    });
 }
