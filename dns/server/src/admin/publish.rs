@@ -32,6 +32,8 @@ pub(super) async fn order(
         }
         Some(_) => return Err(Refusal::Operators),
     };
+    // What comes of it is noted.
+    state.shared.overrides.may_act(caller.tenant)?;
     let user = Some(who(&state, &caller, wish.user.as_deref())?);
     let wish = Wish { user, tenant, ..wish };
     let asked = publishing.ask(wish).map_err(Refusal::Conflict)?;

@@ -401,8 +401,8 @@ pub struct TenantView {
     /// Checks that programs computed and that were refused, over its budget or outside of its targets.
     #[serde(default)]
     pub checks_refused: u64,
-    /// Overrides that holders of its tokens wanted to set or end, and members that they wanted to let go, beyond
-    /// what they may in a minute.
+    /// What holders of its tokens wanted to do, as to set an override or to publish, beyond what they may in a
+    /// minute.
     #[serde(default)]
     pub acts_refused: u64,
 }

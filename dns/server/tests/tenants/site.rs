@@ -158,10 +158,21 @@ impl Server {
 
     /// The metrics, as whoever has this secret sees them.
     pub(crate) fn metrics_with(&self, secret: &str) -> String {
+        self.send(secret, "GET", "/metrics", "").body
+    }
+
+    /// What the admin interface answers to whoever has this secret.
+    pub(crate) fn send(
+        &self,
+        secret: &str,
+        method: &str,
+        path: &str,
+        body: &str,
+    ) -> http::Response {
         let address = self.admin.trim_start_matches("http://").trim_end_matches('/');
         let bearer = format!("Bearer {secret}");
-        let headers = [("Authorization", &*bearer)];
-        http::request(address.parse().unwrap(), "GET", "/metrics", &headers, "").body
+        let headers = [("Authorization", &*bearer), ("Content-Type", "application/json")];
+        http::request(address.parse().unwrap(), method, path, &headers, body)
     }
 
     /// What `/readyz` says.

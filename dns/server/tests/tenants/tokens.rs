@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -72,6 +73,27 @@ fn a_tenant_publishes_from_its_own_repository_and_no_other() {
         let told = events(other);
         assert!(!told.contains("acme") && !told.contains(&commit), "{told}");
     }
+}
+
+#[test]
+fn whoever_publishes_all_the_time_pushes_out_nothing_of_others() {
+    let site = site();
+    let server = site.serve();
+    site.zone("acme", "acme.test", "127.0.0.2");
+    server.wait_served("acme", &site.commit("acme", "second"));
+    let secret = fs::read_to_string(site.path("acme.token")).unwrap();
+    let started = Instant::now();
+    let acts = [r#"{"act": "rollback"}"#, r#"{"act": "follow"}"#];
+    let publish = |body: &&str| server.send(&secret, "POST", "/api/v1/publish", body).status;
+    let said: Vec<u16> = acts.iter().cycle().take(100).map(publish).collect();
+    // One a second comes back meanwhile.
+    let most = 61 + started.elapsed().as_secs() as usize;
+    let done = said.iter().filter(|status| **status == 200).count();
+    let refused = said.iter().filter(|status| **status == 429).count();
+    assert!((60..=most).contains(&done) && done + refused == 100, "{said:?}");
+    // The operator may go on, also with what is of the tenant.
+    let ended = server.command(&["rollback", "--tenant", "acme"]);
+    assert_eq!(ended.status.code(), Some(0), "{ended:?}");
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub(super) fn show(tenants: &[TenantView], text: &mut Text) {
     family(
         "halfmoon_tenant_acts_refused",
         Kind::Counter,
-        "Overrides of a tenant that were refused because it does too much in a minute.",
+        "What holders of tokens of a tenant wanted to do and were refused because it does too much in a minute.",
         &|tenant| tenant.acts_refused as f64,
     );
     let mut family = text.family(
