@@ -9,7 +9,7 @@ use std::sync::Arc;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State as Extract};
 use axum::{Extension, Json};
-use halfmoon_wire::{Name, NameBuf, Type};
+use halfmoon_wire::{Name, Type};
 use hickory_proto::op::Message;
 use serde::Deserialize;
 
@@ -19,7 +19,7 @@ use super::asker::{self, Desk};
 use super::error::Refusal;
 use super::metrics::RCODES;
 use super::view::{AnswerView, RecordView};
-use crate::explain::extended_error;
+use crate::explain::{extended_error, written};
 use crate::transport::{Peer, Protocol};
 
 /// What is asked.
@@ -45,17 +45,7 @@ pub(super) async fn show(
     wanted: Result<Query<Wanted>, QueryRejection>,
 ) -> Result<Json<AnswerView>, Refusal> {
     let Query(wanted) = wanted.map_err(|why| Refusal::Malformed(why.body_text()))?;
-    let name: NameBuf = wanted.name.parse().map_err(|_| {
-        Refusal::Malformed(format!("{:?} is not a domain name; write www.example.org", wanted.name))
-    })?;
-    let rtype: Type = wanted.rtype.parse().map_err(|_| {
-        Refusal::Malformed(format!("{:?} is no type of records; write A or AAAA", wanted.rtype))
-    })?;
-    if rtype.is_meta() && rtype != Type::ANY {
-        return Err(Refusal::Malformed(format!(
-            "{rtype} is no type that records have; write A or AAAA"
-        )));
-    }
+    let (name, rtype) = written(&wanted.name, &wanted.rtype).map_err(Refusal::Malformed)?;
     let sight = state.see(caller.tenant).await?;
     sight.may_ask(&state.shared, name.as_name(), rtype)?;
     let client = wanted.client.unwrap_or_else(|| from.0.ip()).to_canonical();

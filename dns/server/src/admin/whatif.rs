@@ -13,9 +13,8 @@ use super::State;
 use super::access::Caller;
 use super::asker::Desk;
 use super::error::Refusal;
-use super::explain::MOST_TARGETS;
 use super::view::WhatIf;
-use crate::explain::Rest;
+use crate::explain::{MOST_TARGETS, Rest};
 use crate::overrides::Target;
 use crate::whatif::{Outcome, Sample, Trial, try_out};
 

@@ -2,17 +2,14 @@
 
 use std::net::IpAddr;
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use halfmoon_wire::{NameBuf, Type};
 use ipnet::IpNet;
 
 use super::paper::PaperArgs;
 use super::{Format, fail, say};
-use crate::date;
-use crate::explain::{Explanation, Rest, Wish, explain};
+use crate::explain::{Asked, Explanation, Rest, explain};
 use crate::offline::Offline;
-use crate::overrides::Target;
 use crate::tenants::Realm;
 
 const EXAMPLES: &str = "\
@@ -79,43 +76,27 @@ pub(super) fn run(args: &Args) -> ExitCode {
     }
 }
 
-fn from_files(offline: &Offline, args: &Args) -> Result<Explanation, String> {
-    let name: NameBuf = args.name.parse().map_err(|_| format!("{:?} is no name", args.name))?;
-    let rtype: Type = args.rtype.parse().map_err(|_| no_type(&args.rtype))?;
-    let at: Option<SystemTime> = match &args.at {
-        Some(text) => Some(date::parse(text).ok_or_else(|| no_time(text))?),
-        None => None,
-    };
-    let down = args.down.iter().map(|text| Target::parse(text)).collect::<Result<Vec<_>, _>>()?;
-    let rest = if args.all_up || !down.is_empty() { Rest::Up } else { Rest::AsItIs };
-    if rtype.is_meta() && rtype != Type::ANY {
-        return Err(no_type(&args.rtype));
+impl Args {
+    fn asked(&self) -> Asked {
+        Asked {
+            name: self.name.clone(),
+            rtype: self.rtype.clone(),
+            client: self.client,
+            subnet: self.subnet,
+            at: self.at.clone(),
+            seed: self.seed,
+            down: self.down.join("\n"),
+            all_up: self.all_up,
+        }
     }
-    let wish = Wish { name, rtype, client: args.client, subnet: args.subnet, at, seed: args.seed };
+}
+
+fn from_files(offline: &Offline, args: &Args) -> Result<Explanation, String> {
+    let (wish, down) = args.asked().parse()?;
+    let rest = if args.all_up || !down.is_empty() { Rest::Up } else { Rest::AsItIs };
     Ok(explain(&Realm::whole(&offline.shared), &wish, &down, rest))
 }
 
-fn no_type(text: &str) -> String {
-    format!("{text:?} is no type of records; write A or AAAA")
-}
-
-fn no_time(text: &str) -> String {
-    format!("{text:?} is no time; write 2026-12-24T18:00:00Z")
-}
-
 fn from_server(args: &Args) -> Result<Explanation, String> {
-    let remote = args.by.remote()?;
-    let mut query = vec![
-        ("name", args.name.clone()),
-        ("type", args.rtype.clone()),
-        ("client", args.client.to_string()),
-        ("seed", args.seed.to_string()),
-        ("all_up", args.all_up.to_string()),
-    ];
-    query.extend(args.subnet.map(|subnet| ("subnet", subnet.to_string())));
-    query.extend(args.at.clone().map(|at| ("at", at)));
-    if !args.down.is_empty() {
-        query.push(("down", args.down.join("\n")));
-    }
-    remote.get("/api/v1/explain", &query, Duration::ZERO)
+    args.by.remote()?.get("/api/v1/explain", &args.asked().query(), Duration::ZERO)
 }

@@ -4,6 +4,7 @@
 //! Nothing of it is on the way of a query. It works the same with the snapshots of a running server
 //! and with files alone ([`crate::offline::Offline`]).
 
+mod asked;
 mod known;
 mod over_dns;
 mod reply;
@@ -28,6 +29,7 @@ use crate::tenants::Realm;
 use crate::transport::{Peer, Protocol, Service, Verdict};
 use crate::worker::Worker;
 
+pub use asked::{Asked, MOST_TARGETS, question as written};
 pub(crate) use over_dns::{asks, over_dns};
 pub(crate) use reply::extended_error;
 pub use suppose::{Rest, States, matching, suppose, suppose_states};

@@ -8,9 +8,10 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use halfmoon_lua::Telling;
-use halfmoon_wire::{Name, NameBuf, Query, Rcode, Reply, Type};
+use halfmoon_wire::{Name, NameBuf, Query, Rcode, Reply};
 use ipnet::IpNet;
 
+use super::asked::record_type;
 use super::{Wish, known};
 use crate::answer::{Trail, answer};
 use crate::meter::Meter;
@@ -80,13 +81,9 @@ fn wish(query: &Query<'_>, peer: &Peer) -> Result<Wish, String> {
     let (name, rtype) = inner
         .map(|inner| inner.rsplit_once('.').unwrap_or(("", inner)))
         .ok_or("write NAME.TYPE.explain.halfmoon")?;
-    let rtype: Type = rtype
-        .parse()
-        .ok()
-        .filter(|rtype: &Type| !rtype.is_meta() || *rtype == Type::ANY)
-        .ok_or_else(|| {
-            format!("{rtype:?} is no type of records; write www.example.org.a.explain.halfmoon")
-        })?;
+    let rtype = record_type(rtype).ok_or_else(|| {
+        format!("{rtype:?} is no type of records; write www.example.org.a.explain.halfmoon")
+    })?;
     let name: NameBuf =
         format!("{name}.").parse().map_err(|_| format!("{name:?} is no domain name"))?;
     let subnet = query.edns.and_then(|edns| edns.client_subnet);
