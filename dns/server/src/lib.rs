@@ -24,6 +24,7 @@ pub mod overrides;
 mod parent;
 pub mod publish;
 mod ready;
+mod reply;
 pub mod secret;
 pub mod serve;
 pub mod shared;

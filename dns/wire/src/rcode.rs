@@ -20,6 +20,7 @@ impl Rcode {
     pub const BADCOOKIE: Self = Self(23);
 }
 
+/// Its mnemonic (RFC 6895 section 2.3), or `RCODE` and the number.
 impl fmt::Display for Rcode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match *self {
@@ -30,8 +31,18 @@ impl fmt::Display for Rcode {
             Self::NOTIMP => "NOTIMP",
             Self::REFUSED => "REFUSED",
             Self::YXDOMAIN => "YXDOMAIN",
+            Self(7) => "YXRRSET",
+            Self(8) => "NXRRSET",
             Self::NOTAUTH => "NOTAUTH",
+            Self(10) => "NOTZONE",
+            Self(11) => "DSOTYPENI",
             Self::BADVERS => "BADVERS",
+            Self(17) => "BADKEY",
+            Self(18) => "BADTIME",
+            Self(19) => "BADMODE",
+            Self(20) => "BADNAME",
+            Self(21) => "BADALG",
+            Self(22) => "BADTRUNC",
             Self::BADCOOKIE => "BADCOOKIE",
             Self(number) => return write!(f, "RCODE{number}"),
         })

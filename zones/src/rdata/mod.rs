@@ -32,7 +32,7 @@ pub use fault::RdataFault;
 pub(crate) use fault::quoted;
 pub(crate) use mnemonic::rtype as type_word;
 pub(crate) use number::period;
-pub use show::show;
+pub use show::{show, text};
 pub(crate) use string::{push_name, push_split, push_text, text_name};
 pub(crate) use words::{Mark, Word, Words};
 

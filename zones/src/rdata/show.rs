@@ -8,6 +8,14 @@ use halfmoon_wire::{Name, Type};
 use super::field::Field;
 use super::{loc, schema, svcb};
 
+/// The same as [`show`] writes.
+#[must_use]
+pub fn text(rtype: Type, rdata: &[u8]) -> String {
+    let mut text = Vec::new();
+    show(rtype, rdata, &mut text);
+    String::from_utf8_lossy(&text).into_owned()
+}
+
 /// Writes `rdata` of type `rtype` as text behind what is in `out`: names absolute, strings in
 /// quotes, and data that has no text form of its own as `\# 4 0a000001` (RFC 3597 section 5).
 /// What [`super::parse`] makes of it is `rdata` again.

@@ -9,17 +9,16 @@ use std::sync::Arc;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State as Extract};
 use axum::{Extension, Json};
-use halfmoon_wire::{Name, Type};
-use hickory_proto::op::Message;
+use halfmoon_wire::question;
 use serde::Deserialize;
 
 use super::State;
 use super::access::{Caller, From};
 use super::asker::{self, Desk};
 use super::error::Refusal;
-use super::metrics::RCODES;
 use super::view::{AnswerView, RecordView};
-use crate::explain::{extended_error, written};
+use crate::explain::written;
+use crate::reply::{Heard, Record};
 use crate::transport::{Peer, Protocol};
 
 /// What is asked.
@@ -55,7 +54,8 @@ pub(super) async fn show(
         // Nobody is limited, and nothing truncated.
         protocol: Protocol::Tcp,
     };
-    let query = query(name.as_name(), rtype);
+    // With EDNS, so that the answer may say why it is none.
+    let query = question(0, name.as_name(), rtype, false);
     let octets = if sight.tenant.is_none() {
         state.asker.ask(&state.shared, None, move |desk| desk.answer(&query, &peer)).await?
     } else {
@@ -64,33 +64,19 @@ pub(super) async fn show(
     };
     // It has no answer at all.
     let octets = octets.ok_or_else(asker::unanswered)?;
-    let unreadable = |error| Refusal::Failed(format!("the answer cannot be shown: {error}"));
-    let message = Message::from_vec(&octets).map_err(unreadable)?;
-    let records = message.answers.iter().map(|record| RecordView {
-        name: record.name.to_string(),
-        ttl: record.ttl,
-        rtype: record.record_type().to_string(),
-        data: record.data.to_string(),
-    });
-    let metadata = &message.metadata;
-    let rcode = u16::from(metadata.response_code);
+    let heard = Heard::of(&octets).ok_or_else(asker::unanswered)?;
+    if let Some(why) = heard.unreadable {
+        return Err(Refusal::Failed(format!("the answer cannot be shown: {why}")));
+    }
+    let view = |record: Record| {
+        let Record { name, ttl, rtype, data } = record;
+        RecordView { name, ttl, rtype: rtype.to_string(), data }
+    };
     Ok(Json(AnswerView {
-        rcode: RCODES
-            .get(usize::from(rcode))
-            .map_or_else(|| format!("RCODE{rcode}"), |name| (*name).to_owned()),
-        authoritative: metadata.authoritative,
+        rcode: heard.rcode.to_string(),
+        authoritative: heard.authoritative,
         client,
-        records: records.collect(),
-        note: extended_error(&message),
+        records: heard.records.into_iter().map(view).collect(),
+        note: heard.error,
     }))
-}
-
-/// A query with EDNS, so that the answer may say why it is none.
-fn query(name: Name<'_>, rtype: Type) -> Vec<u8> {
-    let mut message = vec![0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1];
-    message.extend(name.as_wire());
-    message.extend(rtype.0.to_be_bytes());
-    // Class IN; the root, OPT, 1232 octets, no flags, no options.
-    message.extend([0, 1, 0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0]);
-    message
 }

@@ -170,7 +170,7 @@ impl Trail {
             servers: servers
                 .rdatas()
                 .take(MOST_RECORDS)
-                .map(|data| shown(Type::NS, data))
+                .map(|data| rdata::text(Type::NS, data))
                 .collect(),
             place: place(servers),
             is_signed: cut.set(Type::DS).is_some(),
@@ -206,7 +206,7 @@ impl Trail {
         let (mut records, mut more) = (Vec::new(), 0);
         for data in rdatas {
             if records.len() < MOST_RECORDS {
-                records.push(format!("{name} {ttl} {rtype} {}", shown(rtype, data)));
+                records.push(format!("{name} {ttl} {rtype} {}", rdata::text(rtype, data)));
             } else {
                 more += 1;
             }
@@ -236,7 +236,7 @@ impl Trail {
             gave: answers
                 .rdatas()
                 .take(MOST_RECORDS)
-                .map(|data| shown(program.inner, data))
+                .map(|data| rdata::text(program.inner, data))
                 .collect(),
             denies: answers.denies_name(),
             reads: answers.reads(),
@@ -265,11 +265,4 @@ impl Trail {
 /// Where the first record of an RRset stands.
 fn place(set: RrSet<'_>) -> Option<String> {
     set.place().map(|(path, line)| format!("{}:{line}", path.display()))
-}
-
-/// Record data as text.
-fn shown(rtype: Type, data: &[u8]) -> String {
-    let mut out = Vec::new();
-    rdata::show(rtype, data, &mut out);
-    String::from_utf8_lossy(&out).into_owned()
 }

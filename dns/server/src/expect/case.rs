@@ -271,14 +271,11 @@ fn data(text: &str, rtype: Type, apex: Name<'_>) -> Result<String, String> {
         }
         Err(fault) => return Err(format!("{text:?}: {}", fault.message)),
     };
-    Ok(shown(rtype, &octets))
+    Ok(compared(rtype, rdata::text(rtype, &octets)))
 }
 
-/// Data of a record as text.
-pub(super) fn shown(rtype: Type, octets: &[u8]) -> String {
-    let mut text = Vec::new();
-    rdata::show(rtype, octets, &mut text);
-    let text = String::from_utf8_lossy(&text).into_owned();
+/// Data of a record as text, in the form in which they are compared.
+pub(super) fn compared(rtype: Type, text: String) -> String {
     // Names are the same in either case, and most data are made of them.
     if rtype == Type::TXT { text } else { text.to_ascii_lowercase() }
 }

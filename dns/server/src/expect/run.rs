@@ -9,20 +9,18 @@ use arc_swap::ArcSwap;
 use halfmoon_geo::Source;
 use halfmoon_healthcheck::{Account, Health, Snapshot, TargetPolicy};
 use halfmoon_lua::{Compiler, Defaults};
-use halfmoon_wire::{NameBuf, Rcode, Type};
+use halfmoon_wire::NameBuf;
 use halfmoon_zones::{Catalog, Fault, FileId, Hosted, Place, ProgramSource, Zone};
-use hickory_proto::op::Message;
-use hickory_proto::rr::rdata::opt::EdnsOption;
-use hickory_proto::serialize::binary::{BinEncodable as _, BinEncoder, NameEncoding};
 use ipnet::IpNet;
 
-use super::case::{Case, Expected, Others, Shares, Tests, shown};
+use super::case::{Case, Expected, Others, Shares, Tests, compared};
 use crate::cookies::Cookies;
 use crate::events::Events;
 use crate::explain::{Paper, Rest, States, Wish, matching, suppose_states};
 use crate::meter::Meters;
 use crate::overrides::{Overrides, Target};
 use crate::publish::{Loads, Publishing};
+use crate::reply::Heard;
 use crate::shared::{Policy, Programs, Served, Shared};
 use crate::tenants::Realm;
 use crate::tsig::Keys;
@@ -238,7 +236,7 @@ fn run(shared: &Shared, case: &Case, until: Instant) -> Result<(), Failure> {
         return Err(format!("no check of the zone is meant by {target}").into());
     }
     let mut paper = Paper::new(&realm, board(&realm, case));
-    let answer = Answer::of(paper.answer(&wish), &wish).ok_or("there is no answer")?;
+    let answer = Answer::of(paper.answer(&wish)).ok_or("there is no answer")?;
     judge(&case.expected, &answer)?;
     match &case.expected.shares {
         Some(shares) => {
@@ -251,7 +249,7 @@ fn run(shared: &Shared, case: &Case, until: Instant) -> Result<(), Failure> {
                 if let Some(clients) = shares.clients {
                     wish.client = client(clients, number);
                 }
-                let answer = Answer::of(paper.answer(&wish), &wish).ok_or("there is no answer")?;
+                let answer = Answer::of(paper.answer(&wish)).ok_or("there is no answer")?;
                 for data in answer.data {
                     *counts.entry(data).or_default() += 1;
                 }
@@ -297,41 +295,14 @@ struct Answer {
 
 impl Answer {
     /// `None`: there is none, or none that can be read.
-    fn of(reply: &[u8], wish: &Wish) -> Option<Self> {
-        let message = Message::from_vec(reply).ok()?;
-        let of = |rtype: Type| {
-            let records = message.answers.iter();
-            records.filter(move |record| u16::from(record.record_type()) == rtype.0)
-        };
-        let own = of(wish.rtype).collect::<Vec<_>>();
-        let (records, rtype) = match own.is_empty() {
-            false => (own, wish.rtype),
-            true => (of(Type::CNAME).next_back().into_iter().collect(), Type::CNAME),
-        };
-        let mut data = Vec::with_capacity(records.len());
-        for record in &records {
-            let mut octets = Vec::new();
-            let mut encoder = BinEncoder::new(&mut octets);
-            encoder.set_name_encoding(NameEncoding::Uncompressed);
-            record.data.emit(&mut encoder).ok()?;
-            data.push(shown(rtype, &octets));
-        }
+    fn of(reply: &[u8]) -> Option<Self> {
+        let heard = Heard::of(reply).filter(|heard| heard.unreadable.is_none())?;
+        let wanted = heard.wanted();
+        let mut data: Vec<String> =
+            wanted.iter().map(|record| compared(record.rtype, record.data.clone())).collect();
         data.sort();
-        let ttl = records.iter().map(|record| record.ttl).min();
-        let scope = message.edns.as_ref().and_then(|edns| {
-            let options = edns.options().as_ref().iter();
-            let subnet = |option: &EdnsOption| match option {
-                EdnsOption::Subnet(subnet) => Some(subnet.scope_prefix()),
-                _ => None,
-            };
-            options.filter_map(|(_, option)| subnet(option)).next()
-        });
-        Some(Self {
-            rcode: Rcode(message.metadata.response_code.into()).to_string(),
-            data,
-            ttl,
-            scope,
-        })
+        let ttl = wanted.iter().map(|record| record.ttl).min();
+        Some(Self { rcode: heard.rcode.to_string(), data, ttl, scope: heard.scope })
     }
 }
 

@@ -2,13 +2,12 @@
 
 use halfmoon_healthcheck::{CheckId, Effective, Health, Snapshot, State, Verdict, Why};
 use halfmoon_lua::{Finding, Pool, Step};
-use halfmoon_wire::Rcode;
-use hickory_proto::op::Message;
 
 use super::view::{DidView, EndpointView, Explanation, ProgramView, StepView};
-use super::{Wish, reply, words};
+use super::{Wish, words};
 use crate::answer::{End, Found, ProgramRun, Stage, Trail};
 use crate::date::date;
+use crate::reply::Heard;
 
 /// What is known of checks and pools.
 struct Known<'a> {
@@ -26,17 +25,14 @@ pub(super) fn explanation(
     trail: &Trail,
 ) -> Explanation {
     let known = Known { board, health };
-    let (truncated, rcode) = match reply.get(2..4) {
-        Some([high, low]) => (high & 2 != 0, Rcode(u16::from(low & 15)).to_string()),
-        _ => (false, "no reply".to_owned()),
-    };
-    let message = Message::from_vec(reply).ok();
+    let heard = Heard::of(reply);
+    let heard = heard.as_ref();
     let records = |stage: &Stage| match stage {
         Stage::Records { records, .. } => records.clone(),
         _ => Vec::new(),
     };
-    let answer = match reply.get(6..8) {
-        None | Some([0, 0]) => Vec::new(),
+    let answer = match heard.map(|heard| heard.count) {
+        None | Some(0) => Vec::new(),
         Some(_) => trail.stages.iter().flat_map(records).collect(),
     };
     let scopes = trail.stages.iter().filter_map(|stage| match stage {
@@ -51,9 +47,9 @@ pub(super) fn explanation(
         at: None,
         supposed: Vec::new(),
         unprobed: !health.is_probing(),
-        rcode,
-        truncated,
-        error: message.as_ref().and_then(reply::extended_error),
+        rcode: heard.map_or_else(|| "no reply".to_owned(), |heard| heard.rcode.to_string()),
+        truncated: heard.is_some_and(|heard| heard.truncated),
+        error: heard.and_then(|heard| heard.error.clone()),
         answer,
         scope: wish.subnet.map(|_| scopes.max().unwrap_or(0)),
         steps: trail.stages.iter().map(|stage| known.stage(stage)).collect(),

@@ -7,7 +7,6 @@
 mod asked;
 mod known;
 mod over_dns;
-mod reply;
 mod suppose;
 mod text;
 pub mod view;
@@ -31,7 +30,6 @@ use crate::worker::Worker;
 
 pub use asked::{Asked, MOST_TARGETS, question as written};
 pub(crate) use over_dns::{asks, over_dns};
-pub(crate) use reply::extended_error;
 pub use suppose::{Rest, States, matching, suppose, suppose_states};
 pub use view::Explanation;
 

@@ -9,14 +9,13 @@ use std::time::SystemTime;
 use halfmoon_healthcheck::{Choice, Snapshot};
 use halfmoon_lua::{Finding, Reads, Step};
 use halfmoon_wire::Rcode;
-use hickory_proto::op::Message;
-use hickory_proto::rr::RecordType;
 
 use super::questions::Question;
 use super::sample::Sample;
 use super::view::{NameView, Outcome, PoolView, ShareView};
 use crate::answer::{Stage, Trail};
 use crate::explain::{Paper, Wish};
+use crate::reply::Heard;
 use crate::tenants::Realm;
 
 /// How often a question is asked at least whose answer is left to chance.
@@ -225,24 +224,15 @@ fn said(reply: &[u8], known: &mut Known) -> Said {
 }
 
 fn understood(reply: &[u8]) -> Vec<String> {
-    let Ok(message) = Message::from_vec(reply) else {
+    let Some(heard) = Heard::of(reply).filter(|heard| heard.unreadable.is_none()) else {
         return vec!["no reply".to_owned()];
     };
-    let asked = message.queries.first().map(|query| query.query_type());
-    let of = |rtype: Option<RecordType>| {
-        let records = message.answers.iter().filter(move |one| Some(one.record_type()) == rtype);
-        records.map(|one| one.data.to_string())
-    };
-    let mut said: Vec<String> = of(asked).collect();
+    let mut said: Vec<String> = heard.wanted().iter().map(|record| record.data.clone()).collect();
     if said.is_empty() {
-        // An alias that leads out of our zones.
-        said.extend(of(Some(RecordType::CNAME)).next_back());
-    }
-    if said.is_empty() {
-        let code = reply.get(3).map_or(0, |octet| octet & 15);
-        let none = Rcode(u16::from(code)) == Rcode::NOERROR;
-        let word = if none { "no records".to_owned() } else { Rcode(u16::from(code)).to_string() };
-        return vec![word];
+        return vec![match heard.rcode {
+            Rcode::NOERROR => "no records".to_owned(),
+            rcode => rcode.to_string(),
+        }];
     }
     said.sort_unstable();
     said.dedup();
