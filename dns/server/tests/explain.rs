@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use halfmoon::explain::view::{DidView, StepView};
+use halfmoon::explain::view::{DidView, Stage};
 use halfmoon::explain::{Explanation, Paper, Rest, Wish, explain};
 use halfmoon::offline::Offline;
 use halfmoon::overrides::Target;
@@ -83,7 +83,7 @@ fn compare(offline: &Offline, wish: &Wish) -> Explanation {
     }
     // The worker of a server, if nothing is left to chance or the clock.
     let is_fixed = told.steps.iter().all(|step| match step {
-        StepView::Program(run) => run.did.iter().all(|did| match did {
+        Stage::Program(run) => run.did.iter().all(|did| match did {
             DidView::Call { found, .. } => !found.iter().any(|line| line.starts_with("drew")),
             DidView::Read { what, .. } => !what.starts_with("math.") && what != "os.time",
             DidView::Branch { .. } => true,

@@ -38,7 +38,7 @@ impl<'a> Turn<'_, 'a> {
             let name = self.name(asked);
             self.hashes.compute(name);
             let Some(hosted) = zones.find(name, self.hashes, self.question.qtype) else {
-                self.note(name, End::NoZone);
+                self.note(name, End::NoZone, None);
                 return self.outside(hop);
             };
             if hop == 0 {
@@ -52,13 +52,13 @@ impl<'a> Turn<'_, 'a> {
                 Step::Follow(target) => target,
             };
             if self.question.name == target.as_name() || self.chain.contains(&target) {
-                self.note(target.as_name(), End::Loop);
+                self.note(target.as_name(), End::Loop, None);
                 return Rcode::NOERROR;
             }
             self.chain.push(target);
         }
         if let (Some(trail), Some(target)) = (&mut self.trail, self.chain.last()) {
-            trail.end(target.as_name(), End::TooLong);
+            trail.end(target.as_name(), End::TooLong, None);
         }
         Rcode::NOERROR
     }
@@ -74,9 +74,9 @@ impl<'a> Turn<'_, 'a> {
     }
 
     /// Notes why there is no more to the answer, if somebody wants to know.
-    pub(super) fn note(&mut self, name: Name<'_>, end: End) {
+    pub(super) fn note(&mut self, name: Name<'_>, end: End, ttl: Option<u32>) {
         if let Some(trail) = &mut self.trail {
-            trail.end(name, end);
+            trail.end(name, end, ttl);
         }
     }
 

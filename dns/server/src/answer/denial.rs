@@ -73,10 +73,10 @@ impl<'a> Turn<'_, 'a> {
     pub(super) fn deny(&mut self, zone: &'a Zone, asked: Asked<'_>, absent: Absent<'a>) -> Rcode {
         let (ttl, soa) = zone.denial();
         let end = match absent {
-            Absent::Type(_) => End::NoData { ttl },
-            Absent::Name(_) | Absent::ByProgram(_) => End::NoName { ttl },
+            Absent::Type(_) => End::NoData,
+            Absent::Name(_) | Absent::ByProgram(_) => End::NoName,
         };
-        self.note(self.name(asked), end);
+        self.note(self.name(asked), end, Some(ttl));
         let apex = zone.apex_node();
         let owner = Owner::Name(zone.apex());
         let is_plain = self.signer.is_none() && matches!(asked, Asked::Question);

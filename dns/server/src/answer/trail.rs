@@ -6,6 +6,8 @@ use halfmoon_lua::{Answers, Failure, Reads, Story, Telling};
 use halfmoon_wire::{Name, Type};
 use halfmoon_zones::{Hosted, Node, Position, ProgramRef, RrSet, Zone, rdata};
 
+use serde::{Deserialize, Serialize};
+
 use crate::shared::{ProgramEntry, Served};
 
 /// Records of one RRset that are kept; the rest are counted.
@@ -15,14 +17,16 @@ const MOST_RECORDS: usize = 100;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trail {
     /// Each step.
-    pub stages: Vec<Stage>,
+    pub stages: Vec<Stage<ProgramRun>>,
     /// How much programs have to tell.
     pub telling: Telling,
 }
 
-/// A step on the way to an answer.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Stage {
+/// A step on the way to an answer, as it is left behind and as it is shown; `P` is what is known of a program that
+/// ran.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "step", rename_all = "lowercase")]
+pub enum Stage<P> {
     /// A name was looked for in its zone.
     Look {
         /// The name.
@@ -33,11 +37,11 @@ pub enum Stage {
         serial: u32,
         /// What was found.
         found: Found,
-        /// What stands there: its owner.
+        /// The owner of what was found; where nothing was, the closest name above.
         owner: String,
     },
     /// A program ran.
-    Program(Box<ProgramRun>),
+    Program(Box<P>),
     /// Records were put into the answer.
     Records {
         /// As text, each with owner, TTL and type.
@@ -58,7 +62,7 @@ pub enum Stage {
         /// Where its NS records stand: `file:line`.
         place: Option<String>,
         /// Whether the zone below is signed, so that its DS records go along.
-        is_signed: bool,
+        signed: bool,
     },
     /// Here it ends, without records of the type in question.
     End {
@@ -66,38 +70,41 @@ pub enum Stage {
         end: End,
         /// The name that was in question last.
         name: String,
+        /// The TTL of the denial, in seconds, if it is one.
+        ttl: Option<u32>,
     },
 }
 
 /// Why there is no more to an answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum End {
     /// The name is in none of the server's zones.
+    #[serde(rename = "no zone")]
     NoZone,
     /// The name is there, nothing of the type is.
-    NoData {
-        /// The TTL of the denial, in seconds.
-        ttl: u32,
-    },
+    #[serde(rename = "no data")]
+    NoData,
     /// There is no such name.
-    NoName {
-        /// The TTL of the denial, in seconds.
-        ttl: u32,
-    },
+    #[serde(rename = "no name")]
+    NoName,
     /// The aliases come back to where they were.
+    #[serde(rename = "loop")]
     Loop,
     /// More aliases follow than are followed.
+    #[serde(rename = "too many aliases")]
     TooLong,
 }
 
 /// What was found where a name would be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Found {
     /// The name itself.
     Name,
     /// A wildcard that makes it.
     Wildcard,
     /// A delegation at it or above.
+    #[serde(rename = "delegation")]
     Cut,
     /// A DNAME above.
     Dname,
@@ -142,6 +149,26 @@ pub struct ProgramRun {
     pub story: Story,
 }
 
+impl<P> Stage<P> {
+    /// The same with something else of a program.
+    #[must_use]
+    pub fn map<Q>(self, program: impl FnOnce(P) -> Q) -> Stage<Q> {
+        match self {
+            Self::Look { name, zone, serial, found, owner } => {
+                Stage::Look { name, zone, serial, found, owner }
+            }
+            Self::Program(run) => Stage::Program(Box::new(program(*run))),
+            Self::Records { records, more, computed, place } => {
+                Stage::Records { records, more, computed, place }
+            }
+            Self::Referral { cut, servers, place, signed } => {
+                Stage::Referral { cut, servers, place, signed }
+            }
+            Self::End { end, name, ttl } => Stage::End { end, name, ttl },
+        }
+    }
+}
+
 impl Trail {
     pub(super) fn position(&mut self, name: Name<'_>, zone: &Zone, position: &Position<'_>) {
         let (found, node) = match position {
@@ -160,8 +187,9 @@ impl Trail {
         });
     }
 
-    pub(super) fn end(&mut self, name: Name<'_>, end: End) {
-        self.stages.push(Stage::End { end, name: name.to_string() });
+    /// `ttl`: of the denial, if it is one.
+    pub(super) fn end(&mut self, name: Name<'_>, end: End, ttl: Option<u32>) {
+        self.stages.push(Stage::End { end, name: name.to_string(), ttl });
     }
 
     pub(super) fn referral(&mut self, cut: Node<'_>, servers: RrSet<'_>) {
@@ -173,7 +201,7 @@ impl Trail {
                 .map(|data| rdata::text(Type::NS, data))
                 .collect(),
             place: place(servers),
-            is_signed: cut.set(Type::DS).is_some(),
+            signed: cut.set(Type::DS).is_some(),
         });
     }
 

@@ -3,9 +3,9 @@
 use halfmoon_healthcheck::{CheckId, Effective, Health, Snapshot, State, Verdict, Why};
 use halfmoon_lua::{Finding, Pool, Step};
 
-use super::view::{DidView, EndpointView, Explanation, ProgramView, StepView};
+use super::view::{DidView, EndpointView, Explanation, ProgramView};
 use super::{Wish, words};
-use crate::answer::{End, Found, ProgramRun, Stage, Trail};
+use crate::answer::{ProgramRun, Stage, Trail};
 use crate::date::date;
 use crate::reply::Heard;
 
@@ -27,7 +27,7 @@ pub(super) fn explanation(
     let known = Known { board, health };
     let heard = Heard::of(reply);
     let heard = heard.as_ref();
-    let records = |stage: &Stage| match stage {
+    let records = |stage: &Stage<ProgramRun>| match stage {
         Stage::Records { records, .. } => records.clone(),
         _ => Vec::new(),
     };
@@ -39,6 +39,7 @@ pub(super) fn explanation(
         Stage::Program(run) => Some(run.scope),
         _ => None,
     });
+    let step = |stage: &Stage<ProgramRun>| stage.clone().map(|run| known.program(run));
     Explanation {
         name: wish.name.to_string(),
         rtype: wish.rtype.to_string(),
@@ -52,47 +53,11 @@ pub(super) fn explanation(
         error: heard.and_then(|heard| heard.error.clone()),
         answer,
         scope: wish.subnet.map(|_| scopes.max().unwrap_or(0)),
-        steps: trail.stages.iter().map(|stage| known.stage(stage)).collect(),
+        steps: trail.stages.iter().map(step).collect(),
     }
 }
 
 impl Known<'_> {
-    fn stage(&self, stage: &Stage) -> StepView {
-        match stage.clone() {
-            Stage::Look { name, zone, serial, found, owner } => StepView::Look {
-                name,
-                zone,
-                serial,
-                found: match found {
-                    Found::Name => "name",
-                    Found::Wildcard => "wildcard",
-                    Found::Cut => "delegation",
-                    Found::Dname => "dname",
-                    Found::Nothing => "nothing",
-                }
-                .to_owned(),
-                owner,
-            },
-            Stage::Referral { cut, servers, place, is_signed } => {
-                StepView::Referral { cut, servers, place, signed: is_signed }
-            }
-            Stage::End { end, name } => {
-                let (end, ttl) = match end {
-                    End::NoZone => ("no zone", None),
-                    End::NoData { ttl } => ("no data", Some(ttl)),
-                    End::NoName { ttl } => ("no name", Some(ttl)),
-                    End::Loop => ("loop", None),
-                    End::TooLong => ("too many aliases", None),
-                };
-                StepView::End { end: end.to_owned(), name, ttl }
-            }
-            Stage::Records { records, more, computed, place } => {
-                StepView::Records { records, more, computed, place }
-            }
-            Stage::Program(run) => StepView::Program(Box::new(self.program(*run))),
-        }
-    }
-
     fn program(&self, run: ProgramRun) -> ProgramView {
         let failure = run.failure.map(|failure| match &*run.detail {
             "" => failure.to_string(),

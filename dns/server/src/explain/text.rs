@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::view::{DidView, EndpointView, Explanation, ProgramView, StepView};
+use super::view::{DidView, End, EndpointView, Explanation, Found, ProgramView, Stage};
 use super::words::ago;
 
 /// How much of a program's text is shown on a line of its own.
@@ -51,8 +51,8 @@ impl fmt::Display for Explanation {
     }
 }
 
-fn has_endpoints(step: &StepView) -> bool {
-    let StepView::Program(program) = step else {
+fn has_endpoints(step: &Stage<ProgramView>) -> bool {
+    let Stage::Program(program) = step else {
         return false;
     };
     program.did.iter().any(|did| match did {
@@ -61,19 +61,19 @@ fn has_endpoints(step: &StepView) -> bool {
     })
 }
 
-fn write_step(f: &mut fmt::Formatter<'_>, step: &StepView) -> fmt::Result {
+fn write_step(f: &mut fmt::Formatter<'_>, step: &Stage<ProgramView>) -> fmt::Result {
     match step {
-        StepView::Look { name, zone, serial, found, owner } => {
-            let what = match found.as_str() {
-                "name" => "is there".to_owned(),
-                "wildcard" => format!("is made by the wildcard {owner}"),
-                "delegation" => format!("is delegated at {owner}"),
-                "dname" => format!("is below the DNAME of {owner}"),
-                _ => format!("is not there; {owner} is"),
+        Stage::Look { name, zone, serial, found, owner } => {
+            let what = match found {
+                Found::Name => "is there".to_owned(),
+                Found::Wildcard => format!("is made by the wildcard {owner}"),
+                Found::Cut => format!("is delegated at {owner}"),
+                Found::Dname => format!("is below the DNAME of {owner}"),
+                Found::Nothing => format!("is not there; {owner} is"),
             };
             writeln!(f, "  zone      {zone} (serial {serial}): {name} {what}")
         }
-        StepView::Records { records, more, computed, place } => {
+        Stage::Records { records, more, computed, place } => {
             let count = records.len() + more;
             let plural = if count == 1 { "" } else { "s" };
             match (place, computed) {
@@ -82,23 +82,23 @@ fn write_step(f: &mut fmt::Formatter<'_>, step: &StepView) -> fmt::Result {
                 (None, false) => writeln!(f, "  records   {count} record{plural}, made by a DNAME"),
             }
         }
-        StepView::Referral { cut, servers, place, signed } => {
+        Stage::Referral { cut, servers, place, signed } => {
             let place = place.as_deref().unwrap_or("no file");
             let signed = if *signed { "signed" } else { "not signed" };
             writeln!(f, "  referral  {cut} to {} ({place}), {signed}", servers.join(", "))
         }
-        StepView::End { end, name, ttl } => {
+        Stage::End { end, name, ttl } => {
             let ttl = ttl.unwrap_or_default();
-            let what = match end.as_str() {
-                "no zone" => format!("{name} is in no zone of this server"),
-                "no data" => format!("{name} has nothing of this type, for {ttl} s (SOA)"),
-                "no name" => format!("there is no {name}, for {ttl} s (SOA)"),
-                "loop" => format!("the aliases come back to {name}"),
-                _ => format!("{name} is one alias too many"),
+            let what = match end {
+                End::NoZone => format!("{name} is in no zone of this server"),
+                End::NoData => format!("{name} has nothing of this type, for {ttl} s (SOA)"),
+                End::NoName => format!("there is no {name}, for {ttl} s (SOA)"),
+                End::Loop => format!("the aliases come back to {name}"),
+                End::TooLong => format!("{name} is one alias too many"),
             };
             writeln!(f, "  end       {what}")
         }
-        StepView::Program(program) => write_program(f, program),
+        Stage::Program(program) => write_program(f, program),
     }
 }
 

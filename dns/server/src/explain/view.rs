@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::answer::{End, Found, Stage};
+
 /// Why an answer is what it is.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Explanation {
@@ -31,59 +33,7 @@ pub struct Explanation {
     /// The scope prefix that a client subnet gets: for which networks the answer holds.
     pub scope: Option<u8>,
     /// What happened, in order.
-    pub steps: Vec<StepView>,
-}
-
-/// A step on the way to an answer.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "step", rename_all = "lowercase")]
-pub enum StepView {
-    /// A name was looked for.
-    Look {
-        /// The name.
-        name: String,
-        /// In which zone.
-        zone: String,
-        /// The serial of the zone.
-        serial: u32,
-        /// What was found: `name`, `wildcard`, `delegation`, `dname` or `nothing`.
-        found: String,
-        /// The owner of what was found; for `nothing`, the closest name above.
-        owner: String,
-    },
-    /// A program ran.
-    Program(Box<ProgramView>),
-    /// Records were put into the answer.
-    Records {
-        /// The records.
-        records: Vec<String>,
-        /// How many more there are.
-        more: usize,
-        /// Whether a program made any of them.
-        computed: bool,
-        /// Where they stand: `file:line`.
-        place: Option<String>,
-    },
-    /// Other servers know.
-    Referral {
-        /// What is delegated to them.
-        cut: String,
-        /// Their names.
-        servers: Vec<String>,
-        /// Where the NS records stand: `file:line`.
-        place: Option<String>,
-        /// Whether there are DS records, so that the zone below is signed.
-        signed: bool,
-    },
-    /// Here it ends, without records of the type in question.
-    End {
-        /// `no zone`, `no data`, `no name`, `loop` or `too many aliases`.
-        end: String,
-        /// The name that was in question last.
-        name: String,
-        /// How long that may be kept, in seconds.
-        ttl: Option<u32>,
-    },
+    pub steps: Vec<Stage<ProgramView>>,
 }
 
 /// A program that ran.
