@@ -8,6 +8,7 @@ pub mod cli;
 pub mod columns;
 pub mod config;
 pub mod cookies;
+mod counted;
 pub mod counters;
 pub mod date;
 mod delegation;

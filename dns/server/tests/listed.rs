@@ -100,5 +100,5 @@ fn the_list_is_checked() {
     }
     let ended = run(&["serve", "--listen", "127.0.0.1:0", &config]);
     assert_eq!(ended.status.code(), Some(2));
-    assert!(ended.err.contains("none of the 2 zones"), "{ended:?}");
+    assert!(ended.err.contains("no zone of the configuration can be served, of 2;"), "{ended:?}");
 }

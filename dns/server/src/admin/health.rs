@@ -14,6 +14,8 @@ use halfmoon_healthcheck::State as Verdict;
 use super::State;
 use super::access::Caller;
 
+use crate::counted::counted;
+
 /// A thread that answers and did not stir for so long is stuck; they stir a few times a second.
 const STUCK: Duration = Duration::from_secs(10);
 /// A check that is due for so long is not going to be probed.
@@ -95,7 +97,7 @@ pub(super) fn unreadiness(state: &State) -> Option<String> {
         let unknown = of_zones().filter(|report| report.verdict.state == Verdict::Unknown).count();
         if unknown > 0 {
             let all = of_zones().count();
-            return Some(format!("{unknown} of {all} checks have no verdict yet"));
+            return Some(format!("no verdict yet of {unknown} of {}", counted(all, "check")));
         }
     }
     readiness.is_reached.store(true, Ordering::Relaxed);

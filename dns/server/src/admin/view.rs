@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::counted::counted;
 use crate::events::Event;
 use crate::overrides::{Fixed, Order, Override};
 use crate::whatif::SampleClient;
@@ -60,17 +61,18 @@ pub struct AccountView {
 
 impl fmt::Display for AccountView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "tenant {}: {}", self.tenant, self.checks)?;
-        if let Some(most) = self.most_checks {
-            write!(f, " of {most}")?;
+        write!(f, "tenant {}: ", self.tenant)?;
+        match self.most_checks {
+            Some(most) => write!(f, "{} of {}", self.checks, counted(most, "check"))?,
+            None => f.write_str(&counted(self.checks, "check"))?,
         }
-        write!(f, " checks, {} of them computed, {}", self.computed, self.probes_per_second)?;
+        write!(f, ", {} of them computed, {}", self.computed, self.probes_per_second)?;
         if let Some(most) = self.most_probes_per_second {
             write!(f, " of {most}")?;
         }
         f.write_str(" probes a second")?;
         if let Some(last) = &self.last_refused {
-            write!(f, "; {} computed checks refused, as {last}", self.refused)?;
+            write!(f, "; {} refused, as {last}", counted(self.refused, "computed check"))?;
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use serde::Serialize;
 use super::{budgets, fail};
 use crate::admin;
 use crate::config::{Config, Dialect};
+use crate::counted::counted;
 use crate::events;
 use crate::expect::Examiner;
 use crate::publish::{Compile, Place as Origin, SourceError, ZoneBudgets, stray, units};
@@ -367,12 +368,10 @@ impl Tally {
 
     fn summary(self) -> String {
         let Self { files, records, errors, warnings, tests } = self;
-        let many = |count: usize, what: &str| {
-            format!("{count} {what}{}", if count == 1 { "" } else { "s" })
-        };
-        let (zones, errors) = (many(files, "zone"), many(errors, "error"));
-        let tests = if tests > 0 { format!(", {}", many(tests, "test")) } else { String::new() };
-        format!("{zones}, {records} records{tests}: {errors}, {}", many(warnings, "warning"))
+        let tests = if tests > 0 { format!(", {}", counted(tests, "test")) } else { String::new() };
+        let (zones, records) = (counted(files, "zone"), counted(records, "record"));
+        let (errors, warnings) = (counted(errors, "error"), counted(warnings, "warning"));
+        format!("{zones}, {records}{tests}: {errors}, {warnings}")
     }
 
     fn status(self) -> ExitCode {

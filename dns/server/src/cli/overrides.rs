@@ -11,6 +11,7 @@ use crate::admin::view::{
     EndWish, LetGo, LetGoWish, OverrideList, OverrideSet, OverrideWish, ResumeWish, Resumed,
 };
 use crate::config::{self, Right};
+use crate::counted::counted;
 use crate::date::span;
 use crate::overrides::{Order, Override, Scope, Target};
 
@@ -150,8 +151,7 @@ fn set(order: Order, args: &SetArgs) -> Result<(), String> {
     };
     let done: OverrideSet = remote.post("/api/v1/overrides", &wish)?;
     say(line(&done.set));
-    let members = if done.members == 1 { "member" } else { "members" };
-    say(format_args!("for {} {members} of pools and choices", done.members));
+    say(format_args!("for {} of pools and choices", counted(done.members, "member")));
     if let Some(fixed) = done.fixed.told() {
         say(format_args!("also in {fixed}"));
     }
@@ -201,8 +201,8 @@ fn let_go(args: &LetGoArgs) -> Result<(), String> {
     let time = format!("{}us", args.time.as_micros());
     let wish = LetGoWish { records: args.records.clone(), time, user: Some(user()) };
     let done: LetGo = remote.post("/api/v1/let-go", &wish)?;
-    let pools = if done.pools == 1 { "pool" } else { "pools" };
-    say(format_args!("members of {} {pools} may leave as fast as they fail", done.pools));
+    let pools = counted(done.pools, "pool");
+    say(format_args!("members of {pools} may leave as fast as they fail"));
     Ok(())
 }
 

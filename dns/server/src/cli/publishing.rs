@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::remote::{Remote, ServerArgs};
 use super::{fail, say};
 use crate::config::Right;
+use crate::counted::{are, counted};
 use crate::publish::{Act, Answer, FolderView, GitView, HeldView, Source, TenantSource, Wish};
 
 const EXAMPLES: &str = "\
@@ -94,11 +95,10 @@ fn ask(args: &StatusArgs) -> Result<(), String> {
     let status: Status = serde_json::from_value(value).map_err(|error| error.to_string())?;
     let ready = if status.ready { "ready" } else { "not ready" };
     say(format_args!(
-        "version {}, up for {} s, {ready}, {} {}",
+        "version {}, up for {} s, {ready}, {}",
         status.version,
         status.uptime_s,
-        status.zones,
-        if status.zones == 1 { "zone" } else { "zones" }
+        counted(status.zones, "zone")
     ));
     if let Some(git) = status.git {
         show(&git, None);
@@ -127,8 +127,8 @@ fn show_folder(folder: &FolderView, tenant: Option<&str>) {
         None => say("not read yet"),
     }
     if folder.refused > 0 {
-        let files = if folder.refused == 1 { "file is" } else { "files are" };
-        say(format_args!("{} {files} refused", folder.refused));
+        let files = counted(folder.refused, "file");
+        say(format_args!("{files} {} refused", are(folder.refused)));
         for why in &folder.why {
             say(format_args!("  {why}"));
         }
@@ -139,7 +139,8 @@ fn show_folder(folder: &FolderView, tenant: Option<&str>) {
         say(format_args!("  if it is meant: halfmoon publish{of} --force {zone}"));
     }
     if folder.holding > folder.held.len() {
-        say(format_args!("{} more zones are held", folder.holding - folder.held.len()));
+        let more = folder.holding - folder.held.len();
+        say(format_args!("{} {} held", counted(more, "more zone"), are(more)));
     }
     if let Some(error) = &folder.error {
         say(format_args!("cannot read: {error}"));

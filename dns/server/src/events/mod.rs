@@ -18,6 +18,7 @@ use halfmoon_healthcheck::{Change, State};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+use crate::counted::counted;
 use crate::date::date;
 use crate::overrides::Override;
 
@@ -360,7 +361,9 @@ impl fmt::Display for Event {
                 let how = if *held { "held" } else { "refused" };
                 write!(f, "commit {commit}{} is {how}: {why}", of(self.tenant.as_deref()))
             }
-            What::Missed { count } => write!(f, "{count} changes came too fast to be noted"),
+            What::Missed { count } => {
+                write!(f, "{} came too fast to be noted", counted(*count, "change"))
+            }
         }
     }
 }

@@ -5,6 +5,8 @@ use std::fmt;
 use super::view::{DidView, End, EndpointView, Explanation, Found, ProgramView, Stage};
 use super::words::ago;
 
+use crate::counted::counted;
+
 /// How much of a program's text is shown on a line of its own.
 const MOST_TEXT: usize = 400;
 
@@ -27,8 +29,7 @@ impl fmt::Display for Explanation {
         }
         let count = match self.answer.len() {
             0 => "no records".to_owned(),
-            1 => "1 record".to_owned(),
-            count => format!("{count} records"),
+            count => counted(count, "record"),
         };
         writeln!(f, "\n  {}, {count}", self.rcode)?;
         for record in &self.answer {
@@ -75,11 +76,14 @@ fn write_step(f: &mut fmt::Formatter<'_>, step: &Stage<ProgramView>) -> fmt::Res
         }
         Stage::Records { records, more, computed, place } => {
             let count = records.len() + more;
-            let plural = if count == 1 { "" } else { "s" };
             match (place, computed) {
-                (Some(place), _) => writeln!(f, "  records   {count} record{plural} of {place}"),
-                (None, true) => writeln!(f, "  records   {count} computed record{plural}"),
-                (None, false) => writeln!(f, "  records   {count} record{plural}, made by a DNAME"),
+                (Some(place), _) => {
+                    writeln!(f, "  records   {} of {place}", counted(count, "record"))
+                }
+                (None, true) => writeln!(f, "  records   {}", counted(count, "computed record")),
+                (None, false) => {
+                    writeln!(f, "  records   {}, made by a DNAME", counted(count, "record"))
+                }
             }
         }
         Stage::Referral { cut, servers, place, signed } => {
@@ -138,7 +142,7 @@ fn write_program(f: &mut fmt::Formatter<'_>, program: &ProgramView) -> fmt::Resu
         }
     }
     if program.more > 0 {
-        writeln!(f, "            and {} more steps", program.more)?;
+        writeln!(f, "            and {}", counted(program.more, "more step"))?;
     }
     match &program.failure {
         Some(why) => writeln!(f, "    failed  {why}")?,

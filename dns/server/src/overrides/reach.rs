@@ -10,6 +10,7 @@ use halfmoon_wire::Type;
 use serde::{Deserialize, Serialize};
 
 use super::target::{Found, Scope};
+use crate::counted::{are, counted};
 use crate::shared::Zones;
 
 /// How many static records are named.
@@ -119,10 +120,11 @@ impl Fixed {
     /// As in `3 static records, which are not changed: www.example.org. A, …`; `None`: there are none.
     #[must_use]
     pub fn told(&self) -> Option<String> {
-        let plural = if self.count == 1 { "record, which is" } else { "records, which are" };
+        let records = counted(self.count, "static record");
+        let are = are(self.count);
         let more = if self.records.len() < self.count { ", …" } else { "" };
         (self.count > 0).then(|| {
-            format!("{} static {plural} not changed: {}{more}", self.count, self.records.join(", "))
+            format!("{records}, which {are} not changed: {}{more}", self.records.join(", "))
         })
     }
 }

@@ -79,9 +79,7 @@ pub enum SourceError {
         count: usize,
     },
     /// Zones are listed, but none of them can be served.
-    #[error(
-        "none of the {count} zones of the configuration can be served; `halfmoon check` says why"
-    )]
+    #[error("no zone of the configuration can be served, of {count}; `halfmoon check` says why")]
     NoGoodListed {
         /// How many there are.
         count: usize,

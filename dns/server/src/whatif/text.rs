@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::view::{Outcome, PoolView, ShareView};
+use crate::counted::counted;
 
 /// Entries of a list that are shown.
 const MOST: usize = 100;
@@ -72,11 +73,4 @@ fn is_moved(one: &ShareView) -> bool {
 
 fn percent(part: f64) -> String {
     format!("{:.1} %", part * 100.0)
-}
-
-fn counted(count: usize, what: &str) -> String {
-    match count {
-        1 => format!("1 {what}"),
-        _ => format!("{count} {what}s"),
-    }
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use halfmoon_wire::Name;
 use halfmoon_zones::{Addition, Attach, Candidate, Draft, Fault, Fresh, Hosted, MostRecords, Zone};
 
+use crate::counted::counted;
 use crate::publish::Compile;
 use crate::shared::Served;
 
@@ -46,9 +47,9 @@ impl<W: Write> Progress<W> {
         self.due = now + STEP;
         if let Some(out) = &mut self.out {
             // A terminal that is gone has nobody before it.
-            let _ = write!(out, "\r{} zones read", self.read);
+            let _ = write!(out, "\r{} read", counted(self.read, "zone"));
             if tests > 0 {
-                let _ = write!(out, ", {tests} tests run");
+                let _ = write!(out, ", {} run", counted(tests, "test"));
             }
             let _ = out.flush();
             self.is_shown = true;

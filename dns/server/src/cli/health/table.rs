@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 use terminal_size::{Height, Width, terminal_size};
 
 use crate::admin::view::{ByState, CheckView};
+use crate::counted::counted;
 use crate::date::{parse, span};
 
 /// Columns that are padded; the last one is as long as it is.
@@ -138,9 +139,9 @@ fn why(check: &CheckView) -> String {
 fn summary(shown: usize, counts: ByState) -> String {
     let ByState { up, down, unknown } = counts;
     let all = up + down + unknown;
+    let checks = counted(all, "check");
     let part = if shown == all { String::new() } else { format!("{shown} of ") };
-    let plural = if all == 1 { "" } else { "s" };
-    format!("{part}{all} check{plural}: {down} down, {unknown} unknown, {up} up")
+    format!("{part}{checks}: {down} down, {unknown} unknown, {up} up")
 }
 
 fn colour(state: &str) -> &'static str {
