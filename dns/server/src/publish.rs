@@ -75,6 +75,8 @@ pub(crate) enum Order {
     Changed(Vec<PathBuf>),
     /// Something changed, nobody knows what, or the operator wants it.
     Load,
+    /// Something may change without anybody telling of it.
+    Missed,
     /// Keys have changed: of zones here, or of zones of other sources of which some zone here tells.
     Keys,
     /// To be dropped once all that was ordered before is done.

@@ -15,7 +15,7 @@ use super::base::Base;
 use super::holding::{self, Held};
 use super::notifier::Notifier;
 use super::publishing::{Answer, Wish};
-use super::watch::Watch;
+use super::watch::{MOST_WATCHED, Watch};
 use super::{Compile, LOOK, Order, SourceError};
 use crate::date::date;
 use crate::shared::{Served, Zones};
@@ -78,7 +78,9 @@ impl Work {
         notifier: Notifier,
         orders: Sender<Order>,
     ) -> Self {
-        let watch = Watch::new(loader.sources().folder.clone(), notifier, orders);
+        // What the operator has is his to judge.
+        let most = base.tenant.is_some().then_some(MOST_WATCHED);
+        let watch = Watch::new(loader.sources().folder.clone(), most, notifier, orders);
         Self {
             loader,
             watch,
@@ -110,6 +112,10 @@ impl Work {
                     };
                     // Whoever wants it read again is told again.
                     self.is_told &= !settled.is_wanted;
+                    if settled.has_missed {
+                        self.watch.has_missed();
+                    }
+                    self.watch.look_at(settled.changed.as_ref());
                     let is_whole = self.watch.renew() || self.unreadable.is_some();
                     match settled.changed.filter(|_| !is_whole) {
                         Some(changed) if changed.is_empty() => {}
@@ -300,6 +306,8 @@ struct Settled {
     changed: Option<BTreeSet<PathBuf>>,
     /// Whether somebody wants all read again.
     is_wanted: bool,
+    /// Whether something may have changed that nobody has told of.
+    has_missed: bool,
     /// Who waits until it is done, told by this being dropped.
     waiting: Vec<Sender<()>>,
     /// What operators want once it is done.
@@ -312,17 +320,19 @@ fn settle(first: Order, inbox: &Receiver<Order>) -> Result<Settled, ()> {
     let mut settled = Settled {
         changed: Some(BTreeSet::new()),
         is_wanted: false,
+        has_missed: false,
         waiting: Vec::new(),
         asked: Vec::new(),
     };
     let mut order = first;
     loop {
-        let Settled { changed, is_wanted, waiting, asked } = &mut settled;
+        let Settled { changed, is_wanted, has_missed, waiting, asked } = &mut settled;
         *is_wanted |= matches!(order, Order::Load);
         match (order, &mut *changed) {
             (Order::Changed(paths), Some(changed)) => changed.extend(paths),
             (Order::Changed(_), None) => {}
             (Order::Load | Order::Keys, _) => *changed = None,
+            (Order::Missed, _) => *has_missed = true,
             (Order::Settle(who), _) => waiting.push(who),
             (Order::Ask(wish, reply), _) => asked.push((wish, reply)),
             (Order::Tip(..), _) => {}

@@ -2,11 +2,12 @@
 //! are apart from each other, share one.
 
 use std::collections::HashMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use notify::{Event, RecommendedWatcher, RecursiveMode, Watcher};
+use notify::{Config, Event, RecommendedWatcher, RecursiveMode, Watcher};
 
 use super::Order;
 
@@ -58,8 +59,11 @@ impl Notifier {
         let common = self.shared.clone().unwrap_or_default();
         let mut watcher = lock(&common.watcher);
         if watcher.is_none() {
-            let routes = common.routes.clone();
-            *watcher = Some(notify::recommended_watcher(move |event| routes.pass_on(event))?);
+            let (routes, is_shared) = (common.routes.clone(), self.shared.is_some());
+            let pass_on = move |event| routes.pass_on(event, is_shared);
+            // No zones are behind links to folders, and they may lead anywhere.
+            let config = Config::default().with_follow_symlinks(false);
+            *watcher = Some(RecommendedWatcher::new(pass_on, config)?);
         }
         drop(watcher);
         Ok(Watching { common, orders: orders.clone(), paths: Vec::new() })
@@ -69,11 +73,18 @@ impl Notifier {
 impl Routes {
     /// Passes on what has happened. Called by the notifier's thread, for which those who begin to watch wait: they
     /// hold no lock of these then.
-    fn pass_on(&self, event: notify::Result<Event>) {
+    fn pass_on(&self, event: notify::Result<Event>, is_shared: bool) {
         let routes = lock(&self.0);
-        match order(event) {
-            Some(Order::Changed(paths)) => {
-                for path in paths {
+        let to_all = |order: fn() -> Order| {
+            for route in routes.values() {
+                let _ = route.orders.send(order());
+            }
+        };
+        match event {
+            // Reading a file is no change.
+            Ok(event) if event.kind.is_access() => {}
+            Ok(event) if !event.need_rescan() && !event.paths.is_empty() => {
+                for path in event.paths {
                     let found = path.ancestors().find_map(|folder| routes.get_key_value(folder));
                     if let Some((folder, Route { called, orders })) = found {
                         let path = match path.strip_prefix(folder) {
@@ -84,12 +95,11 @@ impl Routes {
                     }
                 }
             }
-            Some(_) => {
-                for route in routes.values() {
-                    let _ = route.orders.send(Order::Load);
-                }
-            }
-            None => {}
+            // More has happened than it could tell. Where it was somebody else's doing, nobody is kept busy by it.
+            Ok(_) if is_shared => to_all(|| Order::Missed),
+            Ok(_) => to_all(|| Order::Load),
+            // A folder that came is not watched.
+            Err(_) => to_all(|| Order::Missed),
         }
     }
 }
@@ -100,7 +110,9 @@ impl Watching {
     /// # Errors
     /// The system does not.
     pub(super) fn watch(&mut self, path: &Path, mode: RecursiveMode) -> notify::Result<()> {
-        let whole = std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        // Links on the way are followed here: the system is told to follow none.
+        let whole = fs::canonicalize(path).or_else(|_| std::path::absolute(path));
+        let whole = whole.unwrap_or_else(|_| path.to_owned());
         // Before it is watched: nothing that happens is lost.
         let route = Route { called: path.to_owned(), orders: self.orders.clone() };
         lock(&self.common.routes.0).insert(whole.clone(), route);
@@ -124,19 +136,6 @@ impl Drop for Watching {
     }
 }
 
-/// What is to be done about something that happened.
-fn order(event: notify::Result<Event>) -> Option<Order> {
-    match event {
-        // Reading a file is no change.
-        Ok(event) if event.kind.is_access() => None,
-        Ok(event) if !event.need_rescan() && !event.paths.is_empty() => {
-            Some(Order::Changed(event.paths))
-        }
-        Ok(_) => Some(Order::Load),
-        Err(_) => None,
-    }
-}
-
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -145,7 +144,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 mod tests {
     use std::sync::mpsc;
 
-    use notify::EventKind;
+    use notify::event::Flag;
+    use notify::{ErrorKind, EventKind};
 
     use super::*;
 
@@ -170,11 +170,30 @@ mod tests {
             ("a/deep.zone", "deep.zone", &heard_second),
         ] {
             let event = Event::new(EventKind::Any).add_path(root.join(path));
-            routes.pass_on(Ok(event));
+            routes.pass_on(Ok(event), true);
             let Ok(Order::Changed(paths)) = heard.try_recv() else { panic!("{path}") };
             assert_eq!(paths, [PathBuf::from(called)], "{path}");
         }
-        routes.pass_on(Ok(Event::new(EventKind::Any).add_path(root.join("c/x.zone"))));
+        routes.pass_on(Ok(Event::new(EventKind::Any).add_path(root.join("c/x.zone"))), true);
         assert!(heard_first.try_recv().is_err() && heard_second.try_recv().is_err());
+
+        // What it could not tell, and what it does not watch.
+        let lost = || Ok(Event::new(EventKind::Other).set_flag(Flag::Rescan));
+        let full = || Err(notify::Error::new(ErrorKind::MaxFilesWatch));
+        for (event, is_shared, has_missed) in [
+            (lost(), true, true),
+            (lost(), false, false),
+            (full(), true, true),
+            (full(), false, true),
+        ] {
+            routes.pass_on(event, is_shared);
+            for heard in [&heard_first, &heard_second] {
+                let order = heard.try_recv().unwrap();
+                assert_eq!(matches!(order, Order::Missed), has_missed, "{order:?}");
+                assert_eq!(matches!(order, Order::Load), !has_missed, "{order:?}");
+                // The second has two folders.
+                let _ = heard.try_recv();
+            }
+        }
     }
 }

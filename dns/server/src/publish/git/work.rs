@@ -92,7 +92,8 @@ impl Work {
                     self.renew();
                 }
                 Ok(Order::Keys) => self.renew(),
-                Ok(Order::Changed(_) | Order::Settle(_)) | Err(RecvTimeoutError::Timeout) => {}
+                Ok(Order::Changed(_) | Order::Missed | Order::Settle(_))
+                | Err(RecvTimeoutError::Timeout) => {}
                 Ok(Order::End) | Err(RecvTimeoutError::Disconnected) => return,
             }
             let now = Instant::now();
