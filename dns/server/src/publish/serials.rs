@@ -24,10 +24,12 @@ pub(super) struct Serials {
     now: u32,
     /// What was served is read again: nothing has changed.
     is_again: bool,
+    /// The last lines may be there in part: the file is written anew before more come after them.
+    is_torn: bool,
 }
 
 impl Serials {
-    /// Reads what was written down. A line that a process was killed in the middle of is left out.
+    /// Reads what was written down. A line that a process was killed in the middle of is left out, and told of.
     pub(super) fn open(path: PathBuf) -> io::Result<Self> {
         let text = match fs::read_to_string(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
@@ -38,8 +40,22 @@ impl Serials {
             let (name, serial) = line.split_once(' ')?;
             Some((name.parse::<NameBuf>().ok()?, serial.parse().ok()?))
         };
-        let known: HashMap<NameBuf, u32> = whole.lines().filter_map(read).collect();
-        let serials = Self { path, known, proposed: HashMap::new(), now: 0, is_again: false };
+        let (mut known, mut wrong) = (HashMap::new(), 0_usize);
+        for line in whole.lines() {
+            match read(line) {
+                Some((apex, serial)) => drop(known.insert(apex, serial)),
+                None => wrong += 1,
+            }
+        }
+        let file = path.display();
+        if wrong > 0 {
+            tracing::warn!(%file, lines = wrong, "lines without a zone and its serial are left out");
+        }
+        if !text.is_empty() && !text.ends_with('\n') {
+            tracing::warn!(%file, "it ends within a line, as after a crash; that line is left out");
+        }
+        let (proposed, now) = (HashMap::new(), 0);
+        let serials = Self { path, known, proposed, now, is_again: false, is_torn: false };
         if !serials.known.is_empty() || !text.is_empty() {
             serials.write_whole()?;
         }
@@ -70,33 +86,39 @@ impl Serials {
     pub(super) fn accept(&mut self) -> io::Result<()> {
         let new =
             self.proposed.drain().filter(|(apex, serial)| self.known.get(apex) != Some(serial));
-        let new: Vec<(NameBuf, u32)> = new.collect();
+        let new: HashMap<NameBuf, u32> = new.collect();
         if new.is_empty() {
             return Ok(());
         }
-        let mut lines = String::new();
-        for (apex, serial) in &new {
-            // Writing to a string cannot fail.
-            let _ = writeln!(lines, "{apex} {serial}");
+        // What a full disk leaves of a line would become one with the next.
+        if self.is_torn {
+            self.write_whole()?;
         }
+        self.is_torn = true;
         let mut file = OpenOptions::new().append(true).create(true).open(&self.path)?;
-        file.write_all(lines.as_bytes())?;
+        file.write_all(lines(&new).as_bytes())?;
         file.sync_all()?;
+        self.is_torn = false;
         self.known.extend(new);
         Ok(())
     }
 
     fn write_whole(&self) -> io::Result<()> {
         let beside = self.path.with_extension("new");
-        let mut lines = String::new();
-        for (apex, serial) in &self.known {
-            let _ = writeln!(lines, "{apex} {serial}");
-        }
         let mut file = File::create(&beside)?;
-        file.write_all(lines.as_bytes())?;
+        file.write_all(lines(&self.known).as_bytes())?;
         file.sync_all()?;
         fs::rename(&beside, &self.path)
     }
+}
+
+fn lines<'s>(serials: impl IntoIterator<Item = (&'s NameBuf, &'s u32)>) -> String {
+    let mut lines = String::new();
+    for (apex, serial) in serials {
+        // Writing to a string cannot fail.
+        let _ = writeln!(lines, "{apex} {serial}");
+    }
+    lines
 }
 
 /// Whether a serial is newer than another (RFC 1982 section 3.2).
@@ -132,12 +154,45 @@ mod tests {
         // Half a line, as of a process that was killed.
         let mut file = OpenOptions::new().append(true).open(&path).unwrap();
         file.write_all(b"example.test. 9").unwrap();
-        let mut serials = Serials::open(path).unwrap();
+        let mut serials = Serials::open(path.clone()).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "example.test. 2001\n");
         serials.begin(3000, true);
         let again = serials.propose(apex.as_name());
+        assert_eq!(again, 2001);
         serials.begin(3000, false);
         let changed = serials.propose(apex.as_name());
         assert!(is_newer(changed, again), "{again} {changed}");
+    }
+
+    #[test]
+    fn a_line_that_was_written_in_part_does_not_become_one_with_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("serials");
+        let accept = |serials: &mut Serials, zone: &str, time| {
+            serials.begin(time, false);
+            serials.propose(zone.parse::<NameBuf>().unwrap().as_name());
+            serials.accept()
+        };
+        let mut serials = Serials::open(path.clone()).unwrap();
+        accept(&mut serials, "a.test.", 1000).unwrap();
+        // As a full disk leaves it: the commit is not served, and another one later is.
+        fs::write(&path, "a.test. 1000\nb.test. 10").unwrap();
+        serials.is_torn = true;
+        accept(&mut serials, "c.test.", 2000).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        assert_eq!(text, "a.test. 1000\nc.test. 2000\n");
+
+        // One that cannot be written at all may be torn.
+        fs::remove_file(&path).unwrap();
+        fs::create_dir(&path).unwrap();
+        accept(&mut serials, "d.test.", 3000).unwrap_err();
+        assert!(serials.is_torn);
+        fs::remove_dir(&path).unwrap();
+        accept(&mut serials, "d.test.", 4000).unwrap();
+        let text = fs::read_to_string(&path).unwrap();
+        let mut lines: Vec<&str> = text.lines().collect();
+        lines.sort_unstable();
+        assert_eq!(lines, ["a.test. 1000", "c.test. 2000", "d.test. 4000"]);
     }
 
     #[test]
