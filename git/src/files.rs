@@ -37,7 +37,8 @@ impl Files {
     /// Reads a file, whose path starts at the top of the repository.
     ///
     /// # Errors
-    /// It is not there, or no plain file.
+    /// It is not there, no plain file, or too large, which holds for the commit; or, of the kind `Other`, the copy
+    /// cannot be read now.
     pub fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         let other = |error: GitError| io::Error::other(error.to_string());
         let absent = || io::Error::from(io::ErrorKind::NotFound);
@@ -51,11 +52,11 @@ impl Files {
         };
         let &(kind, id) = folder.entries.get(name.as_encoded_bytes()).ok_or_else(absent)?;
         if !matches!(kind, EntryKind::Blob | EntryKind::BlobExecutable) {
-            return Err(io::Error::other("it is no plain file"));
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no plain file"));
         }
         let size = self.repo.find_header(id).map_err(|error| other(said(error)))?.size();
         if size > MOST_OCTETS {
-            return Err(io::Error::other("it is too large"));
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is too large"));
         }
         let blob = self.repo.find_blob(id).map_err(|error| other(said(error)))?;
         Ok(blob.detach().data)

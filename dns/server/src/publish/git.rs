@@ -16,6 +16,7 @@ mod signature;
 mod verifier;
 mod work;
 
+use std::cell::Cell;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use crate::behind;
 use crate::config::{GitConfig, GuardsConfig, SerialOf, Verify};
 use crate::secret::{self, SecretError};
 use crate::shared::{Served, Zones};
+use crate::signing::NO_KEYS;
 
 pub(super) use asked::Look;
 use asked::Looks;
@@ -117,12 +119,28 @@ pub(super) struct Following {
 }
 
 /// Files of one commit.
-struct Stored(Files);
+struct Stored {
+    files: Files,
+    /// Whether one of them could not be read for a reason that is not in the commit.
+    has_failed: Cell<bool>,
+}
 
 impl Store for Stored {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        self.0.read(path)
+        let read = self.files.read(path);
+        let is_passing = |error: &io::Error| error.kind() == io::ErrorKind::Other;
+        if read.as_ref().is_err_and(is_passing) {
+            self.has_failed.set(true);
+        }
+        read
     }
+}
+
+/// What a commit would make of the zones.
+struct Proposed {
+    proposal: Proposal<Served>,
+    /// If it is refused, that is not the commit's doing: something here was in the way.
+    is_passing: bool,
 }
 
 impl Following {
@@ -231,13 +249,13 @@ impl Following {
         commit: CommitId,
         served: &Zones,
         compile: &mut Compile,
-    ) -> Result<Proposal<Served>, GitError> {
+    ) -> Result<Proposed, GitError> {
         let changes = self.copy.changes(self.served, commit, &self.root)?;
         let changed: Vec<(PathBuf, bool)> = changes
             .into_iter()
             .map(|change| (self.root.join(change.path), change.is_there))
             .collect();
-        let files = Stored(self.copy.files(commit));
+        let files = Stored { files: self.copy.files(commit), has_failed: Cell::new(false) };
         if let Some(serials) = &mut compile.serials {
             // Where nothing is served yet, what was served is read once more.
             let is_again =
@@ -250,7 +268,8 @@ impl Following {
             proposal = self.loader.propose(&files, &changed, served, compile);
         }
         compile.look_across(&mut proposal.loaded);
-        Ok(proposal)
+        let is_passing = files.has_failed.get() || are_keys_missing(&proposal);
+        Ok(Proposed { proposal, is_passing })
     }
 
     /// Writes down the serials of what is going to be served.
@@ -344,6 +363,13 @@ fn source(url: &str, branch: &str, credentials: Option<&Path>) -> Result<Source,
     }
 }
 
+/// Whether nothing is wrong but that there are no keys to sign with.
+fn are_keys_missing(proposal: &Proposal<Served>) -> bool {
+    let faults = proposal.loaded.reports.iter().flat_map(|file| &file.faults);
+    let mut errors = faults.filter(|fault| fault.level == halfmoon_zones::Level::Error);
+    errors.all(|fault| fault.rule == NO_KEYS)
+}
+
 /// What is wrong with zones that were read, one line each.
 fn reasons(proposal: &Proposal<Served>) -> Vec<String> {
     let wrong = proposal.loaded.reports.iter().filter(|file| file.is_wrong());
@@ -358,4 +384,46 @@ fn reasons(proposal: &Proposal<Served>) -> Vec<String> {
         why.push(format!("{more} more faults"));
     }
     why
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn what_the_copy_cannot_read_is_not_the_commits_doing() {
+        let folder = tempfile::tempdir().unwrap();
+        let git = |args: &[&str]| {
+            let said = Command::new("git")
+                .args(["-c", "user.name=T", "-c", "user.email=t@example.test"])
+                .args(["-c", "commit.gpgsign=false"])
+                .args(args)
+                .current_dir(folder.path())
+                .output()
+                .unwrap();
+            assert!(said.status.success(), "{args:?}");
+            String::from_utf8(said.stdout).unwrap().trim().to_owned()
+        };
+        git(&["init", "--quiet"]);
+        fs::write(folder.path().join("a.zone"), "@ NS ns\n").unwrap();
+        std::os::unix::fs::symlink("a.zone", folder.path().join("link")).unwrap();
+        git(&["add", "--all"]);
+        git(&["commit", "--quiet", "-m", "first"]);
+        let commit: CommitId = git(&["rev-parse", "HEAD"]).parse().unwrap();
+        let read = |path: &str| {
+            let copy = Copy::open(&folder.path().join(".git")).unwrap();
+            let stored = Stored { files: copy.files(commit), has_failed: Cell::new(false) };
+            let is_there = stored.read(Path::new(path)).is_ok();
+            (is_there, stored.has_failed.get())
+        };
+        assert_eq!(read("a.zone"), (true, false));
+        assert_eq!((read("none"), read("link")), ((false, false), (false, false)));
+        let blob = git(&["rev-parse", "HEAD:a.zone"]);
+        let (first, rest) = blob.split_at(2);
+        fs::remove_file(folder.path().join(".git/objects").join(first).join(rest)).unwrap();
+        assert_eq!(read("a.zone"), (false, true));
+    }
 }

@@ -29,6 +29,8 @@ pub(crate) use roller::seconds;
 /// How many RRsets of a zone are signed before it is first served. More take their time, while
 /// queries have those signed that they need.
 const AHEAD: usize = 2000;
+/// The rule of zones that cannot be signed since their keys cannot be had.
+pub(crate) const NO_KEYS: &str = "dnssec-keys";
 
 /// Signs the zones of one source as they are loaded.
 #[derive(Debug)]
@@ -269,7 +271,7 @@ impl Signing {
         let place = Place { file: FileId(0), line: 1, column: 1 };
         if let Some(error) = self.failed.remove(&apex) {
             let message = format!("the zone cannot be signed: {error}");
-            faults.push(Fault::error("dnssec-keys", place, message));
+            faults.push(Fault::error(NO_KEYS, place, message));
             return None;
         }
         let keys = Arc::clone(&self.drafted.get(&apex)?.keys);
@@ -288,7 +290,7 @@ impl Signing {
         }
         if let Err(error) = signed.refresh(zone, date(), AHEAD) {
             let message = format!("the zone cannot be signed: {error}");
-            faults.push(Fault::error("dnssec-keys", place, message));
+            faults.push(Fault::error(NO_KEYS, place, message));
             return None;
         }
         Some(Arc::new(signed))

@@ -239,3 +239,29 @@ fn a_configuration_with_a_repository_is_checked_without_it() {
         assert!(!site.path("state").exists());
     }
 }
+
+#[test]
+fn a_commit_is_tried_again_where_the_keys_of_its_zones_could_not_be_had() {
+    let site = Site::new("");
+    site.add("[dnssec]\nzones = ['*']\nkeys = 'keys'\n");
+    let server = site.serve();
+    let (keys, away) = (site.path("keys"), site.path("away"));
+    fs::rename(&keys, &away).unwrap();
+    fs::write(&keys, "no folder").unwrap();
+    site.zone("other.test", "www A 127.0.0.3\n");
+    let commit = site.commit("a zone without keys");
+    let why = server.wait_refused(&commit, false);
+    assert!(why.contains("it is tried again at each interval"), "{why}");
+    // What is wrong with the commit, too, refuses it for good.
+    site.zone("wrong.test", "www A 1\n");
+    let why = server.wait_refused(&site.commit("one that is wrong besides"), false);
+    assert!(!why.contains("it is tried again"), "{why}");
+    site.git(&["rm", "--quiet", "zones/wrong.test.zone"]);
+    let commit = site.commit("without that");
+    server.wait_refused(&commit, false);
+    fs::remove_file(&keys).unwrap();
+    fs::rename(&away, &keys).unwrap();
+    // Nobody does anything else.
+    server.wait_served(&commit);
+    assert_eq!(ask(server.dns, "www.other.test."), ["127.0.0.3"]);
+}

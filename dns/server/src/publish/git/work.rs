@@ -15,7 +15,7 @@ use super::super::tell::{MOST_LOGGED, report_file};
 use super::super::{LOOK, Order, SourceError, guards, report};
 use super::asked::{Asked, LONGEST, Look, Looks};
 use super::refusal::Refusal;
-use super::{FollowError, Following, MOST_REASONS, TRAILER, reasons};
+use super::{FollowError, Following, MOST_REASONS, Proposed, TRAILER, reasons};
 use crate::date::date;
 use crate::events::What;
 use crate::shared::{Served, Zones};
@@ -118,7 +118,7 @@ impl Work {
         drop(desk);
         match proposed {
             // What was served is served again, but for zones that this version finds wrong.
-            Ok(proposal) => {
+            Ok(Proposed { proposal, .. }) => {
                 if let Err(error) =
                     self.following.accept_serials(self.base.compile.serials.as_mut())
                 {
@@ -305,7 +305,7 @@ impl Work {
         let Base { zones, compile, .. } = &mut self.base;
         let proposed = self.following.propose(served, zones, compile);
         drop(desk);
-        match proposed {
+        match proposed.map(|proposed| proposed.proposal) {
             Ok(proposal) if proposal.loaded.reports.is_empty() => {}
             Ok(proposal) if proposal.is_refused() => report(&proposal.loaded, started.elapsed()),
             Ok(proposal) => match self.following.accept_serials(self.base.compile.serials.as_mut())
@@ -404,17 +404,21 @@ impl Work {
         let desk = self.base.prepare();
         let proposal = following.propose(commit, &zones, &mut self.base.compile);
         drop(desk);
-        let proposal = proposal?;
+        let Proposed { proposal, is_passing } = proposal?;
         if proposal.is_refused() {
             let mut logged = 0;
-            for file in proposal.loaded.reports.iter().filter(|file| file.is_wrong()) {
+            let is_told =
+                is_passing && self.waiting.as_ref().is_some_and(|(other, _)| *other == commit);
+            let wrong = proposal.loaded.reports.iter().filter(|file| file.is_wrong());
+            for file in wrong.filter(|_| !is_told) {
                 report_file(file, &mut logged);
                 if logged > MOST_LOGGED {
                     break;
                 }
             }
             self.base.shared.loads.note(&proposal.loaded, started.elapsed());
-            return Err(Refusal { held: false, passing: false, why: reasons(&proposal) });
+            let why = reasons(&proposal);
+            return Err(Refusal { held: false, passing: is_passing, why });
         }
         if following.served.is_none() && proposal.loaded.catalog.zones().is_empty() {
             return Err(Refusal::of(following.no_zones()));
