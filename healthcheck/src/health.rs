@@ -28,7 +28,7 @@ use crate::shared::{Request, Shared};
 use crate::state::Keeper;
 use crate::suspicion::Suspicion;
 use crate::target::TargetPolicy;
-use crate::verdict::CheckId;
+use crate::verdict::{CheckId, State};
 pub use handles::{ChoiceHandle, Handle, PoolHandle};
 use handles::{Hold, PoolHold};
 
@@ -403,6 +403,19 @@ impl Health {
         let shared = &self.inner.shared;
         let registry = shared.lock();
         registry.iter().map(|(id, occupant)| shared.report_of(id, occupant)).collect()
+    }
+
+    /// How many checks have no verdict yet, and of how many: those aside that programs compute, which come with
+    /// the queries.
+    #[must_use]
+    pub fn pending(&self) -> (usize, usize) {
+        let shared = &self.inner.shared;
+        let now = shared.clock.date(Clock::now());
+        let registry = shared.lock();
+        let lasting = || registry.iter().filter(|(_, occupant)| !occupant.is_leased());
+        let unknown =
+            lasting().filter(|(_, occupant)| occupant.verdict(now).state == State::Unknown);
+        (unknown.count(), lasting().count())
     }
 
     /// What is known of one of them, for people; `None`: it is held no more.

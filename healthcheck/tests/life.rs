@@ -173,6 +173,20 @@ fn an_unprobed_health_takes_requests_at_once() {
 }
 
 #[test]
+fn what_waits_for_its_first_verdict_is_counted() {
+    let health = unprobed();
+    assert_eq!(health.pending(), (0, 0));
+    let _held = [1, 2].map(|last| health.acquire(tcp(target(last))).expect("an allowed target"));
+    health.request(b"zone", tcp(target(3)));
+    assert_eq!(health.pending(), (2, 2), "what a program computes is not waited for");
+    health.report(&tcp(target(1)), down());
+    health.report(&tcp(target(3)), UP);
+    assert_eq!(health.pending(), (1, 2));
+    health.report(&tcp(target(2)), UP);
+    assert_eq!(health.pending(), (0, 2));
+}
+
+#[test]
 fn a_zone_that_computes_too_many_checks_loses_those_asked_for_least() {
     let computed = |number: u32| Check {
         probe: Probe::Tcp((Ipv4Addr::from_bits(0x0A00_0000 + number), 80).into()),

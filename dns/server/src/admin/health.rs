@@ -9,8 +9,6 @@ use axum::extract::State as Extract;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 
-use halfmoon_healthcheck::State as Verdict;
-
 use super::State;
 use super::access::Caller;
 
@@ -91,12 +89,8 @@ pub(super) fn unreadiness(state: &State) -> Option<String> {
         return Some(why);
     }
     if state.started.elapsed() < readiness.within {
-        let checks = state.shared.health.checks();
-        // Those that programs compute come with the queries.
-        let of_zones = || checks.iter().filter(|report| !report.is_leased);
-        let unknown = of_zones().filter(|report| report.verdict.state == Verdict::Unknown).count();
+        let (unknown, all) = state.shared.health.pending();
         if unknown > 0 {
-            let all = of_zones().count();
             return Some(format!("no verdict yet of {unknown} of {}", counted(all, "check")));
         }
     }
