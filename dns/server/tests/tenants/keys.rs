@@ -105,3 +105,26 @@ fn a_zone_has_no_ds_record_for_what_is_not_served() {
         wait_for("no DS", || (ds(server.dns, name) == 0).then_some(()));
     }
 }
+
+#[test]
+fn a_zone_in_two_files_that_delegate_differently_is_loaded_no_more_than_others() {
+    let site = Site::new(
+        "[zones]\npath = 'zones'\n[dnssec]\nzones = ['*']\nkeys = 'keys'\n\
+         [tenants.acme]\nbelow = ['acme.test']\npath = 'acme'\n",
+    );
+    let parent = "acme NS ns.acme\nns.acme A 127.0.0.1\n";
+    site.records("zones", "test", parent);
+    site.zone("zones/twice", "test", "127.0.0.2");
+    site.zone("acme", "acme.test", "127.0.0.1");
+    let server = site.serve();
+    wait_for("its DS", || (ds(server.dns, "acme.test.") == 1).then_some(()));
+    for turn in 2..8 {
+        let address = format!("127.0.0.{turn}");
+        site.zone("acme", "acme.test", &address);
+        wait_for_answer(server.dns, "www.acme.test.", &[&address]);
+    }
+    // Two at the start, one for the keys, one each time; and one that may come between.
+    let loads = server.running.err().matches("zones loaded").count();
+    assert!(loads <= 2 + 1 + 6 + 1, "{loads}: {}", server.running.err());
+    assert_eq!(ds(server.dns, "acme.test."), 1);
+}
