@@ -4,9 +4,10 @@ use std::fs::{self, Permissions};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 
+use hickory_proto::rr::RecordType;
 use serde_json::Value;
 use support::site::{Folder, SERVER};
-use support::{Ended, Running, ask, http, run, wait_for, wait_for_answer};
+use support::{Ended, Running, ask, http, question, run, udp, wait_for, wait_for_answer};
 
 mod support;
 
@@ -263,4 +264,27 @@ fn what_is_held_goes_with_the_file_that_holds_it() {
     assert_eq!(site.wait_held(None, &["example.test."]), since);
     assert!(site.metric("halfmoon_folder_held 1"));
     assert_eq!(ask(site.dns, WWW), ["127.0.0.1"]);
+}
+
+#[test]
+fn ds_records_that_the_server_has_put_there_go_with_the_zone_that_they_are_of() {
+    let acme = "path = \"acme\"\nguards = { zone_gone = false }\n\
+                [dnssec]\nzones = [\"*\"]\nkeys = \"keys\"\n";
+    let site = Site::of("guards = {}", acme);
+    let ds = |name: &str| {
+        let reply = udp(site.dns, &question(name, RecordType::DS)).unwrap();
+        reply.answers.iter().filter(|record| record.record_type() == RecordType::DS).count()
+    };
+    let own = "60 DS 1 13 2 0123456789012345678901234567890123456789012345678901234567890123\n";
+    let below = "acme NS ns.acme\nns.acme A 127.0.0.1\nother2 NS ns.acme\n";
+    site.folder.zone("test", &format!("{below}other2 {own}"));
+    wait_for("its DS", || (ds("acme.test.") == 1).then_some(()));
+    fs::remove_file(site.folder.path("acme/acme.test.zone")).unwrap();
+    wait_for("no DS", || (ds("acme.test.") == 0).then_some(()));
+    site.wait_held(None, &[]);
+    // What stands in the file is held as ever.
+    site.folder.zone("test", below);
+    let why = site.wait_held(None, &["test."]);
+    assert!(why.contains("other2.test. would have no DS records any longer"), "{why}");
+    assert_eq!(ds("other2.test."), 1);
 }

@@ -305,7 +305,8 @@ impl Attach<Served> for Compile {
         self.rules.apply(faults);
         let is_right = faults.iter().all(|fault| fault.level != Level::Error);
         if let Some(guard) = self.guard.as_ref().filter(|_| is_right) {
-            faults.extend(guard.fault(fresh.zone, fresh.before.map(|before| &before.zone)));
+            let before = fresh.before.map(|before| &before.zone);
+            faults.extend(guard.fault(fresh.zone, before, self.signing.as_ref()));
         }
         served
     }

@@ -18,6 +18,7 @@ use super::tell::MOST_LOGGED;
 use crate::config::GuardsConfig;
 use crate::date::date;
 use crate::shared::{Served, Zones};
+use crate::signing::Signing;
 
 /// The rule of such faults.
 pub(super) const RULE: &str = "guard";
@@ -74,7 +75,12 @@ impl Guard {
     }
 
     /// Why a new version of a zone, which takes the place of another one in its file, is not meant.
-    pub(super) fn fault(&self, zone: &Zone, before: Option<&Zone>) -> Option<Fault> {
+    pub(super) fn fault(
+        &self,
+        zone: &Zone,
+        before: Option<&Zone>,
+        signing: Option<&Signing>,
+    ) -> Option<Fault> {
         let apex = zone.apex();
         if self.is_forced(apex) {
             return None;
@@ -82,7 +88,7 @@ impl Guard {
         let mut why = Vec::new();
         // By name: it may have moved to another file.
         if let Some(old) = self.served.zone(apex) {
-            guards::lost(&self.config, &old.zone, zone, &mut why);
+            guards::lost(&self.config, &old.zone, zone, signing, &mut why);
         }
         let other = before.map(Zone::apex).filter(|other| *other != apex);
         if let Some(other) = other

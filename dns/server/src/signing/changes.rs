@@ -7,7 +7,7 @@ use halfmoon_wire::{Name, NameBuf, Type, hash_name};
 use halfmoon_zones::Hosted;
 
 use super::Signing;
-use super::known::Change;
+use super::known::{Change, Told};
 use crate::shared::{Served, Zones};
 
 impl Signing {
@@ -28,9 +28,23 @@ impl Signing {
     /// are others by now, which have to load them again.
     pub fn serve(&mut self, before: &Zones, served: &Zones) -> impl Iterator<Item = usize> + use<> {
         let changes = self.changes(before, served);
+        for change in &changes {
+            let told = change.told.iter().flat_map(Told::keys).copied();
+            match &change.told {
+                Some(told) if told.is_empty() => drop(self.told.remove(&change.apex)),
+                Some(_) => drop(self.told.insert(change.apex, told.collect())),
+                None => {}
+            }
+        }
         self.known.serve(self.number, &changes);
         self.coming.clear();
         self.known.take_untold().into_iter()
+    }
+
+    /// Whether a zone that is served has DS records at this name that are there only as the server has put them.
+    pub fn tells_of(&self, apex: Name<'_>, owner: Name<'_>) -> bool {
+        !self.told.is_empty()
+            && self.told.get(&apex.to_buf()).is_some_and(|told| told.contains(&owner.to_buf()))
     }
 
     /// What is other in one catalog of this source than in another.

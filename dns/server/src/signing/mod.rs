@@ -13,7 +13,7 @@ use halfmoon_dnssec::{
 };
 use halfmoon_wire::{Name, NameBuf, Type, hash_name};
 use halfmoon_zones::{Addition, Draft, Fault, FileId, Place, Zone};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -48,6 +48,8 @@ pub struct Signing {
     known: Arc<Known>,
     /// What the zones that were read in the load at hand were given. None of them may ever be served.
     drafted: HashMap<NameBuf, Drafted>,
+    /// The names of which the zones of this source that are served tell.
+    told: HashMap<NameBuf, HashSet<NameBuf>>,
     /// The keys of zones of this source as the load at hand would have them, where that is other than what is served.
     coming: HashMap<NameBuf, Option<Arc<ZoneKeys>>>,
     /// How often what is added to a zone was found to be other than before, by the hash of its name.
@@ -117,6 +119,7 @@ impl Signing {
             number: 0,
             known: Arc::default(),
             drafted: HashMap::new(),
+            told: HashMap::new(),
             coming: HashMap::new(),
             changes: HashMap::new(),
             failed: HashMap::new(),
@@ -137,6 +140,7 @@ impl Signing {
             number,
             known: Arc::clone(&self.known),
             drafted: HashMap::new(),
+            told: HashMap::new(),
             coming: HashMap::new(),
             changes: HashMap::new(),
             failed: HashMap::new(),

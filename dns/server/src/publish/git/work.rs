@@ -425,7 +425,8 @@ impl Work {
         }
         if guarded == Guarded::Yes {
             let mut passing = false;
-            let mut why = guards::held(&following.guards, &proposal.loaded, &zones);
+            let signing = self.base.compile.signing.as_ref();
+            let mut why = guards::held(&following.guards, &proposal.loaded, &zones, signing);
             if !why.is_empty() {
                 match following.released_by(commit) {
                     Ok(None) => {}
