@@ -2,6 +2,7 @@
 //!
 //! Knows the text of a record program, not Lua; has no clock and no socket.
 
+mod ahead;
 mod build;
 mod catalog;
 mod fault;

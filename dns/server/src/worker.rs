@@ -60,6 +60,8 @@ pub struct Worker {
     pub(crate) date: u32,
     published: Cache<Arc<ArcSwap<Zones>>, Arc<Zones>>,
     started: Instant,
+    /// Batches until the next whose names are looked up ahead.
+    pause: u8,
 }
 
 impl Worker {
@@ -92,6 +94,7 @@ impl Worker {
             date: date(),
             published: Cache::new(Arc::clone(&shared.zones)),
             started: Instant::now(),
+            pause: 0,
         }
     }
 }
@@ -142,6 +145,19 @@ impl Service for Worker {
         self.now = now.saturating_duration_since(self.started).as_secs();
         self.date = date();
         self.meter.beat(now);
+    }
+
+    fn foresee(&mut self, messages: &[&[u8]]) {
+        /// So many batches are not looked at after one whose names were near.
+        const PAUSE: u8 = 15;
+        if self.pause > 0 {
+            self.pause -= 1;
+            return;
+        }
+        let names = messages.iter().filter_map(|message| Query::name_in(message));
+        if !self.zones.bring(names, &mut self.hashes) {
+            self.pause = PAUSE;
+        }
     }
 
     fn answer(&mut self, query: &[u8], peer: &Peer, limit: usize, out: &mut [u8]) -> Verdict {

@@ -62,8 +62,12 @@ fn worker() -> Worker {
 }
 
 fn worker_and_health() -> (Worker, Health) {
+    worker_of(ZONE)
+}
+
+fn worker_of(zone: &str) -> (Worker, Health) {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("example.zone"), ZONE).unwrap();
+    std::fs::write(folder.path().join("example.zone"), zone).unwrap();
     let offline = Offline::load(folder.path().to_owned(), Settings::default()).unwrap();
     let zones = offline.shared.zones.load().zones().len();
     assert_eq!(zones, 1, "{:#?}", offline.reports);
@@ -103,9 +107,66 @@ const QUESTIONS: [(&str, Type); 26] = [
     ("192-0-2-1.192-0-2-2.magic.example.", Type::A),
 ];
 
+const PEER: Peer = Peer {
+    remote: SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)), 4711),
+    local: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53),
+    protocol: Protocol::Udp,
+};
+
+fn query(name: &str, rtype: Type, flags: u8) -> Vec<u8> {
+    let owner: NameBuf = name.parse().unwrap();
+    let mut query = vec![0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1];
+    query.extend(owner.as_name().as_wire());
+    query.extend(rtype.0.to_be_bytes());
+    query.extend([0, 1, 0, 0, 41, 4, 0xd0, 0, 0, flags, 0, 0, 0]);
+    query
+}
+
 #[test]
 fn static_answers_and_plans_allocate_nothing() {
     allocates_nothing(&mut worker(), &QUESTIONS, 0);
+}
+
+/// Of a zone that is large enough for it.
+#[test]
+fn looking_ahead_allocates_nothing_and_changes_no_answer() {
+    let mut zone = ZONE.to_owned();
+    (0..5000).for_each(|number| zone.push_str(&format!("host{number} A 192.0.2.1\n")));
+    let (mut worker, _) = worker_of(&zone);
+    // What draws says another thing each time.
+    let drawn = ["random.example.", "some.example."];
+    let mut queries: Vec<Vec<u8>> = QUESTIONS
+        .iter()
+        .filter(|(name, _)| !drawn.contains(name))
+        .chain(&[("HOST4999.example.", Type::A), (".", Type::NS), ("host1.example.", Type::A)])
+        .map(|(name, rtype)| query(name, *rtype, 0))
+        .collect();
+    let whole = queries[0].clone();
+    // Cut off anywhere, and such as have no question.
+    queries.extend((0..whole.len()).map(|length| whole[..length].to_vec()));
+    queries.push([&whole[..5], &[0], &whole[6..]].concat());
+    let messages: Vec<&[u8]> = queries.iter().map(Vec::as_slice).collect();
+    let mut answers = |looks_ahead: bool| -> Vec<Vec<u8>> {
+        let mut out = vec![0; 4096];
+        let mut answers = Vec::new();
+        for batch in messages.chunks(32) {
+            worker.refresh();
+            if looks_ahead {
+                let before = COUNT.get();
+                worker.foresee(batch);
+                assert_eq!(COUNT.get(), before);
+            }
+            answers.extend(batch.iter().map(|query| {
+                match worker.answer(query, &PEER, 4096, &mut out) {
+                    Verdict::Reply(octets) => out[..octets].to_vec(),
+                    _ => Vec::new(),
+                }
+            }));
+        }
+        answers
+    };
+    let plain = answers(false);
+    assert_eq!(plain, answers(true));
 }
 
 /// Neither those that operators speak of, nor the others.
@@ -183,22 +244,13 @@ fn signed_answers_allocate_nothing_once_they_are_signed() {
 /// Asks each question until scratch space has grown, and then counts; `flags` are those of EDNS.
 #[track_caller]
 fn allocates_nothing(worker: &mut Worker, questions: &[(&str, Type)], flags: u8) {
-    let peer = Peer {
-        remote: SocketAddr::new(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7)), 4711),
-        local: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 53),
-        protocol: Protocol::Udp,
-    };
     let mut out = vec![0; 4096];
     for &(name, rtype) in questions {
-        let owner: NameBuf = name.parse().unwrap();
-        let mut query = vec![0x12, 0x34, 0, 0, 0, 1, 0, 0, 0, 0, 0, 1];
-        query.extend(owner.as_name().as_wire());
-        query.extend(rtype.0.to_be_bytes());
-        query.extend([0, 1, 0, 0, 41, 4, 0xd0, 0, 0, flags, 0, 0, 0]);
+        let query = query(name, rtype, flags);
         // The first time, scratch space may grow.
         let mut ask = || {
             worker.refresh();
-            worker.answer(&query, &peer, 4096, &mut out)
+            worker.answer(&query, &PEER, 4096, &mut out)
         };
         for _ in 0..3 {
             assert!(matches!(ask(), Verdict::Reply(_)));

@@ -78,6 +78,15 @@ impl<'a> Query<'a> {
         Some(query)
     }
 
+    /// The name that a message asks for, as far as that can be told without reading the rest of it.
+    #[must_use]
+    pub fn name_in(message: &'a [u8]) -> Option<Name<'a>> {
+        let (header, body) = message.split_first_chunk::<HEADER>()?;
+        // One question, and no reply.
+        (header[4..6] == [0, 1] && header[2] & 0x80 == 0).then_some(())?;
+        Name::from_wire(body).ok()
+    }
+
     /// The kind of request.
     #[must_use]
     pub const fn opcode(&self) -> Opcode {

@@ -1,5 +1,7 @@
 //! From the hash of a name to its node: open addressing, eight octets a slot.
 
+use std::hint::black_box;
+
 /// A slot without a node.
 const EMPTY: u32 = u32::MAX;
 
@@ -50,6 +52,19 @@ impl Table {
                 at = 0;
             }
         }
+    }
+
+    /// Reads of the slot where the search for this hash begins, so that it is near when that is done.
+    pub(crate) fn touch(&self, hash: u64) {
+        black_box(self.slots[self.start(Self::tag(hash))].tag);
+    }
+
+    /// A node with this hash, most likely the only one, if it is near where the search begins.
+    pub(crate) fn likely(&self, hash: u64) -> Option<u32> {
+        const NEAR: usize = 4;
+        let tag = Self::tag(hash);
+        let near = self.slots.get(self.start(tag)..)?.iter().take(NEAR);
+        near.take_while(|slot| slot.node != EMPTY).find(|slot| slot.tag == tag).map(|slot| slot.node)
     }
 
     /// Adds a node that is not there yet.

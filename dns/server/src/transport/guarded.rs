@@ -34,6 +34,15 @@ impl<F: ServiceFactory> Guarded<F> {
         }
     }
 
+    /// Tells the service of messages that come next.
+    pub(super) fn foresee(&mut self, messages: &[&[u8]]) {
+        if let Some(service) = &mut self.service
+            && let Err(cause) = catch_unwind(AssertUnwindSafe(|| service.foresee(messages)))
+        {
+            self.bury("looking ahead", cause.as_ref());
+        }
+    }
+
     /// Answers one query. Whatever the service claims, no more than `limit` octets are answered,
     /// and an empty answer is none.
     pub(super) fn answer(

@@ -164,6 +164,16 @@ impl Batch {
         })
     }
 
+    /// The datagrams received last, put into `room`.
+    pub(super) fn queries<'r, 'b>(&'b self, room: &'r mut [&'b [u8]; BATCH]) -> &'r [&'b [u8]] {
+        let received = self.received.min(BATCH);
+        let known = self.queries.iter().zip(&self.heads).take(received);
+        for (place, (query, head)) in room.iter_mut().zip(known) {
+            *place = query.get(..head.octets).unwrap_or_default();
+        }
+        &room[..received]
+    }
+
     /// Notes that a datagram is answered by so many octets of its room.
     pub(super) fn reply(&mut self, at: usize, octets: usize) {
         if at < self.received && octets <= DATAGRAM {

@@ -17,6 +17,9 @@ use super::{Peer, Protocol, ServiceFactory, Verdict};
 /// The pause after an error that may last, so that it does not become a busy loop.
 const ERROR_PAUSE: Duration = Duration::from_millis(20);
 
+/// Of fewer datagrams than these the service is told one by one.
+const FEW: usize = 4;
+
 /// What a thread serves.
 #[derive(Debug)]
 pub(super) struct Site {
@@ -66,6 +69,10 @@ fn answer_all<F: ServiceFactory>(
     site: &Site,
 ) {
     let (mut queries, mut refused, mut panics) = (0, 0, 0);
+    if received >= FEW {
+        let mut messages = [&[][..]; BATCH];
+        service.foresee(batch.queries(&mut messages));
+    }
     for at in 0..received.min(BATCH) {
         let Some(datagram) = batch.datagram(at) else {
             break;
