@@ -2,7 +2,7 @@
 
 use std::hash::BuildHasher as _;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 use arc_swap::ArcSwapOption;
 use foldhash::quality::RandomState;
@@ -17,17 +17,19 @@ const LONGEST: usize = 4096;
 /// Signatures by what they sign. Of fixed size; no query waits for another here.
 #[derive(Debug)]
 pub struct SignatureCache {
-    places: Box<[ArcSwapOption<Entry>]>,
+    places: Box<[ArcSwapOption<SignatureSet>]>,
+    /// Of each place a part of the hash of what stands there: what is another need not be fetched from memory to
+    /// see that it is. 0: nothing stands there.
+    tags: Box<[AtomicU32]>,
     hasher: RandomState,
     counts: Counts,
 }
 
-#[derive(Debug)]
-struct Entry {
-    hash: u64,
-    /// What was signed, and by which keys. Compared whole: a hash alone could be another's.
-    key: Box<[u8]>,
-    signatures: Arc<SignatureSet>,
+/// Where to keep signatures that were not found.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seat {
+    place: usize,
+    tag: u32,
 }
 
 /// How often signatures were there, and how often not.
@@ -44,6 +46,7 @@ impl SignatureCache {
         let count = entries.max(WAYS).next_power_of_two();
         Self {
             places: (0..count).map(|_| ArcSwapOption::empty()).collect(),
+            tags: (0..count).map(|_| AtomicU32::new(0)).collect(),
             hasher: RandomState::default(),
             counts: Counts::default(),
         }
@@ -56,42 +59,52 @@ impl SignatureCache {
         (hits.load(Ordering::Relaxed), misses.load(Ordering::Relaxed))
     }
 
-    /// The signatures of what `key` says, if `good` likes them.
+    /// The signatures of what `key` says, if `good` likes them; or else where to keep those that are
+    /// made: a place that is free or has the same, or one by chance of the hash.
     pub(crate) fn find(
         &self,
         key: &[u8],
         good: impl Fn(&SignatureSet) -> bool,
-    ) -> Option<Arc<SignatureSet>> {
+    ) -> Result<Arc<SignatureSet>, Seat> {
         let hash = self.hasher.hash_one(key);
-        let found = self.ways(hash).find_map(|place| {
-            let entry = place.load();
-            let entry = entry.as_ref().filter(|entry| entry.hash == hash && *entry.key == *key)?;
-            good(&entry.signatures).then(|| Arc::clone(&entry.signatures))
-        });
-        let count = if found.is_some() { &self.counts.hits } else { &self.counts.misses };
-        count.fetch_add(1, Ordering::Relaxed);
-        found
+        let (tag, ways) = (hash as u32 | 1, self.ways(hash));
+        let mut seat = ways[(hash >> 63) as usize];
+        for place in ways {
+            let stands = self.tags[place].load(Ordering::Relaxed);
+            if stands == tag {
+                // Compared whole: a hash alone could be another's.
+                let known = self.places[place].load();
+                let known = known.as_ref().filter(|known| known.known_by() == key && good(known));
+                if let Some(known) = known {
+                    self.counts.hits.fetch_add(1, Ordering::Relaxed);
+                    return Ok(Arc::clone(known));
+                }
+            }
+            if stands == tag || stands == 0 {
+                seat = place;
+                break;
+            }
+        }
+        self.counts.misses.fetch_add(1, Ordering::Relaxed);
+        Err(Seat { place: seat, tag })
     }
 
-    /// Keeps signatures; whatever stood in the place goes.
-    pub(crate) fn keep(&self, key: &[u8], signatures: Arc<SignatureSet>) {
-        if key.len() > LONGEST {
+    /// Keeps signatures that say what they are known by; whatever stood in the place goes.
+    pub(crate) fn keep(&self, seat: Seat, signatures: Arc<SignatureSet>) {
+        if signatures.known_by().len() > LONGEST {
             return;
         }
-        let hash = self.hasher.hash_one(key);
-        // The place that is free, or has the same; else one by chance of the hash.
-        let is_good = |place: &&ArcSwapOption<Entry>| {
-            place.load().as_ref().is_none_or(|entry| entry.hash == hash)
-        };
-        let place =
-            self.ways(hash).find(is_good).or_else(|| self.ways(hash).nth((hash >> 63) as usize));
-        if let Some(place) = place {
-            place.store(Some(Arc::new(Entry { hash, key: key.into(), signatures })));
-        }
+        // Whoever sees one of the two and not yet the other finds nothing.
+        self.tags[seat.place].store(seat.tag, Ordering::Relaxed);
+        self.places[seat.place].store(Some(signatures));
     }
 
-    fn ways(&self, hash: u64) -> impl Iterator<Item = &ArcSwapOption<Entry>> {
+    /// The places where it may stand, by the half of the hash that the tag has not.
+    fn ways(&self, hash: u64) -> [usize; WAYS] {
         let mask = self.places.len() - 1;
-        [hash, hash >> 32].into_iter().map(move |part| &self.places[part as usize & mask])
+        let one = (hash >> 32) as u32;
+        // What meets in one of them does not in the other.
+        let other = one.wrapping_mul(0x9E37_79B9).rotate_right(16);
+        [one as usize & mask, other as usize & mask]
     }
 }

@@ -28,18 +28,30 @@ impl Window {
 /// The signatures of one RRset, by all keys that sign it: the data of its RRSIG records.
 #[derive(Debug, PartialEq, Eq)]
 pub struct SignatureSet {
+    /// What it is known by, then the data of each record with their length in two octets before. One piece: in
+    /// most zones there are more of these than of anything else.
     octets: Box<[u8]>,
-    /// Where each ends.
-    ends: Box<[u32]>,
+    /// Where the first record begins.
+    start: u32,
     window: Window,
 }
 
 impl SignatureSet {
     /// The data of the RRSIG records.
-    pub fn rdatas(&self) -> impl ExactSizeIterator<Item = &[u8]> {
-        let starts = [0].into_iter().chain(self.ends.iter().copied());
-        let ends = self.ends.iter();
-        Ends { starts, ends }.map(|(start, end)| &self.octets[start as usize..end as usize])
+    pub fn rdatas(&self) -> impl Iterator<Item = &[u8]> {
+        let mut rest = self.octets.get(self.start as usize..).unwrap_or_default();
+        std::iter::from_fn(move || {
+            let (length, behind) = rest.split_first_chunk()?;
+            let (rdata, behind) =
+                behind.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+            rest = behind;
+            Some(rdata)
+        })
+    }
+
+    /// What was signed and by which keys, where that was said when it was made.
+    pub(crate) fn known_by(&self) -> &[u8] {
+        self.octets.get(..self.start as usize).unwrap_or_default()
     }
 
     /// From when until when they hold.
@@ -47,29 +59,6 @@ impl SignatureSet {
     pub const fn window(&self) -> Window {
         self.window
     }
-}
-
-/// Pairs of start and end.
-struct Ends<S, E> {
-    starts: S,
-    ends: E,
-}
-
-impl<'e, S: Iterator<Item = u32>, E: ExactSizeIterator<Item = &'e u32>> Iterator for Ends<S, E> {
-    type Item = (u32, u32);
-
-    fn next(&mut self) -> Option<(u32, u32)> {
-        Some((self.starts.next()?, *self.ends.next()?))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        (self.ends.len(), Some(self.ends.len()))
-    }
-}
-
-impl<'e, S: Iterator<Item = u32>, E: ExactSizeIterator<Item = &'e u32>> ExactSizeIterator
-    for Ends<S, E>
-{
 }
 
 /// An RRset to be signed.
@@ -88,20 +77,21 @@ pub(crate) struct Scratch {
     pub(crate) set: CanonicalSet,
     head: Vec<u8>,
     data: Vec<u8>,
+    /// The [`SignatureSet`] in the making: what it is to be known by, if anybody looks for it, then the records.
+    pub(crate) octets: Vec<u8>,
 }
 
-/// Signs the RRset in `scratch.set` with each of the keys.
+/// Signs the RRset in `scratch.set` with each of the keys. It is known by what is in `scratch.octets`.
 pub(crate) fn sign(
     what: &ToSign<'_>,
     keys: &[Arc<Key>],
     window: Window,
     scratch: &mut Scratch,
 ) -> Result<SignatureSet, KeyError> {
-    let Scratch { set, head, data } = scratch;
+    let Scratch { set, head, data, octets } = scratch;
+    let start = octets.len() as u32;
     // The root label does not count, and neither does a leading asterisk (section 3.1.3).
     let labels = what.owner.label_count() - usize::from(what.owner.is_wildcard());
-    let mut octets = Vec::new();
-    let mut ends = Vec::with_capacity(keys.len());
     for key in keys {
         head.clear();
         head.extend(what.rtype.0.to_be_bytes());
@@ -122,9 +112,13 @@ pub(crate) fn sign(
             data.extend((rdata.len() as u16).to_be_bytes());
             data.extend_from_slice(rdata);
         }
+        let at = octets.len();
+        octets.extend([0; 2]);
         octets.extend_from_slice(head);
-        key.sign(data, &mut octets)?;
-        ends.push(octets.len() as u32);
+        key.sign(data, octets)?;
+        // A name, a signature and 18 octets: far below what two octets say.
+        let length = (octets.len() - at - 2) as u16;
+        octets[at..at + 2].copy_from_slice(&length.to_be_bytes());
     }
-    Ok(SignatureSet { octets: octets.into(), ends: ends.into(), window })
+    Ok(SignatureSet { octets: octets.as_slice().into(), start, window })
 }

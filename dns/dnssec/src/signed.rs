@@ -83,7 +83,6 @@ pub enum SignError {
 #[derive(Debug, Default)]
 pub struct Desk {
     pub(crate) scratch: Scratch,
-    key: Vec<u8>,
     pub(crate) nsec: Vec<u8>,
     margin: u32,
 }
@@ -258,6 +257,8 @@ impl Signed {
     ) -> Result<SignatureSet, KeyError> {
         // Spread by what it is, so that every server of the zone comes to the same end.
         let window = self.validity.window(now, spread(what.owner, what.rtype));
+        // Nobody looks for it: it has a place of its own.
+        scratch.octets.clear();
         sign(what, self.keys.signing(what.rtype), window, scratch)
     }
 
@@ -272,13 +273,14 @@ impl Signed {
         rdatas: impl Iterator<Item = &'r [u8]>,
         means: &mut Means<'_>,
     ) -> Result<Arc<SignatureSet>, SignError> {
-        let Desk { scratch, key, margin, .. } = &mut *means.desk;
+        let Desk { scratch, margin, .. } = &mut *means.desk;
         let now = means.now;
         // Written to once for each zone, as a rule: threads do not take it from each other.
         if ttl > self.longest.load(Ordering::Relaxed) {
             self.longest.fetch_max(ttl, Ordering::Relaxed);
         }
         scratch.set.fill(rtype, rdatas);
+        let key = &mut scratch.octets;
         key.clear();
         key.extend(self.keys.stamp_of(rtype).to_be_bytes());
         key.extend(rtype.0.to_be_bytes());
@@ -290,16 +292,18 @@ impl Signed {
         }
         // What is made anew anyway need not have long to go: a day, or half of a short life.
         let least = (self.validity.lifetime / 2).min(86_400) + *margin;
-        if let Some(known) = self.cache.find(key, |known| known.window().has_left(now, least)) {
-            return Ok(known);
-        }
+        let is_good = |known: &SignatureSet| known.window().has_left(now, least);
+        let seat = match self.cache.find(key, is_good) {
+            Ok(known) => return Ok(known),
+            Err(seat) => seat,
+        };
         if !means.budget.take() {
             return Err(SignError::Budget);
         }
         let what = ToSign { apex, owner, rtype, ttl };
         let window = self.validity.window(now, 0);
         let signatures = Arc::new(sign(&what, self.keys.signing(rtype), window, scratch)?);
-        self.cache.keep(key, Arc::clone(&signatures));
+        self.cache.keep(seat, Arc::clone(&signatures));
         Ok(signatures)
     }
 

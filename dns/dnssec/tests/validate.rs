@@ -78,7 +78,7 @@ fn verify<'r>(
 ) {
     let records = read(owner, (rtype, ttl), rdatas);
     let keys = signed.keys().signing(rtype);
-    assert_eq!(signatures.rdatas().len(), keys.len());
+    assert_eq!(signatures.rdatas().count(), keys.len());
     let rrsigs = read(owner, (Type::RRSIG, ttl), signatures.rdatas());
     for (rrsig, key) in rrsigs.iter().zip(keys) {
         let RData::DNSSEC(DNSSECRData::RRSIG(rrsig)) = &rrsig.data else { panic!("{rrsig}") };
