@@ -17,11 +17,16 @@ pub(crate) fn hash(octets: &[u8]) -> u32 {
         c = c.wrapping_add(word(block, 8));
         mix(&mut a, &mut b, &mut c);
     }
-    let tail = blocks.remainder();
-    a = a.wrapping_add(word(tail, 0));
-    b = b.wrapping_add(word(tail, 4));
+    let mut last = [0; 12];
+    match blocks.remainder() {
+        // The addresses of most clients.
+        [p, q, r, s] => last[..4].copy_from_slice(&[*p, *q, *r, *s]),
+        tail => last.iter_mut().zip(tail).for_each(|(to, from)| *to = *from),
+    }
+    a = a.wrapping_add(word(&last, 0));
+    b = b.wrapping_add(word(&last, 4));
     // The lowest octet of `c` is where the length goes.
-    c = c.wrapping_add(word(tail, 8) << 8).wrapping_add(octets.len() as u32);
+    c = c.wrapping_add(word(&last, 8) << 8).wrapping_add(octets.len() as u32);
     mix(&mut a, &mut b, &mut c);
     c
 }
@@ -39,13 +44,9 @@ pub(crate) fn hash_name(name: Name<'_>) -> u32 {
     hash(name.to_lower().as_name().as_wire())
 }
 
-/// Up to four octets from `at` on, little end first; what is missing is zero.
+/// Four octets from `at` on, little end first.
 fn word(octets: &[u8], at: usize) -> u32 {
-    let mut word = [0; 4];
-    for (to, from) in word.iter_mut().zip(octets.iter().skip(at)) {
-        *to = *from;
-    }
-    u32::from_le_bytes(word)
+    octets.get(at..).and_then(<[u8]>::first_chunk).map_or(0, |word| u32::from_le_bytes(*word))
 }
 
 fn mix(a: &mut u32, b: &mut u32, c: &mut u32) {

@@ -51,6 +51,7 @@ pub struct Query<'a> {
 impl<'a> Query<'a> {
     /// Reads a message. `None`: it deserves no reply (too short for a header, or a reply itself).
     #[must_use]
+    #[inline]
     pub fn parse(message: &'a [u8]) -> Option<Self> {
         let (header, body) = message.split_first_chunk::<HEADER>()?;
         let word = |at| u16::from_be_bytes([header[at], header[at + 1]]);

@@ -89,6 +89,7 @@ impl<'a> Reply<'a> {
     ///
     /// `None` when `out` is too small for a header and the question.
     #[must_use]
+    #[inline]
     pub fn new(
         query: &Query<'a>,
         limit: usize,

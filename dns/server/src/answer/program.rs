@@ -87,7 +87,7 @@ impl<'a> Turn<'_, 'a> {
         // What a zone says of itself is not for programs to make, as in PowerDNS.
         let runs = |program: &ProgramRef| program.inner == rtype && rtype != Type::SOA;
         let mut programs = node.programs().filter(runs);
-        let (first, second) = (programs.next(), programs.next());
+        let (first, mut second) = (programs.next(), programs.next());
         let entry = |program: ProgramRef| hosted.beside.programs.entry(program.number);
         let sole = first.filter(|program| {
             second.is_none()
@@ -106,7 +106,9 @@ impl<'a> Turn<'_, 'a> {
             self.answers.add(rdata);
         }
         let (mut failed, mut denied) = (None, false);
-        for program in first.into_iter().chain(second).chain(programs) {
+        let mut next = first;
+        while let Some(program) = next {
+            next = second.take().or_else(|| programs.next());
             self.answers.begin();
             let before = self.answers.len();
             match self.run(hosted, node, program, asked) {
