@@ -89,14 +89,18 @@ impl SignatureCache {
         Err(Seat { place: seat, tag })
     }
 
-    /// Keeps signatures that say what they are known by; whatever stood in the place goes.
-    pub(crate) fn keep(&self, seat: Seat, signatures: Arc<SignatureSet>) {
+    /// Keeps signatures that say what they are known by; whatever stood in the place goes and is returned.
+    pub(crate) fn keep(
+        &self,
+        seat: Seat,
+        signatures: Arc<SignatureSet>,
+    ) -> Option<Arc<SignatureSet>> {
         if signatures.known_by().len() > LONGEST {
-            return;
+            return None;
         }
         // Whoever sees one of the two and not yet the other finds nothing.
         self.tags[seat.place].store(seat.tag, Ordering::Relaxed);
-        self.places[seat.place].store(Some(signatures));
+        self.places[seat.place].swap(Some(signatures))
     }
 
     /// The places where it may stand, by the half of the hash that the tag has not.

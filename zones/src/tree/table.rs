@@ -64,7 +64,9 @@ impl Table {
         const NEAR: usize = 4;
         let tag = Self::tag(hash);
         let near = self.slots.get(self.start(tag)..)?.iter().take(NEAR);
-        near.take_while(|slot| slot.node != EMPTY).find(|slot| slot.tag == tag).map(|slot| slot.node)
+        near.take_while(|slot| slot.node != EMPTY)
+            .find(|slot| slot.tag == tag)
+            .map(|slot| slot.node)
     }
 
     /// Adds a node that is not there yet.
