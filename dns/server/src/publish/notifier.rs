@@ -24,6 +24,8 @@ struct Common {
     /// Once somebody has needed it.
     watcher: Mutex<Option<RecommendedWatcher>>,
     routes: Routes,
+    #[cfg(test)]
+    is_broken: bool,
 }
 
 /// Who hears of which folder, by its path from the root, and what he calls it: the system tells the whole path,
@@ -51,12 +53,22 @@ impl Notifier {
         Self { shared: Some(Arc::default()) }
     }
 
+    /// One of a system that has none left.
+    #[cfg(test)]
+    pub(super) fn broken() -> Self {
+        Self { shared: Some(Arc::new(Common { is_broken: true, ..Common::default() })) }
+    }
+
     /// Begins to watch for whoever takes these orders; nothing so far.
     ///
     /// # Errors
     /// The system has no notifier left.
     pub(super) fn again(&self, orders: &Sender<Order>) -> notify::Result<Watching> {
         let common = self.shared.clone().unwrap_or_default();
+        #[cfg(test)]
+        if common.is_broken {
+            return Err(notify::Error::new(notify::ErrorKind::MaxFilesWatch));
+        }
         let mut watcher = lock(&common.watcher);
         if watcher.is_none() {
             let (routes, is_shared) = (common.routes.clone(), self.shared.is_some());

@@ -106,7 +106,9 @@ impl Watch {
             self.found = found;
             self.watching = None;
         }
-        if self.watching.is_some() || self.found.iter().all(Option::is_none) {
+        // What cannot be watched is tried again when it is time, however often somebody looks.
+        let is_early = self.is_partial && !is_due && !is_another;
+        if is_early || self.watching.is_some() || self.found.iter().all(Option::is_none) {
             return is_another;
         }
         let mut notifier = match self.notifier.again(&self.orders) {
@@ -217,6 +219,22 @@ mod tests {
                 return;
             }
         }
+    }
+
+    #[test]
+    fn what_cannot_be_watched_is_looked_at_when_it_is_time_however_often_somebody_asks() {
+        let folder = tempfile::tempdir().unwrap();
+        let (orders, _heard) = mpsc::channel();
+        let root = Some(folder.path().to_owned());
+        let mut watch = Watch::new(root, None, Notifier::broken(), orders);
+        watch.poll = Duration::from_secs(3600);
+        assert!(watch.renew() && watch.is_partial);
+        let next = watch.next.unwrap();
+        assert!(!watch.renew(), "not yet");
+        assert_eq!(watch.next, Some(next), "asking puts nothing off");
+        watch.next = None;
+        assert!(watch.renew());
+        assert!(watch.next > Some(next) && !watch.renew());
     }
 
     #[test]
