@@ -1,6 +1,6 @@
 //! Zones from a folder, or from files that are listed: each zone for itself, and again whenever one changes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -47,14 +47,22 @@ pub fn load(
         compile.look_across(&mut first);
         return Ok(first);
     };
-    // What was read twice is told once.
-    let mut reports = again.reports;
-    let is_told = |report: &FileReport| reports.iter().any(|other| other.path == report.path);
-    let once: Vec<FileReport> = first.reports.into_iter().filter(|r| !is_told(r)).collect();
-    reports.extend(once);
-    let mut loaded = Loaded { reports, removed: first.removed, strays: first.strays, ..again };
+    let mut loaded = together(first, again);
     compile.look_across(&mut loaded);
     Ok(loaded)
+}
+
+/// What two loads in a row have to say, as one.
+fn together(first: Loaded<Served>, again: Loaded<Served>) -> Loaded<Served> {
+    let Loaded { catalog, mut reports, mut removed, held, mut strays } = again;
+    // What was read twice is told once. One file may be listed for several zones.
+    let told: HashSet<_> = reports.iter().map(|file| (file.path.clone(), file.apex)).collect();
+    let is_new = |file: &FileReport| !told.contains(&(file.path.clone(), file.apex));
+    reports.extend(first.reports.into_iter().filter(is_new));
+    // What was gone may be back in another file.
+    removed.extend(first.removed.into_iter().filter(|apex| catalog.zone(apex.as_name()).is_none()));
+    strays.extend(first.strays);
+    Loaded { catalog, reports, removed, held, strays }
 }
 
 /// The publishing thread of a folder.
@@ -365,6 +373,32 @@ mod tests {
     use super::super::{Publishing, Source};
     use super::*;
     use crate::offline::Offline;
+
+    #[test]
+    fn two_loads_in_a_row_say_all_that_either_says() {
+        let [a, b, c]: [NameBuf; 3] =
+            ["a.test", "b.test", "c.test"].map(|name| name.parse().unwrap());
+        let report = |apex| FileReport {
+            path: PathBuf::from("shared.zone"),
+            apex,
+            records: 1,
+            outcome: Outcome::Loaded,
+            faults: Vec::new(),
+            files: halfmoon_zones::Files::default(),
+        };
+        let load = |apexes: &[NameBuf], removed, stray: &str| Loaded {
+            catalog: Zones::default(),
+            reports: apexes.iter().map(|apex| report(*apex)).collect(),
+            removed: vec![removed],
+            held: Vec::new(),
+            strays: vec![PathBuf::from(stray)],
+        };
+        let all = together(load(&[a, b], b, "first"), load(&[b], c, "again"));
+        let told: Vec<NameBuf> = all.reports.iter().map(|file| file.apex).collect();
+        assert_eq!(told, [b, a]);
+        assert_eq!(all.removed, [c, b]);
+        assert_eq!(all.strays, ["again", "first"].map(PathBuf::from));
+    }
 
     #[test]
     fn a_folder_that_cannot_be_read_is_known_as_such_until_all_of_it_can() {
