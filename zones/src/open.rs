@@ -108,17 +108,19 @@ fn read_opened(file: OwnedFd, most: u64) -> io::Result<Vec<u8>> {
     if !meta.is_file() {
         return Err(io::Error::other("it is no file"));
     }
-    let mut octets = Vec::new();
-    let expected = meta.len().min(most);
-    octets.try_reserve_exact(usize::try_from(expected).unwrap_or(usize::MAX).saturating_add(1))?;
-    if meta.len() <= most {
-        // It may grow while it is read.
-        file.take(most.saturating_add(1)).read_to_end(&mut octets)?;
-        if octets.len() as u64 <= most {
-            return Ok(octets);
-        }
+    // Nothing is reserved for what is not read.
+    if meta.len() > most {
+        return Err(too_large(most));
     }
-    Err(too_large(most))
+    let mut octets = Vec::new();
+    octets
+        .try_reserve_exact(usize::try_from(meta.len()).unwrap_or(usize::MAX).saturating_add(1))?;
+    // It may grow while it is read.
+    file.take(most.saturating_add(1)).read_to_end(&mut octets)?;
+    if octets.len() as u64 > most {
+        return Err(too_large(most));
+    }
+    Ok(octets)
 }
 
 pub(crate) fn too_large(most: u64) -> io::Error {
@@ -152,9 +154,12 @@ mod tests {
             symlink(to, root.join(link)).unwrap();
         }
         symlink(root.join("a"), root.join("absolute")).unwrap();
+        // More than there is memory, and so is what one may read of it.
+        fs::File::create(root.join("huge")).unwrap().set_len(1 << 43).unwrap();
         for (path, most, expected) in [
             ("a", 4, Ok("1234")),
             ("a", 3, Err("it has more than 3 octets")),
+            ("huge", 1 << 42, Err("it has more than 4398046511104 octets")),
             ("below/b", 9, Ok("b")),
             ("in", 9, Ok("b")),
             ("absolute", 9, Ok("1234")),
@@ -187,7 +192,7 @@ mod tests {
             Some(found.into_iter().map(|(name, _)| name.into_string().unwrap()).collect::<Vec<_>>())
         };
         assert_eq!(names("below"), Some(vec!["b".to_owned()]));
-        assert_eq!(names("").unwrap().len(), 10);
+        assert_eq!(names("").unwrap().len(), 11);
         assert_eq!((names("folder-in"), names("folder-out"), names("a")), (None, None, None));
     }
 }
