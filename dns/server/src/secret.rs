@@ -1,9 +1,9 @@
 //! Secrets from files: small, and nobody else's to read.
 
 use std::collections::HashMap;
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -49,12 +49,18 @@ pub enum SecretError {
 /// that is open are judged, not those of whatever has its name a moment later.
 ///
 /// # Errors
-/// It cannot be read, is open to everybody, is longer than 4096 octets, or is no text.
+/// It cannot be read, is no regular file, is open to everybody, is longer than 4096 octets, or is no text.
 pub fn read(path: &Path) -> Result<String, SecretError> {
     let unreadable = |source| SecretError::Unreadable { path: path.to_owned(), source };
     let wrong = |reason| SecretError::Wrong { path: path.to_owned(), reason };
-    let file = File::open(path).map_err(unreadable)?;
-    let mode = file.metadata().map_err(unreadable)?.permissions().mode() & 0o7777;
+    // A pipe that nobody writes to would keep all others waiting that are looked at again after it.
+    let how = libc::O_NONBLOCK | libc::O_NOCTTY;
+    let file = OpenOptions::new().read(true).custom_flags(how).open(path).map_err(unreadable)?;
+    let meta = file.metadata().map_err(unreadable)?;
+    if !meta.is_file() {
+        return Err(wrong("a folder, pipe or device; write the secret to a regular file"));
+    }
+    let mode = meta.permissions().mode() & 0o7777;
     if mode & 0o007 != 0 {
         return Err(SecretError::Exposed { path: path.to_owned(), mode });
     }
@@ -210,6 +216,7 @@ fn first_double<S: Secret>(secrets: &[Arc<S>]) -> Option<((usize, usize), &'stat
 #[cfg(test)]
 mod tests {
     use std::fs::{self, Permissions};
+    use std::process::Command;
 
     use super::*;
 
@@ -239,6 +246,12 @@ mod tests {
         let path = folder.path().join("secret");
         let refused = || read(&path).unwrap_err().to_string();
         assert!(refused().contains("cannot be read"));
+        fs::create_dir(&path).unwrap();
+        assert!(
+            refused()
+                .ends_with("/secret: a folder, pipe or device; write the secret to a regular file")
+        );
+        fs::remove_dir(&path).unwrap();
         for (octets, reason) in [(vec![b'a'; 4097], "too long"), (vec![0xff], "not a text")] {
             fs::write(&path, octets).unwrap();
             fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
@@ -283,7 +296,11 @@ mod tests {
                 if text == "-" {
                     continue;
                 }
-                fs::write(path, text).unwrap();
+                if text == "|" {
+                    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+                } else {
+                    fs::write(path, text).unwrap();
+                }
                 fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
             }
         };
@@ -300,6 +317,9 @@ mod tests {
             ("new - one", "new two one", 1, "b: cannot be read"),
             ("new - x", "new two one", 0, "c: too short"),
             ("new two one", "new two one", 0, ""),
+            // A pipe keeps nobody waiting.
+            ("one | new", "one two new", 2, "b: a folder"),
+            ("new two one", "new two one", 2, ""),
             ("new x one", "new two one", 0, "b: too short"),
             // Who takes what another one has keeps his own, whatever comes of the other's.
             ("one new six", "one new six", 3, ""),
