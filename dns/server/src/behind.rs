@@ -43,7 +43,7 @@ fn spawn_with(
 }
 
 /// The thread that calls this lets others go first.
-pub(crate) fn step_behind() {
+fn step_behind() {
     if let Err(error) = step_back() {
         let thread = thread::current();
         let name = thread.name().unwrap_or_default();
@@ -52,13 +52,13 @@ pub(crate) fn step_behind() {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::fs;
 
     use super::*;
 
     /// Field 19 of proc(5).
-    fn niceness() -> i32 {
+    pub(crate) fn niceness() -> i32 {
         let stat = fs::read_to_string("/proc/thread-self/stat").unwrap();
         let behind = stat.rsplit(')').next().unwrap();
         behind.split_whitespace().nth(16).unwrap().parse().unwrap()

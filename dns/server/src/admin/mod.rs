@@ -38,10 +38,9 @@ use std::sync::atomic::AtomicUsize;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
-use crate::behind;
 use crate::config::Config;
 use crate::secret::SecretError;
 use crate::shared::Shared;
@@ -174,12 +173,7 @@ impl Bound {
     /// No thread is to be had.
     pub fn start(self, shared: Arc<Shared>, transports: Tallies) -> io::Result<Admin> {
         let (stop, stopped) = watch::channel(false);
-        let runtime = Builder::new_current_thread()
-            .enable_io()
-            .enable_time()
-            // Of the threads for what is done aside.
-            .on_thread_start(behind::step_behind)
-            .build()?;
+        let runtime = runtime()?;
         let state = Arc::new(State {
             aside: Aside::new(&shared.tenants),
             shared,
@@ -202,6 +196,12 @@ impl Bound {
     }
 }
 
+/// What is done aside has threads of it that are as urgent as those that probe: they hold locks which those
+/// need, and would hold them for long if they had to let everybody go first.
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_io().enable_time().build()
+}
+
 impl Admin {
     /// Where it listens, the port as chosen.
     #[must_use]
@@ -217,5 +217,17 @@ impl Drop for Admin {
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::behind::tests::niceness;
+
+    #[test]
+    fn what_is_done_aside_is_as_urgent_as_what_waits_for_its_locks() {
+        let runtime = super::runtime().unwrap();
+        let aside = runtime.block_on(runtime.spawn_blocking(niceness)).unwrap();
+        assert_eq!(aside, niceness());
     }
 }

@@ -235,7 +235,7 @@ impl Events {
 
     /// The oldest events behind this number that are still kept, at most so many, and the number of
     /// the newest. A number that is still to come is one of another run of the server: then all are
-    /// new.
+    /// new. Whoever notes one meanwhile does not wait for what `is_wanted` does.
     #[must_use]
     pub fn after(&self, seq: u64, most: usize, is_wanted: impl Fn(&Event) -> bool) -> Found {
         let ring = self.lock();
@@ -244,18 +244,24 @@ impl Events {
         // Numbers have no gaps: what is old need not be looked at.
         let first = ring.events.front().map_or(0, |event| event.seq);
         let old = usize::try_from((seq + 1).saturating_sub(first)).unwrap_or(usize::MAX);
-        let fresh = ring.events.iter().skip(old).filter(|event| is_wanted(event));
-        Found { events: fresh.take(most).cloned().collect(), newest }
+        let fresh: Vec<Arc<Event>> = ring.events.iter().skip(old).cloned().collect();
+        drop(ring);
+        let wanted = fresh.into_iter().filter(|event| is_wanted(event));
+        Found { events: wanted.take(most).collect(), newest }
     }
 
-    /// The newest events, at most so many, the oldest of them first.
+    /// The newest events, at most so many, the oldest of them first. Whoever notes one meanwhile does not
+    /// wait for what `is_wanted` does.
     #[must_use]
     pub fn last(&self, most: usize, is_wanted: impl Fn(&Event) -> bool) -> Found {
         let ring = self.lock();
-        let wanted = ring.events.iter().rev().filter(|event| is_wanted(event));
-        let mut events: Vec<Arc<Event>> = wanted.take(most).cloned().collect();
+        let newest = ring.next - 1;
+        let all: Vec<Arc<Event>> = ring.events.iter().cloned().collect();
+        drop(ring);
+        let wanted = all.into_iter().rev().filter(|event| is_wanted(event));
+        let mut events: Vec<Arc<Event>> = wanted.take(most).collect();
         events.reverse();
-        Found { events, newest: ring.next - 1 }
+        Found { events, newest }
     }
 
     /// Says the number of the newest event, and each next one.
@@ -413,6 +419,9 @@ mod tests {
         let odd = |event: &Event| event.seq % 2 == 1;
         assert_eq!(numbers(&events.last(2, odd)), [last - 2, last]);
         assert_eq!(*events.watch().borrow(), last);
+        let is_free = |_: &Event| events.ring.try_lock().is_ok();
+        assert_eq!(events.last(1, is_free).events.len(), 1, "nobody waits to note one");
+        assert_eq!(events.after(0, 1, is_free).events.len(), 1, "nobody waits to note one");
     }
 
     #[test]
