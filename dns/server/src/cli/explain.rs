@@ -43,7 +43,7 @@ pub(super) struct Args {
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     /// Suppose that this is down: an address, a network, a label (region:fsn), a check, a URL
-    #[arg(long, value_name = "TARGET")]
+    #[arg(long, value_name = "TARGET", value_parser = target)]
     down: Vec<String>,
     /// Suppose that everything is up, but for what is down; with --config and --down that is so
     #[arg(long)]
@@ -88,6 +88,16 @@ impl Args {
             down: self.down.join("\n"),
             all_up: self.all_up,
         }
+    }
+}
+
+/// Targets are sent a line each, where one that is empty would be none.
+fn target(text: &str) -> Result<String, &'static str> {
+    match text.trim() {
+        "" => Err(
+            "the target is empty; write an address, a network, a label (region:fsn), a check or a URL",
+        ),
+        _ => Ok(text.to_owned()),
     }
 }
 

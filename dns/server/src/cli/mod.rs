@@ -165,12 +165,21 @@ fn fail(why: impl fmt::Display) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
 
     use super::CommandLine;
 
     #[test]
     fn the_command_line_is_consistent() {
         CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn an_empty_target_is_refused() {
+        for down in ["", " "] {
+            let line = ["halfmoon", "explain", "www.example.org", "A", "--down", down];
+            let error = CommandLine::try_parse_from(line).unwrap_err().to_string();
+            assert!(error.contains("the target is empty; write an address"), "{error}");
+        }
     }
 }

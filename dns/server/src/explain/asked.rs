@@ -65,9 +65,14 @@ impl Asked {
             ),
             None => None,
         };
-        let targets: Vec<&str> = self.down.lines().filter(|target| !target.is_empty()).collect();
+        let targets: Vec<&str> = self.down.lines().collect();
         if targets.len() > MOST_TARGETS {
             return Err(format!("more than {MOST_TARGETS} targets in `down`"));
+        }
+        if targets.iter().any(|target| target.trim().is_empty()) {
+            return Err(
+                "a target in `down` is empty; write an address or a label (region:fsn)".to_owned()
+            );
         }
         let down = targets.into_iter().map(Target::parse).collect::<Result<_, _>>()?;
         let (client, subnet, seed) = (self.client, self.subnet, self.seed);
@@ -131,6 +136,7 @@ mod tests {
             (asked(|asked| asked.rtype = "AXFR".into()), "\"AXFR\" is no type of records"),
             (asked(|asked| asked.at = Some("noon".into())), "\"noon\" is no time; write 2026"),
             (asked(|asked| asked.down = "a..b/A".into()), "\"a..b\" is no name; write an address"),
+            (asked(|asked| asked.down = "192.0.2.1\n\n".into()), "a target in `down` is empty"),
             (asked(|asked| asked.down = many), "more than 64 targets"),
         ] {
             let error = asked.parse().unwrap_err();
