@@ -104,7 +104,7 @@ impl Access {
     }
 }
 
-/// Lets a request through that is meant for this server, and notes who makes it.
+/// Lets a request through that is meant for this server and is not one too many, and notes who makes it.
 pub(super) async fn admit(
     Extract(state): Extract<Arc<State>>,
     mut request: Request,
@@ -119,6 +119,7 @@ pub(super) async fn admit(
     }
     let from = request.extensions().get::<From>().map(|from| from.0.ip());
     let caller = state.access.caller(headers, from.ok_or(Refusal::NotAllowed)?)?;
+    let _place = state.crowd.enter(caller.tenant)?;
     request.extensions_mut().insert(caller);
     Ok(next.run(request).await)
 }

@@ -36,6 +36,8 @@ pub(super) enum Refusal {
     TooFast(String),
     /// The tenant has asked something that is not answered yet.
     Asking,
+    /// The tenant has too many requests under way.
+    Crowded,
     /// Too much waits already.
     Busy,
     /// It should have worked.
@@ -72,6 +74,10 @@ impl IntoResponse for Refusal {
             Self::Asking => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "a question of this tenant is being answered; ask again when it is",
+            ),
+            Self::Crowded => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many requests of this tenant are under way; ask again when some are answered",
             ),
             Self::Busy => {
                 (StatusCode::SERVICE_UNAVAILABLE, "too many questions wait already; ask again")

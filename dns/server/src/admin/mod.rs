@@ -12,6 +12,7 @@ mod aside;
 mod asker;
 mod changes;
 mod checks;
+mod crowd;
 mod error;
 mod explain;
 mod health;
@@ -50,6 +51,7 @@ use crate::transport::Tallies;
 use access::Access;
 use aside::Aside;
 use asker::Asker;
+use crowd::Crowd;
 use health::Readiness;
 use usage::Usage;
 
@@ -111,6 +113,7 @@ struct State {
     readiness: Readiness,
     usage: Usage,
     aside: Aside,
+    crowd: Crowd,
     /// For single answers.
     asker: Asker,
     /// For what takes longer: explanations, and what is tried on paper.
@@ -176,6 +179,7 @@ impl Bound {
         let runtime = runtime()?;
         let state = Arc::new(State {
             aside: Aside::new(&shared.tenants),
+            crowd: Crowd::new(&shared.tenants),
             shared,
             transports,
             access: self.access,

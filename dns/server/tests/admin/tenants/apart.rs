@@ -1,5 +1,8 @@
 //! What one tenant does at the interface, and what of it others notice: nothing.
 
+use std::io::Write as _;
+use std::net::TcpStream;
+
 use serde_json::{Value, json};
 
 use super::{ACME, BETA, Parties};
@@ -58,6 +61,34 @@ fn a_tenant_that_tries_much_on_paper_keeps_nobody_waiting() {
     let of_operator = parties.post(WRITER, "/api/v1/whatif", &short);
     assert!(of_operator.body.contains("nothing that is checked"), "{}", of_operator.body);
     assert!(!trial.is_finished(), "it was tried for all that time");
+}
+
+#[test]
+fn a_tenant_has_so_many_requests_under_way_and_leaves_connections_to_others() {
+    let parties = Parties::new("");
+    let newest = parties.ask(ACME, "/api/v1/changes").json()["newest"].clone();
+    let request = format!(
+        "GET /api/v1/changes?after={newest}&wait=30&check=none HTTP/1.1\r\nHost: {}\r\n\
+         Authorization: Bearer {ACME}\r\n\r\n",
+        parties.site.admin
+    );
+    let waiting: Vec<TcpStream> = (0..16)
+        .map(|_| {
+            let mut stream = TcpStream::connect(parties.site.admin).unwrap();
+            stream.write_all(request.as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    wait_for("all of them under way", || {
+        let said = parties.ask(ACME, "/api/v1/zones");
+        (said.status == 503 && said.body.contains("requests of this tenant")).then_some(())
+    });
+    for secret in [BETA, WRITER] {
+        assert_eq!(parties.ask(secret, "/api/v1/zones").status, 200);
+    }
+    drop(waiting);
+    let answered = || (parties.ask(ACME, "/api/v1/zones").status == 200).then_some(());
+    wait_for("that those who are gone have no place", answered);
 }
 
 #[test]
