@@ -5,6 +5,7 @@
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -29,7 +30,16 @@ pub(super) struct Asker {
     thread: Mutex<Option<SyncSender<Job>>>,
     /// The tenants that have a question under way.
     asking: Arc<Mutex<HashSet<TenantId>>>,
+    queue: Queue,
 }
+
+/// How many questions wait for their turn.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Queue(Arc<AtomicUsize>);
+
+/// One that waits, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Waiting(Queue);
 
 /// The place of a tenant's question among those under way. It is free again when this is dropped.
 struct Place(Arc<Mutex<HashSet<TenantId>>>, TenantId);
@@ -69,7 +79,9 @@ impl Asker {
         let place = tenant.map(|tenant| self.place(tenant)).transpose()?;
         let (answer, answered) = oneshot::channel();
         let client = Client { place, answer };
+        let waiting = self.queue.join();
         let job = move |desk: &mut Desk| {
+            drop(waiting);
             // All of it, which is dropped in order should the work panic.
             let client = client;
             // Whoever asked may be gone, and then nobody needs it.
@@ -80,6 +92,11 @@ impl Asker {
         };
         self.send(shared, Box::new(job))?;
         answered.await.map_err(|_| unanswered())
+    }
+
+    /// Those that wait.
+    pub(super) const fn queue(&self) -> &Queue {
+        &self.queue
     }
 
     fn place(&self, tenant: TenantId) -> Result<Place, Refusal> {
@@ -100,6 +117,23 @@ impl Asker {
         let none = |error| Refusal::Failed(format!("there is no thread to answer: {error}"));
         let jobs = thread.insert(start(shared).map_err(none)?);
         jobs.try_send(job).map_err(|_| Refusal::Busy)
+    }
+}
+
+impl Queue {
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.load(Ordering::Relaxed) == 0
+    }
+
+    pub(super) fn join(&self) -> Waiting {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Waiting(self.clone())
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -201,6 +235,7 @@ mod tests {
         });
         has_begun.await.unwrap();
         assert_eq!(asker.ask(&shared, a, |_| ()).await, Err(Refusal::Asking));
+        assert!(asker.queue().is_empty(), "what is under way does not wait, nor what is refused");
         // Others wait for their turn, and operators may ask as much as they like.
         let mut others = Vec::new();
         for tenant in [b, None, None] {
@@ -209,11 +244,13 @@ mod tests {
         }
         tokio::task::yield_now().await;
         assert_eq!(asker.ask(&shared, b, |_| ()).await, Err(Refusal::Asking));
+        assert!(!asker.queue().is_empty());
         go.send(()).unwrap();
         assert_eq!(first.await.unwrap(), Ok(true));
         for other in others {
             assert_eq!(other.await.unwrap(), Ok(7));
         }
+        assert!(asker.queue().is_empty());
         for tenant in [a, b] {
             assert_eq!(asker.ask(&shared, tenant, |_| 8).await, Ok(8), "it is answered");
         }
