@@ -18,7 +18,7 @@ pub use catalog::{Catalog, Hosted};
 pub use fault::{Fault, FileId, Files, Level, Place};
 pub use load::{
     Attach, Beside, Candidate, CommitLoader, Companion, FileReport, Fresh, ListedZone, Loaded,
-    Loader, MostRecords, Outcome, Proposal, Sources,
+    Loader, MostRecords, Outcome, Proposal, Sources, UNREADABLE,
 };
 pub use program::{ProgramSource, Span};
 pub use read::{Entry, MOST_OCTETS, ReadOptions, Sink, Store, read_file, read_stored, read_text};

@@ -17,6 +17,8 @@ mod sources;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::io;
+#[cfg(unix)]
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -27,7 +29,7 @@ pub use commit::{CommitLoader, Proposal};
 
 use crate::{Builder, Built, Catalog, Fault, Files, Hosted, Level, Place, ReadOptions, read_file};
 
-pub use attach::{Attach, Fresh};
+pub use attach::{Attach, Fresh, UNREADABLE};
 pub use candidate::Candidate;
 pub use companion::{Beside, Companion};
 use companion::{Companions, companions_of, stamps_of};
@@ -99,6 +101,9 @@ struct Stamp {
     modified: Option<SystemTime>,
     #[cfg(unix)]
     inode: u64,
+    /// Seconds and nanoseconds: when who may read it was changed, too.
+    #[cfg(unix)]
+    changed: (i64, i64),
 }
 
 impl Stamp {
@@ -108,7 +113,9 @@ impl Stamp {
             length: meta.len(),
             modified: meta.modified().ok(),
             #[cfg(unix)]
-            inode: std::os::unix::fs::MetadataExt::ino(&meta),
+            inode: meta.ino(),
+            #[cfg(unix)]
+            changed: (meta.ctime(), meta.ctime_nsec()),
         })
     }
 }
@@ -147,6 +154,7 @@ impl Read {
             is_part: false,
             is_gone: false,
             waits: None,
+            is_passing: false,
         };
         let candidate = Candidate::of(source.path(), built, &companions, old, attach);
         (Kept { source, known, waited }, candidate)
@@ -179,6 +187,9 @@ struct Known<P> {
     /// What it was refused for, if nothing but what other zones have is against it: it is read again
     /// whenever something else has changed.
     waits: Option<Vec<Fault>>,
+    /// What it was refused for may be over although the file is the same ([`Attach::may_pass`]): it is read again
+    /// at each whole load.
+    is_passing: bool,
 }
 
 /// A file that is to be read.
@@ -198,7 +209,7 @@ impl<P> Known<P> {
 
     /// Whether it need not be read again as long as it has not changed.
     const fn is_settled(&self) -> bool {
-        self.is_part || self.hosted.is_some() && self.waits.is_none()
+        self.is_part || self.hosted.is_some() && self.waits.is_none() && !self.is_passing
     }
 }
 
@@ -319,6 +330,7 @@ impl<P> Loader<P> {
                     is_part: true,
                     is_gone: false,
                     waits: None,
+                    is_passing: false,
                 };
                 self.known.insert(new.source, part);
                 continue;
@@ -351,9 +363,10 @@ impl<P> Loader<P> {
     ) -> (Option<Arc<Hosted<P>>>, Option<FileReport>) {
         let Kept { source, known, waited } = kept;
         let (hosted, report) = candidate.decide();
-        let mut errors = report.faults.iter().filter(|fault| fault.level == Level::Error);
-        let waits = report.outcome != Outcome::Loaded
-            && errors.all(|fault| attach.depends_on_others(fault));
+        let errors = || report.faults.iter().filter(|fault| fault.level == Level::Error);
+        let is_refused = report.outcome != Outcome::Loaded;
+        let waits = is_refused && errors().all(|fault| attach.depends_on_others(fault));
+        let is_passing = is_refused && errors().any(|fault| attach.may_pass(fault));
         let waits = waits.then(|| report.faults.clone());
         let is_told = waits.is_some() && waits == waited;
         if waits.is_some() {
@@ -361,7 +374,7 @@ impl<P> Loader<P> {
         } else {
             self.waiting.remove(&source);
         }
-        self.known.insert(source, Known { hosted: hosted.clone(), waits, ..known });
+        self.known.insert(source, Known { hosted: hosted.clone(), waits, is_passing, ..known });
         (hosted, (!is_told).then_some(report))
     }
 

@@ -155,7 +155,7 @@ mod tests {
         }
         symlink(root.join("a"), root.join("absolute")).unwrap();
         // More than there is memory, and so is what one may read of it.
-        fs::File::create(root.join("huge")).unwrap().set_len(1 << 43).unwrap();
+        File::create(root.join("huge")).unwrap().set_len(1 << 43).unwrap();
         for (path, most, expected) in [
             ("a", 4, Ok("1234")),
             ("a", 3, Err("it has more than 3 octets")),

@@ -1,6 +1,7 @@
 //! A folder of zone files as one transaction, load after load.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use halfmoon_zones::{Attach, Catalog, Fault, Fresh, Hosted, Loaded, Loader, Outcome, Place};
@@ -13,11 +14,17 @@ struct Compiler {
     replaced: usize,
     /// Whether zones stay whose files are gone.
     keeps: bool,
+    /// Whether what it refuses may be right later.
+    relents: bool,
 }
 
 impl Attach<usize> for Compiler {
     fn may_go(&self, _zone: &Hosted<usize>) -> bool {
         !self.keeps
+    }
+
+    fn may_pass(&self, fault: &Fault) -> bool {
+        self.relents && fault.rule == "refused"
     }
 
     fn attach(&mut self, fresh: &Fresh<'_, usize>, faults: &mut Vec<Fault>) -> usize {
@@ -156,6 +163,29 @@ fn a_refused_version_leaves_the_old_one() {
     check(&mut folder, &["a.test. 4", "b.test. 2"], &["a.test.zone Loaded"]);
     folder.zone("c.test.zone", 1, "www A nonsense\n");
     check(&mut folder, &["a.test. 4", "b.test. 2"], &["c.test.zone Refused"]);
+}
+
+#[test]
+fn what_may_pass_is_read_again_and_so_is_what_others_may_read_now() {
+    let mut folder = Folder::new();
+    folder.zone("a.test.zone", 1, "");
+    folder.load();
+    let refused = (&["a.test. 1"], &["a.test.zone Kept"]);
+    folder.zone("a.test.zone", 2, "www LUA A refuse\n");
+    check(&mut folder, refused.0, refused.1);
+    check(&mut folder, refused.0, &[]);
+    folder.compiler.relents = true;
+    folder.zone("a.test.zone", 3, "www LUA A refuse\n");
+    for _ in 0..2 {
+        check(&mut folder, refused.0, refused.1);
+    }
+    folder.zone("a.test.zone", 4, "www LUA A fine\n");
+    check(&mut folder, &["a.test. 4"], &["a.test.zone Loaded"]);
+    check(&mut folder, &["a.test. 4"], &[]);
+    // Neither its text nor its time of change is other.
+    let path = folder.folder.path().join("a.test.zone");
+    fs::set_permissions(path, fs::Permissions::from_mode(0o600)).unwrap();
+    check(&mut folder, &["a.test. 4"], &["a.test.zone Loaded"]);
 }
 
 #[test]

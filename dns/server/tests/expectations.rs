@@ -218,12 +218,21 @@ fn tests_without_time_are_told_of_and_run_when_there_is_some() {
     let (loads, said) = loads.load(examiner(Some(Duration::ZERO)));
     assert_eq!(said, [format!("b.test. Refused {}", late(2, "0ns"))]);
     let (loads, said) = loads.load(examiner(Some(Duration::ZERO)));
+    assert_eq!(said, [format!("b.test. Refused {}", late(2, "0ns"))], "it is tried again");
+    let (loads, said) = loads.load(examiner(None));
+    assert_eq!(said, ["b.test. Loaded"], "without any change");
+    let (loads, said) = loads.load(examiner(Some(Duration::ZERO)));
     assert_eq!(said, [""; 0], "nothing has changed");
+    // A version in place of one that is served.
+    loads.write("b", &WWW.repeat(3));
+    let (loads, said) = loads.load(examiner(Some(Duration::ZERO)));
+    assert_eq!(said.len(), 1);
+    assert!(said[0].starts_with("b.test. Kept tests-not-run: "), "{said:?}");
     // One that takes all it can get leaves something to the others.
     let long = "[[test]]\nname = 'long'\nask = 'up A'\nsamples = 10000\n\
                 share = { '192.0.2.1' = 1.0, '192.0.2.2' = 1.0 }\n";
     loads.write("0", &long.repeat(1000));
-    let (_, said) = loads.load(examiner(Some(Duration::from_secs(2))));
+    let (_, said) = loads.load(examiner(Some(Duration::from_secs(5))));
     let [long, other] = &*said else { panic!("{said:?}") };
     assert!(long.starts_with("0.test. Refused tests-not-run: "), "{long}");
     assert_eq!(other, "b.test. Loaded");

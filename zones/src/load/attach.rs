@@ -5,6 +5,9 @@ use halfmoon_wire::{Name, NameBuf};
 use super::{Beside, Candidate, Companion, MostRecords};
 use crate::{Addition, Draft, Fault, Hosted, MOST_OCTETS, ProgramSource, Zone};
 
+/// The rule of files that cannot be read.
+pub const UNREADABLE: &str = "unreadable-file";
+
 /// Makes what is kept beside a zone of its programs and its records; adds what is wrong with them.
 pub trait Attach<P> {
     /// What changes whenever [`Attach::additions`] of this zone do: an unchanged file is read again
@@ -48,6 +51,12 @@ pub trait Attach<P> {
     /// Whether this fault of a zone may be none when other zones are others: it is read again then.
     fn depends_on_others(&self, _fault: &Fault) -> bool {
         false
+    }
+
+    /// Whether this fault of a zone may be over although nothing that is known of its files has changed: it is read
+    /// again at each whole load then.
+    fn may_pass(&self, fault: &Fault) -> bool {
+        fault.rule == UNREADABLE
     }
 
     /// A zone was read with which nothing is wrong so far; others of this load may come after it.

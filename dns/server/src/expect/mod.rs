@@ -8,4 +8,5 @@ mod case;
 mod run;
 
 pub use case::Tests;
+pub(crate) use run::NOT_RUN;
 pub use run::{Examiner, Subject};

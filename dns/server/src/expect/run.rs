@@ -31,7 +31,7 @@ const LONGEST: Duration = Duration::from_secs(3);
 /// How long the tests of all zones of one load may take, where nobody waits for them: other changes wait.
 const LONGEST_OF_ALL: Duration = Duration::from_secs(30);
 /// The rule of tests for which there was no time left.
-const NOT_RUN: &str = "tests-not-run";
+pub(crate) const NOT_RUN: &str = "tests-not-run";
 /// How long a program may take in a test, at least: a loaded machine is no reason for one to fail.
 const PATIENCE: Duration = Duration::from_secs(1);
 
@@ -105,11 +105,6 @@ impl Examiner {
         self.taken = Duration::ZERO;
     }
 
-    /// Whether there would have been time for tests if others of the load had taken less.
-    pub(crate) fn depends_on_others(fault: &Fault) -> bool {
-        fault.rule == NOT_RUN
-    }
-
     /// For the zones that a server begins with: a test that fails is told then and refuses nothing, since
     /// there is no other version to serve.
     #[must_use]
@@ -167,8 +162,8 @@ impl Examiner {
                         Some(most) => {
                             let why = format!("those of all zones of a load may take {most:?}");
                             failed(NOT_RUN, place, late + &why).help(
-                                "change fewer zones at once, or write fewer tests or samples; the zone is \
-                                 looked at again when another one changes",
+                                "change fewer zones at once, or write fewer tests or samples; they are run \
+                                 again without any change, in a folder soon, of a commit at each interval",
                             )
                         }
                         None => {

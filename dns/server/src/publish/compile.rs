@@ -9,7 +9,7 @@ use halfmoon_lua::{Budget, Compiler, Defaults, Dialect, Program, Settings};
 use halfmoon_wire::{Name, NameBuf, Type};
 use halfmoon_zones::{
     Addition, Attach, Candidate, Companion, Draft, Fault, Fresh, Hosted, Level, Loaded,
-    MOST_OCTETS, MostRecords, Place, ProgramSource, Zone,
+    MOST_OCTETS, MostRecords, Place, ProgramSource, UNREADABLE, Zone,
 };
 
 use super::budgets::{self, Budgets};
@@ -18,10 +18,10 @@ use super::judge;
 use super::serials::Serials;
 use crate::columns::Counts;
 use crate::config::{DnssecConfig, GuardsConfig, Rules, ZoneFault, ZoneHealth};
-use crate::expect::{Examiner, Subject, Tests};
+use crate::expect::{Examiner, NOT_RUN, Subject, Tests};
 use crate::last_good;
 use crate::shared::{Programs, Served, Zones};
-use crate::signing::{Signing, date};
+use crate::signing::{NO_KEYS, Signing, date};
 use crate::tenants::{TenantId, Tenants, Usage};
 
 /// How many signatures of zones that come signed one load verifies: a second or two, once for each.
@@ -232,6 +232,11 @@ fn tell_once(faults: &mut Vec<Fault>, rules: &[&'static str]) {
     });
 }
 
+/// Whether a fault may be over without any change of the zone's files.
+pub(super) fn may_pass(fault: &Fault) -> bool {
+    fault.rule == UNREADABLE || fault.rule == NO_KEYS || fault.rule == NOT_RUN
+}
+
 /// Puts what is wrong with a file beside a zone among the faults.
 fn note(wrong: Vec<ZoneFault>, rule: &'static str, file: &Companion, faults: &mut Vec<Fault>) {
     faults.extend(wrong.into_iter().map(|ZoneFault { line, column, message }| {
@@ -335,7 +340,11 @@ impl Attach<Served> for Compile {
     }
 
     fn depends_on_others(&self, fault: &Fault) -> bool {
-        budgets::is_of_budget(fault) || Examiner::depends_on_others(fault)
+        budgets::is_of_budget(fault)
+    }
+
+    fn may_pass(&self, fault: &Fault) -> bool {
+        may_pass(fault)
     }
 
     fn has_read(&mut self, zone: &Zone) {

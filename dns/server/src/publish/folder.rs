@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
 use halfmoon_wire::NameBuf;
-use halfmoon_zones::{FileReport, Level, Loaded, Loader, Outcome};
+use halfmoon_zones::{Fault, FileReport, Level, Loaded, Loader, Outcome};
 use tokio::sync::oneshot;
 
 use super::base::Base;
@@ -18,6 +18,7 @@ use super::publishing::{Answer, Wish};
 use super::watch::{MOST_WATCHED, Watch};
 use super::{Compile, LOOK, Order, SourceError};
 use crate::date::date;
+use crate::expect::NOT_RUN;
 use crate::shared::{Served, Zones};
 
 /// After a change, the folder has to be quiet for so long before it is read: whoever writes a
@@ -77,6 +78,25 @@ pub(super) struct Work {
     /// The files that are refused, and why.
     refused: BTreeMap<PathBuf, String>,
     held: Held,
+    late: Late,
+}
+
+/// Zones with tests for which there was no time.
+#[derive(Debug, Default)]
+struct Late {
+    /// How many the last load has left.
+    left: usize,
+    /// Whether one more load is due for them.
+    is_due: bool,
+}
+
+impl Late {
+    /// So many has a whole load left. One more is due as long as that gets anywhere: those that were tested take no
+    /// time from the others then.
+    const fn note(&mut self, left: usize) {
+        self.is_due = left > 0 && (self.left == 0 || left < self.left);
+        self.left = left;
+    }
 }
 
 impl Work {
@@ -97,6 +117,7 @@ impl Work {
             is_told: false,
             refused: BTreeMap::new(),
             held: Held::default(),
+            late: Late::default(),
         }
     }
 
@@ -135,7 +156,7 @@ impl Work {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    if self.watch.renew() || self.unreadable.is_some() {
+                    if self.watch.renew() || self.unreadable.is_some() || self.late.is_due {
                         self.load();
                     }
                 }
@@ -260,6 +281,14 @@ impl Work {
     }
 
     fn publish(&mut self, loaded: Loaded<Served>, started: Instant, extent: Extent) {
+        let is_late = |fault: &Fault| fault.rule == NOT_RUN && fault.level == Level::Error;
+        let are_late = |file: &&FileReport| file.faults.iter().any(is_late);
+        match (extent, loaded.reports.iter().filter(are_late).count()) {
+            (Extent::Whole, left) => self.late.note(left),
+            // A whole load reads those from before, too.
+            (Extent::Changed, 0) => {}
+            (Extent::Changed, _) => self.late = Late { left: 0, is_due: true },
+        }
         self.held.note(&loaded, self.loader.sources(), extent == Extent::Whole);
         let (holding, held) = self.held.shown();
         for report in &loaded.reports {
@@ -373,6 +402,17 @@ mod tests {
     use super::super::{Publishing, Source};
     use super::*;
     use crate::offline::Offline;
+
+    #[test]
+    fn loads_for_tests_without_time_go_on_as_long_as_they_get_anywhere() {
+        let mut late = Late::default();
+        for (left, is_due) in
+            [(0, false), (5, true), (3, true), (3, false), (2, true), (0, false), (2, true)]
+        {
+            late.note(left);
+            assert_eq!(late.is_due, is_due, "{left}");
+        }
+    }
 
     #[test]
     fn two_loads_in_a_row_say_all_that_either_says() {
