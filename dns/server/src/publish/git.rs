@@ -17,6 +17,7 @@ mod verifier;
 mod work;
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -24,7 +25,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use halfmoon_git::{CommitId, Copy, Files, GitError, Source, SourceError};
-use halfmoon_zones::{CommitLoader, Fault, Level, Proposal, Store};
+use halfmoon_zones::{CommitLoader, Fault, Level, Proposal, Store, UNREADABLE};
 
 use super::serials::Serials;
 use super::{Compile, Order};
@@ -116,6 +117,8 @@ pub(super) struct Following {
     guards: GuardsConfig,
     loader: CommitLoader<Served>,
     served: Option<CommitId>,
+    /// Zone files of the commit that is served of which nothing is, for a reason that may pass.
+    unread: BTreeSet<PathBuf>,
     kept: Kept,
 }
 
@@ -142,6 +145,10 @@ struct Proposed {
     proposal: Proposal<Served>,
     /// If it is refused, that is not the commit's doing: something here was in the way.
     is_passing: bool,
+    /// The zone files that were looked at.
+    touched: Vec<PathBuf>,
+    /// Those of them that are refused, and for what is not the commit's doing.
+    unread: BTreeSet<PathBuf>,
 }
 
 impl Following {
@@ -179,6 +186,7 @@ impl Following {
             guards: *guards,
             loader: CommitLoader::new(git.path.clone(), *insert_whitespace),
             served: None,
+            unread: BTreeSet::new(),
             kept,
         })
     }
@@ -244,18 +252,22 @@ impl Following {
         format!("{} holds no zone files (*.zone)", place.display())
     }
 
-    /// What a commit would make of the zones.
+    /// What a commit would make of the zones. These files are looked at whether they have changed or not.
     fn propose(
         &self,
         commit: CommitId,
+        again: &BTreeSet<PathBuf>,
         served: &Zones,
         compile: &mut Compile,
     ) -> Result<Proposed, GitError> {
         let changes = self.copy.changes(self.served, commit, &self.root)?;
-        let changed: Vec<(PathBuf, bool)> = changes
+        let mut changed: Vec<(PathBuf, bool)> = changes
             .into_iter()
             .map(|change| (self.root.join(change.path), change.is_there))
             .collect();
+        let have_not_changed = |path: &&PathBuf| !changed.iter().any(|(other, _)| other == *path);
+        let again: Vec<_> = again.iter().filter(have_not_changed).cloned().collect();
+        changed.extend(again.into_iter().map(|path| (path, true)));
         let files = Stored { files: self.copy.files(commit), has_failed: Cell::new(false) };
         if let Some(serials) = &mut compile.serials {
             // Where nothing is served yet, what was served is read once more.
@@ -270,7 +282,16 @@ impl Following {
         }
         compile.look_across(&mut proposal.loaded);
         let is_passing = files.has_failed.get() || may_pass(&proposal);
-        Ok(Proposed { proposal, is_passing })
+        let has_failed = files.has_failed.get();
+        let may_pass = |fault: &Fault| {
+            let is_passing = fault.rule == NO_KEYS || fault.rule == UNREADABLE && has_failed;
+            is_passing && fault.level == Level::Error
+        };
+        let wrong = proposal.loaded.reports.iter().filter(|file| file.is_wrong());
+        let unread = wrong.filter(|file| file.faults.iter().any(may_pass));
+        let unread = unread.map(|file| file.path.clone()).collect();
+        let touched = changed.into_iter().map(|(path, _)| path).collect();
+        Ok(Proposed { proposal, is_passing, touched, unread })
     }
 
     /// Writes down the serials of what is going to be served.

@@ -265,3 +265,30 @@ fn a_commit_is_tried_again_where_the_keys_of_its_zones_could_not_be_had() {
     server.wait_served(&commit);
     assert_eq!(ask(server.dns, "www.other.test."), ["127.0.0.3"]);
 }
+
+#[test]
+fn a_zone_that_could_not_be_had_at_the_start_is_served_as_soon_as_it_can_be() {
+    let site = Site::new("");
+    site.add("[dnssec]\nzones = ['*']\nkeys = 'keys'\n");
+    site.zone("other.test", "www A 127.0.0.3\n");
+    site.commit("another");
+    drop(site.serve());
+    let is_its = |path: &std::path::Path| path.display().to_string().contains("other.test");
+    let keys: Vec<_> =
+        fs::read_dir(site.path("keys")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let key = keys.iter().find(|path| is_its(path)).unwrap();
+    let away = site.path("away");
+    fs::rename(key, &away).unwrap();
+    // One that cannot be used, whoever reads it.
+    fs::write(key, "no key").unwrap();
+    let server = site.serve();
+    assert_eq!(ask(server.dns, WWW), ["127.0.0.1"]);
+    assert_eq!(ask(server.dns, "www.other.test."), [""; 0]);
+    // Other commits neither wait for it nor make it forgotten.
+    site.zone("example.test", "www A 127.0.0.2\n");
+    server.wait_served(&site.commit("something else"));
+    server.running.logged("tried again at each interval", 0);
+    fs::rename(&away, key).unwrap();
+    wait_for_answer(server.dns, "www.other.test.", &["127.0.0.3"]);
+    assert_eq!(ask(server.dns, WWW), ["127.0.0.2"]);
+}

@@ -1,18 +1,19 @@
 //! The thread that publishes commits: what it is told of, and what becomes of a commit.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
 use halfmoon_git::CommitId;
-use halfmoon_zones::Proposal;
+use halfmoon_zones::{Loaded, Proposal};
 use tokio::sync::oneshot;
 
 use super::super::base::Base;
 use super::super::publishing::{Act, Answer, CommitView, GitView, RefusedView, Wish};
 use super::super::start::Begin;
 use super::super::tell::{MOST_LOGGED, report_file};
-use super::super::{LOOK, Order, SourceError, guards, report};
+use super::super::{LOOK, Order, SourceError, guards};
 use super::asked::{Asked, LONGEST, Look, Looks};
 use super::refusal::Refusal;
 use super::{FollowError, Following, MOST_REASONS, Proposed, TRAILER, reasons};
@@ -36,6 +37,10 @@ pub(super) struct Work {
     judged: Option<CommitId>,
     /// The commit that is tried again, and what was told of it.
     waiting: Option<(CommitId, Vec<String>)>,
+    /// Something about the zones that are served has changed and could not be taken in.
+    is_behind: bool,
+    /// Why, as it was told.
+    why_behind: Vec<String>,
 }
 
 /// How the zones of a commit have come to be asked for.
@@ -56,6 +61,8 @@ impl Work {
             tip: None,
             judged: None,
             waiting: None,
+            is_behind: false,
+            why_behind: Vec::new(),
         };
         let is_back = work.following.kept.passed_over.is_some();
         work.tell(|git| git.rolled_back = is_back);
@@ -114,11 +121,14 @@ impl Work {
         };
         let started = Instant::now();
         let desk = self.base.prepare();
-        let proposed = self.following.propose(commit, &Zones::default(), &mut self.base.compile);
+        let (none, compile) = (BTreeSet::new(), &mut self.base.compile);
+        let proposed = self.following.propose(commit, &none, &Zones::default(), compile);
         drop(desk);
         match proposed {
-            // What was served is served again, but for zones that this version finds wrong.
-            Ok(Proposed { proposal, .. }) => {
+            // What was served is served again, but for zones that this version finds wrong. Those that
+            // something here was in the way of are looked at again.
+            Ok(Proposed { proposal, unread, .. }) => {
+                self.following.unread = unread;
                 if let Err(error) =
                     self.following.accept_serials(self.base.compile.serials.as_mut())
                 {
@@ -190,6 +200,9 @@ impl Work {
         }
         if failed.is_none() && !is_looked_at {
             let _ = self.advance();
+        }
+        if self.is_behind || !self.following.unread.is_empty() {
+            self.renew();
         }
     }
 
@@ -292,29 +305,61 @@ impl Work {
         self.publish(commit, Guarded::No, newest, who).map_err(told)
     }
 
-    /// Looks again at what is served, as keys of its zones have changed.
+    /// Looks again at what is served, as keys of its zones have changed, or some could not be read. What cannot be
+    /// taken in now is tried again at each interval.
     fn renew(&mut self) {
-        if self.base.compile.signing.is_none() {
+        if self.base.compile.signing.is_none() && self.following.unread.is_empty() {
             return;
         }
         let Some(served) = self.following.served else {
             return;
         };
+        let why = self.try_to_renew(served).err().unwrap_or_default();
+        self.is_behind = !why.is_empty();
+        // Once for each reason, not at each interval.
+        if self.is_behind && why != self.why_behind {
+            let why = why.join("; ");
+            tracing::error!(
+                why,
+                "zones of the commit that is served stay as they are; tried again at each interval"
+            );
+        }
+        self.why_behind = why;
+    }
+
+    /// Takes in what has changed about the zones that are served.
+    ///
+    /// # Errors
+    /// Why not all of it could be.
+    fn try_to_renew(&mut self, served: CommitId) -> Result<(), Vec<String>> {
         let started = Instant::now();
         let desk = self.base.prepare();
         let Base { zones, compile, .. } = &mut self.base;
-        let proposed = self.following.propose(served, zones, compile);
+        let proposed = self.following.propose(served, &self.following.unread, zones, compile);
         drop(desk);
-        match proposed.map(|proposed| proposed.proposal) {
-            Ok(proposal) if proposal.loaded.reports.is_empty() => {}
-            Ok(proposal) if proposal.is_refused() => report(&proposal.loaded, started.elapsed()),
-            Ok(proposal) => match self.following.accept_serials(self.base.compile.serials.as_mut())
-            {
-                Ok(()) => self.swap(proposal, started),
-                Err(error) => tracing::error!(%error, "the zones stay as they are"),
-            },
-            Err(error) => tracing::error!(%error, "the commit that is served cannot be read"),
+        let Proposed { proposal, unread, .. } = proposed
+            .map_err(|error| vec![format!("the commit that is served cannot be read: {error}")])?;
+        let Loaded { catalog, reports, .. } = &proposal.loaded;
+        let why = if proposal.is_refused() { reasons(&proposal) } else { Vec::new() };
+        // Of zones that are not served nothing is lost if they are wrong.
+        let mut kept = self.base.zones.zones().iter().map(|hosted| hosted.zone.apex());
+        let is_for_all = kept.all(|apex| catalog.zone(apex).is_some());
+        let is_any_new = reports.iter().any(|file| !file.is_wrong());
+        let still_unread: Vec<_> = self.following.unread.intersection(&unread).cloned().collect();
+        if is_for_all && is_any_new {
+            let serials = self.base.compile.serials.as_mut();
+            let taken = self.following.accept_serials(serials);
+            taken.map_err(|error| vec![error.to_string()])?;
+            self.swap(proposal, started);
         }
+        if is_for_all {
+            // What was read and is wrong by itself waits for a commit.
+            self.following.unread = still_unread.into_iter().collect();
+        }
+        if why.is_empty() || is_for_all && self.following.unread.is_empty() {
+            return Ok(());
+        }
+        Err(why)
     }
 
     /// Serves a commit, or stays with the one before and says why.
@@ -402,9 +447,10 @@ impl Work {
             signer = following.signer(commit)?;
         }
         let desk = self.base.prepare();
-        let proposal = following.propose(commit, &zones, &mut self.base.compile);
+        let none = BTreeSet::new();
+        let proposal = following.propose(commit, &none, &zones, &mut self.base.compile);
         drop(desk);
-        let Proposed { proposal, is_passing } = proposal?;
+        let Proposed { proposal, is_passing, touched, .. } = proposal?;
         if proposal.is_refused() {
             let mut logged = 0;
             let is_told =
@@ -463,6 +509,9 @@ impl Work {
         // Written down before it is served: a restart must not serve anything older.
         following.write_down(commit, passed_over, tops, self.base.compile.serials.as_mut())?;
         following.served = Some(commit);
+        for path in touched {
+            following.unread.remove(&path);
+        }
         if !released.is_empty() {
             let who = signer.as_deref().unwrap_or_default();
             tracing::warn!(%commit, who, why = released, "its signed trailer says that it is meant");
