@@ -44,11 +44,22 @@ impl<'b> Draft<'b> {
     /// The names that the zone delegates, each once.
     #[must_use]
     pub fn delegations(&self) -> Vec<Name<'b>> {
+        self.owners(Type::NS)
+    }
+
+    /// The names with DS records, each once.
+    #[must_use]
+    pub fn secured(&self) -> Vec<Name<'b>> {
+        self.owners(Type::DS)
+    }
+
+    /// The names below the apex that have records of a type, each once.
+    fn owners(&self, rtype: Type) -> Vec<Name<'b>> {
         let mut owners: Vec<u32> = self
             .builder
             .records
             .iter()
-            .filter(|record| record.rtype == Type::NS && record.owner != self.apex)
+            .filter(|record| record.rtype == rtype && record.owner != self.apex)
             .map(|record| record.owner)
             .collect();
         owners.sort_unstable();

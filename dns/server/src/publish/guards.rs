@@ -66,3 +66,58 @@ fn lost_delegations(old: &Zone, new: &Zone, signing: Option<&Signing>, why: &mut
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use halfmoon_healthcheck::{Health, TargetPolicy};
+    use halfmoon_lua::{Dialect, Settings};
+    use halfmoon_zones::Loader;
+
+    use super::super::{Compile, load};
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn of_ds_records_only_those_go_freely_that_no_file_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let zones = folder.path().join("zones");
+        fs::create_dir(&zones).unwrap();
+        let write = |apex: &str, rest: &str| {
+            let text = format!("$TTL 60\n@ SOA ns h 1 2 3 4 5\n@ NS ns\nns A 192.0.2.1\n{rest}");
+            fs::write(zones.join(format!("{apex}.zone")), text).unwrap();
+        };
+        let text = format!(
+            "[zones]\npath = '{0}/zones'\n[dnssec]\nzones = ['*']\nkeys = '{0}/keys'\n",
+            folder.path().display()
+        );
+        let config = Config::parse(&text, Path::new("halfmoon.toml")).unwrap();
+        let health = Health::unprobed(TargetPolicy::default());
+        let mut compile = Compile::new(Settings::of(Dialect::Halfmoon), health)
+            .signing(Signing::new(&config).unwrap());
+        let mut loader = Loader::new(zones.clone(), false);
+        let below = "a NS ns\nb NS ns\n";
+        let own = "b DS 1 13 2 0123456789012345678901234567890123456789012345678901234567890123\n";
+        write("test", &format!("{below}{own}"));
+        write("a.test", "");
+        write("b.test", "");
+        compile.begin();
+        let served = load(&mut loader, &mut compile, &Zones::default()).unwrap().catalog;
+        assert_eq!(served.zones().len(), 3);
+        let signing = compile.signing.as_mut().unwrap();
+        drop(signing.serve(&Zones::default(), &served));
+
+        write("test", below);
+        for gone in ["a.test.zone", "b.test.zone"] {
+            fs::remove_file(zones.join(gone)).unwrap();
+        }
+        compile.begin();
+        let loaded = load(&mut loader, &mut compile, &served).unwrap();
+        let guards =
+            GuardsConfig { zone_gone: false, records_lost: 100, ..GuardsConfig::default() };
+        let why = held(&guards, &loaded, &served, compile.signing.as_ref());
+        assert_eq!(why, ["b.test. would have no DS records any longer"]);
+    }
+}

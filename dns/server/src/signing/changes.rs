@@ -29,7 +29,9 @@ impl Signing {
     pub fn serve(&mut self, before: &Zones, served: &Zones) -> impl Iterator<Item = usize> + use<> {
         let changes = self.changes(before, served);
         for change in &changes {
-            let told = change.told.iter().flat_map(Told::keys).copied();
+            let secured = self.drafted.get(&change.apex).map(|drafted| &drafted.secured);
+            let is_own = |name: &NameBuf| secured.is_none_or(|secured| !secured.contains(name));
+            let told = change.told.iter().flat_map(Told::keys).copied().filter(is_own);
             match &change.told {
                 Some(told) if told.is_empty() => drop(self.told.remove(&change.apex)),
                 Some(_) => drop(self.told.insert(change.apex, told.collect())),

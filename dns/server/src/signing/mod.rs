@@ -48,7 +48,8 @@ pub struct Signing {
     known: Arc<Known>,
     /// What the zones that were read in the load at hand were given. None of them may ever be served.
     drafted: HashMap<NameBuf, Drafted>,
-    /// The names of which the zones of this source that are served tell.
+    /// The names of which the zones of this source that are served tell, without those that have DS records in their
+    /// files as well.
     told: HashMap<NameBuf, HashSet<NameBuf>>,
     /// The keys of zones of this source as the load at hand would have them, where that is other than what is served.
     coming: HashMap<NameBuf, Option<Arc<ZoneKeys>>>,
@@ -64,6 +65,8 @@ struct Drafted {
     keys: Arc<ZoneKeys>,
     /// The keys of zones below it of which it tells.
     told: Told,
+    /// Those names of them that have DS records in the file as well.
+    secured: HashSet<NameBuf>,
 }
 
 /// Why nothing can be signed.
@@ -186,7 +189,7 @@ impl Signing {
                     let (owner, rtype) = (apex.to_buf(), Type::NSEC3PARAM);
                     additions.push(Addition { owner, rtype, ttl: 0, rdata });
                 }
-                let mut told = Told::new();
+                let (mut told, mut secured) = (Told::new(), HashSet::new());
                 if self.config.ds_in_parent {
                     for child in draft.delegations() {
                         let child = child.to_buf();
@@ -197,14 +200,21 @@ impl Signing {
                         let ds = keys.ds().into_iter();
                         additions.extend(ds.map(|rdata| add(child, (Type::DS, rdata))));
                     }
+                    if !told.is_empty() {
+                        secured.extend(draft.secured().iter().map(|name| name.to_buf()));
+                    }
                 }
                 let keys = Arc::new(keys);
                 let drafted = self.drafted.entry(apex.to_buf());
                 // Another file may have the same zone: whichever of them is served, it told no more.
-                let drafted = drafted
-                    .or_insert_with(|| Drafted { keys: Arc::clone(&keys), told: Told::new() });
+                let drafted = drafted.or_insert_with(|| Drafted {
+                    keys: Arc::clone(&keys),
+                    told: Told::new(),
+                    secured: HashSet::new(),
+                });
                 drafted.keys = keys;
                 drafted.told.extend(told);
+                drafted.secured.extend(secured);
                 additions
             }
             Err(error) => {
