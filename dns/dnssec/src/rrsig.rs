@@ -39,14 +39,24 @@ pub struct SignatureSet {
 impl SignatureSet {
     /// What [`sign`] has made.
     pub(crate) fn new(octets: &[u8], start: u32, window: Window) -> Self {
-        Self { octets: octets.into(), start, window }
+        // What is looked for leaves a cache some day: others of about its length fit in then.
+        let room = if start > 0 { octets.len().next_multiple_of(64) } else { octets.len() };
+        let mut own = Vec::with_capacity(room);
+        own.extend_from_slice(octets);
+        Self { octets: own, start, window }
     }
 
-    /// The same in the memory of what is not wanted any more.
-    pub(crate) fn refill(&mut self, octets: &[u8], start: u32, window: Window) {
+    /// The same in the memory of what is not wanted any more, if it is large enough and not much larger: what is
+    /// kept takes what it needs, whatever stood there before. Whether it was.
+    pub(crate) fn refill(&mut self, octets: &[u8], start: u32, window: Window) -> bool {
+        let room = self.octets.capacity();
+        if !(octets.len()..=octets.len() / 2 * 3 + 64).contains(&room) {
+            return false;
+        }
         self.octets.clear();
         self.octets.extend_from_slice(octets);
         (self.start, self.window) = (start, window);
+        true
     }
 
     /// The data of the RRSIG records.

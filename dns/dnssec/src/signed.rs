@@ -308,8 +308,7 @@ impl Signed {
         let start = sign(&what, self.keys.signing(rtype), window, scratch)?;
         // Nobody else has it, as a rule.
         let again = spare.take().and_then(|mut spare| {
-            Arc::get_mut(&mut spare)?.refill(&scratch.octets, start, window);
-            Some(spare)
+            Arc::get_mut(&mut spare)?.refill(&scratch.octets, start, window).then_some(spare)
         });
         let signatures =
             again.unwrap_or_else(|| Arc::new(SignatureSet::new(&scratch.octets, start, window)));

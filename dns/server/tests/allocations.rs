@@ -14,6 +14,9 @@ use halfmoon::overrides::{Order, Overrides, Scope, Target, Wish};
 use halfmoon::tenants::Tenants;
 use halfmoon::transport::{Peer, Protocol, Service, Verdict};
 use halfmoon::worker::Worker;
+use halfmoon_dnssec::{
+    Algorithm, Desk, Means, SignatureCache, Signed, Unlimited, Validity, ZoneKeys,
+};
 use halfmoon_healthcheck::{Health, Outcome};
 use halfmoon_lua::Settings;
 use halfmoon_wire::{NameBuf, Type};
@@ -239,6 +242,40 @@ fn signed_answers_allocate_nothing_once_they_are_signed() {
         let questions: Vec<(&str, Type)> = questions.chain(&more).copied().collect();
         allocates_nothing(&mut worker, &questions, 0x80);
     }
+}
+
+/// The signature itself, which a library makes, takes some; what is kept of it takes none once the cache is full, when
+/// what enters has the size of what leaves.
+#[test]
+fn signatures_that_are_made_take_the_memory_of_those_that_leave() {
+    let apex: NameBuf = "example.".parse().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("example.zone"), ZONE).unwrap();
+    let offline = Offline::load(folder.path().to_owned(), Settings::default()).unwrap();
+    let zones = offline.shared.zones.load();
+    let zone = &zones.zone(apex.as_name()).unwrap().zone;
+    let keys = Arc::new(ZoneKeys::make(apex, Algorithm::Ed25519, false).unwrap());
+    let cache = Arc::new(SignatureCache::new(2));
+    let signed = Signed::new(zone, Arc::clone(&keys), Validity::default(), cache);
+    let (mut desk, mut budget) = (Desk::default(), Unlimited);
+    let mut sign = |ttl: u32| {
+        let mut means = Means { now: 1_800_000_000, budget: &mut budget, desk: &mut desk };
+        let rdata = [&[192, 0, 2, 1][..]].into_iter();
+        signed
+            .of_made((apex.as_name(), apex.as_name()), (Type::A, ttl), rdata, &mut means)
+            .unwrap();
+    };
+    (0..50).for_each(&mut sign);
+    let before = COUNT.get();
+    (50..150).for_each(&mut sign);
+    let all = COUNT.get() - before;
+    let mut out = Vec::with_capacity(1024);
+    let before = COUNT.get();
+    for _ in 0..100 {
+        out.clear();
+        keys.signing(Type::A)[0].sign(&[7; 100], &mut out).unwrap();
+    }
+    assert_eq!(all, COUNT.get() - before, "no more than the library takes for the signatures");
 }
 
 /// Asks each question until scratch space has grown, and then counts; `flags` are those of EDNS.
