@@ -292,3 +292,26 @@ fn a_zone_that_could_not_be_had_at_the_start_is_served_as_soon_as_it_can_be() {
     wait_for_answer(server.dns, "www.other.test.", &["127.0.0.3"]);
     assert_eq!(ask(server.dns, WWW), ["127.0.0.2"]);
 }
+
+#[test]
+fn keys_that_could_not_be_taken_in_are_at_the_next_interval() {
+    let site = Site::with("serial = 'commit'");
+    site.add("[dnssec]\nzones = ['*']\nkeys = 'keys'\nsplit = true\nkey_ttl = '1h'\npropagation = '1h'\n");
+    let server = site.serve();
+    server.wait_served(&site.git(&["rev-parse", "HEAD"]));
+    let (serials, away) = (site.path("state/git/serials"), site.path("away"));
+    fs::rename(&serials, &away).unwrap();
+    fs::create_dir(&serials).unwrap();
+    let logged = server.running.err().len();
+    let config = site.path("halfmoon.toml");
+    let roll =
+        ["keys", "--config", config.to_str().unwrap(), "roll", "example.test", "--key", "zsk"];
+    let rolled = crate::support::run(&roll);
+    assert!(rolled.status.success(), "{}", rolled.err);
+    server.running.logged("tried again at each interval", logged);
+    let logged = server.running.err().len();
+    fs::remove_dir(&serials).unwrap();
+    fs::rename(&away, &serials).unwrap();
+    // The next step of the roll is hours away, and nobody does anything else.
+    server.running.logged("zones loaded", logged);
+}
