@@ -239,6 +239,28 @@ fn tests_without_time_are_told_of_and_run_when_there_is_some() {
 }
 
 #[test]
+fn what_has_passed_in_a_commit_takes_no_time_when_it_is_tried_again() {
+    let examiner = |most| {
+        let policy = Policy::new(Settings::of(Dialect::Halfmoon));
+        let (targets, geo) = (TargetPolicy::default(), Source::new(Vec::new()));
+        Examiner::new(targets, geo, policy).at_most(most)
+    };
+    let www = "[[test]]\nname = 'www'\nask = 'www A'\nis = ['192.0.2.80']\n";
+    let mut loads = Loads::new();
+    loads.write("a", www);
+    loads.compile = loads.compile.examining(examiner(Some(Duration::from_secs(30))));
+    // Each with a loader that knows nothing, as of a commit that was refused.
+    let mut ran = |version: &str| {
+        let before = loads.compile.tests_run();
+        loads.compile.look_at(version);
+        let mut loader = Loader::new(loads.folder.path().to_owned(), false);
+        assert_eq!(loader.load(&mut loads.compile).unwrap().catalog.zones().len(), 1);
+        loads.compile.tests_run() - before
+    };
+    assert_eq!(["first", "first", "second", "first"].map(&mut ran), [1, 0, 1, 1]);
+}
+
+#[test]
 fn what_a_tenant_may_not_probe_is_as_unknown_as_when_it_is_served() {
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("halfmoon.toml");

@@ -146,6 +146,13 @@ impl Compile {
         }
     }
 
+    /// What is read from now on is of this version of all zones, a commit.
+    pub fn look_at(&mut self, version: &str) {
+        if let Some(examiner) = &mut self.examiner {
+            examiner.look_at(version);
+        }
+    }
+
     /// What the server begins with is there: from now on tests beside zones refuse them.
     pub fn has_begun(&mut self) {
         if let Some(examiner) = &mut self.examiner {

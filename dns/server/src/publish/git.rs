@@ -269,6 +269,7 @@ impl Following {
         let again: Vec<_> = again.iter().filter(have_not_changed).cloned().collect();
         changed.extend(again.into_iter().map(|path| (path, true)));
         let files = Stored { files: self.copy.files(commit), has_failed: Cell::new(false) };
+        compile.look_at(&commit.to_string());
         if let Some(serials) = &mut compile.serials {
             // Where nothing is served yet, what was served is read once more.
             let is_again =
