@@ -180,11 +180,7 @@ fn keys_that_are_rolled_have_nothing_judged_again() {
     let bad = site.commit("not allowed");
     server.wait_refused(&bad, false);
     let logged = server.running.err().len();
-    let config = site.path("halfmoon.toml");
-    let roll =
-        ["keys", "--config", config.to_str().unwrap(), "roll", "example.test", "--key", "zsk"];
-    let rolled = crate::support::run(&roll);
-    assert!(rolled.status.success(), "{}", rolled.err);
+    site.roll();
     server.running.logged("key roll goes on", logged);
     // With the key that came, and with the other one in use.
     wait_for("the zone with its keys", || {

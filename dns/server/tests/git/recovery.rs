@@ -303,11 +303,7 @@ fn keys_that_could_not_be_taken_in_are_at_the_next_interval() {
     fs::rename(&serials, &away).unwrap();
     fs::create_dir(&serials).unwrap();
     let logged = server.running.err().len();
-    let config = site.path("halfmoon.toml");
-    let roll =
-        ["keys", "--config", config.to_str().unwrap(), "roll", "example.test", "--key", "zsk"];
-    let rolled = crate::support::run(&roll);
-    assert!(rolled.status.success(), "{}", rolled.err);
+    site.roll();
     server.running.logged("tried again at each interval", logged);
     let logged = server.running.err().len();
     fs::remove_dir(&serials).unwrap();

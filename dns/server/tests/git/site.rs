@@ -82,6 +82,14 @@ impl Site {
         self.folder.path().join(name)
     }
 
+    /// Begins to roll the key that signs the records of `example.test`.
+    pub(crate) fn roll(&self) {
+        let config = self.path("halfmoon.toml");
+        let config = config.to_str().unwrap();
+        let rolled = run(&["keys", "--config", config, "roll", "example.test", "--key", "zsk"]);
+        assert!(rolled.status.success(), "{}", rolled.err);
+    }
+
     /// Runs git in the repository; what it prints.
     #[track_caller]
     pub(crate) fn git(&self, args: &[&str]) -> String {

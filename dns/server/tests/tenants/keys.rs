@@ -5,6 +5,12 @@ use hickory_proto::rr::RecordType;
 use crate::site::Site;
 use crate::support::{question, udp, wait_for, wait_for_answer};
 
+/// Signed zones of the operator, of a tenant with a folder and of one with a repository.
+const SIGNED: &str = "[zones]\npath = 'zones'\n[dnssec]\nzones = ['*']\nkeys = 'keys'\n\
+    [tenants.acme]\nbelow = ['acme.test']\npath = 'acme'\n\
+    [tenants.beta]\nbelow = ['beta.test']\ngit = { url = 'beta', interval = '50ms' }\n\
+    guards = { zone_gone = false }\n";
+
 /// How many DS records a name has.
 fn ds(server: std::net::SocketAddr, name: &str) -> usize {
     let answer = udp(server, &question(name, RecordType::DS)).unwrap();
@@ -13,12 +19,7 @@ fn ds(server: std::net::SocketAddr, name: &str) -> usize {
 
 #[test]
 fn a_zone_has_the_ds_records_of_zones_of_other_tenants() {
-    let site = Site::new(
-        "[zones]\npath = 'zones'\n[dnssec]\nzones = ['*']\nkeys = 'keys'\n\
-         [tenants.acme]\nbelow = ['acme.test']\npath = 'acme'\n\
-         [tenants.beta]\nbelow = ['beta.test']\ngit = { url = 'beta', interval = '50ms' }\n\
-         guards = { zone_gone = false }\n",
-    );
+    let site = Site::new(SIGNED);
     let delegate = |name: &str| format!("{name} NS ns.{name}\nns.{name} A 127.0.0.1\n");
     site.records("zones", "test", &["acme", "beta", "late.acme"].map(delegate).concat());
     site.zone("acme", "acme.test", "127.0.0.1");
@@ -52,12 +53,7 @@ fn a_zone_has_the_ds_records_of_zones_of_other_tenants() {
 
 #[test]
 fn a_zone_has_no_ds_record_for_what_is_not_served() {
-    let site = Site::new(
-        "[zones]\npath = 'zones'\n[dnssec]\nzones = ['*']\nkeys = 'keys'\n\
-         [tenants.acme]\nbelow = ['acme.test']\npath = 'acme'\n\
-         [tenants.beta]\nbelow = ['beta.test']\ngit = { url = 'beta', interval = '50ms' }\n\
-         guards = { zone_gone = false }\n",
-    );
+    let site = Site::new(SIGNED);
     let delegate = |name: &str| format!("{name} NS ns.{name}\nns.{name} A 127.0.0.1\n");
     let parent = ["acme", "beta"].map(delegate).concat();
     site.records("zones", "test", &parent);
