@@ -12,6 +12,7 @@ mod companion;
 mod find;
 mod gone;
 mod limit;
+mod read;
 mod sources;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -23,20 +24,21 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use halfmoon_wire::{Name, NameBuf};
+use halfmoon_wire::NameBuf;
 
 pub use commit::{CommitLoader, Proposal};
 
-use crate::{Builder, Built, Catalog, Fault, Files, Hosted, Level, Place, ReadOptions, read_file};
+use crate::{Catalog, Fault, Files, Hosted, Level, Place};
 
 pub use attach::{Attach, Fresh, UNREADABLE};
 pub use candidate::Candidate;
 pub use companion::{Beside, Companion};
-use companion::{Companions, companions_of, stamps_of};
-use find::{ENDING, origin_of, zone_files};
+use companion::{Companions, companions_of};
+use find::zone_files;
 use gone::{Gone, Parted};
 use limit::Limited;
 pub use limit::MostRecords;
+use read::{Read, Reading, Wanted};
 pub use sources::{ListedZone, Sources};
 use sources::{Source, compare, folder_of, real};
 
@@ -123,44 +125,6 @@ impl Stamp {
 /// The stamps of a zone file and of all that it includes; `None` for a file that is not there.
 type Stamps = Vec<(PathBuf, Option<Stamp>)>;
 
-/// A zone that was read in this load.
-struct Read {
-    source: Source,
-    built: Built,
-    stamps: Stamps,
-    /// The stamp of what was added to it.
-    added: u64,
-    companions: Beside<Option<Companion>>,
-    companion_stamps: Beside<Option<Stamp>>,
-}
-
-impl Read {
-    /// Attaches what belongs to the zone; what is known of its file, whatever becomes of it, too.
-    fn attach<P>(
-        self,
-        before: Option<Known<P>>,
-        attach: &mut dyn Attach<P>,
-    ) -> (Kept<P>, Candidate<P>) {
-        let Self { source, built, stamps, added, companions, companion_stamps } = self;
-        let (old, waited) = before.map_or((None, None), |known| {
-            let is_same = known.stamps == stamps && known.companions == companion_stamps;
-            (known.hosted, known.waits.filter(|_| is_same))
-        });
-        let known = Known {
-            stamps,
-            added: Some((built.apex, added)),
-            companions: companion_stamps,
-            hosted: None,
-            is_part: false,
-            is_gone: false,
-            waits: None,
-            is_passing: false,
-        };
-        let candidate = Candidate::of(source.path(), built, &companions, old, attach);
-        (Kept { source, known, waited }, candidate)
-    }
-}
-
 /// What is kept of a file that was read, as soon as it is known what is served of it.
 struct Kept<P> {
     source: Source,
@@ -192,10 +156,14 @@ struct Known<P> {
     is_passing: bool,
 }
 
+/// A file, and the name that it is listed for, if it is.
+type Named = (Source, Option<Box<NameBuf>>);
+
 /// A file that is to be read.
 struct Due<P> {
     source: Source,
-    origin: NameBuf,
+    /// The name that it is listed for.
+    name: Option<Box<NameBuf>>,
     /// What the last load knew of it.
     before: Option<Known<P>>,
 }
@@ -286,7 +254,7 @@ impl<P> Loader<P> {
         let mut due: Vec<Due<P>> = Vec::new();
         let mut unchanged: BTreeMap<Source, Known<P>> = BTreeMap::new();
         let mut is_new = false;
-        for (source, origin) in sources {
+        for (source, name) in sources {
             let before = gone.remove(&source).map(|known| Known { is_gone: false, ..known });
             let is_same = before.as_ref().is_some_and(|known| {
                 known.is_still(attach) && companions.are_still(source.path(), &known.companions)
@@ -297,7 +265,7 @@ impl<P> Loader<P> {
                 }
                 before => {
                     is_new |= !is_same;
-                    due.push(Due { source, origin, before });
+                    due.push(Due { source, name, before });
                 }
             }
         }
@@ -311,28 +279,20 @@ impl<P> Loader<P> {
         let mut stay = unchanged.values().filter_map(|known| known.hosted.as_deref());
         let before = due.iter().filter_map(|due| due.before.as_ref()?.hosted.as_deref());
         attach.start(&mut stay, &mut before.chain(gone.zones()));
+        let reading = self.reading();
         let mut read: Vec<Read> = Vec::with_capacity(due.len());
         let mut before = Vec::with_capacity(due.len());
-        for Due { source, origin, before: known } in due {
+        for Due { source, name, before: known } in due {
             let beside = companions.beside(source.path());
-            read.push(self.read(source, origin, &beside, attach));
+            read.push(reading.read(Wanted { source, name, beside }, attach));
             before.push(known);
         }
         let parts = parts_of_others(&read, &unchanged);
         let (mut kept, mut candidates) = (Vec::new(), Vec::new());
         for (new, before) in read.into_iter().zip(before) {
-            if is_part(&new.source, &new.built) && parts.contains(&real(new.source.path())) {
-                let part = Known {
-                    stamps: new.stamps,
-                    added: None,
-                    companions: new.companion_stamps,
-                    hosted: None,
-                    is_part: true,
-                    is_gone: false,
-                    waits: None,
-                    is_passing: false,
-                };
-                self.known.insert(new.source, part);
+            if new.is_part() && parts.contains(&real(new.source.path())) {
+                let (source, part) = new.into_part();
+                self.known.insert(source, part);
                 continue;
             }
             let before = gone.before(&new.built, before);
@@ -400,16 +360,20 @@ impl<P> Loader<P> {
         new
     }
 
-    /// The zones there are to load, each with the origin that its file begins with, and the files
+    /// How files are read.
+    const fn reading(&self) -> Reading<'_> {
+        Reading { sources: &self.sources, insert_whitespace: self.insert_whitespace }
+    }
+
+    /// The zones there are to load, each with the name that it is listed for, if it is, and the files
     /// beside them.
-    fn find(&self) -> io::Result<(Vec<(Source, NameBuf)>, Companions)> {
+    fn find(&self) -> io::Result<(Vec<Named>, Companions)> {
         let Sources { folder, listed, .. } = &self.sources;
-        let mut found: Vec<(Source, NameBuf)> = listed
-            .iter()
-            .map(|ListedZone { name, path }| {
-                (Source::Listed(path.clone(), name.to_string().to_ascii_lowercase()), *name)
-            })
-            .collect();
+        let of_listed = |ListedZone { name, path }: &ListedZone| {
+            let source = Source::Listed(path.clone(), name.to_string().to_ascii_lowercase());
+            (source, Some(Box::new(*name)))
+        };
+        let mut found: Vec<Named> = listed.iter().map(of_listed).collect();
         let mut companions = Companions::beside_listed(listed);
         if let Some(folder) = folder {
             let taken: HashSet<PathBuf> = listed.iter().map(|zone| real(&zone.path)).collect();
@@ -417,87 +381,9 @@ impl<P> Loader<P> {
                 // Without a list, as it mostly is, nothing is looked up.
                 taken.is_empty() || !taken.contains(&real(path))
             });
-            found.extend(others.map(|path| {
-                let origin = origin_of(&path);
-                (Source::Found(path), origin)
-            }));
+            found.extend(others.map(|path| (Source::Found(path), None)));
         }
         Ok((found, companions))
-    }
-
-    fn read(
-        &self,
-        source: Source,
-        origin: NameBuf,
-        beside: &Beside<Option<PathBuf>>,
-        attach: &mut dyn Attach<P>,
-    ) -> Read {
-        let path = source.path();
-        let Sources { folder, include_root, .. } = &self.sources;
-        let (root, include_base) = match &source {
-            Source::Listed(..) => (include_root.as_ref(), include_root.clone()),
-            Source::Found(_) => (folder.as_ref().filter(|_| self.is_below(&source)), None),
-        };
-        let root = Some(root.map_or_else(|| folder_of(path).to_owned(), Clone::clone));
-        // Who is named by somebody else may not lead him elsewhere.
-        let within = root.clone().filter(|_| self.is_below(&source));
-        let options = ReadOptions {
-            root,
-            within,
-            origin,
-            include_base,
-            most_octets: attach.most_octets(),
-            insert_whitespace: self.insert_whitespace,
-        };
-        let own = Stamp::of(path);
-        let mut files = Files::default();
-        let mut builder = Builder::new();
-        let most_of = |apex: Name<'_>| attach.most_records(apex);
-        let mut limited = Limited::new(&mut builder, origin.as_name(), &most_of);
-        read_file(path, &options, &mut files, &mut limited);
-        let exceeded = limited.exceeded;
-        let added = builder.apex().map_or(0, |apex| attach.stamp(apex.as_name()));
-        if let Some(draft) = builder.draft() {
-            let additions = attach.additions(&draft);
-            builder.add(&additions, files.add(path));
-        }
-        let mut built = match exceeded {
-            Some(fault) => builder.give_up(origin.as_name(), fault, files),
-            None => builder.build(origin.as_name(), path, files),
-        };
-        if let Some(zone) = built.zone.as_ref().filter(|_| !built.is_refused()) {
-            attach.has_read(zone);
-        }
-        if let Source::Listed(..) = source
-            && built.apex != origin
-        {
-            refuse_other_name(&mut built, origin, path);
-        }
-        // A file that changes while it is read has the stamp from before: it is read again.
-        let stamps = built
-            .files
-            .iter()
-            .map(|file| (file.to_owned(), if file == path { own.clone() } else { Stamp::of(file) }))
-            .collect();
-        let companion_stamps = stamps_of(beside);
-        let mut read = |path: &Option<PathBuf>, stamp: &Option<Stamp>| {
-            let path = path.as_deref().filter(|_| stamp.is_some())?;
-            let within = options.within.as_deref();
-            Companion::read(path, within, &mut built.files, &mut built.faults)
-        };
-        let companions = Beside {
-            settings: read(&beside.settings, &companion_stamps.settings),
-            tests: read(&beside.tests, &companion_stamps.tests),
-        };
-        Read { source, built, stamps, added, companions, companion_stamps }
-    }
-
-    /// Whether it was found in a folder, and is not the one file that is served.
-    fn is_below(&self, source: &Source) -> bool {
-        let Source::Found(path) = source else {
-            return false;
-        };
-        self.sources.folder.as_deref().is_some_and(|folder| folder != path)
     }
 
     /// The zones to serve: of two files with the same zone, one that is listed, else the first in
@@ -530,16 +416,6 @@ impl<P> Loader<P> {
     }
 }
 
-/// Whether a file that others include is no zone of its own: it has no SOA, or one that belongs to
-/// whoever includes it. That its own name, a single label, would make it a zone is chance then.
-fn is_part(source: &Source, built: &Built) -> bool {
-    let Source::Found(path) = source else {
-        return false;
-    };
-    let apex = built.apex.as_name();
-    !built.has_soa || apex.label_count() < 2 && apex == origin_of(path).as_name()
-}
-
 /// The files that some other file includes.
 fn parts_of_others<P>(read: &[Read], unchanged: &BTreeMap<Source, Known<P>>) -> HashSet<PathBuf> {
     let new = read.iter().map(|read| (&read.source, &read.stamps));
@@ -550,14 +426,4 @@ fn parts_of_others<P>(read: &[Read], unchanged: &BTreeMap<Source, Known<P>>) -> 
         })
         .map(|file| real(file))
         .collect()
-}
-
-/// A listed file holds another zone than the one it is listed for.
-fn refuse_other_name(built: &mut Built, name: NameBuf, path: &Path) {
-    let place = Place { file: built.files.add(path), line: 1, column: 1 };
-    let message = format!("the file is listed for zone {name} and has the SOA of {}", built.apex);
-    let help = "list the file with the name that owns its SOA, or write `@` as the SOA's owner";
-    built.faults.push(Fault::error("zone-name", place, message).help(help));
-    built.apex = name;
-    built.zone = None;
 }

@@ -11,9 +11,8 @@ use std::sync::Arc;
 use halfmoon_wire::NameBuf;
 
 use super::companion::{companions_of, is_companion, stamps_of, zone_of};
-use super::{
-    Attach, Beside, ENDING, Known, Loaded, Loader, Source, Stamp, is_part, origin_of, real,
-};
+use super::find::ENDING;
+use super::{Attach, Beside, Known, Loaded, Loader, Source, Stamp, Wanted, real};
 use crate::{Catalog, Hosted};
 
 /// A zone that can be read alone.
@@ -75,10 +74,9 @@ impl<P> Loader<P> {
         let mut read = Vec::with_capacity(due.len());
         for (source, Simple { apex, beside }) in due {
             let known = self.known.get(&source)?;
-            let origin = origin_of(source.path());
-            let new = self.read(source, origin, &beside, attach);
+            let new = self.reading().read(Wanted { source, name: None, beside }, attach);
             let includes = new.stamps.iter().map(|(path, _)| path);
-            if is_part(&new.source, &new.built)
+            if new.is_part()
                 || new.built.apex.as_name() != apex.as_name()
                 || !includes.eq(known.stamps.iter().map(|(path, _)| path))
             {

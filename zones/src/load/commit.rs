@@ -12,10 +12,8 @@ use std::sync::Arc;
 use halfmoon_wire::{Name, NameBuf};
 
 use super::companion::{companions_of, is_companion, zone_of};
-use super::find::ENDING;
-use super::{
-    Attach, Beside, Candidate, Companion, FileReport, Limited, Loaded, Outcome, origin_of,
-};
+use super::find::{ENDING, origin_of};
+use super::{Attach, Beside, Candidate, Companion, FileReport, Limited, Loaded, Outcome};
 use crate::{
     Builder, Built, Catalog, Fault, Files, Hosted, Place, ReadOptions, Store, read_stored,
 };

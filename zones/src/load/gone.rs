@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use halfmoon_wire::NameBuf;
 
-use super::{Attach, Built, Candidate, Known, Source};
-use crate::Hosted;
+use super::{Attach, Candidate, Known, Source};
+use crate::{Built, Hosted};
 
 /// The files that a load does not find any longer, as the last one left them.
 #[derive(Debug)]
