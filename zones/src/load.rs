@@ -9,6 +9,7 @@ mod candidate;
 mod changed;
 mod commit;
 mod companion;
+mod crew;
 mod find;
 mod gone;
 mod limit;
@@ -34,6 +35,7 @@ pub use attach::{Attach, Fresh, UNREADABLE};
 pub use candidate::Candidate;
 pub use companion::{Beside, Companion};
 use companion::{Companions, companions_of};
+use crew::Crew;
 use find::zone_files;
 use gone::{Gone, Parted};
 use limit::Limited;
@@ -192,6 +194,7 @@ impl<P> Due<P> {
 pub struct Loader<P> {
     sources: Sources,
     insert_whitespace: bool,
+    crew: Crew,
     known: BTreeMap<Source, Known<P>>,
     /// The files that others included at the last whole load.
     parts: HashSet<PathBuf>,
@@ -215,11 +218,18 @@ impl<P> Loader<P> {
         Self {
             sources,
             insert_whitespace,
+            crew: Crew::of_processors(),
             known: BTreeMap::new(),
             parts: HashSet::new(),
             waiting: BTreeSet::new(),
             strays: BTreeSet::new(),
         }
+    }
+
+    /// Has many files read by so many threads at most, instead of one for each processor.
+    #[must_use]
+    pub fn with_threads(self, threads: usize) -> Self {
+        Self { crew: Crew::of(threads), ..self }
     }
 
     /// Where zones are found.
@@ -250,6 +260,8 @@ impl<P> Loader<P> {
     /// read is a fault of its zone only, which stays as it was.
     pub fn load(&mut self, attach: &mut dyn Attach<P>) -> io::Result<Loaded<P>> {
         let (sources, companions) = self.find()?;
+        // Of the first load everybody waits for the end.
+        let crew = if self.known.is_empty() { self.crew } else { self.crew.beside_others() };
         let mut gone = std::mem::take(&mut self.known);
         let mut due: Vec<Due<P>> = Vec::new();
         let mut unchanged: BTreeMap<Source, Known<P>> = BTreeMap::new();
@@ -279,14 +291,14 @@ impl<P> Loader<P> {
         let mut stay = unchanged.values().filter_map(|known| known.hosted.as_deref());
         let before = due.iter().filter_map(|due| due.before.as_ref()?.hosted.as_deref());
         attach.start(&mut stay, &mut before.chain(gone.zones()));
-        let reading = self.reading();
-        let mut read: Vec<Read> = Vec::with_capacity(due.len());
-        let mut before = Vec::with_capacity(due.len());
-        for Due { source, name, before: known } in due {
-            let beside = companions.beside(source.path());
-            read.push(reading.read(Wanted { source, name, beside }, attach));
-            before.push(known);
-        }
+        let (wanted, before): (Vec<Wanted>, Vec<Option<Known<P>>>) = due
+            .into_iter()
+            .map(|Due { source, name, before }| {
+                let beside = companions.beside(source.path());
+                (Wanted { source, name, beside }, before)
+            })
+            .unzip();
+        let read = crew.read(self.reading(), wanted, attach);
         let parts = parts_of_others(&read, &unchanged);
         let (mut kept, mut candidates) = (Vec::new(), Vec::new());
         for (new, before) in read.into_iter().zip(before) {

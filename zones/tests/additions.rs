@@ -1,7 +1,7 @@
 //! Records that the server adds to a zone, and what makes it read a file again.
 
-use std::cell::Cell;
 use std::fs;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use halfmoon_wire::{Name, NameBuf, Type};
 use halfmoon_zones::{Addition, Attach, Draft, Fault, Fresh, Loader};
@@ -9,13 +9,13 @@ use halfmoon_zones::{Addition, Attach, Draft, Fault, Fresh, Loader};
 /// Adds a DS record to each delegation of the zone `parent.`, unless it comes signed.
 #[derive(Default)]
 struct Keys {
-    stamp: Cell<u64>,
+    stamp: AtomicU64,
     loads: usize,
 }
 
 impl Attach<()> for Keys {
     fn stamp(&self, apex: Name<'_>) -> u64 {
-        if apex == name("parent.").as_name() { self.stamp.get() } else { 0 }
+        if apex == name("parent.").as_name() { self.stamp.load(Ordering::Relaxed) } else { 0 }
     }
 
     fn additions(&mut self, draft: &Draft<'_>) -> Vec<Addition> {
@@ -79,7 +79,7 @@ fn a_changed_stamp_reads_the_file_again_and_nothing_else() {
     assert_eq!(keys.loads, 2);
     loader.load(&mut keys).unwrap();
     assert_eq!(keys.loads, 2, "nothing has changed");
-    keys.stamp.set(1);
+    keys.stamp.store(1, Ordering::Relaxed);
     let loaded = loader.load(&mut keys).unwrap();
     assert_eq!((keys.loads, loaded.reports.len()), (3, 1));
     assert_eq!(loaded.catalog.zones().len(), 2);

@@ -1,10 +1,10 @@
 //! Files that become something else between being found and being read.
 
-use std::cell::Cell;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Mutex;
 
 use halfmoon_wire::Name;
 use halfmoon_zones::{Attach, Fault, Fresh, ListedZone, Loader, MostRecords, Outcome, Sources};
@@ -13,20 +13,20 @@ const ZONE: &str = "$TTL 60\n@ SOA ns. host. 1 2 3 4 5\n@ NS ns.else.\n";
 
 /// Swaps a file when it is about to be read.
 struct Swap<'a> {
-    how: Cell<Option<&'a dyn Fn()>>,
+    how: Mutex<Option<&'a (dyn Fn() + Sync)>>,
     most_octets: u64,
     companions: usize,
 }
 
 impl<'a> Swap<'a> {
-    fn new(how: &'a dyn Fn(), most_octets: u64) -> Self {
-        Self { how: Cell::new(Some(how)), most_octets, companions: 0 }
+    fn new(how: &'a (dyn Fn() + Sync), most_octets: u64) -> Self {
+        Self { how: Mutex::new(Some(how)), most_octets, companions: 0 }
     }
 }
 
 impl Attach<()> for Swap<'_> {
     fn most_records(&self, _: Name<'_>) -> Option<MostRecords> {
-        if let Some(how) = self.how.take() {
+        if let Some(how) = self.how.lock().unwrap().take() {
             how();
         }
         None

@@ -71,6 +71,11 @@ pub(crate) mod tests {
         let work = move || told.send(niceness()).unwrap();
         spawn("behind", work).unwrap().join().unwrap();
         assert_eq!(heard.recv().unwrap(), (before + 10).min(19));
+        // Those that it starts in its turn are where it is.
+        let (told, heard) = std::sync::mpsc::channel();
+        let work = move || told.send(thread::spawn(niceness).join().unwrap()).unwrap();
+        spawn("behind", work).unwrap().join().unwrap();
+        assert_eq!(heard.recv().unwrap(), (before + 10).min(19));
         assert_eq!(niceness(), before);
     }
 }

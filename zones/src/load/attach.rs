@@ -9,11 +9,19 @@ use crate::{Addition, Draft, Fault, Hosted, MOST_OCTETS, ProgramSource, Zone};
 pub const UNREADABLE: &str = "unreadable-file";
 
 /// Makes what is kept beside a zone of its programs and its records; adds what is wrong with them.
-pub trait Attach<P> {
+///
+/// Files are read by several threads, which ask what they have to know at the same time. What is told, and asked with
+/// `&mut`, is so by the thread that loads, file by file in their order.
+pub trait Attach<P>: Sync {
     /// What changes whenever [`Attach::additions`] of this zone do: an unchanged file is read again
     /// then. Asked at each load for each zone, so it has to be quick.
     fn stamp(&self, _apex: Name<'_>) -> u64 {
         0
+    }
+
+    /// Whether [`Attach::additions`] may have any for a zone with this apex. If not, they need not be asked for.
+    fn may_add(&self, _apex: Name<'_>) -> bool {
+        true
     }
 
     /// Records that stand in the zone beside those of its file. `draft` is the zone as far as it
@@ -37,8 +45,8 @@ pub trait Attach<P> {
     ) {
     }
 
-    /// How many records a zone with this apex may have; `None`: as many as it likes. Asked before it is
-    /// read.
+    /// How many records a zone with this apex may have; `None`: as many as it likes, whatever is read before it.
+    /// Asked before it is read, and once more if it was read before its turn.
     fn most_records(&self, _apex: Name<'_>) -> Option<MostRecords> {
         None
     }

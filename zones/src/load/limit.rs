@@ -20,9 +20,11 @@ pub(super) struct Limited<'a> {
     /// How many a zone with this apex may have.
     most_of: &'a dyn Fn(Name<'_>) -> Option<MostRecords>,
     most: Option<MostRecords>,
+    /// Whether it may have only so many, whichever name counts.
+    pub(super) is_limited: bool,
     /// Whether the SOA was read, which says whose the zone is.
     has_soa: bool,
-    count: u64,
+    pub(super) count: u64,
     pub(super) exceeded: Option<Fault>,
 }
 
@@ -34,7 +36,8 @@ impl<'a> Limited<'a> {
         most_of: &'a dyn Fn(Name<'_>) -> Option<MostRecords>,
     ) -> Self {
         let most = most_of(origin);
-        Self { builder, most_of, most, has_soa: false, count: 0, exceeded: None }
+        let is_limited = most.is_some();
+        Self { builder, most_of, most, is_limited, has_soa: false, count: 0, exceeded: None }
     }
 }
 
@@ -46,6 +49,7 @@ impl Sink for Limited<'_> {
         if entry.rtype == Type::SOA && !self.has_soa {
             self.has_soa = true;
             self.most = (self.most_of)(entry.owner);
+            self.is_limited |= self.most.is_some();
         }
         self.count += 1;
         match &self.most {

@@ -38,15 +38,19 @@ impl Wanted {
 /// What a zone file and all that it includes say.
 #[derive(Debug)]
 pub(super) struct Text {
-    origin: NameBuf,
+    pub(super) origin: NameBuf,
     /// The stamp of the file from before it was read.
     own: Option<Stamp>,
     /// The folder that it may not lead out of.
     within: Option<PathBuf>,
     files: Files,
-    builder: Builder,
+    pub(super) builder: Builder,
+    /// Whether it may not have as many records as it likes.
+    pub(super) is_limited: bool,
+    /// How many records were read, what was too much among them.
+    pub(super) records: u64,
     /// What is wrong if there is more than there may be.
-    exceeded: Option<Fault>,
+    pub(super) exceeded: Option<Fault>,
 }
 
 /// A zone that was read in this load.
@@ -66,21 +70,19 @@ pub(super) struct Read {
 }
 
 impl Reading<'_> {
-    /// Reads a file.
-    pub(super) fn read<P>(&self, wanted: Wanted, attach: &mut dyn Attach<P>) -> Read {
+    /// Reads a file whose turn it is.
+    pub(super) fn read<P>(self, wanted: Wanted, attach: &mut dyn Attach<P>) -> Read {
+        let own = Stamp::of(wanted.source.path());
         let most_of = |apex: Name<'_>| attach.most_records(apex);
-        let text = self.text(&wanted, attach.most_octets(), &most_of);
-        let added = text.builder.apex().map_or(0, |apex| attach.stamp(apex.as_name()));
-        let draft = text.builder.draft();
-        let additions = draft.map_or_else(Vec::new, |draft| attach.additions(&draft));
-        let read = Read { added, ..text.build(wanted, &additions) };
-        read.take_in(attach)
+        let text = self.text(&wanted, own, attach.most_octets(), &most_of);
+        text.finish(wanted, attach)
     }
 
-    /// Reads what a file says that may have so many octets, and so many records.
-    fn text(
-        &self,
+    /// Reads what a file says that has this stamp, and may have so many octets, and so many records.
+    pub(super) fn text(
+        self,
         wanted: &Wanted,
+        own: Option<Stamp>,
         most_octets: u64,
         most_of: &dyn Fn(Name<'_>) -> Option<MostRecords>,
     ) -> Text {
@@ -97,17 +99,17 @@ impl Reading<'_> {
         let insert_whitespace = self.insert_whitespace;
         let options =
             ReadOptions { root, within, origin, include_base, most_octets, insert_whitespace };
-        let own = Stamp::of(path);
         let mut files = Files::default();
         let mut builder = Builder::new();
         let mut limited = Limited::new(&mut builder, origin.as_name(), most_of);
         read_file(path, &options, &mut files, &mut limited);
-        let exceeded = limited.exceeded;
-        Text { origin, own, within: options.within, files, builder, exceeded }
+        let Limited { is_limited, count: records, exceeded, .. } = limited;
+        let within = options.within;
+        Text { origin, own, within, files, builder, is_limited, records, exceeded }
     }
 
     /// Whether it was found in a folder, and is not the one file that is served.
-    fn is_below(&self, source: &Source) -> bool {
+    fn is_below(self, source: &Source) -> bool {
         let Source::Found(path) = source else {
             return false;
         };
@@ -116,9 +118,17 @@ impl Reading<'_> {
 }
 
 impl Text {
+    /// Makes a zone of it now that all before it are known.
+    pub(super) fn finish<P>(self, wanted: Wanted, attach: &mut dyn Attach<P>) -> Read {
+        let added = self.builder.apex().map_or(0, |apex| attach.stamp(apex.as_name()));
+        let draft = self.builder.draft();
+        let additions = draft.map_or_else(Vec::new, |draft| attach.additions(&draft));
+        self.build(wanted, &additions).take_in(added, attach)
+    }
+
     /// Makes a zone of it and what is added to it, and reads what stands beside it.
-    fn build(self, wanted: Wanted, additions: &[Addition]) -> Read {
-        let Self { origin, own, within, mut files, mut builder, exceeded } = self;
+    pub(super) fn build(self, wanted: Wanted, additions: &[Addition]) -> Read {
+        let Self { origin, own, within, mut files, mut builder, exceeded, .. } = self;
         let Wanted { source, name, beside } = wanted;
         let path = source.path();
         builder.add(additions, files.add(path));
@@ -147,15 +157,16 @@ impl Text {
 }
 
 impl Read {
-    /// Takes it in among those that were read, after those before it.
-    fn take_in<P>(mut self, attach: &mut dyn Attach<P>) -> Self {
-        if let Some(zone) = self.built.zone.as_ref().filter(|_| self.is_right) {
+    /// Takes it in among those that were read, after those before it; `added` is the stamp of what was added to it.
+    pub(super) fn take_in<P>(self, added: u64, attach: &mut dyn Attach<P>) -> Self {
+        let mut read = Self { added, ..self };
+        if let Some(zone) = read.built.zone.as_ref().filter(|_| read.is_right) {
             attach.has_read(zone);
         }
-        if let Some(name) = self.name.as_deref().filter(|name| self.built.apex != **name) {
-            refuse_other_name(&mut self.built, *name, self.source.path());
+        if let Some(name) = read.name.as_deref().filter(|name| read.built.apex != **name) {
+            refuse_other_name(&mut read.built, *name, read.source.path());
         }
-        self
+        read
     }
 
     /// Attaches what belongs to the zone; what is known of its file, whatever becomes of it, too.

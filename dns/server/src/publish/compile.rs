@@ -282,6 +282,10 @@ impl Attach<Served> for Compile {
         self.signing.as_ref().map_or(0, |signing| signing.stamp(apex)).wrapping_add(forced)
     }
 
+    fn may_add(&self, apex: Name<'_>) -> bool {
+        self.signing.as_ref().is_some_and(|signing| signing.signs(apex))
+    }
+
     fn additions(&mut self, draft: &Draft<'_>) -> Vec<Addition> {
         let is_here = self.tenants.admit(self.tenant, draft.apex()).is_ok();
         // No keys are made for a zone because somebody writes a file of it who does not own it.

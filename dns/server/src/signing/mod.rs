@@ -167,6 +167,12 @@ impl Signing {
         }
     }
 
+    /// Whether a zone is one to sign.
+    #[must_use]
+    pub fn signs(&self, apex: Name<'_>) -> bool {
+        self.config.signs(apex)
+    }
+
     /// The records of the keys of a zone, and of those below it. A zone that comes signed keeps its own. Keys are
     /// made if there are none; nothing else happens as long as the zone is not served.
     pub fn additions(&mut self, draft: &Draft<'_>) -> Vec<Addition> {

@@ -72,9 +72,13 @@ pub(super) struct Counted<'a, W: Write> {
     pub(super) progress: &'a mut Progress<W>,
 }
 
-impl<W: Write> Attach<Served> for Counted<'_, W> {
+impl<W: Write + Sync> Attach<Served> for Counted<'_, W> {
     fn stamp(&self, apex: Name<'_>) -> u64 {
         self.compile.stamp(apex)
+    }
+
+    fn may_add(&self, apex: Name<'_>) -> bool {
+        self.compile.may_add(apex)
     }
 
     fn additions(&mut self, draft: &Draft<'_>) -> Vec<Addition> {
