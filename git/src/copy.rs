@@ -7,15 +7,21 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use gix::bstr::ByteSlice as _;
+use gix::error::{Class, ResourceExhaustionKind};
 use gix::objs::tree::EntryKind;
 use gix::remote::Direction;
 use gix::{ObjectId, Repository, ThreadSafeRepository};
 
 use crate::source::Place;
-use crate::{About, Change, CommitId, Files, Signed, Source, tree};
+use crate::{About, Change, CommitId, Files, MOST_OCTETS, Signed, Source, tree};
 
 /// So many commits before one are looked at, and of a repository on this machine brought along.
 const MOST_BEFORE: usize = 10_000;
+/// What one object may take while it is unpacked, in so many of the largest file: it is made of the one that it is
+/// stored as a difference from, which lies beside it then.
+const UNPACKED: u64 = 4;
+/// What it, and what is told of files that changed, may take in any case: folders and commits, too, are unpacked.
+const LEAST: u64 = 16 << 20;
 /// Fewer digits than these name no commit.
 const FEWEST_DIGITS: usize = 7;
 
@@ -55,6 +61,15 @@ pub enum GitError {
         /// The folder.
         path: PathBuf,
     },
+    /// Something would take more memory to unpack than it may.
+    #[error(
+        "a file, or another version of it that it is stored as a difference from, is too large to be unpacked ({0}); \
+         take large files out of the repository and its history, or let it have more memory"
+    )]
+    Large(String),
+    /// There are more files and folders to compare than anybody means.
+    #[error("more files and folders differ than are looked at; have fewer of them")]
+    Many,
     /// Folders lie in folders without end.
     #[error("folders lie too deep in folders")]
     Deep,
@@ -63,6 +78,8 @@ pub enum GitError {
 /// An error of the library with all that led to it, in one line.
 pub(crate) fn said(error: impl Into<gix::Error>) -> GitError {
     let error = error.into();
+    let limit = Class::ResourceExhaustion(ResourceExhaustionKind::AllocationLimit);
+    let is_large = error.classify().has(limit);
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
@@ -72,24 +89,38 @@ pub(crate) fn said(error: impl Into<gix::Error>) -> GitError {
         }
         source = cause.source();
     }
-    GitError::Said(text.split_whitespace().collect::<Vec<_>>().join(" "))
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    if is_large { GitError::Large(text) } else { GitError::Said(text) }
+}
+
+/// How a repository is opened. Settings of the user and the environment do not count; whose it is does not either,
+/// as the operator names it. Nothing that takes more than `unpacked` octets is unpacked of it.
+fn how(unpacked: u64) -> gix::open::Options {
+    gix::open::Options::isolated()
+        .with(gix::sec::Trust::Full)
+        .config_overrides([format!("gitoxide.objects.allocLimit={unpacked}")])
 }
 
 /// A bare repository of our own, with all commits that were fetched so far.
 pub struct Copy {
     repo: ThreadSafeRepository,
+    /// What one object may take while it is unpacked, in octets.
+    unpacked: u64,
 }
 
 impl Copy {
     /// Opens the copy in a folder, and makes one if there is none. Settings of the user and the
-    /// environment do not count.
+    /// environment do not count. No file of more than `most_octets` is wanted of it: while an object is unpacked, it and
+    /// those that it is stored as a difference from may take four times as many, or 16 MiB; what takes more is not
+    /// fetched either.
     ///
     /// # Errors
     /// It cannot be used.
-    pub fn open(folder: &Path) -> Result<Self, GitError> {
+    pub fn open(folder: &Path, most_octets: u64) -> Result<Self, GitError> {
         let unusable = |why: String| GitError::Unusable { path: folder.to_owned(), why };
-        let options = || gix::open::Options::isolated().open_path_as_is(true);
-        let opened = match gix::open_opts(folder, options().with(gix::sec::Trust::Full)) {
+        let unpacked = most_octets.min(MOST_OCTETS).saturating_mul(UNPACKED).max(LEAST);
+        let options = || how(unpacked).open_path_as_is(true);
+        let opened = match gix::open_opts(folder, options()) {
             Ok(repo) => repo,
             Err(_) if !folder.join("HEAD").exists() => {
                 std::fs::create_dir_all(folder).map_err(|error| unusable(error.to_string()))?;
@@ -102,13 +133,13 @@ impl Copy {
                         destination_must_be_empty: Some(false),
                         ..Default::default()
                     },
-                    options().with(gix::sec::Trust::Full),
+                    options(),
                 );
                 made.map_err(|error| unusable(said(error).to_string()))?.to_thread_local()
             }
             Err(error) => return Err(unusable(said(error).to_string())),
         };
-        Ok(Self { repo: opened.into_sync() })
+        Ok(Self { repo: opened.into_sync(), unpacked })
     }
 
     /// Where the copy is.
@@ -120,7 +151,7 @@ impl Copy {
     /// Another handle on the same copy.
     #[must_use]
     pub fn handle(&self) -> Self {
-        Self { repo: self.repo.clone() }
+        Self { repo: self.repo.clone(), unpacked: self.unpacked }
     }
 
     /// Brings what the branch has, and says which commit is its newest. It may take long: over a
@@ -136,9 +167,7 @@ impl Copy {
     }
 
     fn fetch_local(&self, path: &Path, branch: &str) -> Result<CommitId, GitError> {
-        // The operator names it: it may be anybody's.
-        let options = gix::open::Options::isolated().with(gix::sec::Trust::Full);
-        let from = gix::open_opts(path, options).map_err(said)?;
+        let from = gix::open_opts(path, how(self.unpacked)).map_err(said)?;
         let no_branch =
             || GitError::NoBranch { place: path.display().to_string(), branch: branch.to_owned() };
         let found = from.try_find_reference(&format!("refs/heads/{branch}")).map_err(said)?;
@@ -300,7 +329,8 @@ impl Copy {
     /// commit before.
     ///
     /// # Errors
-    /// A commit is not here whole, or the newer one lacks the folder.
+    /// A commit is not here whole, the newer one lacks the folder, or there are so many that their names take more
+    /// than an object may.
     pub fn changes(
         &self,
         before: Option<CommitId>,
@@ -314,7 +344,7 @@ impl Copy {
         };
         let no_folder = || GitError::NoFolder { commit: after, path: folder.to_owned() };
         let new = folder_of(&repo, after, folder)?.ok_or_else(no_folder)?;
-        tree::compare(&repo, (old, Some(new)))
+        tree::compare(&repo, (old, Some(new)), self.unpacked)
     }
 
     /// The files of a commit.

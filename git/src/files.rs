@@ -12,7 +12,7 @@ use gix::{ObjectId, Repository};
 use crate::CommitId;
 use crate::copy::{GitError, folder_of, said};
 
-/// The largest file that is read, in octets.
+/// The largest file that is read whatever somebody wants, in octets.
 pub const MOST_OCTETS: u64 = 512 << 20;
 
 /// The files of one commit, read from the object database. Those of one folder are mostly asked for one after the
@@ -34,13 +34,17 @@ impl Files {
         Self { repo, commit, folder: RefCell::new(None) }
     }
 
-    /// Reads a file, whose path starts at the top of the repository.
+    /// Reads a file of at most so many octets, whose path starts at the top of the repository. What has more is not
+    /// unpacked.
     ///
     /// # Errors
-    /// It is not there, no plain file, or too large, which holds for the commit; or, of the kind `Other`, the copy
-    /// cannot be read now.
-    pub fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let other = |error: GitError| io::Error::other(error.to_string());
+    /// It is not there, no plain file, or too large, as it is or to unpack, which holds for the commit; or, of the
+    /// kind `Other`, the copy cannot be read now.
+    pub fn read(&self, path: &Path, most: u64) -> io::Result<Vec<u8>> {
+        let other = |error: GitError| match error {
+            GitError::Large(_) => io::Error::new(io::ErrorKind::FileTooLarge, error.to_string()),
+            error => io::Error::other(error.to_string()),
+        };
         let absent = || io::Error::from(io::ErrorKind::NotFound);
         let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
             return Err(absent());
@@ -55,8 +59,10 @@ impl Files {
             return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no plain file"));
         }
         let size = self.repo.find_header(id).map_err(|error| other(said(error)))?.size();
-        if size > MOST_OCTETS {
-            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is too large"));
+        let most = most.min(MOST_OCTETS);
+        if size > most {
+            let why = format!("it has more than {most} octets");
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, why));
         }
         let blob = self.repo.find_blob(id).map_err(|error| other(said(error)))?;
         Ok(blob.detach().data)

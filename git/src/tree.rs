@@ -28,83 +28,96 @@ enum Entry {
 }
 
 /// The files in which two folders differ. Folders that are the same are not looked into, so it costs
-/// what the folders on the way to what has changed cost.
+/// what the folders on the way to what has changed cost. The names there may take `most` octets: a folder
+/// that is in another one many times, and so on, has more files than a disk.
 pub(crate) fn compare(
     repo: &gix::Repository,
     (before, after): (Option<ObjectId>, Option<ObjectId>),
+    most: u64,
 ) -> Result<Vec<Change>, GitError> {
-    let mut found = Vec::new();
-    descend(repo, before, after, Path::new(""), 0, &mut found)?;
-    Ok(found)
+    let mut comparison = Comparison { repo, found: Vec::new(), left: most };
+    comparison.descend((before, after), Path::new(""), 0)?;
+    Ok(comparison.found)
 }
 
-fn descend(
-    repo: &gix::Repository,
-    before: Option<ObjectId>,
-    after: Option<ObjectId>,
-    at: &Path,
-    depth: usize,
-    found: &mut Vec<Change>,
-) -> Result<(), GitError> {
-    if before == after {
-        return Ok(());
-    }
-    if depth > MAX_DEPTH {
-        return Err(GitError::Deep);
-    }
-    let (mut old, new) = (entries(repo, before)?, entries(repo, after)?);
-    for (name, entry) in new {
-        let was = old.remove(&name);
-        if was == Some(entry) {
-            continue;
+struct Comparison<'r> {
+    repo: &'r gix::Repository,
+    found: Vec<Change>,
+    /// What paths that are looked at may still take, in octets.
+    left: u64,
+}
+
+impl Comparison<'_> {
+    fn descend(
+        &mut self,
+        (before, after): (Option<ObjectId>, Option<ObjectId>),
+        at: &Path,
+        depth: usize,
+    ) -> Result<(), GitError> {
+        if before == after {
+            return Ok(());
         }
-        let path = at.join(&name);
-        let (mut from, mut to) = (None, None);
-        match was {
-            Some(Entry::Folder(id)) => from = Some(id),
-            Some(Entry::File(_)) if matches!(entry, Entry::Folder(_)) => {
-                found.push(Change { path: path.clone(), is_there: false });
+        if depth > MAX_DEPTH {
+            return Err(GitError::Deep);
+        }
+        let (mut old, new) = (self.entries(before, at)?, self.entries(after, at)?);
+        for (name, entry) in new {
+            let was = old.remove(&name);
+            if was == Some(entry) {
+                continue;
             }
-            _ => {}
+            let path = at.join(&name);
+            let (mut from, mut to) = (None, None);
+            match was {
+                Some(Entry::Folder(id)) => from = Some(id),
+                Some(Entry::File(_)) if matches!(entry, Entry::Folder(_)) => {
+                    self.found.push(Change { path: path.clone(), is_there: false });
+                }
+                _ => {}
+            }
+            match entry {
+                Entry::Folder(id) => to = Some(id),
+                Entry::File(_) => self.found.push(Change { path: path.clone(), is_there: true }),
+            }
+            self.descend((from, to), &path, depth + 1)?;
         }
-        match entry {
-            Entry::Folder(id) => to = Some(id),
-            Entry::File(_) => found.push(Change { path: path.clone(), is_there: true }),
+        for (name, entry) in old {
+            let path = at.join(&name);
+            match entry {
+                Entry::File(_) => self.found.push(Change { path, is_there: false }),
+                Entry::Folder(id) => self.descend((Some(id), None), &path, depth + 1)?,
+            }
         }
-        descend(repo, from, to, &path, depth + 1, found)?;
+        Ok(())
     }
-    for (name, entry) in old {
-        let path = at.join(&name);
-        match entry {
-            Entry::File(_) => found.push(Change { path, is_there: false }),
-            Entry::Folder(id) => descend(repo, Some(id), None, &path, depth + 1, found)?,
-        }
-    }
-    Ok(())
-}
 
-fn entries(
-    repo: &gix::Repository,
-    tree: Option<ObjectId>,
-) -> Result<BTreeMap<String, Entry>, GitError> {
-    let Some(id) = tree else {
-        return Ok(BTreeMap::new());
-    };
-    let tree = repo.find_tree(id).map_err(said)?;
-    let mut entries = BTreeMap::new();
-    for entry in tree.iter() {
-        let entry = entry.map_err(said)?;
-        let name = entry.filename().to_string();
-        // As in folders of the disk: what begins with a dot is not meant.
-        if name.starts_with('.') {
-            continue;
-        }
-        let what = match entry.mode().kind() {
-            EntryKind::Blob | EntryKind::BlobExecutable => Entry::File(entry.object_id()),
-            EntryKind::Tree => Entry::Folder(entry.object_id()),
-            EntryKind::Link | EntryKind::Commit => continue,
+    /// What is in a folder that lies there.
+    fn entries(
+        &mut self,
+        tree: Option<ObjectId>,
+        at: &Path,
+    ) -> Result<BTreeMap<String, Entry>, GitError> {
+        let Some(id) = tree else {
+            return Ok(BTreeMap::new());
         };
-        entries.insert(name, what);
+        let tree = self.repo.find_tree(id).map_err(said)?;
+        let mut entries = BTreeMap::new();
+        for entry in tree.iter() {
+            let entry = entry.map_err(said)?;
+            let name = entry.filename().to_string();
+            let takes = size_of::<Change>() + at.as_os_str().len() + name.len();
+            self.left = self.left.checked_sub(takes as u64).ok_or(GitError::Many)?;
+            // As in folders of the disk: what begins with a dot is not meant.
+            if name.starts_with('.') {
+                continue;
+            }
+            let what = match entry.mode().kind() {
+                EntryKind::Blob | EntryKind::BlobExecutable => Entry::File(entry.object_id()),
+                EntryKind::Tree => Entry::Folder(entry.object_id()),
+                EntryKind::Link | EntryKind::Commit => continue,
+            };
+            entries.insert(name, what);
+        }
+        Ok(entries)
     }
-    Ok(entries)
 }

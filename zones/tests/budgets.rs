@@ -254,7 +254,7 @@ fn a_file_with_another_name_takes_no_room_beside_itself() {
 struct Commit(BTreeMap<PathBuf, String>);
 
 impl Store for Commit {
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+    fn read(&self, path: &Path, _most: u64) -> io::Result<Vec<u8>> {
         let found = self.0.get(path).map(|text| text.as_bytes().to_vec());
         found.ok_or_else(|| io::ErrorKind::NotFound.into())
     }

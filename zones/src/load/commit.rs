@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use halfmoon_wire::{Name, NameBuf};
 
-use super::companion::{companions_of, is_companion, zone_of};
+use super::companion::{LONGEST, companions_of, is_companion, zone_of};
 use super::find::{ENDING, origin_of};
 use super::{Attach, Beside, Candidate, Companion, FileReport, Limited, Loaded, Outcome};
 use crate::{
@@ -218,7 +218,7 @@ impl<P> CommitLoader<P> {
         if let Some(zone) = built.zone.as_ref().filter(|_| !built.is_refused()) {
             attach.has_read(zone);
         }
-        let companions = companions_of(path).map(|beside| match store.read(&beside) {
+        let companions = companions_of(path).map(|beside| match store.read(&beside, LONGEST) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             octets => Companion::of(&beside, octets, &mut built.files, &mut built.faults),
         });

@@ -16,7 +16,7 @@ use crate::{Fault, FileId, Files, Place, open};
 /// What stands behind the name of the zone file without its ending.
 const SUFFIXES: Beside<&str> = Beside { settings: ".health.toml", tests: ".test.toml" };
 /// The longest, in octets: whoever writes zones may not be trusted with more.
-const LONGEST: u64 = 256 << 10;
+pub(super) const LONGEST: u64 = 256 << 10;
 
 /// One of each kind of file that may stand beside a zone file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -37,14 +37,14 @@ impl Reader<'_> {
         rdata::push_text(&name, &mut path)?;
         let found = self.find(&path, &name)?;
         let text = match (self.store, &self.options.root) {
-            (Some(store), _) => store.read(&found.shown),
+            (Some(store), _) => store.read(&found.shown, self.octets_left),
             // It may be a link by now.
             (None, Some(root)) => open::read_within(root, &found.shown, self.octets_left),
             (None, None) => Err(io::ErrorKind::PermissionDenied.into()),
         };
         let text = text
             .and_then(|text| self.take_octets(text))
-            .map_err(|error| unreadable(&name, &found.shown, &error))?;
+            .map_err(|error| self.unreadable(&name, &found.shown, &error))?;
         self.included += 1;
         let file = self.files.add(&found.shown);
         let owner = self.owner.clone();
@@ -87,13 +87,13 @@ impl Reader<'_> {
             }
             return Ok(OpenFile { canonical: shown.clone().into(), shown });
         }
-        let root = root.canonicalize().map_err(|error| unreadable(word, root, &error))?;
+        let root = root.canonicalize().map_err(|error| self.unreadable(word, root, &error))?;
         let canonical = shown.canonicalize().map_err(|error| {
             // Whether a file exists out there is not for the writer of a zone to learn.
             let climbs = Path::new(name)
                 .components()
                 .any(|part| !matches!(part, Component::Normal(_) | Component::CurDir));
-            if climbs { outside() } else { unreadable(word, &shown, &error) }
+            if climbs { outside() } else { self.unreadable(word, &shown, &error) }
         })?;
         if !canonical.starts_with(&root) {
             return Err(outside());
@@ -106,6 +106,15 @@ impl Reader<'_> {
             return Err(RdataFault::new("include-cycle", word.at, "the file includes itself"));
         }
         Ok(OpenFile { shown, canonical: canonical.into() })
+    }
+
+    fn unreadable(&self, word: &Word<'_>, path: &Path, error: &io::Error) -> RdataFault {
+        let message = format!("{} cannot be read: {error}", path.display());
+        let fault = RdataFault::new("unreadable-file", word.at, message);
+        match self.help_for(error) {
+            Some(help) => fault.help(help),
+            None => fault.help("the path starts at the folder of the file that includes it"),
+        }
     }
 }
 
@@ -121,10 +130,4 @@ fn plain(path: &Path) -> Option<PathBuf> {
         }
     }
     Some(plain)
-}
-
-fn unreadable(word: &Word<'_>, path: &Path, error: &io::Error) -> RdataFault {
-    let message = format!("{} cannot be read: {error}", path.display());
-    RdataFault::new("unreadable-file", word.at, message)
-        .help("the path starts at the folder of the file that includes it")
 }

@@ -55,11 +55,12 @@ pub trait Sink {
 
 /// Where files are that are on no disk: those of a commit. Paths start at its top and do not climb.
 pub trait Store {
-    /// The octets of a file.
+    /// The octets of a file, of which there may be so many.
     ///
     /// # Errors
-    /// It is not there, or cannot be read.
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>>;
+    /// It is not there, or cannot be read; of the kind [`io::ErrorKind::FileTooLarge`] if it has more, which is found
+    /// out before they are in memory.
+    fn read(&self, path: &Path, most: u64) -> io::Result<Vec<u8>>;
 }
 
 /// The most octets that a zone has in all its files, unless somebody says less: 4 GiB, as it cannot hold more
@@ -123,7 +124,7 @@ pub fn read_stored(
     let file = files.add(path);
     let mut reader = Reader::new(options, files, sink);
     reader.store = Some(store);
-    let text = store.read(path);
+    let text = store.read(path, options.most_octets);
     reader.read_found(text, path, file);
 }
 

@@ -107,9 +107,21 @@ impl<'r> Reader<'r> {
             Err(error) => {
                 let place = Place { file, line: 1, column: 1 };
                 let message = format!("the zone file cannot be read: {error}");
-                self.sink.fault(Fault::error("unreadable-file", place, message));
+                let help = self.help_for(&error);
+                self.sink.fault(Fault { help, ..Fault::error("unreadable-file", place, message) });
             }
         }
+    }
+
+    /// What to do about a file that cannot be read, where that is known.
+    pub(super) fn help_for(&self, error: &io::Error) -> Option<String> {
+        let most = self.options.most_octets;
+        (error.kind() == io::ErrorKind::FileTooLarge).then(|| {
+            format!(
+                "all files of a zone together may have {most} octets; make several zones of it, or let it have \
+                 more (`memory` of its tenant)"
+            )
+        })
     }
 
     /// Counts the octets of a file, which are not too many.

@@ -130,8 +130,8 @@ struct Stored {
 }
 
 impl Store for Stored {
-    fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        let read = self.files.read(path);
+    fn read(&self, path: &Path, most: u64) -> io::Result<Vec<u8>> {
+        let read = self.files.read(path, most);
         let is_passing = |error: &io::Error| error.kind() == io::ErrorKind::Other;
         if read.as_ref().is_err_and(is_passing) {
             self.has_failed.set(true);
@@ -157,9 +157,9 @@ impl Following {
     /// # Errors
     /// It cannot be read.
     pub(super) fn open(repository: &Repository) -> Result<Self, FollowError> {
-        let Repository { git, guards, folder, insert_whitespace, .. } = repository;
+        let Repository { git, guards, folder, most_octets, insert_whitespace, .. } = repository;
         let state = folder.join("served.json");
-        let copy = Copy::open(&folder.join("repository"))?;
+        let copy = Copy::open(&folder.join("repository"), *most_octets)?;
         let kept = Kept::read(&state)
             .map_err(|source| FollowError::State { path: state.clone(), source })?;
         let fetcher = Fetcher {
@@ -418,6 +418,8 @@ mod tests {
     use std::fs;
     use std::process::Command;
 
+    use halfmoon_git::MOST_OCTETS;
+
     use super::*;
 
     #[test]
@@ -458,9 +460,9 @@ mod tests {
         git(&["commit", "--quiet", "-m", "first"]);
         let commit: CommitId = git(&["rev-parse", "HEAD"]).parse().unwrap();
         let read = |path: &str| {
-            let copy = Copy::open(&folder.path().join(".git")).unwrap();
+            let copy = Copy::open(&folder.path().join(".git"), MOST_OCTETS).unwrap();
             let stored = Stored { files: copy.files(commit), has_failed: Cell::new(false) };
-            let is_there = stored.read(Path::new(path)).is_ok();
+            let is_there = stored.read(Path::new(path), MOST_OCTETS).is_ok();
             (is_there, stored.has_failed.get())
         };
         assert_eq!(read("a.zone"), (true, false));

@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
-use crate::site::Site;
+use crate::site::{Server, Site};
 use crate::support::{ask, wait_for, wait_for_answer};
 
 /// What it is, what makes it in the repository of acme, and what is said of it.
@@ -172,5 +172,49 @@ fn a_signal_has_all_repositories_looked_at() {
     server.running.signal("HUP");
     for name in ["acme", "beta"] {
         wait_for_answer(server.dns, &format!("www.{name}.test."), &["127.0.0.2"]);
+    }
+}
+
+/// The most memory that a server has had so far, in octets.
+fn most_memory(server: &Server) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{}/status", server.running.pid())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+}
+
+#[test]
+fn what_a_tenant_may_not_have_in_memory_is_not_unpacked() {
+    const HUGE: usize = 40 << 20;
+    let site = Site::new(
+        "[tenants.acme]\nbelow = ['acme.test']\nmemory = '64KiB'\n\
+         git = { url = 'acme', interval = '50ms' }\n",
+    );
+    site.repository("acme");
+    let server = site.serve();
+    let first = site.git("acme", &["rev-parse", "HEAD"]);
+    // It is little on a disk, and on its way.
+    let before = most_memory(&server);
+    site.records("acme", "big.acme.test", &"\n".repeat(HUGE));
+    site.commit("acme", "huge");
+    let said = wait_for("it is refused", || {
+        let source = server.source("acme");
+        let said = source["fetch_error"].as_str().or_else(|| source["refused"]["why"][0].as_str());
+        said.map(str::to_owned)
+    });
+    let more = most_memory(&server) - before;
+    assert!(more < HUGE as u64 / 2, "{more} octets more");
+    assert!(said.contains("too large to be unpacked"), "{said}");
+    assert_eq!(server.source("acme")["served"]["commit"], first);
+    site.git("acme", &["reset", "--quiet", "--hard", &first]);
+    site.zone("acme", "acme.test", "127.0.0.2");
+    server.wait_served("acme", &site.commit("acme", "small"));
+    assert!(server.source("acme")["fetch_error"].is_null());
+    // More than a zone may have, but no more than what is unpacked in any case.
+    site.records("acme", "big.acme.test", &"\n".repeat(1 << 20));
+    let why = server.wait_refused("acme", &site.commit("acme", "big"), false);
+    for said in
+        ["big.acme.test.zone:1:1", "it has more than 65536 octets", "`memory` of its tenant"]
+    {
+        assert!(why.contains(said), "{why}");
     }
 }

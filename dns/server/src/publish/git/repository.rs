@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use halfmoon_git::MOST_OCTETS;
+
 use super::signature::SignersError;
 use super::{FollowError, signers, source};
 use crate::config::{Config, GitConfig, GuardsConfig, TenantConfig, Verify};
@@ -13,6 +15,8 @@ pub struct Repository {
     pub(super) guards: GuardsConfig,
     /// Where its copy is, and what is written down of it.
     pub(super) folder: PathBuf,
+    /// How many octets one of its zones may have in all its files.
+    pub(super) most_octets: u64,
     pub(super) insert_whitespace: bool,
     /// The section of the configuration: `zones`, or `tenants.NAME`.
     pub(super) key: String,
@@ -50,6 +54,9 @@ impl Repository {
             git: git.clone(),
             guards: guards.or(config.zones.guards).unwrap_or_default(),
             folder,
+            most_octets: tenant
+                .and_then(|(_, tenant)| tenant.memory)
+                .map_or(MOST_OCTETS, |most| most as u64),
             insert_whitespace: config.lua.insert_whitespace,
             key: tenant.map_or_else(|| "zones".to_owned(), |(name, _)| format!("tenants.{name}")),
         })

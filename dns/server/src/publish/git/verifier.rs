@@ -11,7 +11,7 @@ use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-use halfmoon_git::{CommitId, Copy};
+use halfmoon_git::{CommitId, Copy, MOST_OCTETS};
 use halfmoon_zones::Loaded;
 
 use super::command::{self, RunError};
@@ -84,7 +84,7 @@ impl Verifier {
                 if !is_inside(path) || to.exists() {
                     continue;
                 }
-                let octets = match files.read(path) {
+                let octets = match files.read(path, MOST_OCTETS) {
                     // What was looked for and is not there.
                     Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                     octets => octets?,
