@@ -92,6 +92,12 @@ pub(crate) trait Secret: Sized {
 
     /// What tells it from others.
     fn octets(&self) -> &[u8];
+
+    /// Whether there may be none until its file is usable: it is a tenant's, who is not to keep others from being
+    /// served. Else nothing is begun without it.
+    fn may_lack(_config: &Self::Config) -> bool {
+        false
+    }
 }
 
 /// Secrets in force, from files that are looked at again now and then. Each is taken for itself: who has
@@ -100,11 +106,20 @@ pub(crate) trait Secret: Sized {
 pub(crate) struct Watched<S: Secret> {
     config: Vec<S::Config>,
     current: Published<S>,
-    /// What was wrong with each file when it was last read.
-    faults: Mutex<Vec<Option<String>>>,
+    /// What is known of each file.
+    known: Mutex<Vec<Known<S>>>,
 }
 
-/// Secrets, where they are published, in the order of the configuration.
+/// What is known of a file with a secret.
+#[derive(Debug)]
+struct Known<S> {
+    /// The secret in force.
+    secret: Option<Arc<S>>,
+    /// What was wrong with the file when it was last read.
+    fault: Option<String>,
+}
+
+/// Secrets in force, where they are published, in the order of the configuration.
 pub(crate) type Published<S> = Arc<ArcSwap<Vec<Arc<S>>>>;
 
 /// What became of secrets when their files were looked at again.
@@ -115,12 +130,14 @@ pub(crate) struct Reloaded {
     /// What is wrong with files, each said once for as long as it is the same. What they held before stays
     /// in force.
     pub(crate) faults: Vec<SecretError>,
+    /// The same of files of which nothing is in force.
+    pub(crate) lacking: Vec<SecretError>,
 }
 
 /// None.
 impl<S: Secret> Default for Watched<S> {
     fn default() -> Self {
-        Self { config: Vec::new(), current: Arc::default(), faults: Mutex::default() }
+        Self { config: Vec::new(), current: Arc::default(), known: Mutex::default() }
     }
 }
 
@@ -128,16 +145,14 @@ impl<S: Secret> Watched<S> {
     /// Reads the files.
     ///
     /// # Errors
-    /// The first file that is not usable.
+    /// The first file that is not usable and has to be.
     pub(crate) fn open(config: Vec<S::Config>) -> Result<Self, SecretError> {
-        let loaded = config.iter().map(|one| S::load(one).map(Arc::new));
-        let secrets = loaded.collect::<Result<Vec<_>, _>>()?;
-        if let Some((at, reason)) = first_double(&secrets) {
-            let path = S::path(&config[at.1]).to_owned();
-            return Err(SecretError::Wrong { path, reason });
-        }
-        let faults = Mutex::new(config.iter().map(|_| None).collect());
-        Ok(Self { config, current: Arc::new(ArcSwap::from_pointee(secrets)), faults })
+        let known = config.iter().map(|_| Known { secret: None, fault: None }).collect();
+        let watched = Self { config, current: Arc::default(), known: Mutex::new(known) };
+        let mut wrong = watched.read(&mut watched.lock()).into_iter().zip(&watched.config);
+        let refused = wrong.find_map(|(wrong, config)| wrong.filter(|_| !S::may_lack(config)));
+        drop(wrong);
+        refused.map_or(Ok(watched), Err)
     }
 
     /// Where they are published.
@@ -147,47 +162,93 @@ impl<S: Secret> Watched<S> {
 
     /// What is wrong with files whose secrets are those of before, each with its path.
     pub(crate) fn faults(&self) -> Vec<String> {
-        self.lock().iter().flatten().cloned().collect()
+        let known = self.lock();
+        let old = known.iter().filter(|known| known.secret.is_some());
+        old.filter_map(|known| known.fault.clone()).collect()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Option<String>>> {
-        self.faults.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What is wrong with files of which nothing is in force, each with its path.
+    pub(crate) fn lacking(&self) -> Vec<String> {
+        let known = self.lock();
+        let none = known.iter().filter(|known| known.secret.is_none());
+        none.filter_map(|known| known.fault.clone()).collect()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Known<S>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Reads the files again, and publishes what of it is right.
     pub(crate) fn reload(&self) -> Reloaded {
         let mut known = self.lock();
         let before = self.current.load_full();
-        let mut wrong: Vec<Option<SecretError>> = self.config.iter().map(|_| None).collect();
-        let mut secrets = Vec::clone(&before);
+        let told: Vec<_> = known.iter().map(|known| known.fault.clone()).collect();
+        let wrong = self.read(&mut known);
+        let is_before = |secret: &Arc<S>| before.iter().any(|old| Arc::ptr_eq(old, secret));
+        let in_force = known.iter().filter_map(|known| known.secret.as_ref());
+        let changed = in_force.filter(|secret| !is_before(secret)).count();
+        let (mut faults, mut lacking) = (Vec::new(), Vec::new());
+        for ((known, told), wrong) in known.iter().zip(told).zip(wrong) {
+            if known.fault != told {
+                let of = if known.secret.is_some() { &mut faults } else { &mut lacking };
+                of.extend(wrong);
+            }
+        }
+        Reloaded { changed, faults, lacking }
+    }
+
+    /// Reads the files, and publishes what of it is right; what is wrong with each.
+    fn read(&self, known: &mut [Known<S>]) -> Vec<Option<SecretError>> {
+        let mut wrong: Vec<Option<SecretError>> = known.iter().map(|_| None).collect();
+        let mut secrets: Vec<_> = known.iter().map(|known| known.secret.clone()).collect();
         for (at, config) in self.config.iter().enumerate() {
-            match S::load(config) {
-                Ok(new) if new.octets() == before[at].octets() => {}
-                Ok(new) => secrets[at] = Arc::new(new),
-                Err(error) => wrong[at] = Some(error),
+            match (S::load(config), &secrets[at]) {
+                (Ok(new), Some(old)) if new.octets() == old.octets() => {}
+                (Ok(new), _) => secrets[at] = Some(Arc::new(new)),
+                (Err(error), _) => wrong[at] = Some(error),
             }
         }
-        let is_new = |secrets: &[Arc<S>], at: usize| !Arc::ptr_eq(&secrets[at], &before[at]);
-        // Those before were no two the same: each round takes back one that is new.
+        let is_new = |secrets: &[Option<Arc<S>>], at: usize| match (&secrets[at], &known[at].secret)
+        {
+            (Some(new), Some(old)) => !Arc::ptr_eq(new, old),
+            (new, _) => new.is_some(),
+        };
+        // Those before were no two the same: each round takes back what is new.
         while let Some(((first, second), reason)) = first_double(&secrets) {
-            let at = if is_new(&secrets, second) { second } else { first };
-            secrets[at] = Arc::clone(&before[at]);
-            let path = S::path(&self.config[at]).to_owned();
-            wrong[at] = Some(SecretError::Wrong { path, reason });
-        }
-        let changed = (0..secrets.len()).filter(|at| is_new(&secrets, *at)).count();
-        if changed > 0 {
-            self.current.store(Arc::new(secrets));
-        }
-        let mut faults = Vec::new();
-        for (known, wrong) in known.iter_mut().zip(wrong) {
-            let text = wrong.as_ref().map(ToString::to_string);
-            if *known != text {
-                faults.extend(wrong);
-                *known = text;
+            let may_lack = |at: usize| S::may_lack(&self.config[at]);
+            let back: &[usize] = match (is_new(&secrets, first), is_new(&secrets, second)) {
+                (false, _) => &[second],
+                (true, false) => &[first],
+                // Nobody knows whose it is, and who has it would be taken for either.
+                (true, true) if may_lack(first) && may_lack(second) => &[first, second],
+                (true, true) if may_lack(first) => &[first],
+                (true, true) => &[second],
+            };
+            for at in back.iter().copied() {
+                secrets[at] = known[at].secret.clone();
+                let path = S::path(&self.config[at]).to_owned();
+                wrong[at] = Some(SecretError::Wrong { path, reason });
             }
         }
-        Reloaded { changed, faults }
+        let is_any_new = (0..secrets.len()).any(|at| is_new(&secrets, at));
+        for ((known, secret), wrong) in known.iter_mut().zip(secrets).zip(&wrong) {
+            *known = Known { secret, fault: wrong.as_ref().map(ToString::to_string) };
+        }
+        if is_any_new {
+            let in_force = known.iter().filter_map(|known| known.secret.clone());
+            self.current.store(Arc::new(in_force.collect()));
+        }
+        wrong
+    }
+}
+
+/// Logs that nothing is in force of some files, as [`Watched::lacking`] has them; `whose` they are, as in `keys`.
+pub(crate) fn log_lacking(lacking: &[String], whose: &str) {
+    for error in lacking {
+        tracing::error!(
+            %error,
+            "a secret of {whose} of a tenant is not usable; there is none until its file is right"
+        );
     }
 }
 
@@ -200,16 +261,19 @@ impl Reloaded {
         for error in &self.faults {
             tracing::error!(%error, "a secret of {whose} not reloaded; the one before stays in force");
         }
+        let lacking: Vec<String> = self.lacking.iter().map(SecretError::to_string).collect();
+        log_lacking(&lacking, whose);
     }
 }
 
 /// The places of the first two that are the same and may not be, and what is wrong with that.
-fn first_double<S: Secret>(secrets: &[Arc<S>]) -> Option<((usize, usize), &'static str)> {
+fn first_double<S: Secret>(secrets: &[Option<Arc<S>>]) -> Option<((usize, usize), &'static str)> {
     let reason = S::ALONE?;
     let mut places = HashMap::with_capacity(secrets.len());
     let mut numbered = secrets.iter().enumerate();
     numbered.find_map(|(at, secret)| {
-        places.insert(secret.octets(), at).map(|first| ((first, at), reason))
+        let octets = secret.as_ref()?.octets();
+        places.insert(octets, at).map(|first| ((first, at), reason))
     })
 }
 
@@ -259,7 +323,7 @@ mod tests {
         }
     }
 
-    /// A text of at least three letters.
+    /// A text of at least three letters. There need not be one in files whose names begin with `t`.
     #[derive(Debug)]
     struct Word(String);
 
@@ -283,6 +347,66 @@ mod tests {
 
         fn octets(&self) -> &[u8] {
             self.0.as_bytes()
+        }
+
+        fn may_lack(path: &PathBuf) -> bool {
+            path.file_name().unwrap().as_encoded_bytes().starts_with(b"t")
+        }
+    }
+
+    #[test]
+    fn what_a_tenant_has_spoilt_is_missing_until_it_is_right() {
+        let folder = tempfile::tempdir().unwrap();
+        let paths = ["own", "t1", "t2"].map(|name| folder.path().join(name));
+        let write = |texts: &str| {
+            for (path, text) in paths.iter().zip(texts.split(' ')) {
+                let _ = fs::remove_file(path);
+                if text != "-" {
+                    fs::write(path, text).unwrap();
+                    fs::set_permissions(path, Permissions::from_mode(0o600)).unwrap();
+                }
+            }
+        };
+        for (first, begins, then, follows) in [
+            ("one - two", "one two", "one - six", "one six"),
+            ("one - x", "one", "one six two", "one six two"),
+            // Of one secret in two files, nobody knows whose it is; but the operator is not to be without his.
+            ("one two two", "one", "one two six", "one two six"),
+            ("one two two", "one", "one two two", "one"),
+            ("one one two", "one two", "six one two", "six one two"),
+            ("one one one", "one", "one two one", "one two"),
+            ("- one two", "", "one one two", ""),
+            ("x one two", "", "one one two", ""),
+            // Who has it, has it.
+            ("one two six", "one two six", "one two two", "one two six"),
+            ("one two six", "one two six", "one new new", "one two six"),
+            ("one - six", "one six", "one new new", "one six"),
+        ] {
+            write(first);
+            let watched = match Watched::<Word>::open(paths.to_vec()) {
+                Ok(watched) => watched,
+                Err(error) => {
+                    assert_eq!(begins, "", "{first}: {error}");
+                    assert!(error.to_string().contains("/own: "), "{first}: {error}");
+                    continue;
+                }
+            };
+            let in_force = || {
+                let current = watched.current().load();
+                current.iter().map(|word| &*word.0).collect::<Vec<_>>().join(" ")
+            };
+            assert_eq!(in_force(), begins, "{first}");
+            let lacking = watched.lacking();
+            assert_eq!(lacking.len() + begins.split(' ').count(), 3, "{first}: {lacking:?}");
+            assert_eq!(watched.faults(), [""; 0], "{first}");
+            write(then);
+            let reloaded = watched.reload();
+            assert_eq!(in_force(), follows, "{first}, then {then}");
+            let lacking = watched.lacking();
+            assert_eq!(lacking.len() + follows.split(' ').count(), 3, "{then}: {lacking:?}");
+            for said in reloaded.lacking {
+                assert!(lacking.contains(&said.to_string()), "{then}: {said}");
+            }
         }
     }
 
@@ -330,7 +454,7 @@ mod tests {
             ("ten ten new", "six new ten", 0, "a: there already,b: there already,c: there already"),
         ] {
             write(files);
-            let Reloaded { changed: count, faults: said } = watched.reload();
+            let Reloaded { changed: count, faults: said, .. } = watched.reload();
             let current = watched.current().load();
             let texts: Vec<&str> = current.iter().map(|word| &*word.0).collect();
             assert_eq!((texts.join(" ").as_str(), count), (in_force, changed), "{files}");

@@ -21,7 +21,7 @@ use crate::overrides::{Keeper, Overrides, StoreError};
 use crate::publish::{
     self, Compile, Loads, PublishError, Publisher, Publishing, SourceError, Unit,
 };
-use crate::secret::SecretError;
+use crate::secret::{SecretError, log_lacking};
 use crate::shared::{Policy, Presentation, Shared};
 use crate::signing::{Ahead, Renewer, Roller, Signing, SigningError};
 use crate::tenants::Tenants;
@@ -93,6 +93,7 @@ impl Server {
         let units = publish::units(config, &tenants)?;
         // What is quickly seen to be wrong is told before the work begins.
         let (cookies, keys) = (cookies(config)?, Keys::open(config, &tenants)?);
+        log_lacking(&keys.lacking(), "keys");
         let bound = Bound::bind(&transport::Settings {
             listen: config.server.listen.clone(),
             udp_threads: config.server.workers,

@@ -66,7 +66,7 @@ impl Keys {
     /// Reads the files of the keys of a configuration, those of its tenants among them.
     ///
     /// # Errors
-    /// The first file that is not usable.
+    /// The first file that is not usable, of those that are not a tenant's.
     pub fn open(config: &Config, tenants: &Tenants) -> Result<Self, SecretError> {
         let of_tenants = tenants.iter().flat_map(|(id, name)| {
             let keys = config.tenants.get(name).into_iter().flat_map(|tenant| &tenant.keys);
@@ -91,6 +91,11 @@ impl Keys {
     /// What is wrong with files whose keys are those of before.
     pub(crate) fn faults(&self) -> Vec<String> {
         self.0.faults()
+    }
+
+    /// What is wrong with files of tenants that no key is in force of.
+    pub(crate) fn lacking(&self) -> Vec<String> {
+        self.0.lacking()
     }
 
     /// A view of the keys in force for one thread.
@@ -130,6 +135,10 @@ impl Secret for Key {
 
     fn octets(&self) -> &[u8] {
         &self.secret
+    }
+
+    fn may_lack((_, holder): &(KeyConfig, Holder)) -> bool {
+        matches!(holder, Holder::Of(_))
     }
 }
 

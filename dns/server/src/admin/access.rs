@@ -57,7 +57,7 @@ impl Access {
     /// Reads the secrets of tokens.
     ///
     /// # Errors
-    /// The first file that is not usable.
+    /// The first file that is not usable, of those that are not a tenant's.
     pub(super) fn open(config: &AdminConfig, tokens: Vec<Named>) -> Result<Self, SecretError> {
         Ok(Self {
             allow: config.allow.clone(),

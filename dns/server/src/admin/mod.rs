@@ -43,7 +43,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::watch;
 
 use crate::config::Config;
-use crate::secret::SecretError;
+use crate::secret::{SecretError, log_lacking};
 use crate::shared::Shared;
 use crate::tenants::Tenants;
 use crate::transport::Tallies;
@@ -130,9 +130,12 @@ struct State {
 /// Says what is wrong with the section and the files that it and tenants name.
 ///
 /// # Errors
-/// What is wrong.
-pub fn check(config: &Config) -> Result<(), AdminError> {
-    access(config, &Tenants::new(&config.tenants)).map(drop)
+/// What is wrong first.
+pub fn check(config: &Config) -> Result<(), String> {
+    let access = access(config, &Tenants::new(&config.tenants));
+    let access = access.map_err(|error| error.to_string())?;
+    let lacking = access.map(|access| access.tokens.lacking()).unwrap_or_default();
+    lacking.into_iter().next().map_or(Ok(()), Err)
 }
 
 fn access(config: &Config, tenants: &Tenants) -> Result<Option<Access>, AdminError> {
@@ -159,12 +162,13 @@ impl Bound {
     /// section.
     ///
     /// # Errors
-    /// The address cannot be had, or a secret is not usable.
+    /// The address cannot be had, or a secret is not usable that is not a tenant's.
     pub fn bind(config: &Config, tenants: &Tenants) -> Result<Option<Self>, AdminError> {
         let (Some(admin), Some(access)) = (&config.admin, access(config, tenants)?) else {
             return Ok(None);
         };
         let failed = |source| AdminError::Bind { address: admin.listen, source };
+        log_lacking(&access.tokens.lacking(), "tokens");
         let socket = listen::bind(admin.listen).map_err(failed)?;
         let address = socket.local_addr().map_err(failed)?;
         Ok(Some(Self { socket, address, access, ready_within: admin.ready_within }))

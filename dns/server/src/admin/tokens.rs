@@ -37,7 +37,7 @@ impl Tokens {
     /// Reads the files.
     ///
     /// # Errors
-    /// The first file that is not usable.
+    /// The first file that is not usable, of those that are not a tenant's.
     pub(super) fn open(config: Vec<Named>) -> Result<Self, SecretError> {
         Watched::open(config).map(Self)
     }
@@ -50,6 +50,11 @@ impl Tokens {
     /// What is wrong with files whose tokens are those of before.
     pub(super) fn faults(&self) -> Vec<String> {
         self.0.faults()
+    }
+
+    /// What is wrong with files of tenants that no token is in force of.
+    pub(super) fn lacking(&self) -> Vec<String> {
+        self.0.lacking()
     }
 
     /// The token with this secret.
@@ -93,6 +98,10 @@ impl Secret for Token {
 
     fn octets(&self) -> &[u8] {
         self.digest.as_ref()
+    }
+
+    fn may_lack((_, tenant): &Named) -> bool {
+        tenant.is_some()
     }
 }
 

@@ -78,6 +78,9 @@ pub(super) struct Status {
     /// Files of secrets that are not usable, and why; what they held before is in force. Not told to tenants.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     old_secrets: Vec<String>,
+    /// Files of secrets of tenants that are not usable, and why; nothing is in force of them. Not told to tenants.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing_secrets: Vec<String>,
     caller: CallerView,
 }
 
@@ -192,6 +195,7 @@ fn status_for(state: &State, caller: Caller) -> Status {
         folder: state.shared.publishing.folder().filter(|_| is_operator),
         sources: state.shared.publishing.tenants(sight.name(&state.shared)),
         old_secrets: if is_operator { old_secrets(state) } else { Vec::new() },
+        missing_secrets: if is_operator { missing_secrets(state) } else { Vec::new() },
         caller: CallerView {
             may_write: caller.may == Some(Right::Write),
             tenant: sight.name(&state.shared).map(str::to_owned),
@@ -203,4 +207,8 @@ fn status_for(state: &State, caller: Caller) -> Status {
 fn old_secrets(state: &State) -> Vec<String> {
     let tokens = state.access.tokens.faults();
     [state.shared.cookies.faults(), state.shared.keys.faults(), tokens].concat()
+}
+
+fn missing_secrets(state: &State) -> Vec<String> {
+    [state.shared.keys.lacking(), state.access.tokens.lacking()].concat()
 }

@@ -234,10 +234,12 @@ fn load(path: &Path, args: &Args) -> Result<Found, String> {
     }
     let geo = Source::open(config.geo.databases.clone()).map_err(|error| error.to_string())?;
     cookies(&config).map_err(|error| error.to_string())?;
-    Keys::open(&config, &Tenants::new(&config.tenants)).map_err(|error| error.to_string())?;
-    events::check(&config.health.webhook).map_err(|error| error.to_string())?;
-    admin::check(&config).map_err(|error| error.to_string())?;
     let tenants = Arc::new(Tenants::new(&config.tenants));
+    // A server would begin without those of tenants.
+    let keys = Keys::open(&config, &tenants).map_err(|error| error.to_string())?;
+    keys.lacking().into_iter().next().map_or(Ok(()), Err)?;
+    events::check(&config.health.webhook).map_err(|error| error.to_string())?;
+    admin::check(&config)?;
     let units = units(&config, &tenants).map_err(|error| match error {
         SourceError::Nowhere => format!("{}: {error}", path.display()),
         error => error.to_string(),
@@ -247,7 +249,8 @@ fn load(path: &Path, args: &Args) -> Result<Found, String> {
     for unit in units {
         let loader = match unit.place {
             Origin::Folder(loader) => loader,
-            Origin::Repository(_) => {
+            Origin::Repository(repository) => {
+                repository.check().map_err(|error| error.to_string())?;
                 let of = unit
                     .tenant
                     .map(|tenant| format!("the zones of tenant {}", tenants.name(tenant)));

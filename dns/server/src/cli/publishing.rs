@@ -76,6 +76,8 @@ struct Status {
     sources: Vec<TenantSource>,
     #[serde(default)]
     old_secrets: Vec<String>,
+    #[serde(default)]
+    missing_secrets: Vec<String>,
 }
 
 pub(super) fn status(args: &StatusArgs) -> ExitCode {
@@ -115,6 +117,9 @@ fn ask(args: &StatusArgs) -> Result<(), String> {
     }
     for why in status.old_secrets {
         say(format_args!("a secret is still the one before: {why}"));
+    }
+    for why in status.missing_secrets {
+        say(format_args!("a secret of a tenant is missing: {why}"));
     }
     Ok(())
 }

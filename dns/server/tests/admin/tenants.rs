@@ -497,14 +497,6 @@ fn what_cannot_be_is_refused_at_the_start() {
             token.to_owned(),
             "tenants.acme.tokens: there is no admin interface; add the section `[admin]`",
         ),
-        (
-            format!("{admin}{token}[[tenants.beta.tokens]]\nname = 'a'\nsecret_file = 'b'\n"),
-            "the secret of another token, too",
-        ),
-        (
-            format!("{admin}{token}[[admin.tokens]]\nname = 'b'\nsecret_file = 'b'\n"),
-            "the secret of another token, too",
-        ),
     ] {
         let folder = Folder::new(&format!("{QUICK}{config}"), "www A 192.0.2.1\n");
         secret(&folder, "a", ACME);
@@ -515,5 +507,32 @@ fn what_cannot_be_is_refused_at_the_start() {
             assert_eq!(ended.status.code(), Some(2), "{verb} {config}: {ended:?}");
             assert!(ended.err.contains(said) && ended.err.lines().count() == 1, "{}", ended.err);
         }
+    }
+}
+
+#[test]
+fn tokens_with_one_secret_and_files_that_are_not_usable_are_told_by_a_check() {
+    let token = |of: &str, file: &str| {
+        format!("[[{of}.tokens]]\nname = '{file}'\nsecret_file = '{file}'\n")
+    };
+    let acme = token("tenants.acme", "a");
+    let key = "[tenants.beta]\nkeys = [{ name = 'k', secret_file = 'none' }]\n";
+    let git = "[tenants.beta]\nbelow = ['b.test']\n\
+               git = { url = 'https://git.test/b', state = 'git', credentials_file = 'none' }\n";
+    for (more, file, said) in [
+        (token("tenants.beta", "b"), "a", "the secret of another token, too"),
+        (token("admin", "b"), "a", "the secret of another token, too"),
+        (token("tenants.beta", "none"), "none", "cannot be read"),
+        (key.to_owned(), "none", "cannot be read"),
+        (git.to_owned(), "none", "cannot be read"),
+    ] {
+        let admin = "[admin]\nlisten = '127.0.0.1:0'\n";
+        let folder = Folder::new(&format!("{QUICK}{admin}{acme}{more}"), "www A 192.0.2.1\n");
+        secret(&folder, "a", ACME);
+        secret(&folder, "b", ACME);
+        let ended = run(&["check", folder.path("halfmoon.toml").to_str().unwrap()]);
+        assert_eq!(ended.status.code(), Some(2), "{more}: {ended:?}");
+        assert!(ended.err.contains(said) && ended.err.lines().count() == 1, "{}", ended.err);
+        assert!(ended.err.contains(&format!("/{file}: ")), "{more}: {}", ended.err);
     }
 }

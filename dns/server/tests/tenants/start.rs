@@ -1,7 +1,8 @@
 //! Starting with what there is, although something is missing.
 
-use std::fs;
+use std::fs::{self, Permissions};
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt as _;
 
 use crate::site::Site;
 use crate::support::{Running, ask, halfmoon, wait_for, wait_for_answer};
@@ -131,5 +132,80 @@ fn sources_that_cannot_be_are_told_at_once() {
         let ended = Running::spawn(halfmoon(&["serve", config.to_str().unwrap()])).wait();
         assert_eq!(ended.status.code(), Some(2), "{sections}: {}", ended.err);
         assert!(ended.err.contains(expected), "{sections}: {}", ended.err);
+    }
+}
+
+/// Tenants `acme`, of whom these are keys of the section besides, and `beta`.
+fn with_secrets(acme: &str) -> Site {
+    let site = Site::new(&format!(
+        "[tenants.beta]\nbelow = ['beta.test']\ngit = {{ url = 'beta', interval = '50ms' }}\n\
+         [[tenants.beta.tokens]]\nname = 'b'\nsecret_file = 'b.token'\n\
+         [tenants.acme]\nbelow = ['acme.test']\n{acme}\n"
+    ));
+    site.repository("acme");
+    site.repository("beta");
+    secret(&site, "b.token", "a-secret-of-the-operators-of-beta");
+    site
+}
+
+fn secret(site: &Site, name: &str, text: &str) {
+    site.write("new-secret", text);
+    fs::set_permissions(site.path("new-secret"), Permissions::from_mode(0o600)).unwrap();
+    fs::rename(site.path("new-secret"), site.path(name)).unwrap();
+}
+
+const GIT: &str = "git = { url = 'acme', interval = '50ms' }\n";
+const TOKEN: &str = "[[tenants.acme.tokens]]\nname = 'a'\nsecret_file = 'a.token'\n";
+
+#[test]
+fn a_secret_of_a_tenant_that_is_not_usable_keeps_nobody_else_from_being_served() {
+    let keys = "keys = [{ name = 'acme', secret_file = 'a.key' }]\n";
+    let account = "git = { url = 'acme', interval = '50ms', credentials_file = 'a.git' }\n";
+    let site = with_secrets(&format!("{account}{keys}{TOKEN}"));
+    secret(&site, "a.key", "short");
+    fs::write(site.path("a.git"), "for everybody:to read").unwrap();
+    let server = site.serve();
+    assert_eq!(ask(server.dns, "www.beta.test."), ["127.0.0.1"]);
+    // What that is, and why, stands where operators look.
+    let status = server.command(&["status"]).out;
+    let log = server.running.err();
+    for why in ["a.key: not a secret for a key", "a.token: cannot be read"] {
+        assert!(status.contains(why), "{status}");
+        assert!(log.contains(why), "{log}");
+    }
+    let error = server.source("acme")["fetch_error"].to_string();
+    assert!(error.contains("a.git: everybody may read or change this secret"), "{error}");
+    let said = |token: &str| server.send(token, "GET", "/api/v1/zones", "").status;
+    assert_eq!(said("a-secret-of-the-operators-of-beta"), 200);
+    assert_eq!(said("a-secret-of-the-operators-of-acme"), 401);
+    // Each is taken as soon as it is right.
+    secret(&site, "a.git", "user:secret");
+    wait_for_answer(server.dns, "www.acme.test.", &["127.0.0.1"]);
+    secret(&site, "a.token", "a-secret-of-the-operators-of-acme");
+    secret(&site, "a.key", "YWNtZS1hY21lLWFjbWUtYWNtZS1hY21lLWFjbWUtYWM=");
+    let token = || said("a-secret-of-the-operators-of-acme") == 200;
+    wait_for("its token", || token().then_some(()));
+    let old = || server.status()["missing_secrets"].is_null();
+    wait_for("its key", || old().then_some(()));
+}
+
+#[test]
+fn of_tokens_with_one_secret_that_of_the_operator_is_in_force_and_none_of_tenants() {
+    let (shared, ops) = ("a-secret-of-the-operators-of-beta", "a-secret-of-somebody-who-may-write");
+    for (acme, beta) in [(shared, 401), (ops, 200)] {
+        let site = with_secrets(&format!("{GIT}{TOKEN}"));
+        secret(&site, "a.token", acme);
+        let server = site.serve();
+        let said = |token: &str| server.send(token, "GET", "/api/v1/zones", "").status;
+        assert_eq!((said(shared), said(ops)), (beta, 200));
+        let status = server.command(&["status"]).out;
+        assert!(status.contains("a.token: the secret of another token"), "{status}");
+        assert_eq!(status.contains("b.token: the secret of another token"), beta == 401);
+        // And so it stays until they differ.
+        secret(&site, "a.token", "a-secret-of-the-operators-of-acme");
+        wait_for("both", || {
+            let both = (said(shared), said("a-secret-of-the-operators-of-acme"));
+            (both == (200, 200)).then_some(())
+        });
     }
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use halfmoon_git::MOST_OCTETS;
 
+use super::super::SourceError;
 use super::signature::SignersError;
 use super::{FollowError, signers, source};
 use crate::config::{Config, GitConfig, GuardsConfig, TenantConfig, Verify};
@@ -23,7 +24,9 @@ pub struct Repository {
 }
 
 impl Repository {
-    /// As the configuration has it for the operator, or for a tenant. Nobody is asked yet.
+    /// As the configuration has it for the operator, or for a tenant. Nobody is asked yet. Files that a tenant's
+    /// names are looked at when they are needed: one that is not usable keeps its own commits from being served, and
+    /// nobody else's.
     ///
     /// # Errors
     /// What is wrong with the settings.
@@ -35,12 +38,13 @@ impl Repository {
         if tenant.is_none() && (config.zones.path.is_some() || !config.zones.zone.is_empty()) {
             return Err(FollowError::Both);
         }
-        source(&git.url, &git.branch, git.credentials_file.as_deref())?;
-        let signers = signers(git, Path::new(""));
-        if git.verify == Some(Verify::Signed) && !signers.are_any() {
+        source(&git.url, &git.branch, None)?;
+        if git.verify == Some(Verify::Signed) && !signers(git, Path::new("")).are_any() {
             return Err(SignersError::Nobody.into());
         }
-        signers.check()?;
+        if tenant.is_none() {
+            usable(git)?;
+        }
         let by_default = || {
             let all = config.health.state.as_ref()?.join("git");
             Some(match tenant {
@@ -62,6 +66,14 @@ impl Repository {
         })
     }
 
+    /// Says what is wrong with the files that it names besides.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub(crate) fn check(&self) -> Result<(), SourceError> {
+        usable(&self.git).map_err(|source| SourceError::Git { key: self.key.clone(), source })
+    }
+
     /// Where its copy is; nobody else may have this folder.
     #[must_use]
     pub fn folder(&self) -> &Path {
@@ -72,4 +84,10 @@ impl Repository {
     pub(in crate::publish) fn place(&self) -> (String, String) {
         (self.git.url.clone(), self.git.branch.clone())
     }
+}
+
+/// Whether the secret, and the files of those who may sign, can be used.
+fn usable(git: &GitConfig) -> Result<(), FollowError> {
+    source(&git.url, &git.branch, git.credentials_file.as_deref())?;
+    Ok(signers(git, Path::new("")).check()?)
 }
