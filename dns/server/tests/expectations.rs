@@ -234,8 +234,27 @@ fn tests_without_time_are_told_of_and_run_when_there_is_some() {
     loads.write("0", &long.repeat(1000));
     let (_, said) = loads.load(examiner(Some(Duration::from_secs(5))));
     let [long, other] = &*said else { panic!("{said:?}") };
-    assert!(long.starts_with("0.test. Refused tests-not-run: "), "{long}");
+    assert!(long.starts_with("0.test. Refused expectation: "), "{long}");
     assert_eq!(other, "b.test. Loaded");
+}
+
+#[test]
+fn zones_that_take_all_the_time_keep_none_from_its_turn() {
+    let policy = Policy::new(Settings::of(Dialect::Halfmoon));
+    let (targets, geo) = (TargetPolicy::default(), Source::new(Vec::new()));
+    let examiner = Examiner::new(targets, geo, policy).at_most(Some(Duration::from_secs(1)));
+    let long = "[[test]]\nname = 'long'\nask = 'up A'\nsamples = 10000\n\
+                share = { '192.0.2.1' = 1.0, '192.0.2.2' = 1.0 }\n";
+    let mut loads = Loads::new();
+    for number in 0..10 {
+        loads.write(&number.to_string(), &long.repeat(200));
+    }
+    loads.write("z", "[[test]]\nname = 'www'\nask = 'www A'\nis = ['192.0.2.80']\n");
+    loads.compile = loads.compile.examining(examiner);
+    // None of them is ever served, so that all are read each time.
+    let mut load = || loads.loader.load(&mut loads.compile).unwrap().catalog.zones().len();
+    let served = (0..12).find(|_| load() > 0);
+    assert!(served.is_some(), "it never has its turn");
 }
 
 #[test]

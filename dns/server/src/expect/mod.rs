@@ -6,7 +6,9 @@
 
 mod case;
 mod run;
+mod turns;
 
 pub use case::Tests;
 pub(crate) use run::NOT_RUN;
 pub use run::{Examiner, Subject};
+pub(crate) use turns::Coming;

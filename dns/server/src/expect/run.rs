@@ -14,6 +14,7 @@ use halfmoon_zones::{Catalog, Fault, FileId, Hosted, Place, ProgramSource, Zone}
 use ipnet::IpNet;
 
 use super::case::{Case, Expected, Others, Shares, Tests, compared};
+use super::turns::{Coming, Turns};
 use crate::cookies::Cookies;
 use crate::events::Events;
 use crate::explain::{Paper, Rest, States, Wish, matching, suppose_states};
@@ -25,9 +26,6 @@ use crate::shared::{Policy, Programs, Served, Shared};
 use crate::tenants::Realm;
 use crate::tsig::Keys;
 
-/// How long the tests of one zone may take: whoever writes them may not be trusted with the thread that
-/// publishes.
-const LONGEST: Duration = Duration::from_secs(3);
 /// How long the tests of all zones of one load may take, where nobody waits for them: other changes wait.
 const LONGEST_OF_ALL: Duration = Duration::from_secs(30);
 /// The rule of tests for which there was no time left.
@@ -42,10 +40,7 @@ pub struct Examiner {
     geo: Source,
     policy: Policy,
     ran: usize,
-    /// How long all tests of one load may take; `None`: as long as they like.
-    most: Option<Duration>,
-    /// How long those of this load have taken.
-    taken: Duration,
+    turns: Turns,
     /// The version of all zones that is looked at, if it has a name, and those of its zones that have passed.
     passed: (Option<String>, HashSet<NameBuf>),
     /// A failure is told and refuses nothing.
@@ -94,25 +89,35 @@ impl Examiner {
             geo,
             policy,
             ran: 0,
-            most: Some(LONGEST_OF_ALL),
-            taken: Duration::ZERO,
+            turns: Turns::new(Some(LONGEST_OF_ALL)),
             passed: (None, HashSet::new()),
             is_lenient: false,
         }
     }
 
-    /// All tests of one load may take so long together, those of one zone half of what is left of it; `None`:
-    /// as long as they like. It is half a minute if nobody says. Those of one zone never take more than three
-    /// seconds.
+    /// All tests of one load may take so long together; `None`: as long as they like. It is half a minute if nobody
+    /// says. Those of one zone never take more than three seconds, or half of all: so much has each that had no time in
+    /// the load before, those that wait longest first, as many as there is time for but for one; another one has
+    /// half of what is left then.
     #[must_use]
     pub const fn at_most(mut self, most: Option<Duration>) -> Self {
-        self.most = most;
+        self.turns.most = most;
         self
     }
 
+    /// What the next load may test.
+    pub(crate) fn expect(&mut self, coming: Coming) {
+        self.turns.expect(coming);
+    }
+
     /// A load begins.
-    pub(crate) const fn begin(&mut self) {
-        self.taken = Duration::ZERO;
+    pub(crate) fn begin(&mut self) {
+        self.turns.begin();
+    }
+
+    /// How many zones wait, after a load, for all the time that one may have.
+    pub(crate) fn waiting(&mut self) -> usize {
+        self.turns.finish()
     }
 
     /// All that is read from now on is of this version. Where there is a limit, zones that have passed in it are not
@@ -120,6 +125,7 @@ impl Examiner {
     pub(crate) fn look_at(&mut self, version: &str) {
         if self.passed.0.as_deref() != Some(version) {
             self.passed = (Some(version.to_owned()), HashSet::new());
+            self.turns.forget();
         }
     }
 
@@ -151,15 +157,15 @@ impl Examiner {
         faults: &mut Vec<Fault>,
     ) {
         let apex = subject.zone.apex().to_buf();
-        let is_kept = self.most.is_some() && self.passed.0.is_some();
+        let is_kept = self.turns.most.is_some() && self.passed.0.is_some();
         if is_kept && self.passed.1.contains(&apex) {
             return;
         }
         let before = faults.len();
         let began = Instant::now();
-        // No zone takes all from those that come after it.
-        let left = self.most.map(|most| most.saturating_sub(self.taken) / 2);
-        let until = began + left.map_or(LONGEST, |left| left.min(LONGEST));
+        let share = self.turns.share(&apex);
+        let until = began + share.time;
+        let mut is_stopped = false;
         let failed = if self.is_lenient { Fault::warning } else { Fault::error };
         let shared = (began < until).then(|| self.paper(subject));
         for (number, case) in tests.0.iter().enumerate() {
@@ -181,7 +187,8 @@ impl Examiner {
                 Err(Failure::Late) => {
                     let (all, missing) = (tests.count(), tests.count() - number);
                     let late = format!("{missing} of {all} tests were not run, from here on: ");
-                    let of_all = self.most.filter(|_| left.is_some_and(|left| left < LONGEST));
+                    let of_all = self.turns.most.filter(|_| !share.is_whole);
+                    is_stopped = true;
                     faults.push(match of_all {
                         Some(most) => {
                             let why = format!("those of all zones of a load may take {most:?}");
@@ -191,7 +198,7 @@ impl Examiner {
                             )
                         }
                         None => {
-                            let why = format!("those of one zone may take {LONGEST:?}");
+                            let why = format!("those of one zone may take {:?}", share.time);
                             failed("expectation", place, late + &why)
                                 .help("write fewer, or fewer samples")
                         }
@@ -201,7 +208,9 @@ impl Examiner {
             }
             self.ran += 1;
         }
-        self.taken += began.elapsed();
+        // Where nothing is refused, nobody waits.
+        let waits = is_stopped && !self.is_lenient;
+        self.turns.note(apex, share, began.elapsed(), waits);
         if is_kept && faults.len() == before {
             self.passed.1.insert(apex);
         }

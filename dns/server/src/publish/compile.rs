@@ -18,7 +18,7 @@ use super::judge;
 use super::serials::Serials;
 use crate::columns::Counts;
 use crate::config::{DnssecConfig, GuardsConfig, Rules, ZoneFault, ZoneHealth};
-use crate::expect::{Examiner, NOT_RUN, Subject, Tests};
+use crate::expect::{Coming, Examiner, NOT_RUN, Subject, Tests};
 use crate::last_good;
 use crate::shared::{Programs, Served, Zones};
 use crate::signing::{NO_KEYS, Signing, date};
@@ -184,6 +184,18 @@ impl Compile {
     /// in the same load.
     pub(super) fn is_to_read_again(&mut self, served: &Zones, coming: &Zones) -> bool {
         self.signing.as_mut().is_some_and(|signing| signing.look_ahead(served, coming))
+    }
+
+    /// Which zones the next load may test.
+    pub(super) fn expect_tests(&mut self, coming: Coming) {
+        if let Some(examiner) = &mut self.examiner {
+            examiner.expect(coming);
+        }
+    }
+
+    /// How many zones a load has left untested that are to be tested in another one soon.
+    pub(super) fn late_tests(&mut self) -> usize {
+        self.examiner.as_mut().map_or(0, Examiner::waiting)
     }
 
     /// How many tests were run so far.

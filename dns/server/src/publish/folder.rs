@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
 use halfmoon_wire::NameBuf;
-use halfmoon_zones::{Fault, FileReport, Level, Loaded, Loader, Outcome};
+use halfmoon_zones::{FileReport, Level, Loaded, Loader, Outcome};
 use tokio::sync::oneshot;
 
 use super::base::Base;
@@ -18,7 +18,7 @@ use super::publishing::{Answer, Wish};
 use super::watch::{MOST_WATCHED, Watch};
 use super::{Compile, LOOK, Order, SourceError};
 use crate::date::date;
-use crate::expect::NOT_RUN;
+use crate::expect::Coming;
 use crate::shared::{Served, Zones};
 
 /// After a change, the folder has to be quiet for so long before it is read: whoever writes a
@@ -78,25 +78,8 @@ pub(super) struct Work {
     /// The files that are refused, and why.
     refused: BTreeMap<PathBuf, String>,
     held: Held,
-    late: Late,
-}
-
-/// Zones with tests for which there was no time.
-#[derive(Debug, Default)]
-struct Late {
-    /// How many the last load has left.
-    left: usize,
-    /// Whether one more load is due for them.
-    is_due: bool,
-}
-
-impl Late {
-    /// So many has a whole load left. One more is due as long as that gets anywhere: those that were tested take no
-    /// time from the others then.
-    const fn note(&mut self, left: usize) {
-        self.is_due = left > 0 && (self.left == 0 || left < self.left);
-        self.left = left;
-    }
+    /// When it is loaded again for zones with tests for which there was no time.
+    again: Option<Instant>,
 }
 
 impl Work {
@@ -117,7 +100,7 @@ impl Work {
             is_told: false,
             refused: BTreeMap::new(),
             held: Held::default(),
-            late: Late::default(),
+            again: None,
         }
     }
 
@@ -156,13 +139,16 @@ impl Work {
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {
-                    if self.watch.renew() || self.unreadable.is_some() || self.late.is_due {
+                    if self.watch.renew() || self.unreadable.is_some() {
                         self.load();
                     }
                 }
             }
             if self.base.look() {
                 self.load();
+            } else if self.again.take_if(|again| *again <= Instant::now()).is_some() {
+                // What is wrong was told.
+                let _ = self.load_once(Coming::Again);
             }
         }
     }
@@ -170,7 +156,7 @@ impl Work {
     /// Loads all for the first time.
     fn first(&mut self) -> Result<(), SourceError> {
         let folder = self.loader.sources().folder.clone();
-        let read = self.load_once().map_err(|source| SourceError::Unreadable {
+        let read = self.load_once(Coming::All).map_err(|source| SourceError::Unreadable {
             // Only a folder can be unreadable as a whole.
             path: folder.clone().unwrap_or_default(),
             source,
@@ -220,10 +206,10 @@ impl Work {
 
     fn load(&mut self) {
         // What is wrong was told.
-        let _ = self.load_once();
+        let _ = self.load_once(Coming::All);
         // A zone that includes from a folder not watched so far may have missed a change there.
         if self.watch.cover(self.loader.folders_of_listed()) && self.watch.renew() {
-            let _ = self.load_once();
+            let _ = self.load_once(Coming::All);
         }
     }
 
@@ -232,6 +218,7 @@ impl Work {
         let started = Instant::now();
         let desk = self.base.prepare();
         let Base { zones, compile, .. } = &mut self.base;
+        compile.expect_tests(Coming::Some);
         let loaded = self.loader.load_changed(changed, zones, compile);
         let Some(mut loaded) = loaded else {
             drop(desk);
@@ -243,10 +230,11 @@ impl Work {
     }
 
     /// Loads all; how many files were read.
-    fn load_once(&mut self) -> io::Result<usize> {
+    fn load_once(&mut self, coming: Coming) -> io::Result<usize> {
         let started = Instant::now();
         let desk = self.base.prepare();
         let Base { zones, compile, .. } = &mut self.base;
+        compile.expect_tests(coming);
         let loaded = load(&mut self.loader, compile, zones);
         drop(desk);
         match loaded {
@@ -281,14 +269,9 @@ impl Work {
     }
 
     fn publish(&mut self, loaded: Loaded<Served>, started: Instant, extent: Extent) {
-        let is_late = |fault: &Fault| fault.rule == NOT_RUN && fault.level == Level::Error;
-        let are_late = |file: &&FileReport| file.faults.iter().any(is_late);
-        match (extent, loaded.reports.iter().filter(are_late).count()) {
-            (Extent::Whole, left) => self.late.note(left),
-            // A whole load reads those from before, too.
-            (Extent::Changed, 0) => {}
-            (Extent::Changed, _) => self.late = Late { left: 0, is_due: true },
-        }
+        // Others are to have their turn meanwhile, for as long as this took.
+        let are_late = self.base.compile.late_tests() > 0;
+        self.again = are_late.then(|| Instant::now() + started.elapsed());
         self.held.note(&loaded, self.loader.sources(), extent == Extent::Whole);
         let (holding, held) = self.held.shown();
         for report in &loaded.reports {
@@ -402,17 +385,6 @@ mod tests {
     use super::super::{Publishing, Source};
     use super::*;
     use crate::offline::Offline;
-
-    #[test]
-    fn loads_for_tests_without_time_go_on_as_long_as_they_get_anywhere() {
-        let mut late = Late::default();
-        for (left, is_due) in
-            [(0, false), (5, true), (3, true), (3, false), (2, true), (0, false), (2, true)]
-        {
-            late.note(left);
-            assert_eq!(late.is_due, is_due, "{left}");
-        }
-    }
 
     #[test]
     fn two_loads_in_a_row_say_all_that_either_says() {
