@@ -22,6 +22,7 @@ use crate::outcome::Outcome;
 use crate::pool::{Member, Orders, Pool, PoolId, PoolReport};
 use crate::probe::Net;
 use crate::refused::Refused;
+use crate::registry::{Occupant, Registry};
 use crate::report::{Counts, Report, count};
 use crate::said::Said;
 use crate::shared::{Request, Shared};
@@ -321,7 +322,12 @@ impl Health {
     /// All pools, for people: their members, what these count as and why.
     #[must_use]
     pub fn pools(&self) -> Vec<PoolReport> {
-        self.inner.shared.lock().pools.reports()
+        let mut all = Vec::new();
+        let places = |registry: &Registry| registry.pools.places();
+        self.inner.shared.in_parts(places, |registry, places| {
+            all.extend(registry.pools.reports(places));
+        });
+        all
     }
 
     /// What a pool is at the moment, for people; `None`: it is gone.
@@ -401,8 +407,11 @@ impl Health {
     #[must_use]
     pub fn checks(&self) -> Vec<Report> {
         let shared = &self.inner.shared;
-        let registry = shared.lock();
-        registry.iter().map(|(id, occupant)| shared.report_of(id, occupant)).collect()
+        let mut all = Vec::new();
+        shared.in_parts(Registry::places, |registry, places| {
+            all.extend(registry.part(places).map(|(id, one)| shared.report_of(id, one)));
+        });
+        all
     }
 
     /// How many checks have no verdict yet, and of how many: those aside that programs compute, which come with
@@ -411,11 +420,14 @@ impl Health {
     pub fn pending(&self) -> (usize, usize) {
         let shared = &self.inner.shared;
         let now = shared.clock.date(Clock::now());
-        let registry = shared.lock();
-        let lasting = || registry.iter().filter(|(_, occupant)| !occupant.is_leased());
-        let unknown =
-            lasting().filter(|(_, occupant)| occupant.verdict(now).state == State::Unknown);
-        (unknown.count(), lasting().count())
+        let (mut unknown, mut all) = (0, 0);
+        shared.in_parts(Registry::places, |registry, places| {
+            for (_, one) in registry.part(places).filter(|(_, one)| !one.is_leased()) {
+                unknown += usize::from(one.verdict(now).state == State::Unknown);
+                all += 1;
+            }
+        });
+        (unknown, all)
     }
 
     /// What is known of one of them, for people; `None`: it is held no more.
@@ -430,8 +442,11 @@ impl Health {
     #[must_use]
     pub fn overdue(&self) -> Duration {
         let now = Clock::now();
-        let registry = self.inner.shared.lock();
-        let first = registry.iter().filter_map(|(_, occupant)| occupant.next).min();
+        let mut first = None;
+        self.inner.shared.in_parts(Registry::places, |registry, places| {
+            let next = registry.part(places).filter_map(|(_, occupant)| occupant.next);
+            first = first.into_iter().chain(next).min();
+        });
         first.map_or(Duration::ZERO, |first| now.saturating_duration_since(first))
     }
 
@@ -487,7 +502,7 @@ impl Health {
 }
 
 impl Shared {
-    fn report_of(&self, id: CheckId, occupant: &crate::registry::Occupant) -> Report {
+    fn report_of(&self, id: CheckId, occupant: &Occupant) -> Report {
         Report {
             id,
             check: Arc::clone(&occupant.check),

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::net::IpAddr;
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -169,12 +170,12 @@ impl Pools {
     /// What an operator says of members from now on.
     pub(crate) fn set_orders(&mut self, orders: Option<Arc<dyn Orders>>) {
         self.orders = orders;
-        let all: Vec<PoolId> = self.ids().collect();
+        let all: Vec<PoolId> = self.ids(0..self.places()).collect();
         self.dirty.extend(all);
     }
 
-    pub(crate) fn orders(&self) -> Option<&dyn Orders> {
-        self.orders.as_deref()
+    pub(crate) const fn orders(&self) -> Option<&Arc<dyn Orders>> {
+        self.orders.as_ref()
     }
 
     /// Lets all members leave at once until then. Whether there is such a pool.
@@ -193,8 +194,14 @@ impl Pools {
         users.filter_map(|id| Some((*id, &self.entry(*id)?.pool)))
     }
 
-    pub(crate) fn reports(&self) -> Vec<PoolReport> {
-        self.ids().filter_map(|id| self.report(id)).collect()
+    /// How many places there are for pools.
+    pub(crate) const fn places(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Those with these places.
+    pub(crate) fn reports(&self, places: Range<usize>) -> impl Iterator<Item = PoolReport> {
+        self.ids(places).filter_map(|id| self.report(id))
     }
 
     pub(crate) fn report(&self, id: PoolId) -> Option<PoolReport> {
@@ -207,20 +214,13 @@ impl Pools {
         })
     }
 
-    /// What pools would come to with the verdicts of this board, on which it is put. Here nothing
-    /// changes.
-    pub(crate) fn suppose(&self, board: &mut Board, now: SystemTime) -> Vec<PoolReport> {
-        let (mut scratch, mut reports) = (Scratch::default(), Vec::new());
-        for id in self.ids() {
-            let Some(entry) = self.entry(id) else { continue };
-            let mut entry = entry.supposed(now);
-            forced(self.orders.as_deref(), &entry.pool, &mut scratch.forced);
-            entry.weigh(&mut scratch.forced, board, now);
-            let standing = Arc::new(entry.stand(board, &mut scratch.picks));
-            board.set_pool(id, Some(Arc::clone(&standing)));
-            reports.push(PoolReport { id, pool: entry.pool, members: entry.members, standing });
-        }
-        reports
+    /// Those with these places, for trying something out.
+    pub(crate) fn on_paper(
+        &self,
+        places: Range<usize>,
+        now: SystemTime,
+    ) -> impl Iterator<Item = OnPaper> {
+        self.ids(places).filter_map(move |id| Some(OnPaper(id, self.entry(id)?.supposed(now))))
     }
 
     /// What pools were in another process.
@@ -250,8 +250,9 @@ impl Pools {
         ]
     }
 
-    fn ids(&self) -> impl Iterator<Item = PoolId> {
-        self.slots.iter().enumerate().filter_map(|(number, slot)| {
+    fn ids(&self, places: Range<usize>) -> impl Iterator<Item = PoolId> {
+        places.filter_map(|number| {
+            let slot = self.slots.get(number)?;
             slot.entry.as_ref()?;
             Some(PoolId { slot: number as u32, epoch: slot.epoch })
         })
@@ -292,6 +293,27 @@ impl Pools {
         }
         self.scratch = scratch;
     }
+}
+
+/// A pool as it is for trying something out.
+pub(crate) struct OnPaper(PoolId, Entry);
+
+/// What pools would come to with the verdicts of this board, on which it is put, and with what operators say.
+pub(crate) fn suppose(
+    pools: Vec<OnPaper>,
+    orders: Option<&dyn Orders>,
+    board: &mut Board,
+    now: SystemTime,
+) -> Vec<PoolReport> {
+    let mut scratch = Scratch::default();
+    let supposed = pools.into_iter().map(|OnPaper(id, mut entry)| {
+        forced(orders, &entry.pool, &mut scratch.forced);
+        entry.weigh(&mut scratch.forced, board, now);
+        let standing = Arc::new(entry.stand(board, &mut scratch.picks));
+        board.set_pool(id, Some(Arc::clone(&standing)));
+        PoolReport { id, pool: entry.pool, members: entry.members, standing }
+    });
+    supposed.collect()
 }
 
 impl Entry {

@@ -1,6 +1,7 @@
 //! Who holds which check, and what is known of each: the state behind the board.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -140,7 +141,11 @@ impl Registry {
         account: Option<Account>,
         members: Arc<[Member]>,
     ) -> ChoiceId {
-        self.choices.register((account, members), self.pools.orders(), &mut self.board)
+        self.choices.register(
+            (account, members),
+            self.pools.orders().map(|orders| &**orders),
+            &mut self.board,
+        )
     }
 
     /// What operators say of members from now on.
@@ -255,7 +260,21 @@ impl Registry {
 
     /// All checks with their places, in order of place.
     pub(crate) fn iter(&self) -> impl Iterator<Item = (CheckId, &Occupant)> + Clone {
-        self.slots.iter().enumerate().filter_map(|(number, slot)| {
+        self.part(0..self.places())
+    }
+
+    /// How many places there are for checks.
+    pub(crate) const fn places(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The checks with these places.
+    pub(crate) fn part(
+        &self,
+        places: Range<usize>,
+    ) -> impl Iterator<Item = (CheckId, &Occupant)> + Clone {
+        places.filter_map(|number| {
+            let slot = self.slots.get(number)?;
             let occupant = slot.occupant.as_ref()?;
             Some((CheckId::new(number as u32, slot.epoch), occupant))
         })

@@ -1,7 +1,9 @@
 //! What the front, the handles and the engine share: the registry behind its lock, and how what happens
 //! in it is published and told.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
@@ -22,6 +24,9 @@ use crate::verdict::{CheckId, State};
 
 /// How many changes a listener may be behind.
 const CHANGES: usize = 4096;
+
+/// So many places of the registry are looked at before others have their turn.
+const AT_A_TIME: usize = 256;
 
 /// A check that was computed at run time.
 #[derive(Debug)]
@@ -71,6 +76,29 @@ impl Shared {
     pub(crate) fn lock(&self) -> MutexGuard<'_, Registry> {
         // Nothing that holds the lock leaves the registry half changed when it panics.
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Shows all that has a place in the registry, some places at a time and the lock free in between: what is gone
+    /// through by a thread that others go before is not to keep the results of probes waiting until it is
+    /// through. What comes or goes meanwhile may be among it or not.
+    pub(crate) fn in_parts(
+        &self,
+        places: impl Fn(&Registry) -> usize,
+        mut show: impl FnMut(&Registry, Range<usize>),
+    ) {
+        let mut from = 0;
+        loop {
+            let registry = self.lock();
+            let until = places(&registry).min(from + AT_A_TIME);
+            show(&registry, from..until);
+            drop(registry);
+            if until < from + AT_A_TIME {
+                return;
+            }
+            from = until;
+            // Who waits for the lock is awake by now, and would find it taken again.
+            thread::yield_now();
+        }
     }
 
     /// Takes on checks that were computed at run time; empties the list.

@@ -55,7 +55,7 @@ fn report(registry: &mut Registry, id: CheckId, outcome: Outcome, at: SystemTime
 
 /// What a pool answers with, by number.
 fn answer(registry: &Registry) -> Vec<u32> {
-    let report = registry.pools.reports().remove(0);
+    let report = registry.pools.reports(0..1).next().unwrap();
     report.standing.chosen.iter().map(|pick| pick.member).collect()
 }
 
@@ -116,7 +116,7 @@ fn what_an_older_pool_remembers_outlives_a_newer_one_of_its_name() {
     // The next version begins where the old one is: one of three has left, and no other may.
     registry.register(list, now);
     report(&mut registry, ids[1], Outcome::failure("refused"), now);
-    let reports = registry.pools.reports();
+    let reports: Vec<_> = registry.pools.reports(0..registry.pools.places()).collect();
     let of = |report: &PoolReport| report.members.iter().filter(|member| member.is_in).count();
     assert_eq!(reports.iter().map(of).collect::<Vec<_>>(), [2, 2]);
 }
