@@ -291,7 +291,7 @@ impl<P> Loader<P> {
         let mut stay = unchanged.values().filter_map(|known| known.hosted.as_deref());
         let before = due.iter().filter_map(|due| due.before.as_ref()?.hosted.as_deref());
         attach.start(&mut stay, &mut before.chain(gone.zones()));
-        let (wanted, before): (Vec<Wanted>, Vec<Option<Known<P>>>) = due
+        let (wanted, mut before): (Vec<Wanted>, Vec<Option<Known<P>>>) = due
             .into_iter()
             .map(|Due { source, name, before }| {
                 let beside = companions.beside(source.path());
@@ -300,9 +300,14 @@ impl<P> Loader<P> {
             .unzip();
         let read = crew.read(self.reading(), wanted, attach);
         let parts = parts_of_others(&read, &unchanged);
+        let is_part = |new: &Read| new.is_part() && parts.contains(&real(new.source.path()));
+        for (part, before) in read.iter().zip(&mut before).filter(|(new, _)| is_part(new)) {
+            // As a zone, it is gone.
+            gone.extend(before.take().map(|before| (part.source.clone(), before)));
+        }
         let (mut kept, mut candidates) = (Vec::new(), Vec::new());
         for (new, before) in read.into_iter().zip(before) {
-            if new.is_part() && parts.contains(&real(new.source.path())) {
+            if is_part(&new) {
                 let (source, part) = new.into_part();
                 self.known.insert(source, part);
                 continue;

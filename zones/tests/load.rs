@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use halfmoon_wire::NameBuf;
 use halfmoon_zones::{Attach, Catalog, Fault, Fresh, Hosted, Loaded, Loader, Outcome, Place};
 
 /// Counts how often programs are compiled, and refuses the text `refuse`.
@@ -145,6 +146,49 @@ fn a_zone_whose_file_is_gone_stays_as_long_as_it_has_to() {
     let loaded = folder.whole();
     assert_eq!(serving(&loaded), ["b.test. 1"]);
     assert_eq!((loaded.removed.len(), loaded.held.len()), (1, 0));
+}
+
+#[test]
+fn a_zone_whose_file_becomes_a_part_of_another_is_one_that_goes() {
+    // The file that includes it comes before it, and behind it.
+    for (other, moved) in [("0.test.zone", "1.zone"), ("b.test.zone", "c.zone")] {
+        let mut folder = Folder::new();
+        folder.zone("a.test.zone", 1, "");
+        folder.zone(other, 1, "");
+        let names = |loaded: &Loaded<usize>| {
+            let names =
+                |names: &[NameBuf]| names.iter().map(NameBuf::to_string).collect::<String>();
+            [serving(loaded).join(", "), names(&loaded.removed), names(&loaded.held)]
+        };
+        let apex = other.trim_end_matches("zone");
+        folder.load();
+        folder.compiler.keeps = true;
+        folder.write("a.test.zone", "www A 192.0.2.1\n");
+        folder.zone(other, 2, "$INCLUDE a.test.zone\n");
+        let mut both = [format!("{apex} 2"), "a.test. 1".to_owned()];
+        both.sort();
+        for _ in 0..2 {
+            let loaded = folder.whole();
+            assert_eq!(names(&loaded), [both.join(", "), String::new(), "a.test.".to_owned()]);
+        }
+        folder.compiler.keeps = false;
+        let loaded = folder.whole();
+        assert_eq!(names(&loaded), [format!("{apex} 2"), "a.test.".to_owned(), String::new()]);
+        let loaded = folder.whole();
+        assert_eq!(names(&loaded), [format!("{apex} 2"), String::new(), String::new()]);
+        // It is a zone again, and one that another file has.
+        folder.zone("a.test.zone", 3, "");
+        folder.zone(other, 3, "");
+        folder.load();
+        folder.compiler.keeps = true;
+        folder.write("a.test.zone", "www A 192.0.2.1\n");
+        let text = "$ORIGIN a.test.\n$TTL 60\n@ SOA ns. host. 4 2 3 4 5\n@ NS ns.else.\n";
+        folder.write(moved, &format!("{text}$INCLUDE a.test.zone\n"));
+        let loaded = folder.whole();
+        let [serving, removed, held] = names(&loaded);
+        assert!(serving.contains("a.test. 4"), "{serving}");
+        assert_eq!([removed, held], ["", ""]);
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use halfmoon_wire::NameBuf;
 use super::{Attach, Candidate, Known, Source};
 use crate::{Built, Hosted};
 
-/// The files that a load does not find any longer, as the last one left them.
+/// The files that a load does not find any longer, or finds to be no zones, as the last one left them.
 #[derive(Debug)]
 pub(super) struct Gone<P> {
     files: BTreeMap<Source, Known<P>>,
@@ -26,12 +26,22 @@ pub(super) struct Parted {
     pub(super) held: Vec<NameBuf>,
 }
 
+impl<P> Extend<(Source, Known<P>)> for Gone<P> {
+    fn extend<F: IntoIterator<Item = (Source, Known<P>)>>(&mut self, files: F) {
+        for (source, known) in files {
+            if let Some(hosted) = &known.hosted {
+                self.of_zones.insert(hosted.zone.apex().to_buf(), source.clone());
+            }
+            self.files.insert(source, known);
+        }
+    }
+}
+
 impl<P> Gone<P> {
     pub(super) fn new(files: BTreeMap<Source, Known<P>>) -> Self {
-        let apex = |known: &Known<P>| Some(known.hosted.as_ref()?.zone.apex().to_buf());
-        let zones = files.iter().filter_map(|(file, known)| Some((apex(known)?, file.clone())));
-        let of_zones = zones.collect();
-        Self { files, of_zones }
+        let mut gone = Self { files: BTreeMap::new(), of_zones: HashMap::new() };
+        gone.extend(files);
+        gone
     }
 
     /// What is served of them so far.
