@@ -25,7 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use halfmoon_wire::NameBuf;
+use halfmoon_wire::{Name, NameBuf};
 
 pub use commit::{CommitLoader, Proposal};
 
@@ -140,8 +140,8 @@ struct Kept<P> {
 struct Known<P> {
     /// The file and all it includes.
     stamps: Stamps,
-    /// The stamp of what was added to the file, at the apex it had.
-    added: Option<(NameBuf, u64)>,
+    /// The stamp of what was added to the file, at the apex it had, in wire form.
+    added: Option<(Box<[u8]>, u64)>,
     /// The files beside it, if there were some.
     companions: Beside<Option<Stamp>>,
     /// What is served of it.
@@ -174,7 +174,10 @@ impl<P> Known<P> {
     /// Whether the zone file, what it includes, and what was added to it are as they were.
     fn is_still(&self, attach: &dyn Attach<P>) -> bool {
         self.stamps.iter().all(|(path, stamp)| Stamp::of(path) == *stamp)
-            && self.added.is_none_or(|(apex, stamp)| attach.stamp(apex.as_name()) == stamp)
+            && self
+                .added
+                .as_ref()
+                .is_none_or(|(apex, stamp)| attach.stamp(Name::from_known_wire(apex)) == *stamp)
     }
 
     /// Whether it need not be read again as long as it has not changed.
@@ -264,7 +267,7 @@ impl<P> Loader<P> {
         let crew = if self.known.is_empty() { self.crew } else { self.crew.beside_others() };
         let mut gone = std::mem::take(&mut self.known);
         let mut due: Vec<Due<P>> = Vec::new();
-        let mut unchanged: BTreeMap<Source, Known<P>> = BTreeMap::new();
+        let mut unchanged: Vec<(Source, Known<P>)> = Vec::new();
         let mut is_new = false;
         for (source, name) in sources {
             let before = gone.remove(&source).map(|known| Known { is_gone: false, ..known });
@@ -273,7 +276,7 @@ impl<P> Loader<P> {
             });
             match before {
                 Some(known) if is_same && known.is_settled() => {
-                    unchanged.insert(source, known);
+                    unchanged.push((source, known));
                 }
                 before => {
                     is_new |= !is_same;
@@ -288,7 +291,7 @@ impl<P> Loader<P> {
             unchanged.extend(waiting.filter_map(|due| Some((due.source, due.before?))));
         }
         let mut gone = Gone::new(gone);
-        let mut stay = unchanged.values().filter_map(|known| known.hosted.as_deref());
+        let mut stay = unchanged.iter().filter_map(|(_, known)| known.hosted.as_deref());
         let before = due.iter().filter_map(|due| due.before.as_ref()?.hosted.as_deref());
         attach.start(&mut stay, &mut before.chain(gone.zones()));
         let (wanted, mut before): (Vec<Wanted>, Vec<Option<Known<P>>>) = due
@@ -305,11 +308,14 @@ impl<P> Loader<P> {
             // As a zone, it is gone.
             gone.extend(before.take().map(|before| (part.source.clone(), before)));
         }
-        let (mut kept, mut candidates) = (Vec::new(), Vec::new());
+        let mut kept = Vec::with_capacity(read.len());
+        let mut candidates = Vec::with_capacity(read.len());
+        // A map is smaller, and made sooner, of all that is in it than of one after the other.
+        let mut known = unchanged;
+        known.reserve(read.len());
         for (new, before) in read.into_iter().zip(before) {
             if is_part(&new) {
-                let (source, part) = new.into_part();
-                self.known.insert(source, part);
+                known.push(new.into_part());
                 continue;
             }
             let before = gone.before(&new.built, before);
@@ -319,10 +325,13 @@ impl<P> Loader<P> {
         }
         candidates.extend(gone.held(attach));
         attach.judge(&mut candidates);
-        let decided = kept.into_iter().zip(candidates);
-        let mut reports: Vec<FileReport> =
-            decided.filter_map(|(of, candidate)| self.keep(of, candidate, attach).1).collect();
-        self.known.append(&mut unchanged);
+        let mut reports = Vec::with_capacity(kept.len());
+        for (of, candidate) in kept.into_iter().zip(candidates) {
+            let (source, of, report) = self.decide(of, candidate, attach);
+            known.push((source, of));
+            reports.extend(report);
+        }
+        self.known = known.into_iter().collect();
         self.waiting.retain(|source| self.known.contains_key(source));
         let Parted { removed, held } = gone.part_with(&mut self.known, attach);
         self.parts = parts;
@@ -331,13 +340,14 @@ impl<P> Loader<P> {
         Ok(Loaded { catalog: Catalog::new(zones), reports, removed, held, strays })
     }
 
-    /// Keeps what was read; what is served of it, and what is to be said of it, if that is anything new.
-    fn keep(
+    /// Decides on what was read; what is known of its file then, and what is to be said of it, if that is anything
+    /// new.
+    fn decide(
         &mut self,
         kept: Kept<P>,
         candidate: Candidate<P>,
         attach: &dyn Attach<P>,
-    ) -> (Option<Arc<Hosted<P>>>, Option<FileReport>) {
+    ) -> (Source, Known<P>, Option<FileReport>) {
         let Kept { source, known, waited } = kept;
         let (hosted, report) = candidate.decide();
         let errors = || report.faults.iter().filter(|fault| fault.level == Level::Error);
@@ -351,8 +361,8 @@ impl<P> Loader<P> {
         } else {
             self.waiting.remove(&source);
         }
-        self.known.insert(source, Known { hosted: hosted.clone(), waits, is_passing, ..known });
-        (hosted, (!is_told).then_some(report))
+        let known = Known { hosted, waits, is_passing, ..known };
+        (source, known, (!is_told).then_some(report))
     }
 
     /// The files beside which there is no zone, without those that the last load found, too.
@@ -406,20 +416,21 @@ impl<P> Loader<P> {
     /// The zones to serve: of two files with the same zone, one that is listed, else the first in
     /// order of path.
     fn choose(&self, reports: &mut [FileReport]) -> Vec<Arc<Hosted<P>>> {
-        let mut chosen: HashMap<NameBuf, &Path> = HashMap::new();
+        let mut chosen: HashMap<Name<'_>, &Path> = HashMap::with_capacity(self.known.len());
         let mut zones = Vec::with_capacity(self.known.len());
         for (source, known) in &self.known {
             let path = source.path();
             let Some(hosted) = &known.hosted else {
                 continue;
             };
-            let apex = hosted.zone.apex().to_buf();
+            let apex = hosted.zone.apex();
             let Some(other) = chosen.get(&apex) else {
                 chosen.insert(apex, path);
                 zones.push(Arc::clone(hosted));
                 continue;
             };
-            let is_its = |report: &&mut FileReport| report.path == path && report.apex == apex;
+            let is_its =
+                |report: &&mut FileReport| report.path == path && report.apex.as_name() == apex;
             if let Some(report) = reports.iter_mut().find(is_its) {
                 let message = format!("zone {apex} is in {} already", other.display());
                 let place = Place { file: report.files.add(path), line: 1, column: 1 };
@@ -434,7 +445,7 @@ impl<P> Loader<P> {
 }
 
 /// The files that some other file includes.
-fn parts_of_others<P>(read: &[Read], unchanged: &BTreeMap<Source, Known<P>>) -> HashSet<PathBuf> {
+fn parts_of_others<P>(read: &[Read], unchanged: &[(Source, Known<P>)]) -> HashSet<PathBuf> {
     let new = read.iter().map(|read| (&read.source, &read.stamps));
     let old = unchanged.iter().map(|(source, known)| (source, &known.stamps));
     new.chain(old)

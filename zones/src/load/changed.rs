@@ -94,8 +94,9 @@ impl<P> Loader<P> {
         attach.judge(&mut candidates);
         let (mut reports, mut new) = (Vec::new(), Vec::new());
         for (of, candidate) in kept.into_iter().zip(candidates) {
-            let (hosted, report) = self.keep(of, candidate, attach);
-            new.extend(hosted);
+            let (source, of, report) = self.decide(of, candidate, attach);
+            new.extend(of.hosted.clone());
+            self.known.insert(source, of);
             reports.extend(report);
         }
         let catalog = served.replacing(new);

@@ -182,7 +182,7 @@ impl Read {
         });
         let known = Known {
             stamps,
-            added: Some((built.apex, added)),
+            added: Some((built.apex.as_name().as_wire().into(), added)),
             companions: companion_stamps,
             hosted: None,
             is_part: false,
