@@ -1,15 +1,16 @@
 //! What looks wrong only where several records of a zone, or several zones, are looked at together.
 
+use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use halfmoon_lua::{HealthCall, Program};
 use halfmoon_wire::{Name, NameBuf, Type};
-use halfmoon_zones::{Fault, FileReport, Place, ProgramSource, Zone};
+use halfmoon_zones::{Fault, FileReport, Hosted, Place, ProgramSource, Zone};
 
 use crate::config::{DnssecConfig, Rules};
-use crate::shared::Zones;
+use crate::shared::{Served, Zones};
 
 /// A URL that the addresses of a list are asked for, by a record of a zone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,10 +185,15 @@ impl Signs<'_> {
 ///
 /// It costs what was read costs.
 pub(super) fn across(zones: &Zones, reports: &mut [FileReport], rules: &Rules, signs: Signs<'_>) {
-    let read: HashSet<NameBuf> =
-        reports.iter().map(|report| report.apex.as_name().to_lower()).collect();
-    for report in reports {
-        let Some(hosted) = zones.zone(report.apex.as_name()) else {
+    let read: Vec<_> = reports.iter().map(|report| zones.zone(report.apex.as_name())).collect();
+    // Few zones have one above them here.
+    let all: OnceCell<HashSet<*const Hosted<Served>>> = OnceCell::new();
+    let is_read = |zone: &Arc<Hosted<Served>>| {
+        let all = all.get_or_init(|| read.iter().flatten().map(|zone| Arc::as_ptr(zone)).collect());
+        all.contains(&Arc::as_ptr(zone))
+    };
+    for (report, hosted) in reports.iter_mut().zip(&read) {
+        let Some(hosted) = hosted else {
             continue;
         };
         let mut faults: Vec<Fault> =
@@ -202,7 +208,7 @@ pub(super) fn across(zones: &Zones, reports: &mut [FileReport], rules: &Rules, s
         let above = report.apex.as_name().parent();
         let parent = std::iter::successors(above, |name| name.parent()).find_map(|n| zones.zone(n));
         if let Some(parent) = parent
-            && !read.contains(&parent.zone.apex().to_lower())
+            && !is_read(parent)
             && parent.zone.named(hosted.zone.apex()).is_some_and(|node| node.is_cut())
         {
             faults.extend(delegation(&parent.zone, &hosted.zone, place, signs));
