@@ -17,7 +17,7 @@ mod read;
 mod sources;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
 #[cfg(unix)]
 use std::os::unix::fs::MetadataExt;
@@ -112,15 +112,20 @@ struct Stamp {
 
 impl Stamp {
     fn of(path: &Path) -> Option<Self> {
-        let meta = fs::metadata(path).ok()?;
-        Some(Self {
+        fs::metadata(path).ok().as_ref().map(Self::from)
+    }
+}
+
+impl From<&Metadata> for Stamp {
+    fn from(meta: &Metadata) -> Self {
+        Self {
             length: meta.len(),
             modified: meta.modified().ok(),
             #[cfg(unix)]
             inode: meta.ino(),
             #[cfg(unix)]
             changed: (meta.ctime(), meta.ctime_nsec()),
-        })
+        }
     }
 }
 

@@ -5,7 +5,7 @@
 //! keeps nobody waiting.
 
 use std::ffi::OsString;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStringExt;
@@ -24,19 +24,23 @@ const PASS: OFlags = LIST;
 /// How a folder is opened to be listed.
 const LIST: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY);
 
-/// The octets of a file, wherever it is, of which there may be so many.
-///
-/// # Errors
-/// It cannot be read, is no file, or has more.
-pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
-    read_opened(openat(CWD, path, READ | OFlags::CLOEXEC, Mode::empty())?, most)
+/// Something that was opened, which may be no file.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    file: File,
+    /// What is known of it from before it is read.
+    pub(crate) meta: Metadata,
 }
 
-/// The octets of a file in or below a folder. Links are followed as long as they do not lead out of it.
+/// Opens a file: one in or below the folder, if there is one. Links are followed as long as they do not lead out of
+/// it.
 ///
 /// # Errors
-/// As with [`read`], or it lies elsewhere.
-pub(crate) fn read_within(root: &Path, path: &Path, most: u64) -> io::Result<Vec<u8>> {
+/// It cannot be opened, or lies elsewhere.
+pub(crate) fn open(within: Option<&Path>, path: &Path) -> io::Result<Opened> {
+    let Some(root) = within else {
+        return Opened::of(openat(CWD, path, READ | OFlags::CLOEXEC, Mode::empty())?);
+    };
     let direct = path.strip_prefix(root).map_err(|_| Errno::LOOP).and_then(|rest| {
         // Without links, as it mostly is.
         descend(root, rest, READ)
@@ -49,7 +53,15 @@ pub(crate) fn read_within(root: &Path, path: &Path, most: u64) -> io::Result<Vec
         }
         direct => direct,
     };
-    read_opened(file?, most)
+    Opened::of(file?)
+}
+
+/// The octets of such a file, of which there may be so many.
+///
+/// # Errors
+/// As with [`open`], and [`Opened::read`].
+pub(crate) fn read(within: Option<&Path>, path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    open(within, path)?.read(most)
 }
 
 /// What is in a folder, which is another one or lies in or below it, and of what kind each is. `None`: it is
@@ -102,25 +114,36 @@ fn descend(root: &Path, rest: &Path, how: OFlags) -> Result<OwnedFd, Errno> {
     Ok(at)
 }
 
-fn read_opened(file: OwnedFd, most: u64) -> io::Result<Vec<u8>> {
-    let file = File::from(file);
-    let meta = file.metadata()?;
-    if !meta.is_file() {
-        return Err(io::Error::other("it is no file"));
+impl Opened {
+    fn of(file: OwnedFd) -> io::Result<Self> {
+        let file = File::from(file);
+        let meta = file.metadata()?;
+        Ok(Self { file, meta })
     }
-    // Nothing is reserved for what is not read.
-    if meta.len() > most {
-        return Err(too_large(most));
+
+    /// Its octets, of which there may be so many.
+    ///
+    /// # Errors
+    /// It cannot be read, is no file, or has more.
+    pub(crate) fn read(self, most: u64) -> io::Result<Vec<u8>> {
+        let Self { file, meta } = self;
+        if !meta.is_file() {
+            return Err(io::Error::other("it is no file"));
+        }
+        // Nothing is reserved for what is not read.
+        if meta.len() > most {
+            return Err(too_large(most));
+        }
+        let length = usize::try_from(meta.len()).unwrap_or(usize::MAX);
+        let mut octets = Vec::new();
+        octets.try_reserve_exact(length.saturating_add(1))?;
+        // It may grow while it is read.
+        file.take(most.saturating_add(1)).read_to_end(&mut octets)?;
+        if octets.len() as u64 > most {
+            return Err(too_large(most));
+        }
+        Ok(octets)
     }
-    let mut octets = Vec::new();
-    octets
-        .try_reserve_exact(usize::try_from(meta.len()).unwrap_or(usize::MAX).saturating_add(1))?;
-    // It may grow while it is read.
-    file.take(most.saturating_add(1)).read_to_end(&mut octets)?;
-    if octets.len() as u64 > most {
-        return Err(too_large(most));
-    }
-    Ok(octets)
 }
 
 pub(crate) fn too_large(most: u64) -> io::Error {
@@ -174,7 +197,7 @@ mod tests {
             ("round", 9, Err("Too many levels of symbolic links")),
             ("nothing", 9, Err("No such file or directory")),
         ] {
-            let found = read_within(&root, &root.join(path), most);
+            let found = read(Some(&root), &root.join(path), most);
             match (found, expected) {
                 (Ok(octets), Ok(expected)) => assert_eq!(octets, expected.as_bytes(), "{path}"),
                 (Err(error), Err(expected)) => {
@@ -183,9 +206,9 @@ mod tests {
                 (found, _) => panic!("{path}: {found:?}"),
             }
         }
-        let freely = read(&root.join("out"), 9).unwrap();
+        let freely = read(None, &root.join("out"), 9).unwrap();
         assert_eq!(freely, b"secret", "whoever names a file himself may link it anywhere");
-        assert_eq!(read(&root.join("pipe"), 9).unwrap_err().to_string(), "it is no file");
+        assert_eq!(read(None, &root.join("pipe"), 9).unwrap_err().to_string(), "it is no file");
 
         let names = |folder: &str| {
             let found = list(&root, &root.join(folder)).unwrap()?;

@@ -6,8 +6,7 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Mutex;
 
-use halfmoon_wire::Name;
-use halfmoon_zones::{Attach, Fault, Fresh, ListedZone, Loader, MostRecords, Outcome, Sources};
+use halfmoon_zones::{Attach, Fault, Fresh, ListedZone, Loader, Outcome, Sources};
 
 const ZONE: &str = "$TTL 60\n@ SOA ns. host. 1 2 3 4 5\n@ NS ns.else.\n";
 
@@ -25,14 +24,10 @@ impl<'a> Swap<'a> {
 }
 
 impl Attach<()> for Swap<'_> {
-    fn most_records(&self, _: Name<'_>) -> Option<MostRecords> {
+    fn most_octets(&self) -> u64 {
         if let Some(how) = self.how.lock().unwrap().take() {
             how();
         }
-        None
-    }
-
-    fn most_octets(&self) -> u64 {
         self.most_octets
     }
 

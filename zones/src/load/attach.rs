@@ -51,7 +51,7 @@ pub trait Attach<P>: Sync {
         None
     }
 
-    /// How many octets one zone may have in all its files.
+    /// How many octets one zone may have in all its files. Asked before it is opened.
     fn most_octets(&self) -> u64 {
         MOST_OCTETS
     }

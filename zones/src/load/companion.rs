@@ -63,11 +63,7 @@ impl Companion {
         files: &mut Files,
         faults: &mut Vec<Fault>,
     ) -> Option<Self> {
-        let octets = match within {
-            Some(folder) => open::read_within(folder, path, LONGEST),
-            None => open::read(path, LONGEST),
-        };
-        Self::of(path, octets, files, faults)
+        Self::of(path, open::read(within, path, LONGEST), files, faults)
     }
 
     /// The one that these octets are.

@@ -11,7 +11,7 @@ use std::thread;
 use halfmoon_wire::Name;
 
 use super::read::{Read, Reading, Text, Wanted};
-use super::{Attach, MostRecords, Stamp};
+use super::{Attach, MostRecords};
 
 /// Threads at most: what one alone has to do is as much as some ten can read meanwhile.
 const MOST_THREADS: usize = 8;
@@ -106,15 +106,15 @@ fn read_ahead<P>(
 impl Reading<'_> {
     /// Reads a file as far as nothing has to be known of those before it.
     fn read_ahead<P>(self, wanted: Wanted, attach: &dyn Attach<P>) -> Ahead {
-        let own = Stamp::of(wanted.source.path());
-        if own.as_ref().is_some_and(|own| own.length > MOST_OCTETS) {
+        let sheet = self.open(&wanted, attach.most_octets());
+        if sheet.length() > MOST_OCTETS {
             return Ahead::Unread(wanted);
         }
         let most_of = |apex: Name<'_>| {
             let most = attach.most_records(apex)?;
             Some(MostRecords { count: most.count.min(MOST_RECORDS), ..most })
         };
-        let text = self.text(&wanted, own, attach.most_octets(), &most_of);
+        let text = sheet.read(&wanted, &most_of);
         let apex = text.builder.apex();
         if !text.is_limited && apex.is_none_or(|apex| !attach.may_add(apex.as_name())) {
             return Ahead::Read(text.build(wanted, &[]));

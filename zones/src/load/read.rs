@@ -1,5 +1,6 @@
 //! Reads one zone file: what it says, the zone that it makes, and what stands beside it.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
 use halfmoon_wire::{Name, NameBuf};
@@ -10,7 +11,9 @@ use super::sources::{Source, folder_of};
 use super::{
     Attach, Beside, Candidate, Companion, Kept, Known, Limited, MostRecords, Sources, Stamp, Stamps,
 };
-use crate::{Addition, Builder, Built, Fault, Files, Place, ReadOptions, read_file};
+use crate::open::{self, Opened};
+use crate::read::read_opened;
+use crate::{Addition, Builder, Built, Fault, Files, Place, ReadOptions};
 
 /// How all files of a loader are read.
 #[derive(Clone, Copy, Debug)]
@@ -33,6 +36,15 @@ impl Wanted {
     pub(super) fn origin(&self) -> NameBuf {
         self.name.as_deref().map_or_else(|| origin_of(self.source.path()), |name| *name)
     }
+}
+
+/// A zone file that was opened, if it could be.
+#[derive(Debug)]
+pub(super) struct Sheet {
+    options: ReadOptions,
+    opened: io::Result<Opened>,
+    /// Its stamp from before it is read.
+    own: Option<Stamp>,
 }
 
 /// What a zone file and all that it includes say.
@@ -72,20 +84,13 @@ pub(super) struct Read {
 impl Reading<'_> {
     /// Reads a file whose turn it is.
     pub(super) fn read<P>(self, wanted: Wanted, attach: &mut dyn Attach<P>) -> Read {
-        let own = Stamp::of(wanted.source.path());
-        let most_of = |apex: Name<'_>| attach.most_records(apex);
-        let text = self.text(&wanted, own, attach.most_octets(), &most_of);
+        let sheet = self.open(&wanted, attach.most_octets());
+        let text = sheet.read(&wanted, &|apex| attach.most_records(apex));
         text.finish(wanted, attach)
     }
 
-    /// Reads what a file says that has this stamp, and may have so many octets, and so many records.
-    pub(super) fn text(
-        self,
-        wanted: &Wanted,
-        own: Option<Stamp>,
-        most_octets: u64,
-        most_of: &dyn Fn(Name<'_>) -> Option<MostRecords>,
-    ) -> Text {
+    /// Opens a file, which may have so many octets with all that it includes.
+    pub(super) fn open(self, wanted: &Wanted, most_octets: u64) -> Sheet {
         let (path, origin) = (wanted.source.path(), wanted.origin());
         let Sources { folder, include_root, .. } = self.sources;
         let is_below = self.is_below(&wanted.source);
@@ -99,13 +104,12 @@ impl Reading<'_> {
         let insert_whitespace = self.insert_whitespace;
         let options =
             ReadOptions { root, within, origin, include_base, most_octets, insert_whitespace };
-        let mut files = Files::default();
-        let mut builder = Builder::new();
-        let mut limited = Limited::new(&mut builder, origin.as_name(), most_of);
-        read_file(path, &options, &mut files, &mut limited);
-        let Limited { is_limited, count: records, exceeded, .. } = limited;
-        let within = options.within;
-        Text { origin, own, within, files, builder, is_limited, records, exceeded }
+        let opened = open::open(options.within.as_deref(), path);
+        let own = match &opened {
+            Ok(opened) => Some(Stamp::from(&opened.meta)),
+            Err(_) => Stamp::of(path),
+        };
+        Sheet { options, opened, own }
     }
 
     /// Whether it was found in a folder, and is not the one file that is served.
@@ -114,6 +118,29 @@ impl Reading<'_> {
             return false;
         };
         self.sources.folder.as_deref().is_some_and(|folder| folder != path)
+    }
+}
+
+impl Sheet {
+    /// How many octets it has.
+    pub(super) fn length(&self) -> u64 {
+        self.own.as_ref().map_or(0, |own| own.length)
+    }
+
+    /// Reads what it says, of which `most_of` tells how many records it may have.
+    pub(super) fn read(
+        self,
+        wanted: &Wanted,
+        most_of: &dyn Fn(Name<'_>) -> Option<MostRecords>,
+    ) -> Text {
+        let Self { options, opened, own } = self;
+        let mut files = Files::default();
+        let mut builder = Builder::new();
+        let mut limited = Limited::new(&mut builder, options.origin.as_name(), most_of);
+        read_opened(opened, wanted.source.path(), &options, &mut files, &mut limited);
+        let Limited { is_limited, count: records, exceeded, .. } = limited;
+        let ReadOptions { origin, within, .. } = options;
+        Text { origin, own, within, files, builder, is_limited, records, exceeded }
     }
 }
 

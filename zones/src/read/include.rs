@@ -39,7 +39,7 @@ impl Reader<'_> {
         let text = match (self.store, &self.options.root) {
             (Some(store), _) => store.read(&found.shown, self.octets_left),
             // It may be a link by now.
-            (None, Some(root)) => open::read_within(root, &found.shown, self.octets_left),
+            (None, Some(root)) => open::read(Some(root), &found.shown, self.octets_left),
             (None, None) => Err(io::ErrorKind::PermissionDenied.into()),
         };
         let text = text

@@ -16,7 +16,8 @@ use std::path::{Path, PathBuf};
 
 use halfmoon_wire::{Class, Name, NameBuf, Type};
 
-use crate::{Fault, Files, Place, ProgramSource, open};
+use crate::open::{self, Opened};
+use crate::{Fault, Files, Place, ProgramSource};
 
 use reader::Reader;
 
@@ -104,11 +105,19 @@ impl ReadOptions {
 
 /// Reads the zone file at `path` and all that it includes. A file that cannot be read is a fault.
 pub fn read_file(path: &Path, options: &ReadOptions, files: &mut Files, sink: &mut dyn Sink) {
+    read_opened(open::open(options.within.as_deref(), path), path, options, files, sink);
+}
+
+/// Does as [`read_file`] does with the file at `path`, which was opened.
+pub(crate) fn read_opened(
+    opened: io::Result<Opened>,
+    path: &Path,
+    options: &ReadOptions,
+    files: &mut Files,
+    sink: &mut dyn Sink,
+) {
     let file = files.add(path);
-    let text = match &options.within {
-        Some(folder) => open::read_within(folder, path, options.most_octets),
-        None => open::read(path, options.most_octets),
-    };
+    let text = opened.and_then(|opened| opened.read(options.most_octets));
     Reader::new(options, files, sink).read_found(text, path, file);
 }
 
