@@ -25,6 +25,7 @@ pub mod overrides;
 mod parent;
 pub mod publish;
 mod ready;
+mod real;
 mod reply;
 pub mod secret;
 pub mod serve;

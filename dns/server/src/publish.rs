@@ -57,7 +57,7 @@ use notifier::Notifier;
 /// How often geo databases, keys and secrets are looked at, and whether the paths of the zones lead
 /// elsewhere.
 const LOOK: Duration = Duration::from_secs(5);
-/// How long a server that has some zones to serve waits for the repositories of its other sources before it begins,
+/// How long a server that has some zones to serve waits for what its other sources are asked before it begins,
 /// and for zones to hear of keys.
 const START: Duration = Duration::from_secs(10);
 
@@ -104,8 +104,8 @@ impl Publisher {
     /// Loads the zones of each source, serves them, and follows what becomes of them. `compile` makes the compiler of
     /// a source, by its number.
     ///
-    /// A source without zones is told of and tried again, as long as another one has some. A repository that takes
-    /// longer than ten seconds to answer is not waited for.
+    /// A source without zones is told of and tried again, as long as another one has some. A repository or a
+    /// folder that takes longer than ten seconds to answer is not waited for.
     ///
     /// # Errors
     /// No source has zones to serve, or no thread is to be had.

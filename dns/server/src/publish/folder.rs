@@ -1,6 +1,7 @@
 //! Zones from a folder, or from files that are listed: each zone for itself, and again whenever one changes.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use super::base::Base;
 use super::holding::{self, Held};
 use super::notifier::Notifier;
 use super::publishing::{Answer, Wish};
+use super::start::Begin;
 use super::watch::{MOST_WATCHED, Watch};
 use super::{Compile, LOOK, Order, SourceError};
 use crate::date::date;
@@ -80,6 +82,8 @@ pub(super) struct Work {
     held: Held,
     /// When it is loaded again for zones with tests for which there was no time.
     again: Option<Instant>,
+    /// Looks into a folder; returns when that has answered.
+    reach: fn(&Path),
 }
 
 impl Work {
@@ -101,10 +105,15 @@ impl Work {
             refused: BTreeMap::new(),
             held: Held::default(),
             again: None,
+            reach: look_into,
         }
     }
 
     pub(super) fn run(mut self, inbox: &Receiver<Order>) {
+        // It may lie on a mount that hangs, for which others are not to wait.
+        self.base.begins(Begin::Waits);
+        self.reach();
+        self.base.begins(Begin::Reads);
         let first = self.first();
         self.base.begun(first);
         self.watch.cover(self.loader.folders_of_listed());
@@ -150,6 +159,13 @@ impl Work {
                 // What is wrong was told.
                 let _ = self.load_once(Coming::Again);
             }
+        }
+    }
+
+    /// Waits until the folder answers, whatever it says.
+    fn reach(&self) {
+        if let Some(folder) = &self.loader.sources().folder {
+            (self.reach)(folder);
         }
     }
 
@@ -216,6 +232,8 @@ impl Work {
     /// Loads what stands at these paths alone, if that is all there is to do.
     fn load_changed(&mut self, changed: &BTreeSet<PathBuf>) {
         let started = Instant::now();
+        // Before this takes a place from others.
+        self.reach();
         let desk = self.base.prepare();
         let Base { zones, compile, .. } = &mut self.base;
         compile.expect_tests(Coming::Some);
@@ -232,6 +250,8 @@ impl Work {
     /// Loads all; how many files were read.
     fn load_once(&mut self, coming: Coming) -> io::Result<usize> {
         let started = Instant::now();
+        // Before this takes a place from others.
+        self.reach();
         let desk = self.base.prepare();
         let Base { zones, compile, .. } = &mut self.base;
         compile.expect_tests(coming);
@@ -299,6 +319,11 @@ impl Work {
             });
         });
     }
+}
+
+/// Looks into a folder, as [`Work::reach`] does. What is wrong with it is told when it is read.
+fn look_into(folder: &Path) {
+    let _ = fs::read_dir(folder).map(|mut entries| entries.next());
 }
 
 /// How much of a folder was loaded.
@@ -410,6 +435,54 @@ mod tests {
         assert_eq!(told, [b, a]);
         assert_eq!(all.removed, [c, b]);
         assert_eq!(all.strays, ["again", "first"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn a_folder_that_does_not_answer_takes_nothing_from_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let zones = folder.path().join("zones");
+        fs::create_dir(&zones).unwrap();
+        let text = "@ 60 SOA ns h 1 3600 900 604800 60\n@ 60 NS ns\nns 60 A 192.0.2.1\n";
+        fs::write(zones.join("a.test.zone"), text).unwrap();
+        let settings = Settings::of(Dialect::Halfmoon);
+        let shared = Offline::load(folder.path().to_owned(), settings.clone()).unwrap().shared;
+        let shared = Arc::new(shared);
+        let (orders, inbox) = mpsc::channel();
+        let (told, said) = mpsc::channel();
+        let hub = Arc::new(Hub::new(Arc::clone(&shared.zones), vec![orders.clone()]));
+        let base = Base {
+            number: 0,
+            tenant: None,
+            compile: Compile::new(settings, shared.health.clone()),
+            hub: Arc::clone(&hub),
+            shared: Arc::clone(&shared),
+            zones: Arc::default(),
+            awaited: Some(told),
+        };
+        let loader = Box::new(Loader::new(zones.clone(), false));
+        let mut work = Work::new(loader, base, Notifier::default(), orders.clone());
+        work.reach = |folder| {
+            while !folder.with_file_name("answers").exists() {
+                thread::park_timeout(Duration::from_millis(10));
+            }
+        };
+        let thread = thread::spawn(move || work.run(&inbox));
+        let next = || said.recv_timeout(Duration::from_secs(30)).unwrap().1;
+        assert!(matches!(next(), Begin::Waits));
+        // All places for those that compile are free.
+        let (done, desks) = mpsc::channel();
+        thread::spawn(move || {
+            let cores = thread::available_parallelism().map_or(1, usize::from);
+            let all: Vec<_> = (0..cores.max(2)).map(|_| hub.desk()).collect();
+            let _ = done.send(all.len());
+        });
+        assert!(desks.recv_timeout(Duration::from_secs(30)).is_ok());
+        assert!(said.try_recv().is_err(), "it does not answer yet");
+        fs::write(folder.path().join("answers"), "").unwrap();
+        assert!(matches!(next(), Begin::Reads));
+        assert!(matches!(next(), Begin::Over(Ok(()))));
+        orders.send(Order::End).unwrap();
+        thread.join().unwrap();
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! Where zones come from, as the configuration has it: one source for the operator, and one for each tenant
 //! that has one of its own.
 
-use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +9,7 @@ use halfmoon_zones::{ListedZone, Loader, Sources};
 use super::git::{FollowError, Repository};
 use super::publishing::{FolderView, GitView, Source};
 use crate::config::{Config, GuardsConfig};
+use crate::real::Real;
 use crate::shared::Served;
 use crate::tenants::{TenantId, Tenants};
 
@@ -121,7 +121,8 @@ pub enum SourceError {
 pub fn units(config: &Config, tenants: &Tenants) -> Result<Vec<Unit>, SourceError> {
     let mut units = Vec::new();
     let zones = &config.zones;
-    let (mut folders, mut states) = (Folders::default(), Folders::default());
+    let (mut folders, mut states, mut real) =
+        (Folders::default(), Folders::default(), Real::default());
     if let Some(git) = &zones.git {
         let repository = Repository::of(config, git, None);
         let repository =
@@ -131,12 +132,12 @@ pub fn units(config: &Config, tenants: &Tenants) -> Result<Vec<Unit>, SourceErro
             Some(_) => repository.folder().to_owned(),
             None => repository.folder().join("repository"),
         };
-        states.add("zones.git.state", &folder)?;
+        states.add("zones.git.state", &folder, &mut real)?;
         let place = Place::Repository(Box::new(repository));
         units.push(Unit { tenant: None, place, guards: None });
     } else if zones.path.is_some() || !zones.zone.is_empty() {
         if let Some(path) = &zones.path {
-            folders.add("zones.path", path)?;
+            folders.add("zones.path", path, &mut real)?;
         }
         let listed = zones.zone.iter();
         let sources = Sources {
@@ -155,10 +156,10 @@ pub fn units(config: &Config, tenants: &Tenants) -> Result<Vec<Unit>, SourceErro
             let repository = Repository::of(config, git, Some((name, tenant)));
             let repository =
                 repository.map_err(|source| SourceError::Git { key: key.clone(), source })?;
-            states.add(&format!("{key}.git.state"), repository.folder())?;
+            states.add(&format!("{key}.git.state"), repository.folder(), &mut real)?;
             Place::Repository(Box::new(repository))
         } else if let Some(path) = &tenant.path {
-            folders.add(&format!("{key}.path"), path)?;
+            folders.add(&format!("{key}.path"), path, &mut real)?;
             folder(Sources { folder: Some(path.clone()), ..Sources::default() }, config)
         } else {
             continue;
@@ -181,10 +182,9 @@ fn folder(sources: Sources, config: &Config) -> Place {
 struct Folders(Vec<(String, PathBuf, PathBuf)>);
 
 impl Folders {
-    fn add(&mut self, key: &str, path: &Path) -> Result<(), SourceError> {
+    fn add(&mut self, key: &str, path: &Path, real: &mut Real) -> Result<(), SourceError> {
         // With links and all, as far as it exists.
-        let real = fs::canonicalize(path).or_else(|_| std::path::absolute(path));
-        let real = real.unwrap_or_else(|_| path.to_owned());
+        let real = real.path(path);
         for (of, other, theirs) in &self.0 {
             let (inner, outer) = if real.starts_with(theirs) {
                 ((key, path), (of.as_str(), other.as_path()))

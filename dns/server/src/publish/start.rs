@@ -1,7 +1,7 @@
 //! How long a server waits for the first zones of its sources before it begins.
 //!
-//! What is here to be read is waited for: before that its zones would be refused. A network is not, once there is
-//! something to serve.
+//! What is here to be read is waited for: before that its zones would be refused. A network, or a folder that does not
+//! answer, is not, once there is something to serve.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::Receiver;
@@ -15,15 +15,15 @@ pub(super) type Said = (usize, Begin);
 /// How a source begins.
 #[derive(Debug)]
 pub(super) enum Begin {
-    /// It waits for a network.
-    Fetches,
-    /// It reads what has come.
+    /// It waits for something that may not answer: a network, or a folder that may lie elsewhere.
+    Waits,
+    /// It reads what is there.
     Reads,
     /// Its first zones are served, or cannot be.
     Over(Result<(), SourceError>),
 }
 
-/// Waits for the first zones of each source; for a network no longer than `patience` if there are some.
+/// Waits for the first zones of each source; for what does not answer no longer than `patience` if there are some.
 ///
 /// # Errors
 /// There are none, and nobody is left who may have some.
@@ -33,17 +33,17 @@ pub(super) fn wait(
     patience: Duration,
 ) -> Result<(), SourceError> {
     let end = Instant::now() + patience;
-    // Of each that is awaited, whether it waits for a network.
+    // Of each that is awaited, whether it waits for something else.
     let mut awaited: BTreeMap<usize, bool> = (0..names.len()).map(|n| (n, false)).collect();
     let (mut failed, mut is_any) = (BTreeMap::new(), false);
     while !awaited.is_empty() {
-        let said = if is_any && awaited.values().all(|fetches| *fetches) {
+        let said = if is_any && awaited.values().all(|waits| *waits) {
             told.recv_timeout(end.saturating_duration_since(Instant::now())).ok()
         } else {
             told.recv().ok()
         };
         match said {
-            Some((number, Begin::Fetches)) => drop(awaited.insert(number, true)),
+            Some((number, Begin::Waits)) => drop(awaited.insert(number, true)),
             Some((number, Begin::Reads)) => drop(awaited.insert(number, false)),
             Some((number, Begin::Over(outcome))) => {
                 awaited.remove(&number);
@@ -67,7 +67,7 @@ pub(super) fn wait(
         let tenant = name(number);
         tracing::error!(
             tenant,
-            "the server begins without the zones of this source, whose repository has not answered yet"
+            "the server begins without the zones of this source, whose folder or repository has not answered yet"
         );
     }
     Ok(())
@@ -101,12 +101,12 @@ mod tests {
     fn what_is_read_is_waited_for_and_a_network_is_not() {
         let (say, over) = waiting(Duration::ZERO);
         say.send((1, Begin::Over(Ok(())))).unwrap();
-        say.send((2, Begin::Fetches)).unwrap();
+        say.send((2, Begin::Waits)).unwrap();
         assert!(over.recv_timeout(Duration::from_millis(50)).is_err(), "0 reads");
         say.send((2, Begin::Reads)).unwrap();
         say.send((0, Begin::Over(Ok(())))).unwrap();
         assert!(over.recv_timeout(Duration::from_millis(50)).is_err(), "2 has something to read");
-        say.send((2, Begin::Fetches)).unwrap();
+        say.send((2, Begin::Waits)).unwrap();
         assert_eq!(over.recv(), Ok(true));
     }
 
@@ -114,8 +114,8 @@ mod tests {
     fn a_network_is_waited_for_as_long_as_there_is_nothing_to_serve() {
         let (say, over) = waiting(Duration::ZERO);
         say.send((0, none())).unwrap();
-        say.send((1, Begin::Fetches)).unwrap();
-        say.send((2, Begin::Fetches)).unwrap();
+        say.send((1, Begin::Waits)).unwrap();
+        say.send((2, Begin::Waits)).unwrap();
         assert!(over.recv_timeout(Duration::from_millis(50)).is_err());
         say.send((1, Begin::Over(Ok(())))).unwrap();
         assert_eq!(over.recv(), Ok(true));

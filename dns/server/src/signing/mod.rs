@@ -18,6 +18,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::config::{Config, Denial, DnssecConfig, HowSigned};
+use crate::real::Real;
 use crate::shared::Zones;
 
 pub use ahead::Ahead;
@@ -104,12 +105,11 @@ impl Signing {
         };
         let folder = KeyFolder::open(keys)?;
         // With links and all, now that it exists.
-        let real = |path: &PathBuf| path.canonicalize().ok();
+        let mut real = Real::default();
+        let keys = real.path(keys);
         let of_tenants = config.tenants.values().filter_map(|tenant| tenant.path.as_ref());
-        let folders = config.zones.path.iter().chain(of_tenants).filter_map(real);
-        if let Some(keys) = real(keys)
-            && folders.into_iter().any(|zones| keys.starts_with(zones))
-        {
+        let mut folders = config.zones.path.iter().chain(of_tenants);
+        if folders.any(|zones| keys.starts_with(real.path(zones))) {
             return Err(SigningError::AmongZones(keys));
         }
         Ok(Some(Self {

@@ -123,7 +123,7 @@ impl Site {
     }
 
     #[track_caller]
-    fn serve_by(&self, command: Command) -> Server {
+    pub(crate) fn serve_by(&self, command: Command) -> Server {
         let running = Running::spawn(command);
         let dns = running.address();
         let admin = running.line("admin on ", 0).trim().trim_start_matches("admin on ").to_owned();

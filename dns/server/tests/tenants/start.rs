@@ -3,6 +3,7 @@
 use std::fs::{self, Permissions};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 
 use crate::site::Site;
 use crate::support::{Running, ask, halfmoon, wait_for, wait_for_answer};
@@ -207,5 +208,49 @@ fn of_tokens_with_one_secret_that_of_the_operator_is_in_force_and_none_of_tenant
             let both = (said(shared), said("a-secret-of-the-operators-of-acme"));
             (both == (200, 200)).then_some(())
         });
+    }
+}
+
+#[test]
+fn a_folder_on_a_mount_that_hangs_keeps_nobody_else_from_being_served() {
+    // A file system in user space, where nobody answers for it.
+    const HANGING: &str = "exec 9<>/dev/fuse && \
+        mount -i -t fuse -o fd=9,rootmode=40000,user_id=$(id -u),group_id=$(id -g) none \"$0\" && \
+        exec \"$@\"";
+    let site = Site::new(
+        "[zones]\npath = 'zones'\n\
+         [tenants.acme]\nbelow = ['acme.test']\npath = 'acme'\n\
+         [tenants.beta]\nbelow = ['beta.test']\npath = 'beta'\n",
+    );
+    site.zone("zones", "example.test", "127.0.0.1");
+    site.zone("acme", "acme.test", "127.0.0.1");
+    site.zone("beta", "beta.test", "127.0.0.1");
+    let hanging = |program: Command| {
+        let mut command = Command::new("unshare");
+        command.args(["--mount", "bash", "-c", HANGING]).arg(site.path("acme"));
+        command.arg(program.get_program()).args(program.get_args());
+        command.env_remove("HALFMOON_LOG").env_remove("RUST_LOG");
+        command
+    };
+    if !hanging(Command::new("true")).output().is_ok_and(|said| said.status.success()) {
+        eprintln!("SKIPPED: nothing can be mounted here");
+        return;
+    }
+    let config = site.path("halfmoon.toml");
+    let server = site.serve_by(hanging(halfmoon(&["serve", config.to_str().unwrap()])));
+    for name in ["www.example.test.", "www.beta.test."] {
+        assert_eq!(ask(server.dns, name), ["127.0.0.1"]);
+    }
+    let said = server.readiness();
+    let expected = "not ready: 1 of 3 places that zones come from was not read yet: tenant acme\n";
+    assert_eq!((said.status, &*said.body), (503, expected));
+    assert!(server.running.err().contains("whose folder or repository has not answered yet"));
+    // And nobody from changing what is served.
+    for n in 2..5 {
+        let address = format!("127.0.0.{n}");
+        site.zone("beta", "beta.test", &address);
+        wait_for_answer(server.dns, "www.beta.test.", &[&address]);
+        site.zone("zones", "example.test", &address);
+        wait_for_answer(server.dns, "www.example.test.", &[&address]);
     }
 }

@@ -74,7 +74,7 @@ impl Work {
         match self.following.fetch_always(orders.clone()) {
             Ok(looks) => {
                 self.looks = Some(looks);
-                self.base.begins(Begin::Fetches);
+                self.base.begins(Begin::Waits);
             }
             Err(error) => {
                 let error = FollowError::Thread(error);
