@@ -29,6 +29,7 @@ use halfmoon_wire::{Name, NameBuf};
 
 pub use commit::{CommitLoader, Proposal};
 
+use crate::open::Folder;
 use crate::{Catalog, Fault, Files, Hosted, Level, Place};
 
 pub use attach::{Attach, Fresh, UNREADABLE};
@@ -306,7 +307,8 @@ impl<P> Loader<P> {
                 (Wanted { source, name, beside }, before)
             })
             .unzip();
-        let read = crew.read(self.reading(), wanted, attach);
+        let folder = self.sources.folder.as_deref().map(Folder::of);
+        let read = crew.read(self.reading(folder.as_ref()), wanted, attach);
         let parts = parts_of_others(&read, &unchanged);
         let is_part = |new: &Read| new.is_part() && parts.contains(&real(new.source.path()));
         for (part, before) in read.iter().zip(&mut before).filter(|(new, _)| is_part(new)) {
@@ -392,9 +394,9 @@ impl<P> Loader<P> {
         new
     }
 
-    /// How files are read.
-    const fn reading(&self) -> Reading<'_> {
-        Reading { sources: &self.sources, insert_whitespace: self.insert_whitespace }
+    /// How files are read, with the folder of the sources.
+    const fn reading<'a>(&'a self, folder: Option<&'a Folder<'a>>) -> Reading<'a> {
+        Reading { sources: &self.sources, folder, insert_whitespace: self.insert_whitespace }
     }
 
     /// The zones there are to load, each with the name that it is listed for, if it is, and the files

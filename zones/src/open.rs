@@ -7,7 +7,7 @@
 use std::ffi::OsString;
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Component, Path};
 
@@ -32,28 +32,50 @@ pub(crate) struct Opened {
     pub(crate) meta: Metadata,
 }
 
-/// Opens a file: one in or below the folder, if there is one. Links are followed as long as they do not lead out of
-/// it.
+/// A folder, which stays the one that it was when it was opened.
+#[derive(Debug)]
+pub(crate) struct Folder<'a> {
+    path: &'a Path,
+    opened: Result<OwnedFd, Errno>,
+}
+
+impl<'a> Folder<'a> {
+    /// Opens a folder, if that can be done: why not is said whenever something in it is opened.
+    pub(crate) fn of(path: &'a Path) -> Self {
+        let opened = openat(CWD, named(path), PASS | OFlags::CLOEXEC, Mode::empty());
+        Self { path, opened }
+    }
+
+    /// Opens a file in or below it. Links are followed as long as they do not lead out of it.
+    ///
+    /// # Errors
+    /// It cannot be opened, or lies elsewhere.
+    pub(crate) fn open(&self, path: &Path) -> io::Result<Opened> {
+        let direct = path.strip_prefix(self.path).map_err(|_| Errno::LOOP).and_then(|rest| {
+            // Without links, as it mostly is.
+            step_down(self.opened.as_ref().map_err(|error| *error)?.as_fd(), rest, READ)
+        });
+        let file = match direct {
+            Err(Errno::LOOP | Errno::NOTDIR) => {
+                let (root, real) = (self.path.canonicalize()?, path.canonicalize()?);
+                let outside = |_| io::Error::other("it lies outside of the zone folder");
+                descend(&root, real.strip_prefix(&root).map_err(outside)?, READ)
+            }
+            direct => direct,
+        };
+        Opened::of(file?)
+    }
+}
+
+/// Opens a file, wherever it is; where a folder is named, [as in it](Folder::open).
 ///
 /// # Errors
 /// It cannot be opened, or lies elsewhere.
 pub(crate) fn open(within: Option<&Path>, path: &Path) -> io::Result<Opened> {
-    let Some(root) = within else {
-        return Opened::of(openat(CWD, path, READ | OFlags::CLOEXEC, Mode::empty())?);
-    };
-    let direct = path.strip_prefix(root).map_err(|_| Errno::LOOP).and_then(|rest| {
-        // Without links, as it mostly is.
-        descend(root, rest, READ)
-    });
-    let file = match direct {
-        Err(Errno::LOOP | Errno::NOTDIR) => {
-            let (root, real) = (root.canonicalize()?, path.canonicalize()?);
-            let outside = |_| io::Error::other("it lies outside of the zone folder");
-            descend(&root, real.strip_prefix(&root).map_err(outside)?, READ)
-        }
-        direct => direct,
-    };
-    Opened::of(file?)
+    match within {
+        Some(folder) => Folder::of(folder).open(path),
+        None => Opened::of(openat(CWD, path, READ | OFlags::CLOEXEC, Mode::empty())?),
+    }
 }
 
 /// The octets of such a file, of which there may be so many.
@@ -97,21 +119,32 @@ pub(crate) fn list(root: &Path, folder: &Path) -> io::Result<Option<Vec<(OsStrin
     Ok(Some(found))
 }
 
-/// Opens what lies below a folder, one step after the other, none of them a link. Only the folder may be
-/// reached by links.
+/// Opens a folder, or what lies below it. Only the folder may be reached by links.
 fn descend(root: &Path, rest: &Path, how: OFlags) -> Result<OwnedFd, Errno> {
-    let root = if root == Path::new("") { Path::new(".") } else { root };
+    let is_root = rest == Path::new("");
+    let first = if is_root { how } else { PASS };
+    let root = openat(CWD, named(root), first | OFlags::CLOEXEC, Mode::empty())?;
+    if is_root { Ok(root) } else { step_down(root.as_fd(), rest, how) }
+}
+
+/// Opens what lies below a folder, one step after the other, none of them a link.
+fn step_down(folder: BorrowedFd<'_>, rest: &Path, how: OFlags) -> Result<OwnedFd, Errno> {
     let mut steps = rest.components().peekable();
-    let first = if steps.peek().is_none() { how } else { PASS };
-    let mut at = openat(CWD, root, first | OFlags::CLOEXEC, Mode::empty())?;
+    let mut at: Option<OwnedFd> = None;
     while let Some(step) = steps.next() {
         let Component::Normal(name) = step else {
             return Err(Errno::LOOP);
         };
         let how = if steps.peek().is_none() { how } else { PASS };
-        at = openat(&at, name, how | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+        let from = at.as_ref().map_or(folder, AsFd::as_fd);
+        at = Some(openat(from, name, how | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?);
     }
-    Ok(at)
+    at.ok_or(Errno::ISDIR)
+}
+
+/// A folder as the system names it.
+fn named(folder: &Path) -> &Path {
+    if folder == Path::new("") { Path::new(".") } else { folder }
 }
 
 impl Opened {

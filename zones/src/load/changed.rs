@@ -13,6 +13,7 @@ use halfmoon_wire::NameBuf;
 use super::companion::{companions_of, is_companion, stamps_of, zone_of};
 use super::find::ENDING;
 use super::{Attach, Beside, Known, Loaded, Loader, Source, Stamp, Wanted, real};
+use crate::open::Folder;
 use crate::{Catalog, Hosted};
 
 /// A zone that can be read alone.
@@ -71,10 +72,12 @@ impl<P> Loader<P> {
         let stays = |zone: &&Hosted<P>| !changing.contains(&zone.zone.apex().to_buf());
         let zones = || served.zones().iter().map(|hosted| &**hosted);
         attach.start(&mut zones().filter(stays), &mut zones().filter(|zone| !stays(zone)));
+        let folder = self.sources.folder.as_deref().map(Folder::of);
         let mut read = Vec::with_capacity(due.len());
         for (source, Simple { apex, beside }) in due {
             let known = self.known.get(&source)?;
-            let new = self.reading().read(Wanted { source, name: None, beside }, attach);
+            let wanted = Wanted { source, name: None, beside };
+            let new = self.reading(folder.as_ref()).read(wanted, attach);
             let includes = new.stamps.iter().map(|(path, _)| path);
             if new.is_part()
                 || new.built.apex.as_name() != apex.as_name()

@@ -11,7 +11,7 @@ use super::sources::{Source, folder_of};
 use super::{
     Attach, Beside, Candidate, Companion, Kept, Known, Limited, MostRecords, Sources, Stamp, Stamps,
 };
-use crate::open::{self, Opened};
+use crate::open::{self, Folder, Opened};
 use crate::read::read_opened;
 use crate::{Addition, Builder, Built, Fault, Files, Place, ReadOptions};
 
@@ -19,6 +19,8 @@ use crate::{Addition, Builder, Built, Fault, Files, Place, ReadOptions};
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Reading<'a> {
     pub(super) sources: &'a Sources,
+    /// The folder of the sources.
+    pub(super) folder: Option<&'a Folder<'a>>,
     pub(super) insert_whitespace: bool,
 }
 
@@ -104,7 +106,10 @@ impl Reading<'_> {
         let insert_whitespace = self.insert_whitespace;
         let options =
             ReadOptions { root, within, origin, include_base, most_octets, insert_whitespace };
-        let opened = open::open(options.within.as_deref(), path);
+        let opened = match self.folder.filter(|_| is_below) {
+            Some(folder) => folder.open(path),
+            None => open::open(None, path),
+        };
         let own = match &opened {
             Ok(opened) => Some(Stamp::from(&opened.meta)),
             Err(_) => Stamp::of(path),
