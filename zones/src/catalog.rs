@@ -82,27 +82,30 @@ impl<P> Catalog<P> {
     /// the parent (RFC 4035 section 3.1.4.1): at an apex whose parent zone is here too, that one.
     #[must_use]
     pub fn find(&self, name: Name<'_>, hashes: &SuffixHashes, rtype: Type) -> Option<&Hosted<P>> {
-        let closest = self.closest(name, hashes, hashes.label_count());
-        let at_apex = |hosted: &Hosted<P>| hosted.zone.apex_labels() == hashes.label_count();
-        if rtype == Type::DS && closest.is_some_and(at_apex) && hashes.label_count() > 0 {
-            return self.closest(name, hashes, hashes.label_count() - 1).or(closest);
+        let closest =
+            |labels| self.closest(name, hashes, labels).and_then(|id| self.zones.get(id as usize));
+        let found = closest(hashes.label_count());
+        let at_apex = |hosted: &&Arc<Hosted<P>>| hosted.zone.apex_labels() == hashes.label_count();
+        if rtype == Type::DS && found.as_ref().is_some_and(at_apex) && hashes.label_count() > 0 {
+            return closest(hashes.label_count() - 1).or(found).map(|hosted| &**hosted);
         }
-        closest
+        found.map(|hosted| &**hosted)
     }
 
-    /// The closest zone whose apex has at most `labels` labels.
-    fn closest(&self, name: Name<'_>, hashes: &SuffixHashes, labels: usize) -> Option<&Hosted<P>> {
+    /// The number of the closest zone whose apex has at most `labels` labels.
+    pub(crate) fn closest(
+        &self,
+        name: Name<'_>,
+        hashes: &SuffixHashes,
+        labels: usize,
+    ) -> Option<u32> {
         let (most, fewest) = self.labels;
-        for labels in (fewest..=most.min(labels)).rev() {
+        (fewest..=most.min(labels)).rev().find_map(|labels| {
             let suffix = name.as_wire().get(hashes.offset_of_suffix(labels, name)..)?;
-            let found = self.table.find(hashes.of_suffix(labels), |id| {
+            self.table.find(hashes.of_suffix(labels), |id| {
                 self.zones[id as usize].zone.is_at_apex(suffix)
-            });
-            if let Some(id) = found {
-                return Some(&self.zones[id as usize]);
-            }
-        }
-        None
+            })
+        })
     }
 
     /// The zone with this apex.

@@ -13,6 +13,7 @@ pub mod rdata;
 mod read;
 mod tree;
 
+pub use ahead::{Sight, Sights};
 pub use build::{Addition, Builder, Built, Draft};
 pub use catalog::{Catalog, Hosted};
 pub use fault::{Fault, FileId, Files, Level, Place};

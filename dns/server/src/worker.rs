@@ -8,7 +8,8 @@ use arc_swap::{ArcSwap, Cache};
 use halfmoon_dnssec::Desk;
 use halfmoon_healthcheck::{Health, Reader, Snapshot};
 use halfmoon_lua::{Answers, Machine};
-use halfmoon_wire::{Class, NameBuf, Places, Query, Rcode, Reply, SuffixHashes};
+use halfmoon_wire::{Class, Name, NameBuf, Places, Query, Rcode, Reply, SuffixHashes};
+use halfmoon_zones::{Sight, Sights};
 
 use crate::answer::{MOST_ALIASES, Trail, answer};
 use crate::budget::Purses;
@@ -60,6 +61,14 @@ pub struct Worker {
     pub(crate) date: u32,
     published: Cache<Arc<ArcSwap<Zones>>, Arc<Zones>>,
     started: Instant,
+    /// Where the names of the batch seem to be that were looked up ahead.
+    sights: Sights,
+    /// That of the name of the query at hand.
+    pub(crate) sight: Sight,
+    /// How many of them were found there.
+    pub(crate) seen: usize,
+    /// Whether what was read for it was far.
+    is_far: bool,
     /// Batches until the next whose names are looked up ahead.
     pause: u8,
 }
@@ -94,6 +103,10 @@ impl Worker {
             date: date(),
             published: Cache::new(Arc::clone(&shared.zones)),
             started: Instant::now(),
+            sights: Sights::default(),
+            sight: Sight::default(),
+            seen: 0,
+            is_far: false,
             pause: 0,
         }
     }
@@ -135,6 +148,7 @@ impl Worker {
 
 impl Service for Worker {
     fn refresh(&mut self) {
+        self.look_back();
         let zones = self.published.load();
         if !Arc::ptr_eq(zones, &self.zones) {
             self.zones = Arc::clone(zones);
@@ -148,19 +162,16 @@ impl Service for Worker {
     }
 
     fn foresee(&mut self, messages: &[&[u8]]) {
-        /// So many batches are not looked at after one whose names were near.
-        const PAUSE: u8 = 15;
         if self.pause > 0 {
             self.pause -= 1;
             return;
         }
-        let names = messages.iter().filter_map(|message| Query::name_in(message));
-        if !self.zones.bring(names, &mut self.hashes) {
-            self.pause = PAUSE;
-        }
+        let names = messages.iter().map(|message| Query::name_in(message).unwrap_or(Name::ROOT));
+        self.is_far = self.zones.look_ahead(names, &mut self.hashes, &mut self.sights);
     }
 
     fn answer(&mut self, query: &[u8], peer: &Peer, limit: usize, out: &mut [u8]) -> Verdict {
+        self.sight = self.sights.take();
         let verdict = self.judge(query, peer, limit, out);
         if verdict == Verdict::Drop {
             self.meter.silent();
@@ -192,6 +203,18 @@ impl Service for Worker {
 }
 
 impl Worker {
+    /// Ends with the names that were looked up ahead. Where they were near and most were not found there, as names that
+    /// do not exist are not, it has cost more than it has saved.
+    fn look_back(&mut self) {
+        /// So many batches are not looked at then.
+        const PAUSE: u8 = 15;
+        if self.sights.count() > 2 * self.seen && !self.is_far {
+            self.pause = PAUSE;
+        }
+        self.sights.clear();
+        self.seen = 0;
+    }
+
     fn judge(&mut self, query: &[u8], peer: &Peer, limit: usize, out: &mut [u8]) -> Verdict {
         // Only a query with additional records can be signed: most are not looked at twice.
         if query.get(10..12).is_some_and(|count| count != [0, 0])

@@ -142,6 +142,7 @@ fn looking_ahead_allocates_nothing_and_changes_no_answer() {
         .iter()
         .filter(|(name, _)| !drawn.contains(name))
         .chain(&[("HOST4999.example.", Type::A), (".", Type::NS), ("host1.example.", Type::A)])
+        .chain(&[("sub.example.", Type::DS), ("sub.example.", Type::A), ("example.", Type::DS)])
         .map(|(name, rtype)| query(name, *rtype, 0))
         .collect();
     let whole = queries[0].clone();

@@ -41,6 +41,20 @@ impl Zone {
         self.position(self.apex_node(), name, hashes, self.apex_labels())
     }
 
+    /// The same of a name that may be that of node `id`; `None` if it is not, or no question is answered from there.
+    pub(crate) fn position_at(&self, id: u32, name: Name<'_>) -> Option<Position<'_>> {
+        let data = self.nodes.get(id as usize)?;
+        if data.flags & HASHED != 0 || !self.is_named(id, name.as_wire()) {
+            return None;
+        }
+        let node = Node { zone: self, id };
+        Some(match data.flags & (OCCLUDED | CUT) {
+            0 => Position::Exact(node),
+            CUT => Position::Cut { cut: node, at: true },
+            _ => self.covering(node),
+        })
+    }
+
     /// The node with this very name, hidden by a cut or not; not a matter of answering.
     #[must_use]
     pub fn named(&self, name: Name<'_>) -> Option<Node<'_>> {

@@ -59,16 +59,6 @@ impl Table {
         black_box(self.slots[self.start(Self::tag(hash))].tag);
     }
 
-    /// A node with this hash, most likely the only one, if it is near where the search begins.
-    pub(crate) fn likely(&self, hash: u64) -> Option<u32> {
-        const NEAR: usize = 4;
-        let tag = Self::tag(hash);
-        let near = self.slots.get(self.start(tag)..)?.iter().take(NEAR);
-        near.take_while(|slot| slot.node != EMPTY)
-            .find(|slot| slot.tag == tag)
-            .map(|slot| slot.node)
-    }
-
     /// Adds a node that is not there yet.
     pub(crate) fn insert(&mut self, hash: u64, node: u32) {
         if (self.used + 1) * 3 > self.slots.len() * 2 {

@@ -6,7 +6,7 @@ use halfmoon_zones::{Hosted, Node, Position, RrSet};
 use super::denial::{Absent, Expanded};
 use super::node::Said;
 use super::{Asked, End, Turn};
-use crate::shared::Served;
+use crate::shared::{Served, Zones};
 
 /// How many aliases of one chain are followed.
 pub(crate) const MOST_ALIASES: usize = 10;
@@ -36,8 +36,8 @@ impl<'a> Turn<'_, 'a> {
             let target = self.chain.last().copied();
             let asked = target.as_ref().map_or(Asked::Question, Asked::Target);
             let name = self.name(asked);
-            self.hashes.compute(name);
-            let Some(hosted) = zones.find(name, self.hashes, self.question.qtype) else {
+            let seen = if hop == 0 { self.seen(zones) } else { None };
+            let Some((hosted, position)) = seen.or_else(|| self.find(zones, name)) else {
                 self.note(name, End::NoZone, None);
                 return self.outside(hop);
             };
@@ -47,7 +47,7 @@ impl<'a> Turn<'_, 'a> {
                     hosted.beside.queries.add(self.lane);
                 }
             }
-            let target = match self.in_zone(hosted, asked, hop) {
+            let target = match self.in_zone((hosted, position), asked, hop) {
                 Step::Done(rcode) => return rcode,
                 Step::Follow(target) => target,
             };
@@ -61,6 +61,29 @@ impl<'a> Turn<'_, 'a> {
             trail.end(target.as_name(), End::TooLong, None);
         }
         Rcode::NOERROR
+    }
+
+    /// The zone of a name, and where it is in it.
+    fn find(
+        &mut self,
+        zones: &'a Zones,
+        name: Name<'_>,
+    ) -> Option<(&'a Hosted<Served>, Position<'a>)> {
+        self.hashes.compute(name);
+        let hosted = zones.find(name, self.hashes, self.question.qtype)?;
+        Some((hosted, hosted.zone.find(name, self.hashes)))
+    }
+
+    /// The same of the question's name, if it was looked up ahead and is there.
+    fn seen(&mut self, zones: &'a Zones) -> Option<(&'a Hosted<Served>, Position<'a>)> {
+        // A DS may be another zone's.
+        let sight = self.sight;
+        if self.question.qtype == Type::DS {
+            return None;
+        }
+        let seen = zones.seen(self.question.name, sight)?;
+        *self.seen += 1;
+        Some(seen)
     }
 
     /// The name is in none of our zones.
@@ -97,11 +120,15 @@ impl<'a> Turn<'_, 'a> {
         }
     }
 
-    fn in_zone(&mut self, hosted: &'a Hosted<Served>, asked: Asked<'_>, hop: usize) -> Step {
+    fn in_zone(
+        &mut self,
+        (hosted, position): (&'a Hosted<Served>, Position<'a>),
+        asked: Asked<'_>,
+        hop: usize,
+    ) -> Step {
         let zone = &hosted.zone;
         let name = self.name(asked);
         self.enter(hosted);
-        let position = zone.find(name, self.hashes);
         if let Some(trail) = &mut self.trail {
             trail.position(name, zone, &position);
         }

@@ -28,7 +28,7 @@ use halfmoon_wire::{
     Name, NameBuf, OWN_UDP_SIZE, PLAIN_UDP_SIZE, Query, Question, Rcode, Reply, Section,
     SuffixHashes,
 };
-use halfmoon_zones::{Node, Zone};
+use halfmoon_zones::{Node, Sight, Zone};
 
 use crate::budget::{Purse, Purses, Source};
 use crate::counters::Event;
@@ -68,7 +68,7 @@ pub fn answer(
     #[rustfmt::skip]
     let Worker {
         zones, health, geo, requests, cookies, policy, machine, hashes, answers, ready, chain, places, desk,
-        purses, program_purses, limiter, signer, meter, is_aside, trail, ..
+        purses, program_purses, limiter, signer, meter, is_aside, trail, sight, seen, ..
     } = worker;
     let Some(mut reply) = Reply::new(&query, limit, out, places) else {
         return Verdict::Drop;
@@ -131,6 +131,8 @@ pub fn answer(
         policy,
         machine,
         hashes,
+        sight: *sight,
+        seen,
         answers,
         ready,
         chain,
@@ -266,6 +268,10 @@ struct Turn<'t, 'a> {
     client: Client,
     machine: &'a mut Machine,
     hashes: &'a mut SuffixHashes,
+    /// Where the name of the question seems to be.
+    sight: Sight,
+    /// How many names of the batch were where they seemed to be.
+    seen: &'a mut usize,
     answers: &'a mut Answers,
     /// Answers of plans that may go out again.
     ready: &'a mut Ready,

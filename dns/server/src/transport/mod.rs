@@ -71,8 +71,9 @@ pub trait Service {
     /// place to take new snapshots.
     fn refresh(&mut self);
 
-    /// Tells of messages that are going to be answered next, of a transport that has several of them: what they
-    /// need may be fetched from memory at the same time. Nothing but how long it takes may depend on it.
+    /// Tells of messages that are going to be answered next, in this order, of a transport that has several of them: what
+    /// they need may be looked up at the same time. Nothing but how long it takes may depend on it, nor on
+    /// whether they come.
     fn foresee(&mut self, _messages: &[&[u8]]) {}
 
     /// Answers one message of any content, from 0 to [`MAX_MESSAGE`] octets, into `out`, which is at least
