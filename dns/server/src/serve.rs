@@ -97,6 +97,7 @@ impl Server {
         let bound = Bound::bind(&transport::Settings {
             listen: config.server.listen.clone(),
             udp_threads: config.server.workers,
+            steering: config.server.steering,
             tcp_threads: config.server.tcp_workers,
             proxies: config.server.proxy_protocol_from.clone(),
             tcp: TcpLimits {

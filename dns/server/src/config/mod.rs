@@ -16,6 +16,7 @@ use ipnet::IpNet;
 use serde::Deserialize;
 
 use crate::shared::AnyAnswers;
+use crate::transport::Steering;
 
 mod admin;
 mod checks;
@@ -102,6 +103,8 @@ pub struct ServerConfig {
     /// UDP threads for each address; 0: one a core.
     #[serde(deserialize_with = "value::threads")]
     pub workers: usize,
+    /// Which of the UDP threads of one address takes a datagram.
+    pub steering: Steering,
     /// TCP threads, for all addresses together; 0: half as many as cores, at least one.
     #[serde(deserialize_with = "value::threads")]
     pub tcp_workers: usize,
@@ -213,6 +216,7 @@ impl Default for ServerConfig {
         Self {
             listen: vec![DEFAULT_LISTEN],
             workers: 0,
+            steering: Steering::default(),
             tcp_workers: 0,
             tcp_max: at_least_one(1000),
             tcp_max_per_address: at_least_one(100),

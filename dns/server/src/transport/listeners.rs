@@ -19,6 +19,18 @@ use super::{ServiceFactory, TcpLimits, sys, tcp, udp};
 /// Luau's parser and a service's own recursion fit into this.
 const STACK: usize = 4 << 20;
 
+/// Which of the UDP threads of one address takes a datagram.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Steering {
+    /// The kernel chooses by the hash of addresses and ports: each thread gets a share of the clients.
+    #[default]
+    Hash,
+    /// That of the processor on which the kernel takes the datagram in, so that all is done there. The network card
+    /// has to spread what comes over the processors, or few threads get all.
+    Processor,
+}
+
 /// What is listened on, and with how many threads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Settings {
@@ -26,6 +38,8 @@ pub struct Settings {
     pub listen: Vec<SocketAddr>,
     /// UDP threads for each address; 0: one for each processor this process may use.
     pub udp_threads: usize,
+    /// Which of them takes a datagram.
+    pub steering: Steering,
     /// TCP threads for all addresses together; 0: one for every two processors, at least one.
     pub tcp_threads: usize,
     /// What TCP clients may take.
@@ -98,7 +112,18 @@ impl Bound {
                 return Err(BindError::Twice { address });
             }
         }
-        let bind = |&address| sockets::bind(address, udp_threads);
+        // No thread would take what comes in on a processor that it shares with the one before.
+        if settings.steering == Steering::Processor && udp_threads > processors.len() {
+            return Err(BindError::TooManyThreads { udp_threads, processors: processors.len() });
+        }
+        let theirs = processors.get(..udp_threads).unwrap_or_default();
+        let bind = |&address| {
+            let endpoint = sockets::bind(address, udp_threads)?;
+            if settings.steering == Steering::Processor {
+                sockets::steer(&endpoint, theirs)?;
+            }
+            Ok(endpoint)
+        };
         let endpoints = settings.listen.iter().map(bind).collect::<Result<_, _>>()?;
         Ok(Self {
             endpoints,

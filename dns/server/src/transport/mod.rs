@@ -15,7 +15,7 @@ mod tcp;
 mod udp;
 
 pub use counters::{Counters, Tallies};
-pub use listeners::{Bound, Listeners, Settings, raise_open_files};
+pub use listeners::{Bound, Listeners, Settings, Steering, raise_open_files};
 pub(crate) use listeners::{end_group, give_back, step_back};
 pub use sockets::BindError;
 pub use tcp::TcpLimits;

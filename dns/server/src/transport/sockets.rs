@@ -52,6 +52,27 @@ pub enum BindError {
         /// What the system says.
         source: io::Error,
     },
+    /// Datagrams cannot be steered to so many threads.
+    #[error(
+        "steering by processor takes at most one UDP thread for each processor, and {udp_threads} are to share \
+        {processors}; set server.workers to {processors} at most, or server.steering to \"hash\""
+    )]
+    TooManyThreads {
+        /// UDP threads for each address.
+        udp_threads: usize,
+        /// Processors that this process may use.
+        processors: usize,
+    },
+    /// The system does not steer datagrams.
+    #[error(
+        "cannot steer the datagrams of {address} by processor: {source}; set server.steering to \"hash\""
+    )]
+    Unsteered {
+        /// The address asked for.
+        address: SocketAddr,
+        /// What the system says.
+        source: io::Error,
+    },
     /// A thread or a runtime could not be had.
     #[error("cannot start the listeners: {source}")]
     Threads {
@@ -98,6 +119,16 @@ pub(super) fn bind(address: SocketAddr, udp_threads: usize) -> Result<Endpoint, 
             Err(source) => return Err(refused(bound, "UDP", source)),
         }
     }
+}
+
+/// Has each socket take what comes in on the processor of its thread, `processors` by the number of the socket.
+pub(super) fn steer(endpoint: &Endpoint, processors: &[usize]) -> Result<(), BindError> {
+    let [socket, _, ..] = &endpoint.udp[..] else {
+        // There is but one.
+        return Ok(());
+    };
+    sys::steer(socket.as_fd(), processors)
+        .map_err(|source| BindError::Unsteered { address: endpoint.address, source })
 }
 
 fn refused(address: SocketAddr, protocol: &'static str, source: io::Error) -> BindError {

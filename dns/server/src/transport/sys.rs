@@ -1,18 +1,22 @@
 //! The system calls that the standard library has no safe form of: batched datagrams with their
-//! local address, pinning of threads and what goes before them, the limit on open files.
+//! local address, which thread takes them, pinning of threads and what goes before them, the limit on open files.
 //!
-//! The only module of the server with `unsafe` in it. What it exports is safe.
+//! The only module of the server with `unsafe` in it, what is below it included. What it exports is safe.
 #![allow(
     unsafe_code,
     reason = "recvmmsg, sendmmsg and sched_setaffinity have no safe wrapper that \
     keeps one source address per message"
 )]
 
+mod steering;
+
 use std::io;
 use std::mem::{self, MaybeUninit};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::ptr;
+
+pub(super) use steering::steer;
 
 /// Datagrams taken or given in one system call.
 pub(super) const BATCH: usize = 32;

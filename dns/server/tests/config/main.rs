@@ -10,6 +10,7 @@ use halfmoon::config::{
     self, Config, ConfigError, Denial, Dialect, KeyAlgorithm, Nsec3Config, Right,
 };
 use halfmoon::shared::AnyAnswers;
+use halfmoon::transport::Steering;
 
 const PATH: &str = "etc/halfmoon.toml";
 
@@ -54,6 +55,7 @@ fn every_key_is_understood() {
         [server]
         listen = ["127.0.0.1:5300", "[::1]:0"]
         workers = 3
+        steering = "processor"
         tcp_workers = 2
         tcp_max = 7
         tcp_max_per_address = 5
@@ -150,6 +152,7 @@ fn every_key_is_understood() {
     );
     assert_eq!(config.server.listen[1], "[::1]:0".parse().unwrap());
     assert_eq!((config.server.workers, config.server.tcp_workers), (3, 2));
+    assert_eq!(config.server.steering, Steering::Processor);
     assert_eq!(config.server.tcp_max.get(), 7);
     assert_eq!(config.server.tcp_max_per_address.get(), 5);
     assert_eq!(config.server.tcp_idle, Duration::from_secs(60));
@@ -357,6 +360,7 @@ fn bad_values_are_refused_with_the_remedy() {
             "-1",
             "-1 threads cannot be; write a number from 0 (as many as fit the machine) to 1024",
         ),
+        ("server", "steering", "\"card\"", "unknown value `card`; known here: hash, processor"),
     ] {
         let column = key.len() + 4;
         refused(&format!("[{section}]\n{key} = {value}\n"), &format!("2:{column}: {message}"));

@@ -3,7 +3,9 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
-use halfmoon::transport::{Bound, Listeners, Peer, Service, Settings, TcpLimits, Verdict};
+use halfmoon::transport::{
+    Bound, Listeners, Peer, Service, Settings, Steering, TcpLimits, Verdict,
+};
 
 pub(crate) const LOOPBACK: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
@@ -43,6 +45,7 @@ pub(crate) fn settings(listen: &[SocketAddr]) -> Settings {
     Settings {
         listen: listen.to_vec(),
         udp_threads: 1,
+        steering: Steering::Hash,
         tcp_threads: 1,
         tcp: TcpLimits::default(),
         proxies: Vec::new(),

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 
-use halfmoon::transport::{BindError, Bound};
+use halfmoon::transport::{BindError, Bound, Steering};
 
 use crate::echo::{LOOPBACK, settings, start};
 
@@ -51,6 +51,20 @@ fn a_udp_port_that_would_be_shared_is_in_use() {
 fn an_address_listed_twice_is_told() {
     let free = start(&settings(&[LOOPBACK])).addresses()[0];
     assert_eq!(refused(&[free, free]), format!("{free} is listed twice"));
+}
+
+#[test]
+fn more_threads_than_processors_cannot_be_steered() {
+    let processors = std::thread::available_parallelism().unwrap().get();
+    let mut settings = settings(&[LOOPBACK]);
+    (settings.udp_threads, settings.steering) = (processors + 1, Steering::Processor);
+    let line = Bound::bind(&settings).map(|_| ()).unwrap_err().to_string();
+    let cause = format!(
+        "steering by processor takes at most one UDP thread for each processor, and {} are to share {processors}; ",
+        processors + 1
+    );
+    assert!(line.starts_with(&cause), "{line}");
+    assert!(line.ends_with("or server.steering to \"hash\""), "{line}");
 }
 
 #[test]

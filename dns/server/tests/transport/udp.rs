@@ -5,7 +5,8 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use halfmoon::transport::Bound;
+use halfmoon::transport::{Bound, Steering};
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use socket2::{Domain, Protocol, Socket, Type};
 
 use crate::echo::{Echo, LOOPBACK, PATIENCE, settings, start, wait_for};
@@ -109,6 +110,32 @@ fn several_threads_share_an_address() {
         threads_seen += usize::from(ask(&client, b"answered") == "0");
     }
     assert_eq!(threads_seen, 4);
+}
+
+#[test]
+fn each_thread_takes_what_comes_in_on_its_processor() {
+    let allowed = sched_getaffinity(None).unwrap();
+    let processors: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|at| allowed.is_set(*at)).collect();
+    if processors.len() < 2 {
+        let _ = writeln!(io::stderr(), "SKIPPED: there is but one processor");
+        return;
+    }
+    let mut settings = settings(&[LOOPBACK]);
+    (settings.udp_threads, settings.steering) = (processors.len(), Steering::Processor);
+    let listeners = start(&settings);
+    let address = listeners.addresses()[0];
+    for processor in processors {
+        let ask_all = move || {
+            let mut here = CpuSet::new();
+            here.set(processor);
+            sched_setaffinity(None, &here).unwrap();
+            // What goes over the loopback comes in where it was sent. Each thread counts for itself.
+            (0..16).map(|_| ask(&client(address), b"answered")).collect::<Vec<_>>()
+        };
+        let answered = std::thread::spawn(ask_all).join().unwrap();
+        let expected: Vec<_> = (0..16).map(|count| count.to_string()).collect();
+        assert_eq!(answered, expected, "on processor {processor}");
+    }
 }
 
 #[test]
