@@ -8,7 +8,7 @@ use hickory_proto::rr::{RData, RecordType};
 
 use crate::Result;
 use crate::kinds::{Kind, Query, Want};
-use crate::servers::Running;
+use crate::servers::{Running, Server};
 
 /// How many questions of a kind are looked at.
 const LOOKED_AT: usize = 100;
@@ -17,8 +17,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Between two times of asking what was not answered right.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// Asks some of the questions until they are all answered right.
+/// Asks some of the questions until they are all answered right; of what has one answer to everything, until they are
+/// answered.
 pub(crate) fn kind(running: &mut Running, kind: &Kind) -> Result<()> {
+    let is_bare = running.server == Server::Bare;
     let step = (kind.queries.len() / LOOKED_AT).max(1);
     let mut left: Vec<&Query> = kind.queries.iter().step_by(step).collect();
     let deadline = Instant::now() + PATIENCE;
@@ -26,7 +28,7 @@ pub(crate) fn kind(running: &mut Running, kind: &Kind) -> Result<()> {
         // All in turn and then again: some probe an endpoint only from the first question on.
         let mut last = String::new();
         left.retain(|query| match ask(running.address, &query.octets) {
-            Ok(answer) if suits(&answer, query) => false,
+            Ok(answer) if is_bare || suits(&answer, query) => false,
             Ok(answer) => {
                 last = format!("{:?} is wanted:\n{answer}", query.want);
                 true

@@ -9,7 +9,7 @@ use fastrand::Rng;
 use halfmoon_geo::write::{Value, Writer};
 use halfmoon_wire::{NameBuf, Type};
 
-use crate::servers::Server::{self, Gdnsd, Halfmoon, Knot, Nsd, PowerDns};
+use crate::servers::Server::{self, Bare, Gdnsd, Halfmoon, Knot, Nsd, PowerDns};
 use crate::{Args, Result};
 
 /// The zone that is the same on all servers.
@@ -172,7 +172,7 @@ impl World {
         let mut add = |name, servers, queries, tcp| {
             self.kinds.push(Kind { name, servers, queries, tcp, fresh: false });
         };
-        add("fixed", all, plain.clone(), false);
+        add("fixed", &[Halfmoon, Gdnsd, Knot, Nsd, PowerDns, Bare], plain.clone(), false);
         add("no such name", all, absent, false);
         add("fixed over TCP", &[Halfmoon, Knot, Nsd, Gdnsd], plain, true);
         add("of a signed zone, plain", &[Halfmoon], ask(rng, SIGNED, false), false);

@@ -9,6 +9,7 @@
 //! in which nothing exists but loopback.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a table is what it is for")]
 
+mod bare;
 mod changes;
 mod check;
 mod checks;
@@ -46,7 +47,8 @@ struct Args {
     /// Only kinds of questions whose name contains one of these.
     #[arg(long, value_delimiter = ';')]
     only: Vec<String>,
-    /// Only these servers: halfmoon, gdnsd, knot, nsd, powerdns.
+    /// Only these servers: halfmoon, gdnsd, knot, nsd, powerdns; bare, which is no server but our sockets with
+    /// one answer to everything.
     #[arg(long, value_delimiter = ',')]
     servers: Vec<String>,
     /// What names, addresses and shapes of records are chosen by.
@@ -67,6 +69,9 @@ struct Args {
     /// Measures what 50,000 health checks cost those who ask, and how late answers follow verdicts, instead.
     #[arg(long)]
     checks: bool,
+    /// Is the server `bare` on this port.
+    #[arg(long, hide = true)]
+    bare: Option<u16>,
     /// Starts everything, checks the answers, and measures for a moment only.
     #[arg(long)]
     smoke: bool,
@@ -77,6 +82,9 @@ type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
 fn main() -> Result<()> {
     let mut args = Args::parse();
+    if let Some(port) = args.bare {
+        return bare::serve(port);
+    }
     args.halfmoon = fs::canonicalize(&args.halfmoon).map_err(|error| {
         format!("{}: {error}; build it with `cargo build --release`", args.halfmoon.display())
     })?;

@@ -1,10 +1,10 @@
 //! The servers that are compared, each told to answer UDP on one thread.
 
 use std::fmt::Write as _;
-use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
+use std::{env, fs};
 
 use crate::kinds::{FIXED, MADE, SIGNED, World};
 use crate::process::{Process, installed};
@@ -18,11 +18,13 @@ pub(crate) enum Server {
     Knot,
     Nsd,
     PowerDns,
+    /// None of them: what an answer costs at least.
+    Bare,
 }
 
 impl Server {
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Halfmoon, Self::Gdnsd, Self::Knot, Self::Nsd, Self::PowerDns];
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Halfmoon, Self::Gdnsd, Self::Knot, Self::Nsd, Self::PowerDns, Self::Bare];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
@@ -31,6 +33,7 @@ impl Server {
             Self::Knot => "knot",
             Self::Nsd => "nsd",
             Self::PowerDns => "powerdns",
+            Self::Bare => "bare",
         }
     }
 
@@ -45,6 +48,7 @@ impl Server {
             Self::Knot => installed("knotd"),
             Self::Nsd => installed("nsd"),
             Self::PowerDns => installed("pdns_server"),
+            Self::Bare => env::current_exe().ok(),
         }
     }
 }
@@ -66,19 +70,23 @@ pub(crate) fn free_port() -> u16 {
 /// Files of a zone as a server that knows no Lua reads them: by name and file.
 pub(crate) type Zones<'z> = &'z [(String, PathBuf)];
 
-/// Starts a server with all that it can answer of `world`.
+/// One UDP thread, as our own configuration says it.
+pub(crate) const ONE_THREAD: &str = "workers = 1";
+
+/// Starts a server with all that it can answer of `world`. `threads` says in our own configuration how many answer
+/// over UDP, and which of them.
 pub(crate) fn start(
     server: Server,
     args: &Args,
     world: &World,
     folder: &Path,
-    threads: usize,
+    threads: &str,
     processors: &str,
 ) -> Result<Option<Running>> {
     let Some(program) = server.program(args) else {
         return Ok(None);
     };
-    let folder = folder.join(format!("{}-{threads}", server.name()));
+    let folder = folder.join(server.name());
     let zones = folder.join("zones");
     fs::create_dir_all(&zones)?;
     let extension = if server == Server::Gdnsd { "" } else { ".zone" };
@@ -96,12 +104,12 @@ pub(crate) fn start(
             known.push((MADE.to_owned(), file(MADE)));
         }
         Server::Gdnsd => fs::write(file(MADE), &world.dyna)?,
-        Server::Knot | Server::Nsd => {}
+        Server::Knot | Server::Nsd | Server::Bare => {}
     }
     fs::write(folder.join("places.mmdb"), &world.places)?;
     let more = match server {
         Server::Halfmoon => format!(
-            "workers = {threads}\ntcp_workers = 1\n[dnssec]\nzones = [\"{SIGNED}\"]\nkeys = \"keys\"\n\
+            "{threads}\ntcp_workers = 1\n[dnssec]\nzones = [\"{SIGNED}\"]\nkeys = \"keys\"\n\
              signatures_per_source = 1000000000\n[geo]\ndatabases = [\"places.mmdb\"]\n\
              [lua]\ndialect = \"powerdns\"\n"
         ),
@@ -131,7 +139,9 @@ pub(crate) fn serve(
             let _ = writeln!(text, "{before}{name}{between}{}{behind}", file.display());
         }
     };
+    let at_port = port.to_string();
     let args: Vec<&str> = match server {
+        Server::Bare => vec!["--bare", &at_port],
         Server::Halfmoon => {
             // `more` begins inside of [server].
             write!(text, "[server]\nlisten = [\"127.0.0.1:{port}\"]\n{more}")?;

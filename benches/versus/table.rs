@@ -20,15 +20,34 @@ const APART: [&str; 2] = ["0", "1"];
 /// Both for both, where two threads are compared with one.
 const TOGETHER: &str = "0,1";
 
-/// How a server runs: with one thread on a processor of its own.
-const ALONE: usize = 1;
-/// Two processes of one thread on both processors, which they share with those who ask.
-const PROCESSES: usize = 2;
-/// One process of two threads there.
-const THREADS: usize = 3;
+/// How a server runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Mode {
+    /// With one thread on a processor of its own.
+    Alone,
+    /// Two processes of one thread on both processors, which they share with those who ask.
+    Processes,
+    /// One process of two threads there, each of which answers what its processor takes in.
+    Steered,
+    /// The same, to whose threads the kernel spreads clients.
+    Spread,
+}
+
+impl Mode {
+    const ALL: [Self; 4] = [Self::Alone, Self::Processes, Self::Steered, Self::Spread];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Alone => "",
+            Self::Processes => ", two processes",
+            Self::Steered => ", one process of two threads, steered by processor",
+            Self::Spread => ", one process of two threads, by hash",
+        }
+    }
+}
 
 /// What is compared: a server, how it runs, and a kind of question.
-type Subject = (Server, usize, &'static str);
+type Subject = (Server, Mode, &'static str);
 
 /// A figure that is asked for: how much of what `under` costs `over` costs, at most.
 struct Bound {
@@ -49,21 +68,22 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let mut running = Vec::new();
     for server in Server::ALL {
-        running.extend(servers::start(server, args, &world, folder.path(), 1, APART[0])?);
+        let one = servers::ONE_THREAD;
+        running.extend(servers::start(server, args, &world, folder.path(), one, APART[0])?);
     }
     // What two threads of one process cost is what two processes of one thread do, if nothing is
     // contended; both are asked by two at a time, so that their queries come in batches of one size.
-    let (mut apart, mut together) = (Vec::new(), Vec::new());
+    let mut paired: Vec<(Mode, Running)> = Vec::new();
     if world.kinds.iter().any(|kind| kind.name == PAIRED) {
-        for (number, threads) in [1, 1, 2].into_iter().enumerate() {
+        for (number, (mode, threads)) in PAIRS.into_iter().enumerate() {
             let folder = folder.path().join(format!("pair-{number}"));
             let more = servers::start(Server::Halfmoon, args, &world, &folder, threads, TOGETHER)?;
-            if threads == 1 { &mut apart } else { &mut together }.extend(more);
+            paired.extend(more.map(|running| (mode, running)));
         }
     }
     let takes =
         |running: &Running, kind: &crate::kinds::Kind| kind.servers.contains(&running.server);
-    for running in running.iter_mut().chain(&mut apart).chain(&mut together) {
+    for running in running.iter_mut().chain(paired.iter_mut().map(|(_, running)| running)) {
         for kind in &world.kinds {
             if takes(running, kind) {
                 check::kind(running, kind)?;
@@ -86,14 +106,17 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             let order = (0..running.len()).map(|at| &running[(at + round) % running.len()]);
             for running in order.filter(|running| takes(running, kind)) {
                 let cost = load::run(&[running], kind, file, args, APART[1])?;
-                costs.entry((running.server, ALONE, kind.name)).or_default().push(cost);
+                costs.entry((running.server, Mode::Alone, kind.name)).or_default().push(cost);
             }
-            if kind.name == PAIRED
-                && let ([one, other], [both]) = (&apart[..], &together[..])
-            {
-                for (number, servers) in [(PROCESSES, [one, other]), (THREADS, [both, both])] {
+            if kind.name == PAIRED {
+                for mode in [Mode::Processes, Mode::Steered, Mode::Spread] {
+                    let of = paired.iter().filter(|(other, _)| *other == mode);
+                    let mut servers: Vec<&Running> = of.map(|(_, running)| running).collect();
+                    let Some(last) = servers.last().copied() else { continue };
+                    // Two ask, whoever answers.
+                    servers.resize(2, last);
                     let cost = load::run(&servers, kind, file, args, TOGETHER)?;
-                    costs.entry((Server::Halfmoon, number, kind.name)).or_default().push(cost);
+                    costs.entry((Server::Halfmoon, mode, kind.name)).or_default().push(cost);
                 }
             }
         }
@@ -123,7 +146,7 @@ fn signature() -> Result<f64> {
 /// What an answer costs more that is signed for the first time, beside the signature itself.
 fn print_cold(costs: &HashMap<Subject, Vec<Cost>>, signatures: &[f64]) {
     const MOST: f64 = 1.2;
-    let of = |kind| costs.get(&(Server::Halfmoon, ALONE, kind));
+    let of = |kind| costs.get(&(Server::Halfmoon, Mode::Alone, kind));
     let (Some(cold), Some(plain)) = (of(COLD), of(COLD_PLAIN)) else {
         return;
     };
@@ -142,17 +165,13 @@ fn print_costs(kinds: &[&'static str], costs: &HashMap<Subject, Vec<Cost>>) {
     );
     for kind in kinds {
         for server in Server::ALL {
-            for threads in [ALONE, PROCESSES, THREADS] {
-                let Some(costs) = costs.get(&(server, threads, *kind)) else {
+            for mode in Mode::ALL {
+                let Some(costs) = costs.get(&(server, mode, *kind)) else {
                     continue;
                 };
                 let of = |field: fn(&Cost) -> f64| median(costs.iter().map(field).collect());
                 let (user, total, rate) = (of(|c| c.user), of(|c| c.total), of(|c| c.rate));
-                let name = match threads {
-                    ALONE => server.name().to_owned(),
-                    PROCESSES => format!("{}, two processes", server.name()),
-                    _ => format!("{}, one process of two threads", server.name()),
-                };
+                let name = format!("{}{}", server.name(), mode.name());
                 println!("| {kind} | {name} | {user:.2} | {total:.2} | {rate:.0} |");
             }
         }
@@ -161,6 +180,13 @@ fn print_costs(kinds: &[&'static str], costs: &HashMap<Subject, Vec<Cost>>) {
 
 /// The kind that two threads are compared by.
 const PAIRED: &str = "fixed";
+/// The servers that are started for it, and their threads.
+const PAIRS: [(Mode, &str); 4] = [
+    (Mode::Processes, servers::ONE_THREAD),
+    (Mode::Processes, servers::ONE_THREAD),
+    (Mode::Steered, "workers = 2\nsteering = \"processor\""),
+    (Mode::Spread, "workers = 2"),
+];
 
 fn print_bounds(costs: &HashMap<Subject, Vec<Cost>>) {
     println!("\n| point | ratio | at most | met |\n|---|---|---|---|");
@@ -173,7 +199,7 @@ fn print_bounds(costs: &HashMap<Subject, Vec<Cost>>) {
         let met = if ratio <= bound.most { "yes" } else { "no" };
         let (over, under) = (bound.over, bound.under);
         let what = match (over.0 == under.0, over.2 == under.2) {
-            (true, true) => format!("{}, two threads over two processes", over.2),
+            (true, true) => format!("{}{} over two processes", over.2, over.1.name()),
             (true, false) => format!("{} over {}", over.2, under.2),
             _ => format!("{}, over {}", over.2, under.0.name()),
         };
@@ -186,22 +212,22 @@ fn bounds() -> Vec<(u8, Bound)> {
     use Server::{Gdnsd, Halfmoon, Knot, Nsd, PowerDns};
     let mut bounds = Vec::new();
     let mut add = |point, over, under, most| bounds.push((point, Bound { over, under, most }));
-    let ours = |kind| (Halfmoon, ALONE, kind);
+    let ours = |kind| (Halfmoon, Mode::Alone, kind);
     for kind in ["fixed", "no such name", "checked, all that are up", "weighted by client"] {
-        add(1, ours(kind), (Gdnsd, ALONE, kind), 1.0);
-        add(1, ours(kind), (Knot, ALONE, kind), 0.85);
-        add(1, ours(kind), (Nsd, ALONE, kind), 0.85);
+        add(1, ours(kind), (Gdnsd, Mode::Alone, kind), 1.0);
+        add(1, ours(kind), (Knot, Mode::Alone, kind), 0.85);
+        add(1, ours(kind), (Nsd, Mode::Alone, kind), 0.85);
     }
     for kind in
         ["if netmask", "Lua, strings in a loop", "Lua, 90 lines", "Lua, the question's name"]
     {
-        add(2, ours(kind), (PowerDns, ALONE, kind), 0.25);
+        add(2, ours(kind), (PowerDns, Mode::Alone, kind), 0.25);
         add(2, ours(kind), ours("fixed"), 1.1);
     }
     add(3, ours("closest, by client subnet"), ours("fixed"), 1.5);
     add(3, ours("of a signed zone, signed"), ours("of a signed zone, plain"), 1.3);
-    add(3, ours("fixed over TCP"), (Knot, ALONE, "fixed over TCP"), 1.0);
-    add(4, (Halfmoon, THREADS, PAIRED), (Halfmoon, PROCESSES, PAIRED), 1.05);
+    add(3, ours("fixed over TCP"), (Knot, Mode::Alone, "fixed over TCP"), 1.0);
+    add(4, (Halfmoon, Mode::Steered, PAIRED), (Halfmoon, Mode::Processes, PAIRED), 1.05);
     bounds
 }
 
