@@ -20,7 +20,7 @@ struct Most {
 impl Attach<()> for Most {
     fn most_records(&self, _: Name<'_>) -> Option<MostRecords> {
         let fault = Fault::error("full", Place::default(), "too many");
-        Some(MostRecords { count: self.count.saturating_sub(self.read), fault })
+        Some(MostRecords { count: self.count.saturating_sub(self.read), fault, data: None })
     }
 
     fn has_read(&mut self, zone: &Zone) {

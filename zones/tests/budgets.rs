@@ -53,7 +53,8 @@ impl Attach<()> for Budget {
         }
         let before = self.before.get(&apex).copied().unwrap_or(0);
         let count = self.most.saturating_sub(self.stay + self.read).max(before);
-        Some(MostRecords { count, fault: Fault::error("full", Place::default(), "too many") })
+        let fault = Fault::error("full", Place::default(), "too many");
+        Some(MostRecords { count, fault, data: None })
     }
 
     fn has_read(&mut self, zone: &Zone) {

@@ -15,7 +15,7 @@ struct Most(u64);
 impl Attach<()> for Most {
     fn most_records(&self, _: Name<'_>) -> Option<MostRecords> {
         let fault = Fault::error("full", Place::default(), "too many");
-        Some(MostRecords { count: self.0, fault })
+        Some(MostRecords { count: self.0, fault, data: None })
     }
 
     fn attach(&mut self, _: &Fresh<'_, ()>, _: &mut Vec<Fault>) {}

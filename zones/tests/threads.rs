@@ -68,7 +68,7 @@ impl Attach<usize> for Notes {
         let before = self.before.get(&apex).copied().unwrap_or(0);
         let count = self.most.saturating_sub(self.read).max(before);
         let fault = Fault::error("full", Place::default(), format!("{count} are left"));
-        is_limited(&apex).then_some(MostRecords { count, fault })
+        is_limited(&apex).then_some(MostRecords { count, fault, data: None })
     }
 
     fn has_read(&mut self, zone: &Zone) {

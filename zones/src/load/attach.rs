@@ -70,6 +70,9 @@ pub trait Attach<P>: Sync {
     /// A zone was read with which nothing is wrong so far; others of this load may come after it.
     fn has_read(&mut self, _zone: &Zone) {}
 
+    /// A zone was read that is refused; it is held until all of the load is judged.
+    fn holds(&mut self, _zone: &Zone) {}
+
     /// Whether a zone may go because its file is gone. If not, it is served as it was, and asked again at
     /// each load.
     fn may_go(&self, _zone: &Hosted<P>) -> bool {

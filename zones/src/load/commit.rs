@@ -215,8 +215,10 @@ impl<P> CommitLoader<P> {
             Some(fault) => builder.give_up(origin.as_name(), fault, files),
             None => builder.build(origin.as_name(), path, files),
         };
-        if let Some(zone) = built.zone.as_ref().filter(|_| !built.is_refused()) {
-            attach.has_read(zone);
+        match &built.zone {
+            Some(zone) if built.is_refused() => attach.holds(zone),
+            Some(zone) => attach.has_read(zone),
+            None => {}
         }
         let companions = companions_of(path).map(|beside| match store.read(&beside, LONGEST) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,

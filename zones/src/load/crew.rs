@@ -140,11 +140,13 @@ impl Reading<'_> {
 }
 
 impl Text {
-    /// Whether it has no more records than there may be now.
+    /// Whether it has no more records and data than there may be now.
     fn fits<P>(&self, attach: &dyn Attach<P>) -> bool {
         let apex = self.builder.apex();
         let mut names = [Some(self.origin), apex].into_iter().flatten();
-        let most = |name: Name<'_>| attach.most_records(name).map(|most| most.count);
-        names.all(|name| most(name.as_name()).is_none_or(|most| self.records <= most))
+        names.all(|name| {
+            let most = attach.most_records(name.as_name());
+            most.is_none_or(|most| most.excess(self.records, self.octets).is_none())
+        })
     }
 }

@@ -12,6 +12,17 @@ pub struct MostRecords {
     pub count: u64,
     /// What is wrong if there are more; its place is that of the first that is too many.
     pub fault: Fault,
+    /// How many octets of data they may have together, and what is wrong if those are more; `None`: as many as they
+    /// like. Programs are not among them.
+    pub data: Option<(u64, Fault)>,
+}
+
+impl MostRecords {
+    /// What is wrong with so many records with so many octets of data.
+    pub(super) fn excess(&self, records: u64, octets: u64) -> Option<&Fault> {
+        let data = || self.data.as_ref().filter(|(most, _)| octets > *most).map(|(_, fault)| fault);
+        if records > self.count { Some(&self.fault) } else { data() }
+    }
 }
 
 /// Hands entries on until there are too many.
@@ -25,6 +36,8 @@ pub(super) struct Limited<'a> {
     /// Whether the SOA was read, which says whose the zone is.
     has_soa: bool,
     pub(super) count: u64,
+    /// The octets of their data.
+    pub(super) octets: u64,
     pub(super) exceeded: Option<Fault>,
 }
 
@@ -37,7 +50,8 @@ impl<'a> Limited<'a> {
     ) -> Self {
         let most = most_of(origin);
         let is_limited = most.is_some();
-        Self { builder, most_of, most, is_limited, has_soa: false, count: 0, exceeded: None }
+        let (count, octets, exceeded) = (0, 0, None);
+        Self { builder, most_of, most, is_limited, has_soa: false, count, octets, exceeded }
     }
 }
 
@@ -52,11 +66,13 @@ impl Sink for Limited<'_> {
             self.is_limited |= self.most.is_some();
         }
         self.count += 1;
-        match &self.most {
-            Some(most) if self.count > most.count => {
-                self.exceeded = Some(Fault { place: entry.place, ..most.fault.clone() });
-            }
-            _ => self.builder.entry(entry),
+        if entry.program.is_none() {
+            self.octets += entry.rdata.len() as u64;
+        }
+        let most = self.most.as_ref();
+        match most.and_then(|most| most.excess(self.count, self.octets)) {
+            Some(fault) => self.exceeded = Some(Fault { place: entry.place, ..fault.clone() }),
+            None => self.builder.entry(entry),
         }
     }
 

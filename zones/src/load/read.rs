@@ -63,6 +63,8 @@ pub(super) struct Text {
     pub(super) is_limited: bool,
     /// How many records were read, what was too much among them.
     pub(super) records: u64,
+    /// The octets of their data.
+    pub(super) octets: u64,
     /// What is wrong if there is more than there may be.
     pub(super) exceeded: Option<Fault>,
 }
@@ -143,9 +145,9 @@ impl Sheet {
         let mut builder = Builder::new();
         let mut limited = Limited::new(&mut builder, options.origin.as_name(), most_of);
         read_opened(opened, wanted.source.path(), &options, &mut files, &mut limited);
-        let Limited { is_limited, count: records, exceeded, .. } = limited;
+        let Limited { is_limited, count: records, octets, exceeded, .. } = limited;
         let ReadOptions { origin, within, .. } = options;
-        Text { origin, own, within, files, builder, is_limited, records, exceeded }
+        Text { origin, own, within, files, builder, is_limited, records, octets, exceeded }
     }
 }
 
@@ -192,8 +194,10 @@ impl Read {
     /// Takes it in among those that were read, after those before it; `added` is the stamp of what was added to it.
     pub(super) fn take_in<P>(self, added: u64, attach: &mut dyn Attach<P>) -> Self {
         let mut read = Self { added, ..self };
-        if let Some(zone) = read.built.zone.as_ref().filter(|_| read.is_right) {
-            attach.has_read(zone);
+        match &read.built.zone {
+            Some(zone) if read.is_right => attach.has_read(zone),
+            Some(zone) => attach.holds(zone),
+            None => {}
         }
         if let Some(name) = read.name.as_deref().filter(|name| read.built.apex != **name) {
             refuse_other_name(&mut read.built, *name, read.source.path());

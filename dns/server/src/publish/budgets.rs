@@ -34,6 +34,8 @@ struct Taken {
     records: New,
     /// Programs of those that were compiled.
     programs: New,
+    /// What those that were read take in memory, without their programs.
+    memory: New,
 }
 
 /// What the new versions of a load take of something.
@@ -63,9 +65,8 @@ impl New {
 
 impl Taken {
     /// What is served of a zone of which there may be a new version.
-    fn old(&self, apex: Name<'_>) -> (u64, u64) {
-        let usage = self.before.get(&apex.to_buf());
-        usage.map_or((0, 0), |usage| (usage.records, usage.programs))
+    fn old(&self, apex: Name<'_>, what: impl FnOnce(&Usage) -> u64) -> u64 {
+        self.before.get(&apex.to_buf()).map_or(0, |usage| what(usage))
     }
 }
 
@@ -125,28 +126,53 @@ impl Budgets {
         }
     }
 
-    /// How many records a zone of a tenant may have.
+    /// How many records a zone of a tenant may have, and how much data. It takes more memory than its data are, so what
+    /// is stopped for that would not be served either.
     pub(super) fn most_records(
         &self,
         tenants: &Tenants,
         tenant: TenantId,
         apex: Name<'_>,
     ) -> Option<MostRecords> {
-        let limit = tenants.budget(tenant)?.records?;
+        let (budget, name) = (tenants.budget(tenant)?, tenants.name(tenant));
         let taken = self.tenants.get(&tenant);
-        let count = taken.map_or(limit, |taken| {
-            taken.records.most(limit, taken.stay.records, taken.old(apex).0)
+        let fault = |rule, message| Fault::error(rule, Place::default(), message).help(HELP);
+        let data = budget.memory.map(|limit| {
+            let most = taken.map_or(limit, |taken| {
+                let old = taken.old(apex, |usage| usage.memory);
+                taken.memory.most(limit, taken.stay.memory, old)
+            });
+            let message = format!(
+                "more octets of memory than the {limit} that `tenants.{name}.memory` allows, in all zones together"
+            );
+            (most, fault("tenant-memory", message))
         });
-        let message = too_many(tenants.name(tenant), "records", limit);
-        let fault = Fault::error("tenant-records", Place::default(), message).help(HELP);
-        Some(MostRecords { count, fault })
+        let Some(limit) = budget.records else {
+            let (_, fault) = data.as_ref()?;
+            return Some(MostRecords { count: u64::MAX, fault: fault.clone(), data });
+        };
+        let count = taken.map_or(limit, |taken| {
+            let old = taken.old(apex, |usage| usage.records);
+            taken.records.most(limit, taken.stay.records, old)
+        });
+        let fault = fault("tenant-records", too_many(name, "records", limit));
+        Some(MostRecords { count, fault, data })
     }
 
     /// A zone was read that is right so far.
     pub(super) fn has_read(&mut self, tenant: TenantId, zone: &Zone) {
         let taken = self.tenants.entry(tenant).or_default();
-        let (old, _) = taken.old(zone.apex());
+        let old = taken.old(zone.apex(), |usage| usage.records);
         taken.records.add(old, u64::from(zone.record_count()));
+        let old = taken.old(zone.apex(), |usage| usage.memory);
+        taken.memory.add(old, zone.size() as u64);
+    }
+
+    /// A zone was read that is refused, and takes memory until all is judged.
+    pub(super) fn holds(&mut self, tenant: TenantId, zone: &Zone) {
+        let taken = self.tenants.entry(tenant).or_default();
+        taken.records.all += u64::from(zone.record_count());
+        taken.memory.all += zone.size() as u64;
     }
 
     /// Checks that are acquired for a tenant from now on are those of this load.
@@ -167,7 +193,8 @@ impl Budgets {
         let limit = tenants.budget(tenant)?.programs?;
         let taken = self.tenants.get(&tenant);
         let most = taken.map_or(limit, |taken| {
-            taken.programs.most(limit, taken.stay.programs, taken.old(apex).1)
+            let old = taken.old(apex, |usage| usage.programs);
+            taken.programs.most(limit, taken.stay.programs, old)
         });
         let (_, first) = programs.get(usize::try_from(most).unwrap_or(usize::MAX))?;
         let message = too_many(tenants.name(tenant), "programs", limit);
@@ -177,7 +204,7 @@ impl Budgets {
     /// A zone was compiled and is right so far.
     pub(super) fn has_compiled(&mut self, tenant: TenantId, apex: Name<'_>, programs: usize) {
         let taken = self.tenants.entry(tenant).or_default();
-        let (_, old) = taken.old(apex);
+        let old = taken.old(apex, |usage| usage.programs);
         taken.programs.add(old, programs as u64);
     }
 

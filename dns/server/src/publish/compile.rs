@@ -372,8 +372,19 @@ impl Attach<Served> for Compile {
 
     fn has_read(&mut self, zone: &Zone) {
         // What is refused anyway takes nothing from whose it is.
-        if let Ok(Some(tenant)) = self.tenants.admit(self.tenant, zone.apex()) {
-            self.taken.has_read(tenant, zone);
+        match self.tenants.admit(self.tenant, zone.apex()) {
+            Ok(tenant) => {
+                if let Some(tenant) = tenant {
+                    self.taken.has_read(tenant, zone);
+                }
+            }
+            Err(_) => self.holds(zone),
+        }
+    }
+
+    fn holds(&mut self, zone: &Zone) {
+        if let Some(tenant) = self.tenant.or_else(|| self.tenants.owner(zone.apex())) {
+            self.taken.holds(tenant, zone);
         }
     }
 

@@ -21,13 +21,22 @@ struct Loads {
 }
 
 impl Loads {
+    /// Of zones that stand among the operator's.
     fn new(acme: &str) -> Self {
-        let text = format!("{SERVER}[tenants.acme]\nbelow = [\"test\"]\n{acme}\n");
+        Self::of(acme, false)
+    }
+
+    /// The same, or of zones in a place of the tenant's own.
+    fn of(acme: &str, is_its_own: bool) -> Self {
+        let place = if is_its_own { "path = \"acme\"\n" } else { "" };
+        let text = format!("{SERVER}[tenants.acme]\nbelow = [\"test\"]\n{place}{acme}\n");
         let config = Config::parse(&text, Path::new("halfmoon.toml")).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let health = Health::unprobed(TargetPolicy::default());
-        let compile = Compile::new(Settings::of(Dialect::Halfmoon), health)
-            .tenants(Arc::new(Tenants::new(&config.tenants)), None);
+        let tenants = Arc::new(Tenants::new(&config.tenants));
+        let tenant = tenants.id("acme").filter(|_| is_its_own);
+        let compile =
+            Compile::new(Settings::of(Dialect::Halfmoon), health).tenants(tenants, tenant);
         let loader = Loader::new(folder.path().to_owned(), false);
         Self { folder, loader, compile }
     }
@@ -151,4 +160,45 @@ fn what_was_refused_is_served_as_soon_as_there_is_room() {
             ["a.test. Loaded", "b.test. Loaded"]
         );
     }
+}
+
+#[test]
+fn what_is_held_until_all_is_judged_is_bounded_by_memory() {
+    let data = |lines: u32| -> String {
+        (0..lines).map(|n| format!("t{} TXT {n:0>200}\n", n % 9)).collect()
+    };
+    // Some 44 KiB each.
+    let (right, wrong) = (data(220), data(220) + "t1 CNAME t2\n");
+    for (zone, said) in [
+        (&right, ["Loaded", "Refused tenant-memory:1"]),
+        (&wrong, ["Refused cname-and-other-data:", "Refused cname-and-other-data:"]),
+    ] {
+        let mut loads = Loads::of("memory = \"64KiB\"", true);
+        let zones = ["a", "b", "c", "d"].map(|name| (name, Some(zone.as_str())));
+        let loaded = loads.load(&zones);
+        for (loaded, said) in loaded.iter().zip(said) {
+            assert!(loaded.contains(said), "{loaded:?}");
+        }
+        for stopped in &loaded[2..] {
+            // At the record that is too much, and nothing is known of what comes after it.
+            let (_, line) = stopped.split_once("Refused tenant-memory:").expect(stopped);
+            assert!((10..220).contains(&line.parse().unwrap()), "{loaded:?}");
+        }
+    }
+    // Of one that belongs to nobody here.
+    let mut loads = Loads::of("memory = \"64KiB\"", true);
+    for name in ["a.else", "b.else", "c.else"] {
+        let file = loads.folder.path().join(format!("{name}.zone"));
+        fs::write(file, format!("{HEAD}{right}")).unwrap();
+    }
+    let loaded = loads.load(&[]);
+    assert!(loaded[0].contains("tenant-apex") && loaded[1].contains("tenant-apex"), "{loaded:?}");
+    assert!(loaded[2].contains("tenant-memory"), "{loaded:?}");
+    // What takes no more than before is served, whatever else comes.
+    let mut loads = Loads::of("memory = \"64KiB\"", true);
+    assert_eq!(loads.load(&[("z", Some(&right))]), ["z.test. Loaded"]);
+    let others = ["a", "b", "c"].map(|name| (name, Some(right.as_str())));
+    let again = format!("; the same\n{right}");
+    let loaded = loads.load(&[&others[..], &[("z", Some(&again))]].concat());
+    assert_eq!(loaded[3], "z.test. Loaded", "{loaded:?}");
 }

@@ -114,6 +114,10 @@ impl<W: Write + Sync> Attach<Served> for Counted<'_, W> {
         self.compile.has_read(zone);
     }
 
+    fn holds(&mut self, zone: &Zone) {
+        self.compile.holds(zone);
+    }
+
     fn judge(&mut self, candidates: &mut [Candidate<Served>]) {
         self.compile.judge(candidates);
     }
