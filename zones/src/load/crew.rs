@@ -13,7 +13,7 @@ use halfmoon_wire::Name;
 use super::read::{Read, Reading, Text, Wanted};
 use super::{Attach, MostRecords};
 
-/// Threads at most: what one alone has to do is as much as some ten can read meanwhile.
+/// Threads at most: what so many read takes less time than what one has to do alone.
 const MOST_THREADS: usize = 8;
 /// Files for which one more thread is worth its while.
 const FILES_A_THREAD: usize = 64;
@@ -148,5 +148,20 @@ impl Text {
             let most = attach.most_records(name.as_name());
             most.is_none_or(|most| most.excess(self.records, self.octets).is_none())
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_always_one_and_never_a_crowd() {
+        for (threads, all, beside_others) in
+            [(0, 1, 1), (1, 1, 1), (2, 2, 1), (4, 4, 3), (64, 8, 7)]
+        {
+            let crew = Crew::of(threads);
+            assert_eq!((crew.0, crew.beside_others().0), (all, beside_others), "{threads}");
+        }
     }
 }
