@@ -459,7 +459,7 @@ mod tests {
             zones: Arc::default(),
             awaited: Some(told),
         };
-        let loader = Box::new(Loader::new(zones.clone(), false));
+        let loader = Box::new(Loader::new(zones, false));
         let mut work = Work::new(loader, base, Notifier::default(), orders.clone());
         work.reach = |folder| {
             while !folder.with_file_name("answers").exists() {
