@@ -23,6 +23,8 @@ const AHEAD: usize = 512;
 const MOST_OCTETS: u64 = 4 << 20;
 /// Records of a file that is read ahead and no zone yet when its turn comes.
 const MOST_RECORDS: u64 = 500;
+/// Octets of such a file, and of the data of its records.
+const MOST_KEPT: u64 = 64 << 10;
 
 /// How many threads there may be, the one that loads among them.
 #[derive(Clone, Copy, Debug)]
@@ -114,12 +116,14 @@ impl Reading<'_> {
             let most = attach.most_records(apex)?;
             Some(MostRecords { count: most.count.min(MOST_RECORDS), ..most })
         };
+        let length = sheet.length();
         let text = sheet.read(&wanted, &most_of);
         let apex = text.builder.apex();
         if !text.is_limited && apex.is_none_or(|apex| !attach.may_add(apex.as_name())) {
             return Ahead::Read(text.build(wanted, &[]));
         }
-        match text.exceeded.is_some() || text.records > MOST_RECORDS {
+        let is_long = text.records > MOST_RECORDS || text.octets.max(length) > MOST_KEPT;
+        match text.exceeded.is_some() || is_long {
             true => Ahead::Unread(wanted),
             false => Ahead::Text(wanted, text),
         }
