@@ -162,6 +162,11 @@ pub struct Chose(u64);
 impl Chose {
     /// None.
     pub const NONE: Self = Self(0);
+
+    /// Those whose bits are set.
+    pub(crate) const fn of(bits: u64) -> Self {
+        Self(bits)
+    }
 }
 
 impl Iterator for Chose {

@@ -63,6 +63,11 @@ pub(crate) trait Bound: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether what it mostly returns is one of its items, as a string.
+    fn says_one(&self) -> bool {
+        false
+    }
+
     /// Chooses. Takes no lock, does not wait, and allocates nothing once its buffers have grown.
     ///
     /// # Errors

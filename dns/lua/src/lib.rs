@@ -59,7 +59,7 @@ pub use compiler::Compiler;
 pub use data::{Data, Share};
 pub use eval::Context;
 pub use failure::Failure;
-pub use machine::Machine;
+pub use machine::{Machine, One};
 pub use notes::Note;
 pub use plan::Candidate;
 pub use program::Program;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 use halfmoon_wire::{Name, NameBuf};
 
-use crate::answers::{Answers, Trace};
+use crate::answers::{Answers, Chose, Trace};
 use crate::eval::{Context, Eval, Scratch};
 use crate::notes::Note;
 use crate::plan::{Candidate, Candidates};
@@ -31,6 +31,19 @@ pub struct Machine {
     remembered: Option<Remembered>,
     /// What is not left to chance and the clock, for those who try something out.
     staged: Option<Staged>,
+}
+
+/// All that a program says when it says one string.
+#[derive(Clone, Copy, Debug)]
+pub struct One<'p> {
+    /// The record data in wire form.
+    pub rdata: &'p [u8],
+    /// The TTL that the program wants, in seconds; `None`: the record's.
+    pub ttl: Option<u32>,
+    /// [`Answers::scope`].
+    pub scope: u8,
+    /// [`Answers::chose`].
+    pub chose: Chose,
 }
 
 /// A clock and a course of chance that somebody has chosen.
@@ -111,6 +124,20 @@ impl Machine {
         answers.trace.add(&own);
         answers.chose = own.chose;
         result
+    }
+
+    /// What [`Machine::run`] would add to no answers for a plan that says one string, without the way through them.
+    /// `None` of any other program, or if this one says something else now: it is to be run then.
+    #[must_use]
+    pub fn one<'p>(&mut self, program: &'p Program, cx: &Context<'_>) -> Option<One<'p>> {
+        let Body::Plan(plan) = &program.body else { return None };
+        if self.staged.is_some() || self.scratch.story.is_some() {
+            return None;
+        }
+        let mut trace = Trace::default();
+        let rdata = plan.one(program, &mut Eval::new(cx, &mut trace, &mut self.scratch))?;
+        let chose = Chose::of(trace.chose);
+        Some(One { rdata, ttl: trace.own_ttl(), scope: trace.scope, chose })
     }
 
     /// Lets chance take the same course for the same seed from now on, and the clock show these seconds

@@ -77,6 +77,32 @@ pub(crate) fn run(
     }
 }
 
+impl Plan {
+    /// Whether what it mostly says is one string that is known beforehand.
+    pub(crate) fn says_one(&self, program: &Program) -> bool {
+        match self {
+            Self::Constant(items) => matches!(&items[..], [item] if item.rdata.is_some()),
+            Self::Call(site) => program.sites.get(*site).is_some_and(|bound| bound.says_one()),
+            Self::If { then, otherwise, .. } => {
+                then.says_one(program) && otherwise.says_one(program)
+            }
+            Self::Nothing => false,
+        }
+    }
+
+    /// The record data of the one string that it says; `None` if it says anything else, or fails.
+    pub(crate) fn one<'p>(&'p self, program: &'p Program, eval: &mut Eval<'_>) -> Option<&'p [u8]> {
+        let item = match follow(self, program, eval).ok()? {
+            Answer::Constant([item]) => item,
+            Answer::Outcome(site, Outcome::One(place)) => {
+                program.sites.get(site)?.items().get(place)?
+            }
+            _ => return None,
+        };
+        item.rdata.as_deref()
+    }
+}
+
 /// An answer that a program could give.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Candidate {

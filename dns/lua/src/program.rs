@@ -138,6 +138,13 @@ impl Program {
         self.sites.iter().filter_map(|site| site.pool()).map(|(_, pool)| pool)
     }
 
+    /// Whether it runs without entering Lua and mostly says one string that is known beforehand:
+    /// [`crate::Machine::one`] is worth asking then.
+    #[must_use]
+    pub fn says_one(&self) -> bool {
+        matches!(&self.body, Body::Plan(plan) if plan.says_one(self))
+    }
+
     /// Whether it is a plan that mostly says the same to whoever asks as long as health is the same.
     /// [`crate::Answers::depends_on_health_alone`] says whether it did.
     #[must_use]

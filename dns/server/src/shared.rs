@@ -78,6 +78,7 @@ impl Programs {
             counts += 1 + pools.max().map_or(0, |last| last as usize + 1);
             ProgramEntry {
                 may_be_ready: program.as_ref().is_some_and(|program| program.is_by_health()),
+                says_one: program.as_ref().is_some_and(|program| program.says_one()),
                 program,
                 place: Place::default(),
                 last_good,
@@ -156,6 +157,8 @@ pub struct ProgramEntry {
     pub last_good: Option<Arc<LastGood>>,
     /// Whether its answers may be kept as they go out ([`Program::is_by_health`]).
     pub(crate) may_be_ready: bool,
+    /// Whether it mostly says one string ([`Program::says_one`]).
+    pub(crate) says_one: bool,
     /// Where [`Programs`] counts its answers.
     answers: usize,
     /// How often it failed.

@@ -63,6 +63,10 @@ impl Bound for Consistent {
         Some(self.offer.members())
     }
 
+    fn says_one(&self) -> bool {
+        true
+    }
+
     fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {
         let left = self.offer.left(eval)?;
         if left.count(self.offer.items.len()) < 2 {

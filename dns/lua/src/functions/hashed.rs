@@ -36,6 +36,10 @@ impl Bound for Hashed {
         Some(self.0.members())
     }
 
+    fn says_one(&self) -> bool {
+        true
+    }
+
     fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {
         let left = self.0.left(eval)?;
         let place = of_client(eval, left.count(self.0.items.len()));

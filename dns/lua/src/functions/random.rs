@@ -36,6 +36,10 @@ impl Bound for Random {
         Some(self.0.members())
     }
 
+    fn says_one(&self) -> bool {
+        true
+    }
+
     fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {
         let left = self.0.left(eval)?;
         let place = eval.random(left.count(self.0.items.len()));

@@ -112,6 +112,10 @@ impl Bound for Weighted {
         Some(self.offer.members())
     }
 
+    fn says_one(&self) -> bool {
+        true
+    }
+
     fn eval(&self, eval: &mut Eval<'_>) -> Result<Outcome, &'static str> {
         let [.., (total, _)] = *self.sums else {
             return Err("there is nothing to choose from");

@@ -1,14 +1,17 @@
 //! Runs the programs of a node and writes what they return.
 
+use std::sync::Arc;
 use std::time::Instant;
 
-use halfmoon_lua::{Context, Failure, Note};
-use halfmoon_wire::{ExtendedError, Mark, Name, NameBuf, Rcode, Section, Type};
+use halfmoon_geo::Geo;
+use halfmoon_healthcheck::{Health, Snapshot};
+use halfmoon_lua::{Client, Context, Failure, Note};
+use halfmoon_wire::{ExtendedError, Mark, Name, NameBuf, Owner, Rcode, Section, Type};
 use halfmoon_zones::{Hosted, Node, ProgramRef};
 
 use super::{Asked, Turn};
 use crate::ready::Records;
-use crate::shared::Served;
+use crate::shared::{ProgramEntry, Served, Zones};
 
 /// How many programs are run for one query. Bounds its work: each of them has a budget of its own,
 /// and thousands may stand at one name.
@@ -89,13 +92,14 @@ impl<'a> Turn<'_, 'a> {
         let mut programs = node.programs().filter(runs);
         let (first, mut second) = (programs.next(), programs.next());
         let entry = |program: ProgramRef| hosted.beside.programs.entry(program.number);
-        let sole = first.filter(|program| {
-            second.is_none()
-                && entry(*program).is_some_and(|entry| entry.may_be_ready)
-                && self.may_be_ready(asked, rtype)
-        });
-        if let Some(program) = sole
-            && self.say_ready(hosted, program)
+        let alone = first.filter(|_| second.is_none() && self.may_be_ready(asked, rtype));
+        let alone = alone.and_then(|program| Some((program, entry(program)?)));
+        let sole = alone.filter(|(_, entry)| entry.may_be_ready).map(|(program, _)| program);
+        if let Some((program, entry)) = alone
+            && (entry.may_be_ready && self.say_ready(hosted, program)
+                || entry.says_one
+                    && node.set(rtype).is_none()
+                    && self.say_one(hosted, node, (program, entry)))
         {
             return Computed::Records;
         }
@@ -168,6 +172,33 @@ impl<'a> Turn<'_, 'a> {
         true
     }
 
+    /// Answers with the one string that a program says, if it says one and it fits. Whether it did.
+    fn say_one(
+        &mut self,
+        hosted: &'a Hosted<Served>,
+        node: Node<'a>,
+        (program, entry): (ProgramRef, &'a ProgramEntry),
+    ) -> bool {
+        let Some(code) = entry.program.as_deref().filter(|_| entry.last_good.is_none()) else {
+            return false;
+        };
+        let known = (self.zones, self.geo, self.health, self.requests);
+        let context = context(self.question.name, (hosted, node), &self.client, known);
+        let Some(one) = self.machine.one(code, &context) else {
+            return false;
+        };
+        let kind = (program.inner, one.ttl.unwrap_or(program.ttl));
+        if self.reply.record(Section::Answer, Owner::Question, kind, one.rdata).is_err() {
+            return false;
+        }
+        self.programs_left -= 1;
+        hosted.beside.programs.count(entry, one.chose, self.lane);
+        if self.client.ecs.is_some() {
+            self.reply.widen_scope(one.scope);
+        }
+        true
+    }
+
     /// Keeps the RRset that was written since `mark`, if it is the same for everybody until health changes.
     fn keep_ready(&mut self, hosted: &'a Hosted<Served>, program: ProgramRef, mark: Mark) {
         if !self.answers.depends_on_health_alone() {
@@ -215,17 +246,8 @@ impl<'a> Turn<'_, 'a> {
     ) -> Result<(), Failure> {
         let entry = hosted.beside.programs.entry(program.number).ok_or(Failure::Internal)?;
         let code = entry.program.as_ref().ok_or(Failure::Faulty)?;
-        let context = Context {
-            qname: self.name(asked),
-            zone: hosted.zone.apex(),
-            owner: node.owner(),
-            data: self.zones,
-            client: &self.client,
-            geo: self.geo,
-            health: self.health,
-            requests: self.requests,
-            account: hosted.beside.account.as_ref(),
-        };
+        let known = (self.zones, self.geo, self.health, self.requests);
+        let context = context(self.name(asked), (hosted, node), &self.client, known);
         // A plan costs hardly more than a record of the zone: only what enters Lua is paid for.
         let is_paid = !code.is_plan() && !self.policy.limits.exempts(self.source.address);
         let mut purses = self.program_purses.as_deref_mut().filter(|_| is_paid);
@@ -331,6 +353,29 @@ impl<'a> Turn<'_, 'a> {
         self.reply.reset();
         self.reply.truncated();
         Rcode::NOERROR
+    }
+}
+
+/// What is known to whoever answers: zones, places, health, and where checks are asked for.
+type Known<'a> = (&'a Arc<Zones>, &'a Arc<Geo>, &'a Arc<Snapshot>, &'a Health);
+
+/// What a program of a node may look at.
+fn context<'c>(
+    qname: Name<'c>,
+    (hosted, node): (&'c Hosted<Served>, Node<'c>),
+    client: &'c Client,
+    (zones, geo, health, requests): Known<'c>,
+) -> Context<'c> {
+    Context {
+        qname,
+        zone: hosted.zone.apex(),
+        owner: node.owner(),
+        data: zones,
+        client,
+        geo,
+        health,
+        requests,
+        account: hosted.beside.account.as_ref(),
     }
 }
 

@@ -1,4 +1,5 @@
-//! Answers of plans are kept to go out again: they have to be what they would be if nothing were kept.
+//! Answers of plans are kept to go out again, and single strings go out by a shorter way: they have to be what they
+//! would be without.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,6 +7,7 @@ use std::time::Duration;
 use halfmoon::events::Events;
 use halfmoon::offline::Offline;
 use halfmoon::overrides::{Order, Overrides, Target, Wish};
+use halfmoon::tenants::Realm;
 use halfmoon::transport::{Peer, Service, Verdict};
 use halfmoon::worker::Worker;
 use halfmoon_healthcheck::Outcome;
@@ -28,10 +30,18 @@ const PROGRAMS: &str = "one LUA A \"ifportup(1, {{'192.0.2.1', '192.0.2.2'}, {'1
     const LUA A \"{'192.0.2.1', '192.0.2.2'}\"\nname LUA TXT \"qname:toString()\"\n\
     *.wild LUA A \"ifportup(1, {'192.0.2.1', '192.0.2.2'}, {selector='all', all_down='none'})\"\n\
     alias CNAME one\n\
+    hash LUA A \"pickwhashed({{15, '192.0.2.1'}, {42, '192.0.2.2'}, {43, '192.0.2.3'}})\"\n\
+    part LUA A \"pickhashed({'192.0.2.1', '192.0.2.2', '192.0.2.3'})\"\n\
+    ring LUA AAAA \"pickchashed({{15, '2001:db8::1'}, {42, '2001:db8::2'}})\"\n\
+    *.named LUA A \"picknamehashed({{15, '192.0.2.1'}, {42, '192.0.2.2'}})\"\n\
+    text LUA TXT \"pickhashed({'one', 'two', 'three'})\"\n\
+    host LUA CNAME \"pickhashed({'one.example.', 'first.example.'})\"\n\
+    branch LUA A \";if netmask({'198.51.100.0/24'}) then return '192.0.2.1' else return '192.0.2.2' end\"\n\
+    static A 192.0.2.98\nstatic LUA A \"pickhashed({'192.0.2.1', '192.0.2.2'})\"\n\
     many LUA A \"ifportup(1, {'192.0.2.1','192.0.2.2','192.0.2.3','192.0.2.4','192.0.2.5','192.0.2.6','192.0.2.7',\
     '192.0.2.8','192.0.2.9','192.0.2.10','192.0.2.11','192.0.2.12','192.0.2.13'}, {selector='all', all_down='all'})\"\n";
 
-const QUESTIONS: [&str; 20] = [
+const QUESTIONS: [&str; 34] = [
     "one.example. A",
     "one.example. AAAA",
     "one.example. AAAA +edns",
@@ -52,6 +62,20 @@ const QUESTIONS: [&str; 20] = [
     "b.wild.example. A",
     "alias.example. A",
     "many.example. A",
+    "hash.example. A",
+    "hash.example. A +edns",
+    "hash.example. A +subnet=198.51.100.0/24",
+    "hash.example. A +subnet=198.51.101.0/24",
+    "hash.example. AAAA",
+    "part.example. A +subnet=198.51.100.0/24",
+    "ring.example. AAAA +subnet=2001:db8::/56",
+    "a.named.example. A",
+    "b.named.example. A",
+    "text.example. TXT +subnet=198.51.102.0/24",
+    "host.example. A",
+    "branch.example. A",
+    "branch.example. A +subnet=198.51.100.0/24",
+    "static.example. A",
 ];
 
 fn ask(worker: &mut Worker, question: &str) -> Vec<u8> {
@@ -134,7 +158,10 @@ fn what_is_kept_is_what_would_be_worked_out() {
         }
         health.publish();
         for (question, seen) in QUESTIONS.iter().zip(&mut seen) {
-            let fresh = ask(&mut offline.worker(), question);
+            // Whoever answers aside keeps nothing, and has each program say what it says into a list.
+            let realm = Realm::whole(&offline.shared);
+            let snapshot = Arc::clone(health.reader().load());
+            let fresh = ask(&mut Worker::aside(&realm, snapshot), question);
             for time in ["first", "second"] {
                 assert_eq!(
                     ask(&mut keeps, question),
@@ -152,6 +179,8 @@ fn what_is_kept_is_what_would_be_worked_out() {
         ("one.example. AAAA", 3),
         ("fails.example. A", 2),
         ("fixed.example. A", 2),
+        ("hash.example. A", 2),
+        ("part.example. A +subnet=198.51.100.0/24", 2),
     ] {
         let at = QUESTIONS.iter().position(|known| *known == question).unwrap();
         assert!(seen[at].len() >= least, "{question} had {} answers", seen[at].len());
@@ -167,6 +196,7 @@ fn answers_are_counted_whether_they_were_kept_or_not() {
         ask(&mut worker, "one.example. A");
         ask(&mut worker, "const.example. A");
         ask(&mut worker, "x.wild.example. A");
+        ask(&mut worker, "hash.example. A");
     }
     let zones = offline.shared.zones.load();
     let programs = &zones.zones()[0].beside.programs;
@@ -174,7 +204,7 @@ fn answers_are_counted_whether_they_were_kept_or_not() {
     let counted = |entry| (programs.answers(entry), programs.answers_of_pools(entry).collect());
     let mut counted: Vec<(u64, Vec<(u32, u64)>)> = asked.map(counted).collect();
     counted.sort();
-    assert_eq!(counted, [(5, vec![]), (5, vec![(0, 5)]), (5, vec![(0, 5)])]);
+    assert_eq!(counted, [(5, vec![]), (5, vec![]), (5, vec![(0, 5)]), (5, vec![(0, 5)])]);
 }
 
 #[test]
