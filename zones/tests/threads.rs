@@ -129,7 +129,7 @@ fn write(folder: &Path, number: usize, serial: u32) {
         9 => put(&name("signed"), good),
         10 => put(&name("signed"), format!("{good}$GENERATE 1-{} g$ A 192.0.2.1\n", number * 5)),
         11 => {
-            let program = if number % 3 == 0 { "refuse" } else { "'192.0.2.1'" };
+            let program = if number.is_multiple_of(3) { "refuse" } else { "'192.0.2.1'" };
             put(&name("program"), format!("{good}lua LUA A \"{program}\"\n"));
             put(&format!("program{number:03}.test.health.toml"), format!("# {serial}\n"));
         }
