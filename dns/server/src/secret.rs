@@ -214,17 +214,20 @@ impl<S: Secret> Watched<S> {
             (new, _) => new.is_some(),
         };
         // Those before were no two the same: each round takes back what is new.
-        while let Some(((first, second), reason)) = first_double(&secrets) {
-            let may_lack = |at: usize| S::may_lack(&self.config[at]);
-            let back: &[usize] = match (is_new(&secrets, first), is_new(&secrets, second)) {
-                (false, _) => &[second],
-                (true, false) => &[first],
-                // Nobody knows whose it is, and who has it would be taken for either.
-                (true, true) if may_lack(first) && may_lack(second) => &[first, second],
-                (true, true) if may_lack(first) => &[first],
-                (true, true) => &[second],
-            };
-            for at in back.iter().copied() {
+        while let Some(reason) = S::ALONE {
+            let mut back = Vec::new();
+            for group in same(&secrets) {
+                let has_had_it = group.iter().find(|at| !is_new(&secrets, **at));
+                // Else nobody knows whose it is, and who has it would be taken for any of them.
+                let has_to = || group.iter().find(|at| !S::may_lack(&self.config[**at]));
+                let keeps = has_had_it.or_else(has_to).copied();
+                let others = group.iter().copied().filter(|at| Some(*at) != keeps);
+                back.extend(others.filter(|at| is_new(&secrets, *at)));
+            }
+            if back.is_empty() {
+                break;
+            }
+            for at in back {
                 secrets[at] = known[at].secret.clone();
                 let path = S::path(&self.config[at]).to_owned();
                 wrong[at] = Some(SecretError::Wrong { path, reason });
@@ -266,15 +269,15 @@ impl Reloaded {
     }
 }
 
-/// The places of the first two that are the same and may not be, and what is wrong with that.
-fn first_double<S: Secret>(secrets: &[Option<Arc<S>>]) -> Option<((usize, usize), &'static str)> {
-    let reason = S::ALONE?;
-    let mut places = HashMap::with_capacity(secrets.len());
-    let mut numbered = secrets.iter().enumerate();
-    numbered.find_map(|(at, secret)| {
-        let octets = secret.as_ref()?.octets();
-        places.insert(octets, at).map(|first| ((first, at), reason))
-    })
+/// The places of those that are the same, for each that there is more than once.
+fn same<S: Secret>(secrets: &[Option<Arc<S>>]) -> Vec<Vec<usize>> {
+    let mut places: HashMap<&[u8], Vec<usize>> = HashMap::with_capacity(secrets.len());
+    for (at, secret) in secrets.iter().enumerate() {
+        if let Some(secret) = secret {
+            places.entry(secret.octets()).or_default().push(at);
+        }
+    }
+    places.into_values().filter(|group| group.len() > 1).collect()
 }
 
 #[cfg(test)]
@@ -357,7 +360,7 @@ mod tests {
     #[test]
     fn what_a_tenant_has_spoilt_is_missing_until_it_is_right() {
         let folder = tempfile::tempdir().unwrap();
-        let paths = ["own", "t1", "t2"].map(|name| folder.path().join(name));
+        let paths = ["own", "t1", "t2", "t3", "t4", "t5"].map(|name| folder.path().join(name));
         let write = |texts: &str| {
             for (path, text) in paths.iter().zip(texts.split(' ')) {
                 let _ = fs::remove_file(path);
@@ -381,9 +384,34 @@ mod tests {
             ("one two six", "one two six", "one two two", "one two six"),
             ("one two six", "one two six", "one new new", "one two six"),
             ("one - six", "one six", "one new new", "one six"),
+            // However many have it.
+            ("one two two two", "one", "one two two two", "one"),
+            ("one two two two", "one", "one six two two", "one six"),
+            ("one two two two", "one", "one six ten two", "one six ten two"),
+            ("one two two two two two", "one", "two two two two two two", "two"),
+            ("one one one one", "one", "six one one one", "six"),
+            ("one two two six six six", "one", "one two two two six six", "one"),
+            ("one two six ten", "one two six ten", "one new new new", "one two six ten"),
+            ("one two six ten", "one two six ten", "new new new new", "new two six ten"),
+            ("one two - - - -", "one two", "one two two two two two", "one two"),
+            ("one - - - - -", "one", "one two two two two two", "one"),
+            // The third falls back on what the others want.
+            ("one two six ten", "one two six ten", "one ten ten one", "one two six ten"),
         ] {
+            let count = first.split(' ').count();
+            // Who has something else in his file than what is in force is told of it.
+            let check_told = |watched: &Watched<Word>, texts: &str| {
+                let known = watched.lock();
+                let is_other = |(known, text): &(&Known<Word>, &str)| {
+                    known.secret.as_ref().is_none_or(|word| word.0 != *text)
+                };
+                let others = known.iter().zip(texts.split(' ')).filter(is_other).count();
+                drop(known);
+                let (faults, lacking) = (watched.faults(), watched.lacking());
+                assert_eq!(faults.len() + lacking.len(), others, "{texts}: {faults:?} {lacking:?}");
+            };
             write(first);
-            let watched = match Watched::<Word>::open(paths.to_vec()) {
+            let watched = match Watched::<Word>::open(paths[..count].to_vec()) {
                 Ok(watched) => watched,
                 Err(error) => {
                     assert_eq!(begins, "", "{first}: {error}");
@@ -397,13 +425,15 @@ mod tests {
             };
             assert_eq!(in_force(), begins, "{first}");
             let lacking = watched.lacking();
-            assert_eq!(lacking.len() + begins.split(' ').count(), 3, "{first}: {lacking:?}");
+            assert_eq!(lacking.len() + begins.split(' ').count(), count, "{first}: {lacking:?}");
+            check_told(&watched, first);
             assert_eq!(watched.faults(), [""; 0], "{first}");
             write(then);
             let reloaded = watched.reload();
             assert_eq!(in_force(), follows, "{first}, then {then}");
             let lacking = watched.lacking();
-            assert_eq!(lacking.len() + follows.split(' ').count(), 3, "{then}: {lacking:?}");
+            assert_eq!(lacking.len() + follows.split(' ').count(), count, "{then}: {lacking:?}");
+            check_told(&watched, then);
             for said in reloaded.lacking {
                 assert!(lacking.contains(&said.to_string()), "{then}: {said}");
             }
