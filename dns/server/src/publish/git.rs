@@ -252,14 +252,13 @@ impl Following {
         format!("{} holds no zone files (*.zone)", place.display())
     }
 
-    /// What a commit would make of the zones. These files are looked at whether they have changed or not.
-    fn propose(
+    /// The files that a commit changes, and whether they are there in it; and these files, whether they have changed
+    /// or not. It may take long where there are many, and nobody who compiles is to wait for it.
+    fn changed(
         &self,
         commit: CommitId,
         again: &BTreeSet<PathBuf>,
-        served: &Zones,
-        compile: &mut Compile,
-    ) -> Result<Proposed, GitError> {
+    ) -> Result<Vec<(PathBuf, bool)>, GitError> {
         let changes = self.copy.changes(self.served, commit, &self.root)?;
         let mut changed: Vec<(PathBuf, bool)> = changes
             .into_iter()
@@ -268,6 +267,17 @@ impl Following {
         let have_not_changed = |path: &&PathBuf| !changed.iter().any(|(other, _)| other == *path);
         let again: Vec<_> = again.iter().filter(have_not_changed).cloned().collect();
         changed.extend(again.into_iter().map(|path| (path, true)));
+        Ok(changed)
+    }
+
+    /// What a commit would make of the zones, of which these files are looked at.
+    fn propose(
+        &self,
+        commit: CommitId,
+        changed: Vec<(PathBuf, bool)>,
+        served: &Zones,
+        compile: &mut Compile,
+    ) -> Result<Proposed, GitError> {
         let files = Stored { files: self.copy.files(commit), has_failed: Cell::new(false) };
         compile.look_at(&commit.to_string());
         if let Some(serials) = &mut compile.serials {

@@ -37,7 +37,7 @@ impl From<GitError> for Refusal {
     fn from(error: GitError) -> Self {
         match error {
             // What is in a commit stays as it is.
-            GitError::NoFolder { .. } | GitError::Deep => Self::of(error),
+            GitError::NoFolder { .. } | GitError::Deep | GitError::Many => Self::of(error),
             _ => Self::passing(error),
         }
     }
@@ -84,6 +84,7 @@ mod tests {
             (GitError::Said("an object cannot be read".into()).into(), true),
             (GitError::NoFolder { commit, path: PathBuf::from("zones") }.into(), false),
             (GitError::Deep.into(), false),
+            (GitError::Many.into(), false),
             (Refusal::of("it is not signed"), false),
         ] {
             assert_eq!((refusal.passing, refusal.held), (expected, false), "{}", refusal.shown());

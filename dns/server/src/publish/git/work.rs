@@ -120,10 +120,10 @@ impl Work {
             return;
         };
         let started = Instant::now();
-        let desk = self.base.prepare();
-        let (none, compile) = (BTreeSet::new(), &mut self.base.compile);
-        let proposed = self.following.propose(commit, &none, &Zones::default(), compile);
-        drop(desk);
+        let proposed = self.following.changed(commit, &BTreeSet::new()).and_then(|changed| {
+            let _desk = self.base.prepare();
+            self.following.propose(commit, changed, &Zones::default(), &mut self.base.compile)
+        });
         match proposed {
             // What was served is served again, but for zones that this version finds wrong. Those that
             // something here was in the way of are looked at again.
@@ -333,10 +333,12 @@ impl Work {
     /// Why not all of it could be.
     fn try_to_renew(&mut self, served: CommitId) -> Result<(), Vec<String>> {
         let started = Instant::now();
-        let desk = self.base.prepare();
-        let Base { zones, compile, .. } = &mut self.base;
-        let proposed = self.following.propose(served, &self.following.unread, zones, compile);
-        drop(desk);
+        let changed = self.following.changed(served, &self.following.unread);
+        let proposed = changed.and_then(|changed| {
+            let _desk = self.base.prepare();
+            let Base { zones, compile, .. } = &mut self.base;
+            self.following.propose(served, changed, zones, compile)
+        });
         let Proposed { proposal, unread, .. } = proposed
             .map_err(|error| vec![format!("the commit that is served cannot be read: {error}")])?;
         let Loaded { catalog, reports, .. } = &proposal.loaded;
@@ -446,9 +448,9 @@ impl Work {
         if !is_known {
             signer = following.signer(commit)?;
         }
+        let changed = following.changed(commit, &BTreeSet::new())?;
         let desk = self.base.prepare();
-        let none = BTreeSet::new();
-        let proposal = following.propose(commit, &none, &zones, &mut self.base.compile);
+        let proposal = following.propose(commit, changed, &zones, &mut self.base.compile);
         drop(desk);
         let Proposed { proposal, is_passing, touched, .. } = proposal?;
         if proposal.is_refused() {
