@@ -53,8 +53,8 @@ pub(super) struct Sheet {
 #[derive(Debug)]
 pub(super) struct Text {
     pub(super) origin: NameBuf,
-    /// The stamp of the file from before it was read.
-    own: Option<Stamp>,
+    /// The stamps of the file and of all that it includes, from when they were read.
+    stamps: Stamps,
     /// The folder that it may not lead out of.
     within: Option<PathBuf>,
     files: Files,
@@ -144,10 +144,16 @@ impl Sheet {
         let mut files = Files::default();
         let mut builder = Builder::new();
         let mut limited = Limited::new(&mut builder, options.origin.as_name(), most_of);
-        read_opened(opened, wanted.source.path(), &options, &mut files, &mut limited);
+        let path = wanted.source.path();
+        read_opened(opened, path, &options, &mut files, &mut limited);
         let Limited { is_limited, count: records, octets, exceeded, .. } = limited;
         let ReadOptions { origin, within, .. } = options;
-        Text { origin, own, within, files, builder, is_limited, records, octets, exceeded }
+        files.add(path);
+        // Now, as others may come before it is made a zone of, in which files change. One that changes while
+        // it is read has the stamp from before: it is read again.
+        let stamp = |file| if file == path { own.clone() } else { Stamp::of(file) };
+        let stamps = files.iter().map(|file| (file.to_owned(), stamp(file))).collect();
+        Text { origin, stamps, within, files, builder, is_limited, records, octets, exceeded }
     }
 }
 
@@ -162,7 +168,7 @@ impl Text {
 
     /// Makes a zone of it and what is added to it, and reads what stands beside it.
     pub(super) fn build(self, wanted: Wanted, additions: &[Addition]) -> Read {
-        let Self { origin, own, within, mut files, mut builder, exceeded, .. } = self;
+        let Self { origin, stamps, within, mut files, mut builder, exceeded, .. } = self;
         let Wanted { source, name, beside } = wanted;
         let path = source.path();
         builder.add(additions, files.add(path));
@@ -171,12 +177,6 @@ impl Text {
             None => builder.build(origin.as_name(), path, files),
         };
         let is_right = !built.is_refused();
-        // A file that changes while it is read has the stamp from before: it is read again.
-        let stamps = built
-            .files
-            .iter()
-            .map(|file| (file.to_owned(), if file == path { own.clone() } else { Stamp::of(file) }))
-            .collect();
         let companion_stamps = stamps_of(&beside);
         let mut read = |path: &Option<PathBuf>, stamp: &Option<Stamp>| {
             let path = path.as_deref().filter(|_| stamp.is_some())?;
