@@ -76,9 +76,10 @@ impl Programs {
             let first = counts;
             let pools = program.iter().flat_map(|program| program.counted_pools());
             counts += 1 + pools.max().map_or(0, |last| last as usize + 1);
+            let is = |what: fn(&Program) -> bool| program.as_deref().is_some_and(what);
             ProgramEntry {
-                may_be_ready: program.as_ref().is_some_and(|program| program.is_by_health()),
-                says_one: program.as_ref().is_some_and(|program| program.says_one()),
+                may_be_ready: is(Program::is_by_health),
+                says_one: is(|program| program.says_one() && !program.is_by_health()),
                 program,
                 place: Place::default(),
                 last_good,
@@ -157,7 +158,8 @@ pub struct ProgramEntry {
     pub last_good: Option<Arc<LastGood>>,
     /// Whether its answers may be kept as they go out ([`Program::is_by_health`]).
     pub(crate) may_be_ready: bool,
-    /// Whether it mostly says one string ([`Program::says_one`]).
+    /// Whether it mostly says one string ([`Program::says_one`]), and another to whoever asks: what is the same for
+    /// all is kept.
     pub(crate) says_one: bool,
     /// Where [`Programs`] counts its answers.
     answers: usize,
