@@ -113,8 +113,9 @@ impl Bound {
             }
         }
         // No thread would take what comes in on a processor that it shares with the one before.
-        if settings.steering == Steering::Processor && udp_threads > processors.len() {
-            return Err(BindError::TooManyThreads { udp_threads, processors: processors.len() });
+        let most = processors.len().max(1);
+        if settings.steering == Steering::Processor && udp_threads > most {
+            return Err(BindError::TooManyThreads { udp_threads, processors: most });
         }
         let theirs = processors.get(..udp_threads).unwrap_or_default();
         let bind = |&address| {

@@ -31,6 +31,7 @@ impl Service for Echo {
             b"nothing" => return Verdict::Reply(0),
             b"who" => format!("{} {}", peer.remote, peer.local),
             b"answered" => self.answered.to_string(),
+            b"where" => format!("{} on {}", self.answered, rustix::thread::sched_getcpu()),
             b"large" => "x".repeat(limit),
             _ => String::from_utf8_lossy(query).into_owned(),
         };

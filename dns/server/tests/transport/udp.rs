@@ -130,11 +130,11 @@ fn each_thread_takes_what_comes_in_on_its_processor() {
             here.set(processor);
             sched_setaffinity(None, &here).unwrap();
             // What goes over the loopback comes in where it was sent. Each thread counts for itself.
-            (0..16).map(|_| ask(&client(address), b"answered")).collect::<Vec<_>>()
+            (0..16).map(|_| ask(&client(address), b"where")).collect::<Vec<_>>()
         };
         let answered = std::thread::spawn(ask_all).join().unwrap();
-        let expected: Vec<_> = (0..16).map(|count| count.to_string()).collect();
-        assert_eq!(answered, expected, "on processor {processor}");
+        let expected: Vec<_> = (0..16).map(|count| format!("{count} on {processor}")).collect();
+        assert_eq!(answered, expected);
     }
 }
 
