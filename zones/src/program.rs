@@ -30,6 +30,12 @@ pub struct Span {
 }
 
 impl ProgramSource {
+    /// How many octets of memory it takes.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        size_of::<Self>() + self.text.len() + size_of_val(&*self.spans)
+    }
+
     /// Where octet `offset` of the text stands in the zone file. Newlines inside a quoted
     /// string are counted.
     #[must_use]

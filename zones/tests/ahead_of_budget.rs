@@ -2,40 +2,17 @@
 //! known that there is no room.
 #![allow(clippy::print_stdout, reason = "the figures are what one runs it by hand for")]
 
+mod support;
+
 use std::fs;
 
-use halfmoon_wire::Name;
-use halfmoon_zones::{Attach, Fault, Fresh, Loader, MostRecords, Outcome, Place, Zone};
+use halfmoon_zones::{Loader, Outcome};
+
+use support::{Most, peak};
 
 const ZONES: usize = 200;
 /// Records of each.
 const RECORDS: usize = 3_000;
-
-/// Lets all zones have so many records together.
-struct Most {
-    count: u64,
-    read: u64,
-}
-
-impl Attach<()> for Most {
-    fn most_records(&self, _: Name<'_>) -> Option<MostRecords> {
-        let fault = Fault::error("full", Place::default(), "too many");
-        Some(MostRecords { count: self.count.saturating_sub(self.read), fault, data: None })
-    }
-
-    fn has_read(&mut self, zone: &Zone) {
-        self.read += u64::from(zone.record_count());
-    }
-
-    fn attach(&mut self, _: &Fresh<'_, ()>, _: &mut Vec<Fault>) {}
-}
-
-/// The most octets of memory that this process has had.
-fn peak() -> usize {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
-}
 
 #[test]
 fn what_is_too_much_of_many_zones_is_not_kept() {
@@ -48,7 +25,7 @@ fn what_is_too_much_of_many_zones_is_not_kept() {
     let load = |count| {
         let mut loader = Loader::new(folder.path().to_owned(), false).with_threads(4);
         let before = peak();
-        let loaded = loader.load(&mut Most { count, read: 0 }).unwrap();
+        let loaded = loader.load(&mut Most::records(count)).unwrap();
         let is_loaded = |report: &&_| {
             matches!(report, halfmoon_zones::FileReport { outcome: Outcome::Loaded, .. })
         };

@@ -1,32 +1,16 @@
 //! A zone that is far too large takes no memory for what is too much.
 #![allow(clippy::print_stdout, reason = "the figures are what one runs it by hand for")]
 
+mod support;
+
 use std::fs;
 
-use halfmoon_wire::Name;
-use halfmoon_zones::{Attach, Fault, Fresh, Loader, MostRecords, Outcome, Place};
+use halfmoon_zones::{Loader, Outcome};
+
+use support::{Most, peak};
 
 /// How many records there are.
 const MANY: u32 = 400_000;
-
-/// Lets each zone have so many records.
-struct Most(u64);
-
-impl Attach<()> for Most {
-    fn most_records(&self, _: Name<'_>) -> Option<MostRecords> {
-        let fault = Fault::error("full", Place::default(), "too many");
-        Some(MostRecords { count: self.0, fault, data: None })
-    }
-
-    fn attach(&mut self, _: &Fresh<'_, ()>, _: &mut Vec<Fault>) {}
-}
-
-/// The most octets of memory that this process has had.
-fn peak() -> usize {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() * 1024
-}
 
 #[test]
 fn what_is_too_much_of_a_zone_is_not_kept() {
@@ -40,7 +24,7 @@ fn what_is_too_much_of_a_zone_is_not_kept() {
     let load = |most| {
         let mut loader = Loader::new(folder.path().to_owned(), false);
         let before = peak();
-        let loaded = loader.load(&mut Most(most)).unwrap();
+        let loaded = loader.load(&mut Most::records(most)).unwrap();
         (loaded.reports[0].outcome, peak() - before)
     };
     let (refused, little) = load(1000);

@@ -122,7 +122,8 @@ impl Reading<'_> {
         if !text.is_limited && apex.is_none_or(|apex| !attach.may_add(apex.as_name())) {
             return Ahead::Read(text.build(wanted, &[]));
         }
-        let is_long = text.records > MOST_RECORDS || text.octets.max(length) > MOST_KEPT;
+        let is_long =
+            text.amount.records > MOST_RECORDS || text.amount.data.max(length) > MOST_KEPT;
         match text.exceeded.is_some() || is_long {
             true => Ahead::Unread(wanted),
             false => Ahead::Text(wanted, text),
@@ -150,7 +151,7 @@ impl Text {
         let mut names = [Some(self.origin), apex].into_iter().flatten();
         names.all(|name| {
             let most = attach.most_records(name.as_name());
-            most.is_none_or(|most| most.excess(self.records, self.octets).is_none())
+            most.is_none_or(|most| most.excess(&self.amount).is_none())
         })
     }
 }

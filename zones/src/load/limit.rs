@@ -13,15 +13,40 @@ pub struct MostRecords {
     /// What is wrong if there are more; its place is that of the first that is too many.
     pub fault: Fault,
     /// How many octets of data they may have together, and what is wrong if those are more; `None`: as many as they
-    /// like. Programs are not among them.
+    /// like. With the sources of programs they may take twice as many.
     pub data: Option<(u64, Fault)>,
 }
 
 impl MostRecords {
-    /// What is wrong with so many records with so many octets of data.
-    pub(super) fn excess(&self, records: u64, octets: u64) -> Option<&Fault> {
+    /// What is wrong with what was read of a zone.
+    pub(super) fn excess(&self, amount: &Amount) -> Option<&Fault> {
+        // The data are in the zone that is made of it, of the sources of programs perhaps nothing is.
+        let octets = amount.data.max(amount.kept() / 2);
         let data = || self.data.as_ref().filter(|(most, _)| octets > *most).map(|(_, fault)| fault);
-        if records > self.count { Some(&self.fault) } else { data() }
+        if amount.records > self.count { Some(&self.fault) } else { data() }
+    }
+}
+
+/// How much was read of a zone, what was too much among it.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Amount {
+    pub(super) records: u64,
+    /// Octets of the data of all records.
+    pub(super) data: u64,
+    /// Octets that the sources of programs take besides.
+    sources: u64,
+}
+
+impl Amount {
+    fn add(&mut self, entry: &Entry<'_>) {
+        self.records += 1;
+        self.data += entry.rdata.len() as u64;
+        self.sources += entry.program.map_or(0, |source| source.size() as u64);
+    }
+
+    /// About how many octets are kept of it.
+    pub(super) const fn kept(&self) -> u64 {
+        self.data + self.sources
     }
 }
 
@@ -35,9 +60,7 @@ pub(super) struct Limited<'a> {
     pub(super) is_limited: bool,
     /// Whether the SOA was read, which says whose the zone is.
     has_soa: bool,
-    pub(super) count: u64,
-    /// The octets of their data.
-    pub(super) octets: u64,
+    pub(super) amount: Amount,
     pub(super) exceeded: Option<Fault>,
 }
 
@@ -50,8 +73,8 @@ impl<'a> Limited<'a> {
     ) -> Self {
         let most = most_of(origin);
         let is_limited = most.is_some();
-        let (count, octets, exceeded) = (0, 0, None);
-        Self { builder, most_of, most, is_limited, has_soa: false, count, octets, exceeded }
+        let (amount, exceeded) = (Amount::default(), None);
+        Self { builder, most_of, most, is_limited, has_soa: false, amount, exceeded }
     }
 }
 
@@ -65,12 +88,9 @@ impl Sink for Limited<'_> {
             self.most = (self.most_of)(entry.owner);
             self.is_limited |= self.most.is_some();
         }
-        self.count += 1;
-        if entry.program.is_none() {
-            self.octets += entry.rdata.len() as u64;
-        }
+        self.amount.add(entry);
         let most = self.most.as_ref();
-        match most.and_then(|most| most.excess(self.count, self.octets)) {
+        match most.and_then(|most| most.excess(&self.amount)) {
             Some(fault) => self.exceeded = Some(Fault { place: entry.place, ..fault.clone() }),
             None => self.builder.entry(entry),
         }

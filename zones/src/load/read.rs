@@ -9,7 +9,8 @@ use super::companion::stamps_of;
 use super::find::origin_of;
 use super::sources::{Source, folder_of};
 use super::{
-    Attach, Beside, Candidate, Companion, Kept, Known, Limited, MostRecords, Sources, Stamp, Stamps,
+    Amount, Attach, Beside, Candidate, Companion, Kept, Known, Limited, MostRecords, Sources,
+    Stamp, Stamps,
 };
 use crate::open::{self, Folder, Opened};
 use crate::read::read_opened;
@@ -61,10 +62,8 @@ pub(super) struct Text {
     pub(super) builder: Builder,
     /// Whether it may not have as many records as it likes.
     pub(super) is_limited: bool,
-    /// How many records were read, what was too much among them.
-    pub(super) records: u64,
-    /// The octets of their data.
-    pub(super) octets: u64,
+    /// How much was read.
+    pub(super) amount: Amount,
     /// What is wrong if there is more than there may be.
     pub(super) exceeded: Option<Fault>,
 }
@@ -146,14 +145,14 @@ impl Sheet {
         let mut limited = Limited::new(&mut builder, options.origin.as_name(), most_of);
         let path = wanted.source.path();
         read_opened(opened, path, &options, &mut files, &mut limited);
-        let Limited { is_limited, count: records, octets, exceeded, .. } = limited;
+        let Limited { is_limited, amount, exceeded, .. } = limited;
         let ReadOptions { origin, within, .. } = options;
         files.add(path);
         // Now, as others may come before it is made a zone of, in which files change. One that changes while
         // it is read has the stamp from before: it is read again.
         let stamp = |file| if file == path { own.clone() } else { Stamp::of(file) };
         let stamps = files.iter().map(|file| (file.to_owned(), stamp(file))).collect();
-        Text { origin, stamps, within, files, builder, is_limited, records, octets, exceeded }
+        Text { origin, stamps, within, files, builder, is_limited, amount, exceeded }
     }
 }
 
