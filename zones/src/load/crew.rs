@@ -23,7 +23,7 @@ const AHEAD: usize = 512;
 const MOST_OCTETS: u64 = 4 << 20;
 /// Records of a file that is read ahead and no zone yet when its turn comes.
 const MOST_RECORDS: u64 = 500;
-/// Octets of such a file, and of the data of its records.
+/// Octets of such a file, and of the data and the programs of its records.
 const MOST_KEPT: u64 = 64 << 10;
 
 /// How many threads there may be, the one that loads among them.
@@ -113,8 +113,11 @@ impl Reading<'_> {
             return Ahead::Unread(wanted);
         }
         let most_of = |apex: Name<'_>| {
-            let most = attach.most_records(apex)?;
-            Some(MostRecords { count: most.count.min(MOST_RECORDS), ..most })
+            let MostRecords { count, fault, data } = attach.most_records(apex)?;
+            // What is stopped here is read again in its turn: what it is told does not matter.
+            let (most, excess) = data.unwrap_or_else(|| (u64::MAX, fault.clone()));
+            let data = Some((most.min(MOST_KEPT), excess));
+            Some(MostRecords { count: count.min(MOST_RECORDS), fault, data })
         };
         let length = sheet.length();
         let text = sheet.read(&wanted, &most_of);
@@ -122,8 +125,8 @@ impl Reading<'_> {
         if !text.is_limited && apex.is_none_or(|apex| !attach.may_add(apex.as_name())) {
             return Ahead::Read(text.build(wanted, &[]));
         }
-        let is_long =
-            text.amount.records > MOST_RECORDS || text.amount.data.max(length) > MOST_KEPT;
+        let kept = text.amount.kept().max(length);
+        let is_long = text.amount.records > MOST_RECORDS || kept > MOST_KEPT;
         match text.exceeded.is_some() || is_long {
             true => Ahead::Unread(wanted),
             false => Ahead::Text(wanted, text),

@@ -32,7 +32,7 @@ impl MostRecords {
 pub(super) struct Amount {
     pub(super) records: u64,
     /// Octets of the data of all records.
-    pub(super) data: u64,
+    data: u64,
     /// Octets that the sources of programs take besides.
     sources: u64,
 }
