@@ -4,7 +4,7 @@ mod handles;
 
 use std::fmt;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rustls::pki_types::CertificateDer;
@@ -126,7 +126,7 @@ struct Inner {
     shared: Arc<Shared>,
     requests: Option<mpsc::Sender<Request>>,
     runtime: Option<Runtime>,
-    keeper: Option<Keeper>,
+    keeper: Mutex<Option<Keeper>>,
 }
 
 // === impl Health ===
@@ -164,7 +164,12 @@ impl Health {
             .map_err(StartError::Threads)?;
         let engine = Engine::new(Arc::clone(&shared), Arc::new(net), requested, &settings);
         runtime.spawn(engine.run());
-        let inner = Inner { shared, requests: Some(requests), runtime: Some(runtime), keeper };
+        let inner = Inner {
+            shared,
+            requests: Some(requests),
+            runtime: Some(runtime),
+            keeper: Mutex::new(keeper),
+        };
         Ok(Self { inner: Arc::new(inner), account: None, only_looks: false })
     }
 
@@ -182,7 +187,7 @@ impl Health {
     }
 
     pub(crate) fn assemble(shared: Arc<Shared>, requests: Option<mpsc::Sender<Request>>) -> Self {
-        let inner = Inner { shared, requests, runtime: None, keeper: None };
+        let inner = Inner { shared, requests, runtime: None, keeper: Mutex::default() };
         Self { inner: Arc::new(inner), account: None, only_looks: false }
     }
 
@@ -499,6 +504,12 @@ impl Health {
         }
         !ids.is_empty()
     }
+
+    /// Writes down what is known now, and nothing of what becomes known later, as the end of the last handle
+    /// does: for whoever ends while others still have one.
+    pub fn close(&self) {
+        self.inner.close();
+    }
 }
 
 impl Shared {
@@ -519,6 +530,13 @@ impl Shared {
     }
 }
 
+impl Inner {
+    fn close(&self) {
+        let keeper = self.keeper.lock().unwrap_or_else(PoisonError::into_inner).take();
+        drop(keeper);
+    }
+}
+
 impl fmt::Debug for Inner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Inner").field("is_probing", &self.runtime.is_some()).finish_non_exhaustive()
@@ -528,7 +546,7 @@ impl fmt::Debug for Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         // What is known now is written down, and not what becomes of it when all is let go.
-        drop(self.keeper.take());
+        self.close();
         if let Some(runtime) = self.runtime.take() {
             // Does not wait for probes under way, and may be called from another runtime.
             runtime.shutdown_background();

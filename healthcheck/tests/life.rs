@@ -271,3 +271,28 @@ fn pools_are_found_as_soon_as_they_are_published() {
         assert!(reader.load().pool(pool.id()).is_some(), "pool {number}");
     }
 }
+
+#[test]
+fn what_is_known_is_written_down_although_somebody_still_has_a_handle() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = Settings {
+        targets: TargetPolicy::new(vec!["127.0.0.0/8".parse().expect("a network")], vec![]),
+        state: Some(folder.path().to_owned()),
+        ..Settings::default()
+    };
+    let health = Health::start(settings).expect("threads");
+    let address = |port| (Ipv4Addr::LOCALHOST, port).into();
+    let _held = health.acquire(tcp(address(1))).expect("an allowed target");
+    assert!(health.report(&tcp(address(1)), UP));
+    let other = health.clone();
+    health.close();
+    let written = || std::fs::read_to_string(folder.path().join("health")).expect("a file");
+    let text = written();
+    assert!(text.contains("127.0.0.1:1"), "{text}");
+    // And that is all.
+    let _late = other.acquire(tcp(address(2))).expect("an allowed target");
+    assert!(other.report(&tcp(address(2)), UP));
+    health.close();
+    drop((health, other));
+    assert_eq!(written(), text);
+}
