@@ -9,19 +9,18 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{self, Sender};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use halfmoon_git::CommitId;
 use tokio::sync::oneshot;
 
-use crate::behind;
 use crate::shared::Shared;
 
 mod base;
 mod beside;
 mod budgets;
 mod compile;
+mod ending;
 mod folder;
 mod git;
 mod guards;
@@ -51,6 +50,7 @@ pub use tell::{report, stray};
 
 use base::Base;
 use beside::Beside;
+use ending::Ending;
 use hub::Hub;
 use notifier::Notifier;
 
@@ -60,12 +60,15 @@ const LOOK: Duration = Duration::from_secs(5);
 /// How long a server that has some zones to serve waits for what its other sources are asked before it begins,
 /// and for zones to hear of keys.
 const START: Duration = Duration::from_secs(10);
+/// How long threads are waited for at the end, all together: one may be kept by a folder that does not answer.
+/// What is left undone is found by the next process as after a kill.
+const END: Duration = Duration::from_secs(2);
 
 /// Keeps the served zones at what their sources say.
 #[derive(Debug)]
 pub struct Publisher {
     orders: Vec<Sender<Order>>,
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<Ending>,
     beside: Beside,
 }
 
@@ -141,6 +144,7 @@ impl Publisher {
             };
             // What the operator has may lie anywhere, so it has one for itself.
             let notifier = unit.tenant.map_or_else(Notifier::default, |_| of_tenants.clone());
+            let whose = tenant.clone();
             let work = move || {
                 // What is logged here says of whose zones it is.
                 let _span = tenant.map(|name| tracing::error_span!("tenant", name).entered());
@@ -153,7 +157,7 @@ impl Publisher {
                     }
                 }
             };
-            publisher.threads.push(behind::spawn("publish", work)?);
+            publisher.threads.push(Ending::spawn("publish", whose, work)?);
         }
         drop(told);
         start::wait(&outcomes, &names, START)?;
@@ -203,8 +207,7 @@ impl Drop for Publisher {
         for orders in &self.orders {
             let _ = orders.send(Order::End);
         }
-        for thread in self.threads.drain(..) {
-            let _ = thread.join();
-        }
+        let beside = self.beside.end();
+        ending::join(self.threads.drain(..).chain(beside), END);
     }
 }

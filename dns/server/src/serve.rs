@@ -232,6 +232,8 @@ impl Server {
         drop(publisher);
         drop(signers);
         drop(keeper);
+        // Who still holds it, as a thread that a folder keeps, is not waited for.
+        shared.health.close();
         drop(shared);
         drop(recorder);
     }

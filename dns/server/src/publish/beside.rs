@@ -3,25 +3,19 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError, SyncSender};
-use std::thread::JoinHandle;
 use std::time::Instant;
 
 use super::LOOK;
+use super::ending::Ending;
 use super::hub::{AFTERLIFE, Hub};
-use crate::behind;
 use crate::shared::Shared;
 
 /// The thread. It ends when dropped.
 #[derive(Debug)]
 pub(super) struct Beside {
-    nudge: SyncSender<Nudge>,
-    thread: Option<JoinHandle<()>>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Nudge {
-    Look,
-    End,
+    /// Until its end is wanted.
+    nudge: Option<SyncSender<()>>,
+    thread: Option<Ending>,
 }
 
 impl Beside {
@@ -35,9 +29,9 @@ impl Beside {
             let mut next = Instant::now() + LOOK;
             loop {
                 let is_wanted = match nudged.recv_timeout(AFTERLIFE) {
-                    Ok(Nudge::Look) => true,
+                    Ok(()) => true,
                     Err(RecvTimeoutError::Timeout) => false,
-                    Ok(Nudge::End) | Err(RecvTimeoutError::Disconnected) => return,
+                    Err(RecvTimeoutError::Disconnected) => return,
                 };
                 hub.tidy();
                 if is_wanted || Instant::now() >= next {
@@ -46,23 +40,20 @@ impl Beside {
                 }
             }
         };
-        let thread = behind::spawn("beside", work)?;
-        Ok(Self { nudge, thread: Some(thread) })
+        let thread = Ending::spawn("beside", None, work)?;
+        Ok(Self { nudge: Some(nudge), thread: Some(thread) })
     }
 
     /// Has it look at once.
     pub(super) fn nudge(&self) {
         // One that is nudged already looks anyway.
-        let _ = self.nudge.try_send(Nudge::Look);
+        let _ = self.nudge.as_ref().map(|nudge| nudge.try_send(()));
     }
-}
 
-impl Drop for Beside {
-    fn drop(&mut self) {
-        let _ = self.nudge.send(Nudge::End);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+    /// Tells it to end. The thread, unless it was told before.
+    pub(super) fn end(&mut self) -> Option<Ending> {
+        self.nudge = None;
+        self.thread.take()
     }
 }
 

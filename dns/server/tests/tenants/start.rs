@@ -255,4 +255,10 @@ fn a_folder_on_a_mount_that_hangs_keeps_nobody_else_from_being_served() {
         site.zone("zones", "example.test", &address);
         wait_for_answer(server.dns, "www.example.test.", &[&address]);
     }
+    // And the server from ending.
+    server.running.signal("TERM");
+    let ended = server.running.wait();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.err);
+    let left: Vec<_> = ended.err.lines().filter(|line| line.contains("still busy")).collect();
+    assert!(matches!(left[..], [line] if line.contains("acme")), "{}", ended.err);
 }
