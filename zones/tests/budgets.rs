@@ -6,10 +6,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use halfmoon_wire::Name;
+use halfmoon_wire::{Name, NameBuf};
 use halfmoon_zones::{
     Attach, Candidate, Catalog, CommitLoader, Fault, FileReport, Fresh, Hosted, Loader,
-    MostRecords, Outcome, Place, Store, Zone,
+    MostRecords, Outcome, Place, ProgramSource, Store, Zone,
 };
 
 /// Lets all zones have so many records together.
@@ -57,7 +57,7 @@ impl Attach<()> for Budget {
         Some(MostRecords { count, fault, data: None })
     }
 
-    fn has_read(&mut self, zone: &Zone) {
+    fn has_read(&mut self, zone: &Zone, _: &[(NameBuf, ProgramSource)]) {
         let before = self.before.get(&zone.apex().to_string()).copied().unwrap_or(0);
         self.read += before.min(u64::from(zone.record_count()));
     }

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use halfmoon_wire::{Name, NameBuf};
-use halfmoon_zones::{Attach, Fault, Fresh, Loader, MostRecords, Place, Zone};
+use halfmoon_zones::{Attach, Fault, Fresh, Loader, MostRecords, Place, ProgramSource, Zone};
 
 /// Enough for several threads.
 const ZONES: usize = 300;
@@ -22,7 +22,7 @@ impl Attach<()> for Changes {
         Some(MostRecords { count: 100, fault, data: None })
     }
 
-    fn has_read(&mut self, _: &Zone) {
+    fn has_read(&mut self, _: &Zone, _: &[(NameBuf, ProgramSource)]) {
         if std::mem::take(&mut self.changes) {
             fs::write(&self.included, "new A 192.0.2.2\nnewer A 192.0.2.3\n").unwrap();
         }

@@ -9,7 +9,7 @@ use std::path::Path;
 use halfmoon_wire::{Name, NameBuf, Type};
 use halfmoon_zones::{
     Addition, Attach, Candidate, Draft, Fault, FileReport, Fresh, Hosted, ListedZone, Loaded,
-    Loader, MostRecords, Place, Sources, Zone,
+    Loader, MostRecords, Place, ProgramSource, Sources, Zone,
 };
 
 /// Lets zones called `limited` have so many records together, adds records to those called `signed`, and notes all
@@ -71,7 +71,7 @@ impl Attach<usize> for Notes {
         is_limited(&apex).then_some(MostRecords { count, fault, data: None })
     }
 
-    fn has_read(&mut self, zone: &Zone) {
+    fn has_read(&mut self, zone: &Zone, _: &[(NameBuf, ProgramSource)]) {
         let apex = zone.apex().to_string();
         if is_limited(&apex) {
             self.read += u64::from(zone.record_count());

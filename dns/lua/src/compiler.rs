@@ -104,14 +104,29 @@ impl Compiler {
         programs: &[(NameBuf, ProgramSource)],
         faults: &mut Vec<Fault>,
     ) -> Vec<Option<Arc<Program>>> {
+        self.compile_within(usize::MAX, zone, programs, faults)
+    }
+
+    /// As [`Compiler::compile_zone`], until the programs take more than `most` octets of memory together, by what
+    /// [`Program::size`] says: the first that is too much, and all behind it, are missing then.
+    pub fn compile_within(
+        &mut self,
+        most: usize,
+        zone: Name<'_>,
+        programs: &[(NameBuf, ProgramSource)],
+        faults: &mut Vec<Fault>,
+    ) -> Vec<Option<Arc<Program>>> {
         let library = Library::new(zone, programs);
         let mut numbers = Numbers::default();
+        let mut left = most;
         let compile = |(owner, source): &(NameBuf, ProgramSource)| {
             let owner = owner.as_name();
             let number = numbers.next(owner, source.inner);
-            self.compile_with(&library, Numbered { owner, number, source }, faults)
+            let program = self.compile_with(&library, Numbered { owner, number, source }, faults);
+            left = left.checked_sub(program.as_ref().map_or(0, |program| program.size()))?;
+            Some(program)
         };
-        programs.iter().map(compile).collect()
+        programs.iter().map_while(compile).collect()
     }
 
     fn compile_with(

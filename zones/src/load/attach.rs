@@ -67,11 +67,13 @@ pub trait Attach<P>: Sync {
         fault.rule == UNREADABLE
     }
 
-    /// A zone was read with which nothing is wrong so far; others of this load may come after it.
-    fn has_read(&mut self, _zone: &Zone) {}
+    /// A zone was read with which nothing is wrong so far; others of this load may come after it. The sources of its
+    /// programs are held until it is attached to.
+    fn has_read(&mut self, _zone: &Zone, _programs: &[(NameBuf, ProgramSource)]) {}
 
-    /// A zone was read that is refused; it is held until all of the load is judged.
-    fn holds(&mut self, _zone: &Zone) {}
+    /// A zone was read that is refused; it is held until all of the load is judged, and the sources of its programs
+    /// as long as those of others.
+    fn holds(&mut self, _zone: &Zone, _programs: &[(NameBuf, ProgramSource)]) {}
 
     /// Whether a zone may go because its file is gone. If not, it is served as it was, and asked again at
     /// each load.

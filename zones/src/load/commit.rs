@@ -216,8 +216,8 @@ impl<P> CommitLoader<P> {
             None => builder.build(origin.as_name(), path, files),
         };
         match &built.zone {
-            Some(zone) if built.is_refused() => attach.holds(zone),
-            Some(zone) => attach.has_read(zone),
+            Some(zone) if built.is_refused() => attach.holds(zone, &built.programs),
+            Some(zone) => attach.has_read(zone, &built.programs),
             None => {}
         }
         let companions = companions_of(path).map(|beside| match store.read(&beside, LONGEST) {

@@ -194,8 +194,8 @@ impl Read {
     pub(super) fn take_in<P>(self, added: u64, attach: &mut dyn Attach<P>) -> Self {
         let mut read = Self { added, ..self };
         match &read.built.zone {
-            Some(zone) if read.is_right => attach.has_read(zone),
-            Some(zone) => attach.holds(zone),
+            Some(zone) if read.is_right => attach.has_read(zone, &read.built.programs),
+            Some(zone) => attach.holds(zone, &read.built.programs),
             None => {}
         }
         if let Some(name) = read.name.as_deref().filter(|name| read.built.apex != **name) {

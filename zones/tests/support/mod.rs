@@ -4,8 +4,8 @@
 
 use std::fs;
 
-use halfmoon_wire::Name;
-use halfmoon_zones::{Attach, Fault, Fresh, MostRecords, Place, Zone};
+use halfmoon_wire::{Name, NameBuf};
+use halfmoon_zones::{Attach, Fault, Fresh, MostRecords, Place, ProgramSource, Zone};
 
 /// Lets all zones together have so much.
 pub(crate) struct Most {
@@ -36,7 +36,7 @@ impl Attach<()> for Most {
         Some(MostRecords { count: self.records.saturating_sub(records), fault: fault(), data })
     }
 
-    fn has_read(&mut self, zone: &Zone) {
+    fn has_read(&mut self, zone: &Zone, _: &[(NameBuf, ProgramSource)]) {
         self.read.0 += u64::from(zone.record_count());
         self.read.1 += zone.size() as u64;
     }

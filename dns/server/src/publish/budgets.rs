@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use halfmoon_healthcheck::{CheckId, Health, Rate, Refused};
 use halfmoon_wire::{Name, NameBuf};
-use halfmoon_zones::{Candidate, Fault, Hosted, MostRecords, Place, ProgramSource, Zone};
+use halfmoon_zones::{Candidate, Fault, Fresh, Hosted, MostRecords, Place, ProgramSource, Zone};
 
 use crate::shared::{Programs, Served};
 use crate::tenants::{Budget, TenantId, Tenants, Usage};
@@ -34,7 +34,8 @@ struct Taken {
     records: New,
     /// Programs of those that were compiled.
     programs: New,
-    /// What those that were read take in memory, without their programs.
+    /// What those that were read take in memory: with the sources of their programs, until those are compiled, and
+    /// with the programs then.
     memory: New,
 }
 
@@ -142,10 +143,7 @@ impl Budgets {
                 let old = taken.old(apex, |usage| usage.memory);
                 taken.memory.most(limit, taken.stay.memory, old)
             });
-            let message = format!(
-                "more octets of memory than the {limit} that `tenants.{name}.memory` allows, in all zones together"
-            );
-            (most, fault("tenant-memory", message))
+            (most, fault("tenant-memory", too_much_memory(name, limit)))
         });
         let Some(limit) = budget.records else {
             let (_, fault) = data.as_ref()?;
@@ -160,19 +158,30 @@ impl Budgets {
     }
 
     /// A zone was read that is right so far.
-    pub(super) fn has_read(&mut self, tenant: TenantId, zone: &Zone) {
+    pub(super) fn has_read(
+        &mut self,
+        tenant: TenantId,
+        zone: &Zone,
+        programs: &[(NameBuf, ProgramSource)],
+    ) {
         let taken = self.tenants.entry(tenant).or_default();
         let old = taken.old(zone.apex(), |usage| usage.records);
         taken.records.add(old, u64::from(zone.record_count()));
         let old = taken.old(zone.apex(), |usage| usage.memory);
         taken.memory.add(old, zone.size() as u64);
+        taken.memory.all += size_of_sources(programs);
     }
 
     /// A zone was read that is refused, and takes memory until all is judged.
-    pub(super) fn holds(&mut self, tenant: TenantId, zone: &Zone) {
+    pub(super) fn holds(
+        &mut self,
+        tenant: TenantId,
+        zone: &Zone,
+        programs: &[(NameBuf, ProgramSource)],
+    ) {
         let taken = self.tenants.entry(tenant).or_default();
         taken.records.all += u64::from(zone.record_count());
-        taken.memory.all += zone.size() as u64;
+        taken.memory.all += zone.size() as u64 + size_of_sources(programs);
     }
 
     /// Checks that are acquired for a tenant from now on are those of this load.
@@ -201,11 +210,49 @@ impl Budgets {
         Some(Fault::error("tenant-programs", first.place(0), message).help(HELP))
     }
 
-    /// A zone was compiled and is right so far.
-    pub(super) fn has_compiled(&mut self, tenant: TenantId, apex: Name<'_>, programs: usize) {
+    /// How many octets the programs of a zone may take, and what is wrong if those are more.
+    pub(super) fn most_compiled(
+        &self,
+        tenants: &Tenants,
+        tenant: TenantId,
+        fresh: &Fresh<'_, Served>,
+    ) -> Option<(usize, Fault)> {
+        let limit = tenants.budget(tenant)?.memory?;
+        let taken = self.tenants.get(&tenant)?;
+        let old = taken.old(fresh.zone.apex(), |usage| usage.memory);
+        let own = fresh.zone.size() as u64;
+        // What it takes with its programs comes in place of what it takes so far.
+        let New { least, all } = taken.memory;
+        let others = New {
+            least: least.saturating_sub(old.min(own)),
+            all: all.saturating_sub(own + size_of_sources(fresh.programs)),
+        };
+        let most = others.most(limit, taken.stay.memory, old).saturating_sub(own);
+        let message = too_much_memory(tenants.name(tenant), limit);
+        let fault = Fault::error("tenant-memory", Place::default(), message).help(HELP);
+        Some((usize::try_from(most).unwrap_or(usize::MAX), fault))
+    }
+
+    /// A zone was compiled; it takes this if it is right so far.
+    pub(super) fn has_compiled(
+        &mut self,
+        tenant: TenantId,
+        fresh: &Fresh<'_, Served>,
+        usage: Option<&Usage>,
+    ) {
         let taken = self.tenants.entry(tenant).or_default();
+        let sources = size_of_sources(fresh.programs);
+        taken.memory.all = taken.memory.all.saturating_sub(sources);
+        let Some(usage) = usage else {
+            return;
+        };
+        let apex = fresh.zone.apex();
         let old = taken.old(apex, |usage| usage.programs);
-        taken.programs.add(old, programs as u64);
+        taken.programs.add(old, usage.programs);
+        let old = taken.old(apex, |usage| usage.memory);
+        let own = fresh.zone.size() as u64;
+        taken.memory.least += old.min(usage.memory) - old.min(own);
+        taken.memory.all += usage.memory - own;
     }
 
     /// Refuses those versions that are too much. Those that take no more than what they replace are never
@@ -287,6 +334,18 @@ fn refused(budget: &Budget, before: (usize, Rate), after: (usize, Rate)) -> Opti
     let is_over = |limit: &u32| probes > Rate::whole(*limit) && probes > before.1;
     let limit = limits.probes_per_second.filter(is_over)?;
     Some(Refused::Probes { wanted: probes, limit, settings: settings() })
+}
+
+/// About how many octets the sources of programs take.
+fn size_of_sources(programs: &[(NameBuf, ProgramSource)]) -> u64 {
+    let size = |(_, source): &(NameBuf, ProgramSource)| size_of::<NameBuf>() + source.size();
+    programs.iter().map(size).sum::<usize>() as u64
+}
+
+fn too_much_memory(name: &str, limit: u64) -> String {
+    format!(
+        "more octets of memory than the {limit} that `tenants.{name}.memory` allows, in all zones together"
+    )
 }
 
 fn too_many(name: &str, what: &str, limit: u64) -> String {

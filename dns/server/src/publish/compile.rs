@@ -370,21 +370,21 @@ impl Attach<Served> for Compile {
         may_pass(fault)
     }
 
-    fn has_read(&mut self, zone: &Zone) {
+    fn has_read(&mut self, zone: &Zone, programs: &[(NameBuf, ProgramSource)]) {
         // What is refused anyway takes nothing from whose it is.
         match self.tenants.admit(self.tenant, zone.apex()) {
             Ok(tenant) => {
                 if let Some(tenant) = tenant {
-                    self.taken.has_read(tenant, zone);
+                    self.taken.has_read(tenant, zone, programs);
                 }
             }
-            Err(_) => self.holds(zone),
+            Err(_) => self.holds(zone, programs),
         }
     }
 
-    fn holds(&mut self, zone: &Zone) {
+    fn holds(&mut self, zone: &Zone, programs: &[(NameBuf, ProgramSource)]) {
         if let Some(tenant) = self.tenant.or_else(|| self.tenants.owner(zone.apex())) {
-            self.taken.holds(tenant, zone);
+            self.taken.holds(tenant, zone, programs);
         }
     }
 
@@ -404,7 +404,7 @@ impl Compile {
         let tenants = Arc::clone(&self.tenants);
         self.compiler.set_account(tenants.account(tenant));
         let Some((tenant, budget)) = tenant.and_then(|id| Some((id, tenants.budget(id)?))) else {
-            return self.serve(fresh, faults);
+            return self.serve(fresh, None, faults);
         };
         self.taken.enter(tenant, budget, &self.health);
         let (apex, programs) = (fresh.zone.apex(), fresh.programs);
@@ -412,16 +412,22 @@ impl Compile {
             faults.push(fault);
             return Served::default();
         }
-        let served = self.serve(fresh, faults);
+        let most = self.taken.most_compiled(&tenants, tenant, fresh);
+        let served = self.serve(fresh, most, faults);
         tell_once(faults, &["tenant-checks", "tenant-probes"]);
-        if faults.iter().all(|fault| fault.level != Level::Error) {
-            self.taken.has_compiled(tenant, apex, programs.len());
-        }
         let usage = budget.limits_zones().then(|| Usage::of(fresh.zone, &served.programs));
+        let is_right = faults.iter().all(|fault| fault.level != Level::Error);
+        self.taken.has_compiled(tenant, fresh, usage.as_ref().filter(|_| is_right));
         Served { usage: usage.map(Arc::new), ..served }
     }
 
-    fn serve(&mut self, fresh: &Fresh<'_, Served>, faults: &mut Vec<Fault>) -> Served {
+    /// What is kept beside a zone; its programs may take so many octets, or this is wrong.
+    fn serve(
+        &mut self,
+        fresh: &Fresh<'_, Served>,
+        most: Option<(usize, Fault)>,
+        faults: &mut Vec<Fault>,
+    ) -> Served {
         let Fresh { zone, programs, before, companions } = *fresh;
         let defaults = self.defaults(companions.settings.as_ref(), faults);
         if let Some(presigned) = self.presigned(fresh, faults) {
@@ -434,7 +440,12 @@ impl Compile {
             return Served { presigned: Some(presigned), queries, ..Served::default() };
         }
         self.compiler.set_defaults(Arc::clone(&defaults));
-        let compiled = self.compiler.compile_zone(zone.apex(), programs, faults);
+        let (most, excess) = most.map_or((usize::MAX, None), |(most, fault)| (most, Some(fault)));
+        let compiled = self.compiler.compile_within(most, zone.apex(), programs, faults);
+        if let Some((excess, (_, first))) = excess.zip(programs.get(compiled.len())) {
+            faults.push(Fault { place: first.place(0), ..excess });
+            return Served::default();
+        }
         if let Some(tests) = &companions.tests {
             let tenants = Arc::clone(&self.tenants);
             let account = tenants.account(tenants.owner(zone.apex()));

@@ -244,3 +244,45 @@ fn what_a_tenant_writes_of_others_is_held_to_its_own_budget() {
         assert!(checked.out.lines().any(is_told), "{count}: {checked:?}");
     }
 }
+
+#[test]
+fn programs_are_not_compiled_beyond_what_there_is_room_for() {
+    let folder = folder("memory = \"256KiB\"");
+    let config = folder.path("halfmoon.toml");
+    // What is refused in one zone: where, and why.
+    let refused = || -> Vec<(String, u64, String)> {
+        let checked = run(&["check", "--format", "json", config.to_str().unwrap()]);
+        let faults = checked.out.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let of_memory = faults.filter(|fault| fault["rule"] == "tenant-memory");
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        of_memory
+            .map(|fault| {
+                let line = fault["line"].as_u64().unwrap();
+                (text(&fault["zone"]), line, text(&fault["message"]))
+            })
+            .collect()
+    };
+    let is_early = |message: &str| message.starts_with("more octets of memory than the 262144");
+    // Of one with far too many checks the first are compiled.
+    let many: String = (0..200)
+        .map(|n| format!("c{n} LUA A \"ifportup({}, {{'127.0.0.1'}})\"\n", n + 1))
+        .collect();
+    folder.zone("acme.test", &many);
+    let found = refused();
+    assert_eq!(found.len(), 1, "{found:?}");
+    let (_, line, message) = &found[0];
+    assert!((20..150).contains(line) && is_early(message), "{found:?}");
+    // Of several each of which would fit, no more are compiled than twice what there may be.
+    for number in 0..6 {
+        let records = version(number) + &programs(100);
+        let name =
+            if number == 0 { "acme.test".to_owned() } else { format!("z{number}.acme.test") };
+        folder.zone(&name, &records);
+    }
+    let found = refused();
+    let zones: Vec<&str> = found.iter().map(|(zone, ..)| &**zone).collect();
+    let numbers: Vec<String> = (1..6).map(|number| format!("z{number}.acme.test.")).collect();
+    assert_eq!(zones, numbers, "{found:?}");
+    let (_, line, message) = &found[4];
+    assert!(*line > 1 && is_early(message), "{found:?}");
+}

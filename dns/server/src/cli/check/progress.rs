@@ -3,8 +3,10 @@
 use std::io::{self, IsTerminal as _, Stderr, Write};
 use std::time::{Duration, Instant};
 
-use halfmoon_wire::Name;
-use halfmoon_zones::{Addition, Attach, Candidate, Draft, Fault, Fresh, Hosted, MostRecords, Zone};
+use halfmoon_wire::{Name, NameBuf};
+use halfmoon_zones::{
+    Addition, Attach, Candidate, Draft, Fault, Fresh, Hosted, MostRecords, ProgramSource, Zone,
+};
 
 use crate::counted::counted;
 use crate::publish::Compile;
@@ -110,12 +112,12 @@ impl<W: Write + Sync> Attach<Served> for Counted<'_, W> {
         self.compile.depends_on_others(fault)
     }
 
-    fn has_read(&mut self, zone: &Zone) {
-        self.compile.has_read(zone);
+    fn has_read(&mut self, zone: &Zone, programs: &[(NameBuf, ProgramSource)]) {
+        self.compile.has_read(zone, programs);
     }
 
-    fn holds(&mut self, zone: &Zone) {
-        self.compile.holds(zone);
+    fn holds(&mut self, zone: &Zone, programs: &[(NameBuf, ProgramSource)]) {
+        self.compile.holds(zone, programs);
     }
 
     fn judge(&mut self, candidates: &mut [Candidate<Served>]) {
