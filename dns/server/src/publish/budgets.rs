@@ -128,7 +128,8 @@ impl Budgets {
     }
 
     /// How many records a zone of a tenant may have, and how much data. It takes more memory than its data are, so what
-    /// is stopped for that would not be served either.
+    /// is stopped for that would mostly not be served either. But a record that is written several times counts each
+    /// time here, and once when all is judged: a zone that repeats much may be stopped although it would fit.
     pub(super) fn most_records(
         &self,
         tenants: &Tenants,
