@@ -8,6 +8,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::time::Duration;
 
@@ -70,6 +71,8 @@ pub struct Publisher {
     orders: Vec<Sender<Order>>,
     threads: Vec<Ending>,
     beside: Beside,
+    /// Told to whoever waits for a program.
+    is_over: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -120,7 +123,8 @@ impl Publisher {
         let (orders, inboxes): (Vec<_>, Vec<_>) = units.iter().map(|_| mpsc::channel()).unzip();
         let hub = Arc::new(Hub::new(Arc::clone(&shared.zones), orders.clone()));
         let beside = Beside::start(Arc::clone(shared), Arc::clone(&hub))?;
-        let mut publisher = Self { orders, threads: Vec::new(), beside };
+        let is_over = Arc::clone(&hub.is_over);
+        let mut publisher = Self { orders, threads: Vec::new(), beside, is_over };
         let (told, outcomes) = mpsc::channel();
         let of_tenants = Notifier::shared();
         let (mut names, mut signs) = (Vec::new(), false);
@@ -204,6 +208,7 @@ impl Publisher {
 
 impl Drop for Publisher {
     fn drop(&mut self) {
+        self.is_over.store(true, Ordering::Relaxed);
         for orders in &self.orders {
             let _ = orders.send(Order::End);
         }

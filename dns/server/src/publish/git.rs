@@ -21,6 +21,7 @@ use std::collections::BTreeSet;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -152,11 +153,15 @@ struct Proposed {
 }
 
 impl Following {
-    /// Opens the copy of a repository, and finds out what was served.
+    /// Opens the copy of a repository, and finds out what was served. Programs that are asked are ended when all
+    /// `is_over`.
     ///
     /// # Errors
     /// It cannot be read.
-    pub(super) fn open(repository: &Repository) -> Result<Self, FollowError> {
+    pub(super) fn open(
+        repository: &Repository,
+        is_over: &Arc<AtomicBool>,
+    ) -> Result<Self, FollowError> {
         let Repository { git, guards, folder, most_octets, insert_whitespace, .. } = repository;
         let state = folder.join("served.json");
         let copy = Copy::open(&folder.join("repository"), *most_octets)?;
@@ -175,12 +180,13 @@ impl Following {
             fetcher,
             root: git.path.clone(),
             interval: git.interval,
-            signers: signers(git, folder),
+            signers: Signers { is_over: Arc::clone(is_over), ..signers(git, folder) },
             must_be_signed: git.verify == Some(Verify::Signed),
             verifier: Verifier {
                 command: git.verifier.clone(),
                 limit: git.verifier_timeout,
                 folder: folder.join("verifier"),
+                is_over: Arc::clone(is_over),
             },
             state,
             guards: *guards,
@@ -385,6 +391,7 @@ fn signers(git: &GitConfig, folder: &Path) -> Signers {
         allowed: git.allowed_signers.clone(),
         keyring: git.openpgp_keyring.clone(),
         folder: folder.join("signature"),
+        is_over: Arc::default(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the sources of one server have in common: the catalog that is served, which each of them has a part of;
 //! how many may compile at a time; and what one tells the others.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -35,6 +36,8 @@ pub(super) struct Hub {
     freed: Condvar,
     /// Where each source takes orders, by its number.
     inboxes: Vec<Sender<Order>>,
+    /// The server ends: nobody is to wait for anything else.
+    pub(super) is_over: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -79,6 +82,7 @@ impl Hub {
             desks: Mutex::new(cores.max(FEWEST_DESKS)),
             freed: Condvar::new(),
             inboxes,
+            is_over: Arc::default(),
         }
     }
 

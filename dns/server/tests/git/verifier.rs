@@ -124,6 +124,28 @@ fn a_verifier_that_does_not_end_is_ended() {
 }
 
 #[test]
+fn a_verifier_is_ended_with_the_server() {
+    let site = Site::with("verifier = ['./verify'], verifier_timeout = '5m'");
+    script(&site, "exit 0");
+    let server = site.serve();
+    script(
+        &site,
+        &format!("echo $$ > {0}.new; mv {0}.new {0}; sleep 600", site.path("pid").display()),
+    );
+    site.zone("example.test", "www A 127.0.0.2\n");
+    site.commit("slow");
+    let pid = wait_for("it thinks", || fs::read_to_string(site.path("pid")).ok());
+    server.running.signal("TERM");
+    let ended = server.running.wait();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.err);
+    for nothing in ["still busy", "commit refused"] {
+        assert!(!ended.err.contains(nothing), "{}", ended.err);
+    }
+    let process = format!("/proc/{}", pid.trim());
+    wait_for("its end", || (!fs::exists(&process).unwrap()).then_some(()));
+}
+
+#[test]
 fn a_fetch_that_does_not_end_is_given_up() {
     let site = Site::new("");
     drop(site.serve());

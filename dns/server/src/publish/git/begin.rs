@@ -28,7 +28,7 @@ pub(in crate::publish) fn follow(
 fn opened(repository: &Repository, base: &mut Base, inbox: &Receiver<Order>) -> Option<Following> {
     let mut told = None;
     loop {
-        let opened = Following::open(repository).and_then(|following| {
+        let opened = Following::open(repository, &base.hub.is_over).and_then(|following| {
             base.compile.serials = following.serials(repository.git.serial)?;
             Ok(following)
         });

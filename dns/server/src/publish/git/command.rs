@@ -5,6 +5,7 @@ use std::fs::File;
 use std::io::{self, Read, Write as _};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -28,6 +29,9 @@ pub(super) enum RunError {
     /// It takes too long.
     #[error("{name} took longer than {limit:?} and was ended")]
     Slow { name: String, limit: Duration },
+    /// Nobody waits for its answer any more.
+    #[error("{name} was ended, as the server ends")]
+    Over { name: String },
 }
 
 /// What a program said, and how it ended.
@@ -72,7 +76,8 @@ pub(super) fn plain(program: impl AsRef<OsStr>) -> Command {
     command
 }
 
-/// Runs a program that reads `input`. What it has started is ended when it ends, and both after `limit`.
+/// Runs a program that reads `input`. What it has started is ended when it ends, and both after `limit` or when
+/// all `is_over`.
 ///
 /// # Errors
 /// It cannot be run, or takes too long.
@@ -80,6 +85,7 @@ pub(super) fn run(
     mut command: Command,
     input: Vec<u8>,
     limit: Duration,
+    is_over: &AtomicBool,
 ) -> Result<Ended, RunError> {
     let name = command.get_program().to_string_lossy().into_owned();
     let failed = |source: io::Error| RunError::Unrunnable { name: name.clone(), source };
@@ -108,6 +114,9 @@ pub(super) fn run(
         }
         if Instant::now() >= deadline {
             return Err(RunError::Slow { name, limit });
+        }
+        if is_over.load(Ordering::Relaxed) {
+            return Err(RunError::Over { name });
         }
         thread::sleep(STEP);
     };
@@ -152,7 +161,8 @@ mod tests {
     fn sh(script: &str, input: &str, limit: Duration) -> Result<Ended, String> {
         let mut command = Command::new("sh");
         command.args(["-c", script]);
-        run(command, input.into(), limit).map_err(|error| error.to_string())
+        run(command, input.into(), limit, &AtomicBool::new(false))
+            .map_err(|error| error.to_string())
     }
 
     const LONG: Duration = Duration::from_secs(60);
@@ -210,7 +220,8 @@ mod tests {
         assert!(begun.elapsed() < LONG / 2, "{:?}", begun.elapsed());
         assert!(ended.status.success());
         assert_eq!(ended.out, "yes\n");
-        let none = run(Command::new("/nowhere/at-all"), Vec::new(), LONG).unwrap_err().to_string();
+        let none = run(Command::new("/nowhere/at-all"), Vec::new(), LONG, &AtomicBool::new(false));
+        let none = none.unwrap_err().to_string();
         assert!(none.contains("/nowhere/at-all cannot be run"), "{none}");
     }
 }

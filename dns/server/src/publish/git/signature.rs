@@ -10,6 +10,8 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use halfmoon_git::{CommitId, Copy, Signed};
@@ -31,6 +33,8 @@ pub(super) struct Signers {
     pub(super) keyring: Option<PathBuf>,
     /// A folder of our own, for what the programs read.
     pub(super) folder: PathBuf,
+    /// Whether the server ends.
+    pub(super) is_over: Arc<AtomicBool>,
 }
 
 /// Why a file of those who may sign is not usable.
@@ -113,7 +117,7 @@ impl Signers {
             command.args(["-Y", verb, "-f"]).arg(allowed).arg("-s").arg(&signature);
             command
         };
-        let found = judge(keygen("find-principals"), Vec::new())?;
+        let found = self.judge(keygen("find-principals"), Vec::new())?;
         if !found.status.success() {
             return Err(Refusal::of(format!(
                 "it is signed by a key that may not sign ({})",
@@ -124,7 +128,7 @@ impl Signers {
         for principal in found.out.lines().take(MOST_PRINCIPALS) {
             let mut verify = keygen("verify");
             verify.args(["-n", "git", "-I", principal]);
-            let judged = judge(verify, signed.payload.clone())?;
+            let judged = self.judge(verify, signed.payload.clone())?;
             if judged.status.success() {
                 return Ok(principal.to_owned());
             }
@@ -140,7 +144,7 @@ impl Signers {
         let mut gpgv = plain("gpgv");
         gpgv.arg("--homedir").arg(&self.folder).args(["--status-fd", "1", "--keyring"]);
         gpgv.arg(keyring).arg(&signature).arg("-");
-        let judged = judge(gpgv, signed.payload.clone())?;
+        let judged = self.judge(gpgv, signed.payload.clone())?;
         let said = |word: &str| {
             let lines = judged.out.lines().filter_map(|line| line.strip_prefix("[GNUPG:] "));
             lines.filter_map(|line| line.strip_prefix(word)?.strip_prefix(' ')).next()
@@ -176,17 +180,17 @@ impl Signers {
         write().map_err(|error| Refusal::passing(format!("{}: {error}", path.display())))?;
         Ok(path)
     }
-}
 
-/// What a program says of a signature.
-///
-/// # Errors
-/// It does not come to say anything.
-fn judge(command: Command, input: Vec<u8>) -> Result<Ended, Refusal> {
-    let name = command.get_program().to_string_lossy().into_owned();
-    let ended = command::run(command, input, LIMIT)?;
-    if ended.status.code().is_none() {
-        return Err(Refusal::passing(format!("{name} was killed ({})", ended.shown())));
+    /// What a program says of a signature.
+    ///
+    /// # Errors
+    /// It does not come to say anything.
+    fn judge(&self, command: Command, input: Vec<u8>) -> Result<Ended, Refusal> {
+        let name = command.get_program().to_string_lossy().into_owned();
+        let ended = command::run(command, input, LIMIT, &self.is_over)?;
+        if ended.status.code().is_none() {
+            return Err(Refusal::passing(format!("{name} was killed ({})", ended.shown())));
+        }
+        Ok(ended)
     }
-    Ok(ended)
 }

@@ -9,6 +9,8 @@
 use std::fs;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use halfmoon_git::{CommitId, Copy, MOST_OCTETS};
@@ -26,6 +28,8 @@ pub(super) struct Verifier {
     pub(super) limit: Duration,
     /// Made for each commit, and taken away after it.
     pub(super) folder: PathBuf,
+    /// Whether the server ends.
+    pub(super) is_over: Arc<AtomicBool>,
 }
 
 impl Verifier {
@@ -52,11 +56,11 @@ impl Verifier {
             command.args(args).current_dir(&self.folder);
             command.env("HALFMOON_COMMIT", commit.to_string());
             command.env("HALFMOON_SERVED", served.map(|id| id.to_string()).unwrap_or_default());
-            let ended = command::run(command, input.into(), self.limit);
+            let ended = command::run(command, input.into(), self.limit, &self.is_over);
             let ended = ended.map_err(|error| {
                 let why = format!("the verifier: {error}");
                 match error {
-                    RunError::Unrunnable { .. } => Refusal::passing(why),
+                    RunError::Unrunnable { .. } | RunError::Over { .. } => Refusal::passing(why),
                     // It would be as slow again.
                     RunError::Slow { .. } => Refusal::of(why),
                 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -395,6 +396,8 @@ impl Work {
                 }
                 Ok(())
             }
+            // What was interrupted is no news; the next process looks at the commit anew.
+            Err(refusal) if self.base.hub.is_over.load(Ordering::Relaxed) => Err(refusal),
             Err(mut refusal) => {
                 let is_tip = self.tip == Some(commit);
                 if is_tip {
