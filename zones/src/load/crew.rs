@@ -21,7 +21,7 @@ const FILES_A_THREAD: usize = 64;
 const AHEAD: usize = 512;
 /// Octets of a file that is read ahead: longer ones are in memory one after the other.
 const MOST_OCTETS: u64 = 4 << 20;
-/// Records of a file that is read ahead and no zone yet when its turn comes.
+/// Records of a file that is limited and read ahead, and no zone yet when its turn comes.
 const MOST_RECORDS: u64 = 500;
 /// Octets of such a file, and of the data and the programs of its records.
 const MOST_KEPT: u64 = 64 << 10;
@@ -109,7 +109,9 @@ impl Reading<'_> {
     /// Reads a file as far as nothing has to be known of those before it.
     fn read_ahead<P>(self, wanted: Wanted, attach: &dyn Attach<P>) -> Ahead {
         let sheet = self.open(&wanted, attach.most_octets());
-        if sheet.length() > MOST_OCTETS {
+        let length = sheet.length();
+        let is_limited = || attach.most_records(wanted.origin().as_name()).is_some();
+        if length > MOST_OCTETS || length > MOST_KEPT && is_limited() {
             return Ahead::Unread(wanted);
         }
         let most_of = |apex: Name<'_>| {
@@ -119,14 +121,14 @@ impl Reading<'_> {
             let data = Some((most.min(MOST_KEPT), excess));
             Some(MostRecords { count: count.min(MOST_RECORDS), fault, data })
         };
-        let length = sheet.length();
         let text = sheet.read(&wanted, &most_of);
         let apex = text.builder.apex();
         if !text.is_limited && apex.is_none_or(|apex| !attach.may_add(apex.as_name())) {
             return Ahead::Read(text.build(wanted, &[]));
         }
+        // What is not limited is kept in any case.
         let kept = text.amount.kept().max(length);
-        let is_long = text.amount.records > MOST_RECORDS || kept > MOST_KEPT;
+        let is_long = text.is_limited && (text.amount.records > MOST_RECORDS || kept > MOST_KEPT);
         match text.exceeded.is_some() || is_long {
             true => Ahead::Unread(wanted),
             false => Ahead::Text(wanted, text),
