@@ -202,3 +202,24 @@ fn what_is_held_until_all_is_judged_is_bounded_by_memory() {
     let loaded = loads.load(&[&others[..], &[("z", Some(&again))]].concat());
     assert_eq!(loaded[3], "z.test. Loaded", "{loaded:?}");
 }
+
+#[test]
+fn sources_of_programs_are_held_until_they_are_compiled() {
+    let long = "x".repeat(4_000);
+    let programs: String =
+        (1..=5).map(|n| format!("p{n} LUA A \"'192.0.2.{n}' --{long}\"\n")).collect();
+    // Some 20 KiB of data each, and as much of sources.
+    let wrong = format!("t1 TXT t\nt1 CNAME t2\n{programs}");
+    let mut loads = Loads::of("memory = \"64KiB\"", true);
+    let zones = ["a", "b", "c", "d", "e"].map(|name| (name, Some(wrong.as_str())));
+    let loaded = loads.load(&zones);
+    let is_whole: Vec<bool> =
+        loaded.iter().map(|said| said.contains("cname-and-other-data")).collect();
+    assert_eq!(is_whole, [true, true, true, false, false], "{loaded:?}");
+    assert!(loaded[4].contains("tenant-memory"), "{loaded:?}");
+    // They are gone as soon as they are.
+    let mut loads = Loads::of("memory = \"256KiB\"", true);
+    let right = zones.map(|(name, _)| (name, Some(programs.as_str())));
+    let loaded = loads.load(&right);
+    assert!(loaded.iter().all(|said| said.ends_with("Loaded")), "{loaded:?}");
+}
