@@ -55,6 +55,9 @@ use crowd::Crowd;
 use health::Readiness;
 use usage::Usage;
 
+/// How long what is done aside is waited for at the end.
+const END: Duration = Duration::from_secs(2);
+
 /// Why the interface is not to be had.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -199,6 +202,8 @@ impl Bound {
         let (socket, address) = (self.socket, self.address);
         let thread = thread::Builder::new().name("admin".to_owned()).spawn(move || {
             runtime.block_on(listen::serve(socket, &state, stopped));
+            // The file of a token may lie on a mount that hangs.
+            runtime.shutdown_timeout(END);
         })?;
         Ok(Admin { address, stop, thread: Some(thread) })
     }
