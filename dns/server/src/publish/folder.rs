@@ -410,6 +410,7 @@ mod tests {
     use super::super::{Publishing, Source};
     use super::*;
     use crate::offline::Offline;
+    use crate::shared::Shared;
 
     #[test]
     fn two_loads_in_a_row_say_all_that_either_says() {
@@ -437,8 +438,8 @@ mod tests {
         assert_eq!(all.strays, ["again", "first"].map(PathBuf::from));
     }
 
-    #[test]
-    fn a_folder_that_does_not_answer_takes_nothing_from_others() {
+    /// A folder, the folder of its one zone in it, and a server of all of it.
+    fn one_zone() -> (tempfile::TempDir, PathBuf, Shared, Settings) {
         let folder = tempfile::tempdir().unwrap();
         let zones = folder.path().join("zones");
         fs::create_dir(&zones).unwrap();
@@ -446,6 +447,12 @@ mod tests {
         fs::write(zones.join("a.test.zone"), text).unwrap();
         let settings = Settings::of(Dialect::Halfmoon);
         let shared = Offline::load(folder.path().to_owned(), settings.clone()).unwrap().shared;
+        (folder, zones, shared, settings)
+    }
+
+    #[test]
+    fn a_folder_that_does_not_answer_takes_nothing_from_others() {
+        let (folder, zones, shared, settings) = one_zone();
         let shared = Arc::new(shared);
         let (orders, inbox) = mpsc::channel();
         let (told, said) = mpsc::channel();
@@ -487,13 +494,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_cannot_be_read_is_known_as_such_until_all_of_it_can() {
-        let folder = tempfile::tempdir().unwrap();
-        let zones = folder.path().join("zones");
-        fs::create_dir(&zones).unwrap();
-        let text = "@ 60 SOA ns h 1 3600 900 604800 60\n@ 60 NS ns\nns 60 A 192.0.2.1\n";
-        fs::write(zones.join("a.test.zone"), text).unwrap();
-        let settings = Settings::of(Dialect::Halfmoon);
-        let mut shared = Offline::load(folder.path().to_owned(), settings.clone()).unwrap().shared;
+        let (folder, zones, mut shared, settings) = one_zone();
         let (orders, inbox) = mpsc::channel();
         shared.publishing = Publishing::default();
         shared.publishing.add(None, Source::Folder(FolderView::default()), orders.clone());
