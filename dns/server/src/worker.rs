@@ -63,10 +63,10 @@ pub struct Worker {
     started: Instant,
     /// Where the names of the batch seem to be that were looked up ahead.
     sights: Sights,
-    /// That of the name of the query at hand.
-    pub(crate) sight: Sight,
     /// How many of them were found there.
     pub(crate) seen: usize,
+    /// Where the name of the query at hand seems to be.
+    pub(crate) sight: Sight,
     /// Whether what was read for it was far.
     is_far: bool,
     /// Batches until the next whose names are looked up ahead.
