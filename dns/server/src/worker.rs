@@ -170,6 +170,10 @@ impl Service for Worker {
         self.is_far = self.zones.look_ahead(names, &mut self.hashes, &mut self.sights);
     }
 
+    fn pass_over(&mut self) {
+        self.sights.take();
+    }
+
     fn answer(&mut self, query: &[u8], peer: &Peer, limit: usize, out: &mut [u8]) -> Verdict {
         self.sight = self.sights.take();
         let verdict = self.judge(query, peer, limit, out);
@@ -306,5 +310,45 @@ impl Drop for Worker {
 impl fmt::Debug for Worker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Worker").field("zones", &self.zones).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::offline::Offline;
+
+    #[test]
+    fn a_message_that_is_passed_over_moves_no_other_from_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut text =
+            "@ 60 SOA ns h 1 3600 900 604800 60\n@ 60 NS ns\nns 60 A 192.0.2.1\n".to_owned();
+        (0..5000).for_each(|number| text.push_str(&format!("host{number} 60 A 192.0.2.2\n")));
+        fs::write(folder.path().join("example.org.zone"), text).unwrap();
+        let offline = Offline::load(folder.path().to_owned(), halfmoon_lua::Settings::default());
+        let mut worker = offline.unwrap().worker();
+        let query = |number: usize| {
+            let mut query = b"\x12\x34\0\0\0\x01\0\0\0\0\0\0".to_vec();
+            let name: NameBuf = format!("host{number}.example.org.").parse().unwrap();
+            query.extend(name.as_name().as_wire());
+            query.extend([0, 1, 0, 1]);
+            query
+        };
+        let queries: Vec<Vec<u8>> = (0..8).map(query).collect();
+        let messages: Vec<&[u8]> = queries.iter().map(Vec::as_slice).collect();
+        let [remote, local] = ["192.0.2.7:4711", "127.0.0.1:53"].map(|text| text.parse().unwrap());
+        let peer = Peer { remote, local, protocol: Protocol::Udp };
+        worker.refresh();
+        worker.foresee(&messages);
+        for (number, query) in queries.iter().enumerate() {
+            if [0, 4].contains(&number) {
+                worker.pass_over();
+            } else {
+                worker.answer(query, &peer, 4096, &mut [0; 4096]);
+            }
+        }
+        assert_eq!(worker.seen, 6);
     }
 }

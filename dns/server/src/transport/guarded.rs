@@ -43,6 +43,15 @@ impl<F: ServiceFactory> Guarded<F> {
         }
     }
 
+    /// Tells the service that the next of these messages does not come.
+    pub(super) fn pass_over(&mut self) {
+        if let Some(service) = &mut self.service
+            && let Err(cause) = catch_unwind(AssertUnwindSafe(|| service.pass_over()))
+        {
+            self.bury("passing over a message", cause.as_ref());
+        }
+    }
+
     /// Answers one query. Whatever the service claims, no more than `limit` octets are answered,
     /// and an empty answer is none.
     pub(super) fn answer(

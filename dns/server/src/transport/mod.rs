@@ -76,6 +76,9 @@ pub trait Service {
     /// whether they come.
     fn foresee(&mut self, _messages: &[&[u8]]) {}
 
+    /// The next of the messages that were foreseen is not going to be answered.
+    fn pass_over(&mut self) {}
+
     /// Answers one message of any content, from 0 to [`MAX_MESSAGE`] octets, into `out`, which is at least
     /// `limit` octets long and holds arbitrary octets from earlier answers.
     ///

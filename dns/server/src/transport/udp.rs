@@ -79,6 +79,7 @@ fn answer_all<F: ServiceFactory>(
         };
         let Some((peer, query)) = peer(&datagram, site) else {
             refused += 1;
+            service.pass_over();
             continue;
         };
         queries += 1;
