@@ -27,19 +27,23 @@ enum Mode {
     Alone,
     /// Two processes of one thread on both processors, which they share with those who ask.
     Processes,
-    /// One process of two threads there, each of which answers what its processor takes in.
+    /// One process of two threads there, which is told nothing of steering.
+    Threads,
+    /// The same, each of which answers what its processor takes in.
     Steered,
     /// The same, to whose threads the kernel spreads clients.
     Spread,
 }
 
 impl Mode {
-    const ALL: [Self; 4] = [Self::Alone, Self::Processes, Self::Steered, Self::Spread];
+    const ALL: [Self; 5] =
+        [Self::Alone, Self::Processes, Self::Threads, Self::Steered, Self::Spread];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Alone => "",
             Self::Processes => ", two processes",
+            Self::Threads => ", one process of two threads",
             Self::Steered => ", one process of two threads, steered by processor",
             Self::Spread => ", one process of two threads, by hash",
         }
@@ -109,12 +113,16 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                 costs.entry((running.server, Mode::Alone, kind.name)).or_default().push(cost);
             }
             if kind.name == PAIRED {
-                for mode in [Mode::Processes, Mode::Steered, Mode::Spread] {
+                for mode in [Mode::Processes, Mode::Threads, Mode::Steered, Mode::Spread] {
                     let of = paired.iter().filter(|(other, _)| *other == mode);
                     let mut servers: Vec<&Running> = of.map(|(_, running)| running).collect();
                     let Some(last) = servers.last().copied() else { continue };
                     // Two ask, whoever answers.
                     servers.resize(2, last);
+                    if round == 0 {
+                        // What is chosen by what comes in has been chosen then.
+                        load::run(&servers, kind, file, args, TOGETHER)?;
+                    }
                     let cost = load::run(&servers, kind, file, args, TOGETHER)?;
                     costs.entry((Server::Halfmoon, mode, kind.name)).or_default().push(cost);
                 }
@@ -181,11 +189,12 @@ fn print_costs(kinds: &[&'static str], costs: &HashMap<Subject, Vec<Cost>>) {
 /// The kind that two threads are compared by.
 const PAIRED: &str = "fixed";
 /// The servers that are started for it, and their threads.
-const PAIRS: [(Mode, &str); 4] = [
+const PAIRS: [(Mode, &str); 5] = [
     (Mode::Processes, servers::ONE_THREAD),
     (Mode::Processes, servers::ONE_THREAD),
+    (Mode::Threads, "workers = 2"),
     (Mode::Steered, "workers = 2\nsteering = \"processor\""),
-    (Mode::Spread, "workers = 2"),
+    (Mode::Spread, "workers = 2\nsteering = \"hash\""),
 ];
 
 fn print_bounds(costs: &HashMap<Subject, Vec<Cost>>) {
@@ -227,9 +236,9 @@ fn bounds() -> Vec<(u8, Bound)> {
     add(3, ours("closest, by client subnet"), ours("fixed"), 1.5);
     add(3, ours("of a signed zone, signed"), ours("of a signed zone, plain"), 1.3);
     add(3, ours("fixed over TCP"), (Knot, Mode::Alone, "fixed over TCP"), 1.0);
-    // What comes together is answered together if threads are steered; by hash it is not, which is how a server runs
-    // that nobody has told otherwise.
-    for threads in [Mode::Steered, Mode::Spread] {
+    // What comes together is answered together if threads are steered, as they are here where nothing is said; by hash it
+    // is not.
+    for threads in [Mode::Threads, Mode::Steered, Mode::Spread] {
         add(4, (Halfmoon, threads, PAIRED), (Halfmoon, Mode::Processes, PAIRED), 1.05);
     }
     bounds

@@ -14,22 +14,11 @@ use tokio::sync::watch;
 use super::counters::{Counters, Tallies, Tally};
 use super::proxy::Proxies;
 use super::sockets::{self, BindError, Endpoint};
+use super::steering::{self, Steering};
 use super::{ServiceFactory, TcpLimits, sys, tcp, udp};
 
 /// Luau's parser and a service's own recursion fit into this.
 const STACK: usize = 4 << 20;
-
-/// Which of the UDP threads of one address takes a datagram.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Steering {
-    /// The kernel chooses by the hash of addresses and ports: each thread gets a share of the clients.
-    #[default]
-    Hash,
-    /// That of the processor on which the kernel takes the datagram in, so that all is done there. The network card
-    /// has to spread what comes over the processors, or few threads get all.
-    Processor,
-}
 
 /// What is listened on, and with how many threads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +45,7 @@ pub struct Bound {
     limits: TcpLimits,
     proxies: Arc<Proxies>,
     processors: Vec<usize>,
+    steering: Steering,
 }
 
 /// Running listeners. They end when [`Listeners::shutdown`] is called, or when dropped.
@@ -132,6 +122,7 @@ impl Bound {
             limits: settings.tcp,
             proxies: Arc::new(Proxies::new(settings.proxies.clone())),
             processors,
+            steering: settings.steering,
         })
     }
 
@@ -189,18 +180,30 @@ impl Bound {
                 tcp::serve(&runtime, sockets, factory, &shared);
             })?;
         }
-        let mut number = 0;
+        let (mut number, mut groups) = (0, Vec::new());
         for Endpoint { address, udp, tcp: _ } in self.endpoints {
             let pins = Pins { processors: &self.processors, threads: udp.len() };
-            for (at, socket) in udp.into_iter().enumerate() {
+            let tallies: Vec<Arc<Tally>> = udp.iter().map(|_| Arc::default()).collect();
+            listeners.udp.extend(tallies.iter().cloned());
+            // Threads that share a processor cannot be told apart by it.
+            let processors =
+                self.processors.get(..udp.len()).filter(|processors| processors.len() > 1);
+            if let (Steering::Auto, Some(processors)) = (self.steering, processors) {
+                groups.push(steering::Group {
+                    address,
+                    socket: udp[0].try_clone()?,
+                    processors: processors.to_vec(),
+                    tallies: tallies.clone(),
+                });
+            }
+            for (at, (socket, tally)) in udp.into_iter().zip(tallies).enumerate() {
                 let (factory, pin) = (Arc::clone(factory), pins.of(at));
                 let site = udp::Site {
                     bound: address,
                     proxies: Arc::clone(&self.proxies),
-                    tally: Arc::default(),
+                    tally,
                     stop: Arc::clone(&listeners.stop_udp),
                 };
-                listeners.udp.push(Arc::clone(&site.tally));
                 listeners.spawn(format!("udp-{number}"), move || {
                     if let Some(Err(error)) = pin.map(sys::pin) {
                         tracing::debug!(%error, "a UDP thread is not pinned");
@@ -209,6 +212,10 @@ impl Bound {
                 })?;
                 number += 1;
             }
+        }
+        if !groups.is_empty() {
+            let stop = Arc::clone(&listeners.stop_udp);
+            listeners.spawn("steering".to_owned(), move || steering::watch(groups, &stop))?;
         }
         Ok(())
     }

@@ -10,14 +10,16 @@ mod guarded;
 mod listeners;
 mod proxy;
 mod sockets;
+mod steering;
 mod sys;
 mod tcp;
 mod udp;
 
 pub use counters::{Counters, Tallies};
-pub use listeners::{Bound, Listeners, Settings, Steering, raise_open_files};
+pub use listeners::{Bound, Listeners, Settings, raise_open_files};
 pub(crate) use listeners::{end_group, give_back, step_back};
 pub use sockets::BindError;
+pub use steering::Steering;
 pub use tcp::TcpLimits;
 
 /// The largest DNS message there is: its length goes in two octets (RFC 1035 section 4.2.2).

@@ -360,7 +360,12 @@ fn bad_values_are_refused_with_the_remedy() {
             "-1",
             "-1 threads cannot be; write a number from 0 (as many as fit the machine) to 1024",
         ),
-        ("server", "steering", "\"card\"", "unknown value `card`; known here: hash, processor"),
+        (
+            "server",
+            "steering",
+            "\"card\"",
+            "unknown value `card`; known here: auto, hash, processor",
+        ),
     ] {
         let column = key.len() + 4;
         refused(&format!("[{section}]\n{key} = {value}\n"), &format!("2:{column}: {message}"));

@@ -3,7 +3,8 @@
 use std::collections::{HashSet, VecDeque};
 use std::io::{self, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
-use std::time::Duration;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use halfmoon::transport::{Bound, Steering};
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
@@ -112,30 +113,94 @@ fn several_threads_share_an_address() {
     assert_eq!(threads_seen, 4);
 }
 
-#[test]
-fn each_thread_takes_what_comes_in_on_its_processor() {
+/// The processors this process may use; `None` if that is but one.
+fn several_processors() -> Option<Vec<usize>> {
     let allowed = sched_getaffinity(None).unwrap();
     let processors: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|at| allowed.is_set(*at)).collect();
     if processors.len() < 2 {
         let _ = writeln!(io::stderr(), "SKIPPED: there is but one processor");
-        return;
+        return None;
     }
+    Some(processors)
+}
+
+/// Has the calling thread run on one processor. What it sends over the loopback comes in there.
+fn stay_on(processor: usize) {
+    let mut here = CpuSet::new();
+    here.set(processor);
+    sched_setaffinity(None, &here).unwrap();
+}
+
+#[test]
+fn each_thread_takes_what_comes_in_on_its_processor() {
+    let Some(processors) = several_processors() else {
+        return;
+    };
     let mut settings = settings(&[LOOPBACK]);
     (settings.udp_threads, settings.steering) = (processors.len(), Steering::Processor);
     let listeners = start(&settings);
     let address = listeners.addresses()[0];
     for processor in processors {
         let ask_all = move || {
-            let mut here = CpuSet::new();
-            here.set(processor);
-            sched_setaffinity(None, &here).unwrap();
-            // What goes over the loopback comes in where it was sent. Each thread counts for itself.
+            stay_on(processor);
+            // Each thread counts for itself.
             (0..16).map(|_| ask(&client(address), b"where")).collect::<Vec<_>>()
         };
         let answered = std::thread::spawn(ask_all).join().unwrap();
         let expected: Vec<_> = (0..16).map(|count| format!("{count} on {processor}")).collect();
         assert_eq!(answered, expected);
     }
+}
+
+/// Asks from some processors at a time, without pause, each query from another port, until of all answers that
+/// came one after the other as many as are looked at were given as told: on the processor of who asked, or not.
+fn ask_until_answered(address: SocketAddr, processors: &[usize], on_their_own: bool) {
+    /// More than by chance, where each of two threads gets half.
+    const LOOKED_AT: usize = 64;
+    let agree = AtomicUsize::new(0);
+    std::thread::scope(|scope| {
+        for &processor in processors {
+            let agree = &agree;
+            scope.spawn(move || {
+                stay_on(processor);
+                let end = Instant::now() + PATIENCE;
+                let clients: Vec<_> = (0..32).map(|_| client(address)).collect();
+                let expected = format!("on {processor}");
+                for client in clients.iter().cycle() {
+                    let is_own = ask(client, b"where").ends_with(&expected);
+                    match (is_own, on_their_own) {
+                        (true, true) => agree.fetch_add(1, Ordering::Relaxed),
+                        (false, true) => agree.swap(0, Ordering::Relaxed),
+                        // Once is proof.
+                        (false, false) => agree.swap(LOOKED_AT, Ordering::Relaxed),
+                        (true, false) => 0,
+                    };
+                    if agree.load(Ordering::Relaxed) >= LOOKED_AT {
+                        break;
+                    }
+                    assert!(
+                        Instant::now() < end,
+                        "answered as before, on their own: {}",
+                        !on_their_own
+                    );
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn queries_are_steered_while_all_processors_take_some_in() {
+    let Some(processors) = several_processors() else {
+        return;
+    };
+    let mut settings = settings(&[LOOPBACK]);
+    (settings.udp_threads, settings.steering) = (processors.len(), Steering::Auto);
+    let listeners = start(&settings);
+    let address = listeners.addresses()[0];
+    ask_until_answered(address, &processors[..1], false);
+    ask_until_answered(address, &processors, true);
+    ask_until_answered(address, &processors[..1], false);
 }
 
 #[test]

@@ -5,7 +5,8 @@ use std::os::fd::{AsRawFd, BorrowedFd};
 
 /// Steers the datagrams of sockets that share an address: those that the kernel takes in on the processor with number
 /// `processors[i]` go to socket `i`, in the order in which they were bound; those of other processors as the
-/// kernel chooses by itself, by the hash of addresses and ports. `socket` is any of them.
+/// kernel chooses by itself, by the hash of addresses and ports. Without any processors that are all, as before the first
+/// call. What waits in a socket stays there. `socket` is any of them.
 ///
 /// # Errors
 /// `InvalidInput`: there are more processors than such a program has room for. Else what the system says:
