@@ -3,8 +3,9 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
-use crate::Result;
+use crate::{Result, check};
 
 /// Where Debian has servers; users often have no `sbin` in their path.
 const PLACES: [&str; 4] = ["/usr/sbin", "/usr/bin", "/usr/local/sbin", "/usr/local/bin"];
@@ -14,7 +15,10 @@ pub(crate) fn installed(program: &str) -> Option<PathBuf> {
     PLACES.iter().map(|place| Path::new(place).join(program)).find(|path| path.exists())
 }
 
-/// A server; killed when dropped.
+/// How long a server may take to end by itself.
+const GRACE: Duration = Duration::from_secs(5);
+
+/// A server; told to end when dropped, and killed if it does not.
 pub(crate) struct Process {
     child: Child,
     log: PathBuf,
@@ -127,6 +131,18 @@ impl Time {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if self.has_ended() {
+            return;
+        }
+        // A server that is built to write down what it ran does so at its end.
+        let _ = self.signal("TERM").and_then(|()| self.signal("CONT"));
+        let end = Instant::now() + GRACE;
+        while !self.has_ended() && Instant::now() < end {
+            check::pause(Duration::from_millis(10));
+        }
+        if self.has_ended() {
+            return;
+        }
         for id in family(self.id()).into_iter().skip(1) {
             let _ = Command::new("kill").args(["-9", &id.to_string()]).status();
         }
