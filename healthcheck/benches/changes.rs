@@ -1,13 +1,13 @@
 //! What one change costs, from the verdict to the snapshot that queries read, by how many checks and
 //! pools there are that it does not concern.
 //!
-//! All checks are of ports of this host, which refuse; each is probed once at the start and then not for
-//! an hour. What changes is told with `Health::report`, as a probe would: a check falls, and its pool is
+//! All checks are of a port of this host, each from another of its addresses, and are probed twice a minute. What
+//! changes is told with `Health::report`, as a probe would: a check falls, and its pool is
 //! published; it rises, and its pool is published again.
 
 use std::fmt;
 use std::io::Write as _;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -21,8 +21,9 @@ use halfmoon_healthcheck::{
 const MEMBERS: usize = 5;
 /// Beyond the shortest time between two publications, so that each change is published by itself.
 const APART: Duration = Duration::from_millis(3);
-/// The first of the ports.
-const PORT: u16 = 10_001;
+/// As often as is seldom enough to disturb little, and often enough for all checks to be heard of
+/// while a fall is judged.
+const INTERVAL: Duration = Duration::from_secs(30);
 
 fn main() {
     // `cargo test --benches` only wants to know whether it runs.
@@ -87,12 +88,15 @@ fn measure(pools: usize, changes: usize, state: Option<PathBuf>) -> String {
 impl Site {
     /// With so many pools, all of whose members are up.
     fn new(pools: usize, state: Option<PathBuf>) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::UNSPECIFIED, 0)).expect("a port");
+        let port = listener.local_addr().expect("it is bound").port();
+        thread::spawn(move || listener.incoming().for_each(drop));
         let host = [Ipv4Addr::UNSPECIFIED, Ipv4Addr::LOCALHOST].map(|ip| IpAddr::from(ip).into());
         let targets = TargetPolicy::new(host.into(), Vec::new());
         let health =
             Health::start(Settings { targets, state, ..Settings::default() }).expect("threads");
         let checks: Vec<_> = (0..pools * MEMBERS)
-            .map(|number| health.acquire(check(number)).expect("an allowed target"))
+            .map(|number| health.acquire(check(number, port)).expect("an allowed target"))
             .collect();
         let registered = checks.chunks(MEMBERS).enumerate();
         let registered: Vec<_> =
@@ -145,16 +149,12 @@ impl Site {
     }
 }
 
-fn check(number: usize) -> Check {
-    let pace = Pace {
-        interval: Duration::from_secs(3600),
-        fall: 1,
-        rise: 1,
-        damping: Damping::NONE,
-        ..Pace::default()
-    };
-    let port = PORT + u16::try_from(number).expect("fewer checks than ports");
-    Check { probe: Probe::Tcp((Ipv4Addr::UNSPECIFIED, port).into()), pace, source: None }
+fn check(number: usize, port: u16) -> Check {
+    let pace =
+        Pace { interval: INTERVAL, fall: 1, rise: 1, damping: Damping::NONE, ..Pace::default() };
+    let [_, a, b, c] = u32::try_from(number).expect("fewer checks than addresses").to_be_bytes();
+    let source = Some(Ipv4Addr::new(127, 1 + a, b, c).into());
+    Check { probe: Probe::Tcp((Ipv4Addr::UNSPECIFIED, port).into()), pace, source }
 }
 
 fn pool(number: usize, checks: &[Handle]) -> Pool {

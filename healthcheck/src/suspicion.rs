@@ -2,6 +2,8 @@
 //!
 //! Pure: the time is an argument.
 
+mod crowd;
+
 use std::collections::HashSet;
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
@@ -9,6 +11,8 @@ use std::time::{Duration, SystemTime};
 use foldhash::fast::RandomState;
 use ipnet::{Ipv4Net, Ipv6Net};
 
+pub(crate) use self::crowd::Counted;
+use self::crowd::Crowd;
 use crate::check::Probe;
 use crate::registry::Occupant;
 use crate::verdict::{CheckId, State};
@@ -38,6 +42,8 @@ pub(crate) struct Doubts {
     part: Option<u16>,
     suspicion: Option<Suspicion>,
     looked: Option<SystemTime>,
+    /// What spares most of the looks.
+    pub(crate) crowd: Crowd,
 }
 
 /// What follows from a look at all checks.
@@ -73,7 +79,7 @@ enum Network {
 
 impl Doubts {
     pub(crate) fn new(part: Option<u16>) -> Self {
-        Self { part, suspicion: None, looked: None }
+        Self { part, suspicion: None, looked: None, crowd: Crowd::default() }
     }
 
     pub(crate) fn suspicion(&self) -> Option<Suspicion> {
@@ -84,13 +90,28 @@ impl Doubts {
         self.suspicion.is_some()
     }
 
-    /// Whether it is worth looking at all checks, now that one of them is about to go down or not.
-    pub(crate) fn is_due(&self, is_falling: bool, now: SystemTime) -> bool {
+    /// Whether it is worth looking at all checks, now that one of them is about to go down or not: that
+    /// takes milliseconds where there are many, in which the one waits.
+    pub(crate) fn is_due(&mut self, is_falling: bool, now: SystemTime) -> bool {
         let is_soon =
             |looked: SystemTime| now.duration_since(looked).is_ok_and(|passed| passed < LOOK);
-        self.part.is_some()
-            && (is_falling || self.is_suspect())
+        (is_falling || self.is_suspect())
             && !self.looked.is_some_and(is_soon)
+            && !self.is_out_of_question(now)
+    }
+
+    /// Whether a look at all checks could not make a prober suspect itself that does not yet.
+    pub(crate) fn is_out_of_question(&mut self, now: SystemTime) -> bool {
+        self.part.is_none_or(|part| !self.is_suspect() && !self.crowd.may_fail(part, now))
+    }
+
+    /// Whether so many of those that were seen fail that it says more of the prober.
+    pub(crate) fn is_bad(&self, view: &View) -> bool {
+        self.part.is_some_and(|part| {
+            view.failing * 1000 >= usize::from(part) * view.of
+                && view.networks.len() >= 2
+                && view.of * 2 >= view.expected
+        })
     }
 
     /// When it has to look again.
@@ -101,13 +122,11 @@ impl Doubts {
 
     /// Draws its conclusions.
     pub(crate) fn conclude(&mut self, view: &View, now: SystemTime) -> Conclusion {
-        let Some(part) = self.part else {
+        if self.part.is_none() {
             return Conclusion::Same;
-        };
+        }
         self.looked = Some(now);
-        let is_bad = view.failing * 1000 >= usize::from(part) * view.of
-            && view.networks.len() >= 2
-            && view.of * 2 >= view.expected;
+        let is_bad = self.is_bad(view);
         let (failing, of) = (view.failing, view.of);
         match (&mut self.suspicion, is_bad) {
             (None, true) => {
@@ -203,3 +222,6 @@ impl Network {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

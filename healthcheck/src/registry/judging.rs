@@ -10,7 +10,7 @@ use crate::damping::Flap;
 use crate::judge::Finding;
 use crate::outcome::Outcome;
 use crate::report::Last;
-use crate::suspicion::{Conclusion, View, concerns};
+use crate::suspicion::{Conclusion, Counted, View, concerns};
 use crate::verdict::{CheckId, State};
 
 /// A change of state, as the judge saw it.
@@ -49,6 +49,10 @@ impl Registry {
             Finding::Failure => occupant.failing.or(Some(now)),
         };
         let check = Arc::clone(&occupant.check);
+        self.count(id);
+        let Some(occupant) = self.occupant(id) else {
+            return turns;
+        };
         let is_falling =
             finding == Finding::Failure && occupant.judge.is_about_to_fall(&check.pace);
         let doubts = self.doubt(id, is_falling, now, &mut turns);
@@ -78,14 +82,27 @@ impl Registry {
         let Some(occupant) = self.occupant(id).filter(|occupant| concerns(occupant)) else {
             return false;
         };
+        let begin = occupant.failing.filter(|_| is_falling);
+        let view = |registry: &Self| match begin {
+            Some(begin) => View::of(registry.iter(), begin, now),
+            None => View::recent(registry.iter(), now),
+        };
         if self.doubts.is_due(is_falling, now) {
-            let view = match occupant.failing.filter(|_| is_falling) {
-                Some(begin) => View::of(self.iter(), begin, now),
-                None => View::recent(self.iter(), now),
-            };
+            let view = view(self);
             self.conclude(view, now, turns);
+        } else if cfg!(test) && is_falling && self.doubts.is_out_of_question(now) {
+            assert!(!self.doubts.is_bad(&view(self)), "the sums say that a look is not needed");
         }
         self.doubts.is_suspect()
+    }
+
+    /// Counts a check in the sums over all as what it is now.
+    pub(super) fn count(&mut self, id: CheckId) {
+        if let Some(occupant) = self.occupant_mut(id) {
+            let now = Counted::of(occupant);
+            let before = std::mem::replace(&mut occupant.counted, now);
+            self.doubts.crowd.exchange(before, now);
+        }
     }
 
     /// Draws conclusions from a look at all checks.
@@ -146,6 +163,7 @@ impl Registry {
         if turn.is_some() {
             occupant.reason = reason.into();
         }
+        let is_fall = turn.is_some() && to == State::Down && concerns(occupant);
         if before != alarm {
             if let Some(before) = before {
                 self.alarms.remove(&(before, id));
@@ -156,6 +174,10 @@ impl Registry {
             self.board.set(id, verdict);
             self.pools.touch(id);
             self.revision += 1;
+        }
+        self.count(id);
+        if is_fall {
+            self.doubts.crowd.fell(now);
         }
         if turn.is_some() {
             let followers = self.occupant(id).map(|occupant| occupant.followers.clone());

@@ -11,6 +11,7 @@ use crate::check::{Check, Probe};
 use crate::judge::Judge;
 use crate::outcome::Outcome;
 use crate::report::Last;
+use crate::suspicion::Counted;
 use crate::verdict::{CheckId, Verdict};
 
 /// A check that somebody holds.
@@ -34,6 +35,8 @@ pub(crate) struct Occupant {
     pub(crate) next: Option<Instant>,
     pub(super) alarm: Option<SystemTime>,
     pub(super) probing: Option<AbortHandle>,
+    /// As what it is in the sums over all checks.
+    pub(super) counted: Counted,
     /// What it is calculated from. It holds each of them.
     pub(crate) parts: Vec<CheckId>,
     /// What is calculated from it.
@@ -55,6 +58,7 @@ impl Occupant {
             next: None,
             alarm: None,
             probing: None,
+            counted: Counted::default(),
             parts: Vec::new(),
             followers: Vec::new(),
         }

@@ -8,6 +8,7 @@ use crate::account::{Account, AccountKey};
 use crate::check::{Check, Probe};
 use crate::judge::{Judge, Memory};
 use crate::refused::Refused;
+use crate::suspicion::Counted;
 use crate::verdict::CheckId;
 
 impl Registry {
@@ -114,6 +115,7 @@ impl Registry {
             return;
         };
         slot.epoch = slot.epoch.wrapping_add(1);
+        self.doubts.crowd.exchange(occupant.counted, Counted::default());
         if let Some(probing) = occupant.probing {
             probing.abort();
         }
