@@ -228,9 +228,16 @@ impl Pools {
         self.remembered.extend(remembered);
     }
 
-    /// What is to be written down.
-    pub(crate) fn memories(&self) -> impl Iterator<Item = (&PoolName, PoolMemory)> {
-        self.by_name.keys().filter_map(|name| Some((name, self.newest(name)?.remember())))
+    /// What is to be written down of those with these places: of several with one name the newest counts.
+    pub(crate) fn memories(
+        &self,
+        places: Range<usize>,
+    ) -> impl Iterator<Item = (&PoolName, PoolMemory)> {
+        self.ids(places).filter_map(|id| {
+            let entry = self.entry(id)?;
+            let newest = self.by_name.get(&entry.pool.name)?.last()?;
+            (*newest == id).then(|| (&entry.pool.name, entry.remember()))
+        })
     }
 
     /// What is remembered of pools that did not come back.

@@ -2,6 +2,7 @@
 //! in it is published and told.
 
 use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -26,7 +27,10 @@ use crate::verdict::{CheckId, State};
 const CHANGES: usize = 4096;
 
 /// So many places of the registry are looked at before others have their turn.
-const AT_A_TIME: usize = 256;
+const AT_A_TIME: usize = 64;
+
+/// For so long others go before who has time, at most, each time.
+const COURTESY: Duration = Duration::from_millis(10);
 
 /// A check that was computed at run time.
 #[derive(Debug)]
@@ -41,6 +45,8 @@ pub(crate) struct Request {
 #[derive(Debug)]
 pub(crate) struct Shared {
     registry: Mutex<Registry>,
+    /// How many wait for it who are not to be kept waiting.
+    waiting: AtomicUsize,
     pub(crate) published: Arc<ArcSwap<Snapshot>>,
     pub(crate) changes: broadcast::Sender<Change>,
     pub(crate) targets: TargetPolicy,
@@ -65,6 +71,7 @@ impl Shared {
             beats: Arc::new(beats),
             published: Arc::new(ArcSwap::from_pointee(board.snapshot())),
             registry: Mutex::new(Registry::new(board, computed.0, computed.1, suspect)),
+            waiting: AtomicUsize::new(0),
             changes: broadcast::channel(CHANGES).0,
             targets,
             counters: Counters::default(),
@@ -74,7 +81,22 @@ impl Shared {
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Registry> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
         // Nothing that holds the lock leaves the registry half changed when it panics.
+        let registry = self.registry.lock().unwrap_or_else(PoisonError::into_inner);
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        registry
+    }
+
+    /// The same for who has time: all others that wait come first, as long as that does not take forever.
+    ///
+    /// The lock goes to whoever asks next. One who lets it go and asks again at once has it back before one
+    /// that slept is awake, which takes some 50 microseconds, and would keep it waiting part after part.
+    fn lock_behind(&self) -> MutexGuard<'_, Registry> {
+        let begun = Instant::now();
+        while self.waiting.load(Ordering::Relaxed) > 0 && begun.elapsed() < COURTESY {
+            thread::yield_now();
+        }
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -88,7 +110,7 @@ impl Shared {
     ) {
         let mut from = 0;
         loop {
-            let registry = self.lock();
+            let registry = self.lock_behind();
             let until = places(&registry).min(from + AT_A_TIME);
             show(&registry, from..until);
             drop(registry);
@@ -96,8 +118,6 @@ impl Shared {
                 return;
             }
             from = until;
-            // Who waits for the lock is awake by now, and would find it taken again.
-            thread::yield_now();
         }
     }
 
@@ -226,5 +246,41 @@ impl Shared {
         check.validate()?;
         self.targets.admit(check)?;
         account.map_or(Ok(()), |account| account.admit(check))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn who_has_time_waits_for_the_others_between_two_parts() {
+        const PARTS: usize = 20;
+        let shared = Shared::new(TargetPolicy::default(), Board::new(Duration::ZERO), (0, 0), None);
+        let parts = AtomicUsize::new(0);
+        let (begin, begun) = mpsc::channel();
+        let (of, seen) = (&shared, &parts);
+        thread::scope(|scope| {
+            let other = scope.spawn(move || {
+                begun.recv().expect("the first part");
+                let _registry = of.lock();
+                seen.load(Ordering::Relaxed)
+            });
+            shared.in_parts(
+                |_| AT_A_TIME * PARTS - 1,
+                |_, _| {
+                    if parts.fetch_add(1, Ordering::Relaxed) == 0 {
+                        begin.send(()).expect("it waits for that");
+                        while shared.waiting.load(Ordering::Relaxed) == 0 {
+                            thread::yield_now();
+                        }
+                    }
+                },
+            );
+            assert_eq!(other.join().expect("no panic"), 1);
+        });
+        assert_eq!(parts.into_inner(), PARTS);
     }
 }

@@ -345,7 +345,7 @@ async fn restart() -> (String, String) {
         server.pools.iter().map(|pool| snapshot.pool(pool.id()).map(|s| s.chosen.clone())).collect()
     };
     let before = chosen(&mut server);
-    let known = Known::of(&server.shared.lock());
+    let known = Known::of_all(&server.shared.lock());
     drop(server);
     let mut server = Server::start(Sim::new(world), (90, Pace::default()), &groups, Some(known));
     pass(2 * TICK).await;

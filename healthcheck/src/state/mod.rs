@@ -118,8 +118,8 @@ fn keep(folder: &Path, shared: &Shared, end: &(Mutex<bool>, Condvar)) {
         let now = Instant::now();
         if is_last || health.next <= now {
             let look = |written| {
-                let registry = shared.lock();
-                (registry.revision != written).then(|| (registry.revision, Known::of(&registry)))
+                let revision = shared.lock().revision;
+                (revision != written).then(|| (revision, Known::of(shared)))
             };
             health.keep(folder, look, |known, out| known.write(out));
         }

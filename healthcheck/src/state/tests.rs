@@ -73,7 +73,7 @@ fn what_is_written_down_is_what_the_next_process_begins_with() {
     }
     report(&mut before, ids[0], Outcome::failure("refused"), now);
     assert_eq!(answer(&before), [1]);
-    replace(folder.path(), HEALTH, |out| Known::of(&before).write(out))
+    replace(folder.path(), HEALTH, |out| Known::of_all(&before).write(out))
         .expect("a folder that can be written");
 
     let mut after = registry();
@@ -109,7 +109,7 @@ fn what_an_older_pool_remembers_outlives_a_newer_one_of_its_name() {
     let newer = registry.register(list.clone(), now);
     report(&mut registry, ids[0], Outcome::failure("refused"), now);
     registry.release_pool(newer);
-    let known = Known::of(&registry);
+    let known = Known::of_all(&registry);
     let [memory] = &*known.pools else { panic!("{:?}", known.pools) };
     let (_, memory) = memory.clone().recall();
     assert_eq!((memory.members_in.len(), memory.last.len(), memory.departures.len()), (2, 2, 1));
@@ -150,7 +150,7 @@ fn other_options_find_what_was_known_of_the_same_target() {
     let mut before = registry();
     let id = before.hold(check(1), None).expect("no account").0;
     report(&mut before, id, Outcome::success(0), now);
-    replace(folder.path(), HEALTH, |out| Known::of(&before).write(out))
+    replace(folder.path(), HEALTH, |out| Known::of_all(&before).write(out))
         .expect("a folder that can be written");
     let mut after = registry();
     after.recall(
@@ -186,7 +186,7 @@ fn what_an_account_knows_of_a_host_is_taken_up_by_no_other() {
         report(&mut before, id, outcome, now);
     }
     let mut written = Vec::new();
-    Known::of(&before).write(&mut written).expect("a vector");
+    Known::of_all(&before).write(&mut written).expect("a vector");
     let mut after = registry();
     after.recall(Known::read(&*written).expect("a file"));
     // Whoever comes first takes nothing from the others.

@@ -8,6 +8,7 @@
 
 use std::io::{self, BufRead, Write};
 use std::net::IpAddr;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +18,7 @@ use crate::judge::Memory;
 use crate::pool::PoolName;
 use crate::pools::PoolMemory;
 use crate::registry::Registry;
+use crate::shared::Shared;
 use crate::verdict::State;
 
 const HEAD: Head<'_> = Head { format: "halfmoon-health", version: 1 };
@@ -113,10 +115,31 @@ enum Name {
 }
 
 impl Known {
-    /// What a registry knows now. What nothing is known of is left out.
-    pub(crate) fn of(registry: &Registry) -> Self {
-        let known = registry.iter().filter(|(_, check)| check.judge.state() != State::Unknown);
-        let checks = known.take(MOST).map(|(_, occupant)| {
+    /// What is known now. What nothing is known of is left out.
+    ///
+    /// Some at a time, so that no result of a probe waits for it: what changes meanwhile may be among it or
+    /// not, and is written down the next time.
+    pub(super) fn of(shared: &Shared) -> Self {
+        let mut known = Self::default();
+        shared.in_parts(Registry::places, |registry, places| known.add_checks(registry, places));
+        let places = |registry: &Registry| registry.pools.places();
+        shared.in_parts(places, |registry, places| known.add_pools(registry, places));
+        known
+    }
+
+    /// The same of a registry that nobody waits for.
+    #[cfg(test)]
+    pub(crate) fn of_all(registry: &Registry) -> Self {
+        let mut known = Self::default();
+        known.add_checks(registry, 0..registry.places());
+        known.add_pools(registry, 0..registry.pools.places());
+        known
+    }
+
+    fn add_checks(&mut self, registry: &Registry, places: Range<usize>) {
+        let known = registry.part(places).filter(|(_, one)| one.judge.state() != State::Unknown);
+        let room = MOST.saturating_sub(self.checks.len());
+        self.checks.extend(known.take(room).map(|(_, occupant)| {
             let memory = occupant.judge.memory();
             Check {
                 check: occupant.check.to_string(),
@@ -139,8 +162,13 @@ impl Known {
                 recent: memory.recent,
                 wavering: memory.is_wavering,
             }
-        });
-        let pools = registry.pools.memories().take(MOST).map(|(name, memory)| Pool {
+        }));
+    }
+
+    fn add_pools(&mut self, registry: &Registry, places: Range<usize>) {
+        let known = registry.pools.memories(places);
+        let room = MOST.saturating_sub(self.pools.len());
+        self.pools.extend(known.take(room).map(|(name, memory)| Pool {
             zone: name.zone.to_string(),
             owner: name.owner.to_string(),
             r#type: name.rtype.to_string(),
@@ -149,8 +177,7 @@ impl Known {
             r#in: memory.members_in,
             last: memory.last,
             left: memory.departures.iter().copied().map(millis).collect(),
-        });
-        Self { checks: checks.collect(), pools: pools.collect() }
+        }));
     }
 
     pub(super) fn write(&self, out: &mut impl Write) -> io::Result<()> {
