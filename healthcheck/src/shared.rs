@@ -29,8 +29,10 @@ const CHANGES: usize = 4096;
 /// So many places of the registry are looked at before others have their turn.
 const AT_A_TIME: usize = 64;
 
-/// For so long others go before who has time, at most, each time.
-const COURTESY: Duration = Duration::from_millis(10);
+/// For so long others go before who has time, at most, all parts together.
+const COURTESY: Duration = Duration::from_millis(100);
+/// How often is looked whether they are through: as long as a sleeper takes to be awake.
+const PAUSE: Duration = Duration::from_micros(50);
 
 /// A check that was computed at run time.
 #[derive(Debug)]
@@ -88,14 +90,15 @@ impl Shared {
         registry
     }
 
-    /// The same for who has time: all others that wait come first, as long as that does not take forever.
+    /// The same for who has time: all others that wait come first, for as long as `courtesy` lasts.
     ///
     /// The lock goes to whoever asks next. One who lets it go and asks again at once has it back before one
-    /// that slept is awake, which takes some 50 microseconds, and would keep it waiting part after part.
-    fn lock_behind(&self) -> MutexGuard<'_, Registry> {
-        let begun = Instant::now();
-        while self.waiting.load(Ordering::Relaxed) > 0 && begun.elapsed() < COURTESY {
-            thread::yield_now();
+    /// that slept is awake, and would keep it waiting part after part.
+    fn lock_behind(&self, courtesy: &mut Duration) -> MutexGuard<'_, Registry> {
+        while self.waiting.load(Ordering::Relaxed) > 0 && !courtesy.is_zero() {
+            // Those that wait may be less urgent for the system than this thread: it sleeps.
+            thread::park_timeout(PAUSE);
+            *courtesy = courtesy.saturating_sub(PAUSE);
         }
         self.registry.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -108,9 +111,9 @@ impl Shared {
         places: impl Fn(&Registry) -> usize,
         mut show: impl FnMut(&Registry, Range<usize>),
     ) {
-        let mut from = 0;
+        let (mut from, mut courtesy) = (0, COURTESY);
         loop {
-            let registry = self.lock_behind();
+            let registry = self.lock_behind(&mut courtesy);
             let until = places(&registry).min(from + AT_A_TIME);
             show(&registry, from..until);
             drop(registry);
