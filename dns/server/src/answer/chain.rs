@@ -75,15 +75,12 @@ impl<'a> Turn<'_, 'a> {
     }
 
     /// The same of the question's name, if it was looked up ahead and is there.
-    fn seen(&mut self, zones: &'a Zones) -> Option<(&'a Hosted<Served>, Position<'a>)> {
+    fn seen(&self, zones: &'a Zones) -> Option<(&'a Hosted<Served>, Position<'a>)> {
         // A DS may be another zone's.
-        let sight = self.sight;
         if self.question.qtype == Type::DS {
             return None;
         }
-        let seen = zones.seen(self.question.name, sight)?;
-        *self.seen += 1;
-        Some(seen)
+        zones.seen(self.question.name, self.sight)
     }
 
     /// The name is in none of our zones.

@@ -68,7 +68,7 @@ pub fn answer(
     #[rustfmt::skip]
     let Worker {
         zones, health, geo, requests, cookies, policy, machine, hashes, answers, ready, chain, places, desk,
-        purses, program_purses, limiter, signer, meter, is_aside, trail, sight, seen, ..
+        purses, program_purses, limiter, signer, meter, is_aside, trail, sight, ..
     } = worker;
     let Some(mut reply) = Reply::new(&query, limit, out, places) else {
         return Verdict::Drop;
@@ -132,7 +132,6 @@ pub fn answer(
         machine,
         hashes,
         sight: *sight,
-        seen,
         answers,
         ready,
         chain,
@@ -270,8 +269,6 @@ struct Turn<'t, 'a> {
     hashes: &'a mut SuffixHashes,
     /// Where the name of the question seems to be.
     sight: Sight,
-    /// How many names of the batch were where they seemed to be.
-    seen: &'a mut usize,
     answers: &'a mut Answers,
     /// Answers of plans that may go out again.
     ready: &'a mut Ready,
