@@ -130,8 +130,9 @@ impl Registry {
         self.pools.register(pool, &mut self.board, now)
     }
 
-    /// Lets a pool go.
+    /// Lets a pool go. What is written down may have been collected when it still hid an older one.
     pub(crate) fn release_pool(&mut self, id: PoolId) {
+        self.revision += 1;
         self.pools.release(id, &mut self.board);
     }
 

@@ -108,7 +108,9 @@ fn what_an_older_pool_remembers_outlives_a_newer_one_of_its_name() {
     // A version of the zone that is refused, and goes again.
     let newer = registry.register(list.clone(), now);
     report(&mut registry, ids[0], Outcome::failure("refused"), now);
+    let written = registry.revision;
     registry.release_pool(newer);
+    assert!(registry.revision > written, "it is written down anew");
     let known = Known::of_all(&registry);
     let [memory] = &*known.pools else { panic!("{:?}", known.pools) };
     let (_, memory) = memory.clone().recall();
