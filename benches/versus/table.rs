@@ -159,12 +159,11 @@ fn print_cold(costs: &HashMap<Subject, Vec<Cost>>, signatures: &[f64]) {
         return;
     };
     let pairs = cold.iter().zip(plain).zip(signatures);
-    let ratio =
-        median(pairs.map(|((cold, plain), bare)| (cold.total - plain.total) / bare).collect());
-    let (met, bare) = (if ratio <= MOST { "yes" } else { "no" }, median(signatures.to_vec()));
-    println!(
-        "| 3. signed anew, over a bare signature of {bare:.1} µs | {ratio:.2} | {MOST:.2} | {met} |"
-    );
+    let ratios: Vec<f64> =
+        pairs.map(|((cold, plain), bare)| (cold.total - plain.total) / bare).collect();
+    let what =
+        format!("3. signed anew, over a bare signature of {:.1} µs", median(signatures.to_vec()));
+    print_bound(&what, &ratios, MOST);
 }
 
 fn print_costs(kinds: &[&'static str], costs: &HashMap<Subject, Vec<Cost>>) {
@@ -198,22 +197,28 @@ const PAIRS: [(Mode, &str); 5] = [
 ];
 
 fn print_bounds(costs: &HashMap<Subject, Vec<Cost>>) {
-    println!("\n| point | ratio | at most | met |\n|---|---|---|---|");
+    println!("\n| point | ratio | between | at most | met |\n|---|---|---|---|---|");
     for (point, bound) in bounds() {
         let (Some(over), Some(under)) = (costs.get(&bound.over), costs.get(&bound.under)) else {
             continue;
         };
-        let ratios = over.iter().zip(under).map(|(over, under)| over.total / under.total).collect();
-        let ratio = median(ratios);
-        let met = if ratio <= bound.most { "yes" } else { "no" };
+        let ratios: Vec<f64> =
+            over.iter().zip(under).map(|(over, under)| over.total / under.total).collect();
         let (over, under) = (bound.over, bound.under);
         let what = match (over.0 == under.0, over.2 == under.2) {
             (true, true) => format!("{}{} over two processes", over.2, over.1.name()),
             (true, false) => format!("{} over {}", over.2, under.2),
             _ => format!("{}, over {}", over.2, under.0.name()),
         };
-        println!("| {point}. {what} | {ratio:.2} | {:.2} | {met} |", bound.most);
+        print_bound(&format!("{point}. {what}"), &ratios, bound.most);
     }
+}
+
+/// One line of what is asked for: the ratio, and between which two it is likely to be.
+fn print_bound(what: &str, ratios: &[f64], most: f64) {
+    let (ratio, (low, high)) = (median(ratios.to_vec()), interval(ratios.to_vec()));
+    let met = if ratio <= most { "yes" } else { "no" };
+    println!("| {what} | {ratio:.2} | {low:.2}–{high:.2} | {most:.2} | {met} |");
 }
 
 /// What is asked for, by the point that asks.
@@ -244,8 +249,59 @@ fn bounds() -> Vec<(u8, Bound)> {
     bounds
 }
 
-/// The middle of some figures; 0 without any.
+/// The middle of some figures, of an even number the mean of the two in the middle; 0 without any.
 pub(crate) fn median(mut figures: Vec<f64>) -> f64 {
     figures.sort_by(f64::total_cmp);
-    figures.get(figures.len() / 2).copied().unwrap_or(0.0)
+    let middle = figures.len() / 2;
+    match (figures.len() % 2, figures.get(middle)) {
+        (_, None) => 0.0,
+        (0, Some(upper)) => f64::midpoint(figures[middle - 1], *upper),
+        (_, Some(figure)) => *figure,
+    }
+}
+
+/// Between which of some figures the median of all there could be is in 95 of 100 cases or more, however
+/// they are distributed: so many of them are on either side of it as heads come in throws of a coin. Of fewer than
+/// six figures nothing can be said, and these are the least and the greatest. 0 without any.
+fn interval(mut figures: Vec<f64>) -> (f64, f64) {
+    figures.sort_by(f64::total_cmp);
+    let count = figures.len();
+    // How likely it is that so few, or fewer, are below the median.
+    let (mut throw, mut fewer, mut below) = (0.5_f64.powi(count as i32), 0.0, 0);
+    while fewer + throw <= 0.025 {
+        fewer += throw;
+        throw *= (count - below) as f64 / (below + 1) as f64;
+        below += 1;
+    }
+    // The last count of those below that is as unlikely; the figure behind them is the first that is kept.
+    let first = below.saturating_sub(1);
+    match (figures.get(first), figures.get((count.max(1) - 1).saturating_sub(first))) {
+        (Some(low), Some(high)) => (*low, *high),
+        _ => (0.0, 0.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_middle_of_an_even_number_is_between_two() {
+        let rows = [(&[][..], 0.0), (&[3.0], 3.0), (&[1.0, 3.0], 2.0), (&[9.0, 1.0, 2.0], 2.0)];
+        for (figures, middle) in rows {
+            assert!((median(figures.to_vec()) - middle).abs() < 1e-9, "{figures:?}");
+        }
+    }
+
+    /// The ranks are those of tables of the sign test, 95 of 100.
+    #[test]
+    fn the_median_is_likely_between_two_ranks() {
+        let rows =
+            [(1, (1, 1)), (5, (1, 5)), (6, (1, 6)), (9, (2, 8)), (12, (3, 10)), (24, (7, 18))];
+        for (count, (low, high)) in rows {
+            let figures: Vec<f64> = (1..=count).rev().map(f64::from).collect();
+            assert_eq!(interval(figures), (f64::from(low), f64::from(high)), "{count}");
+        }
+        assert_eq!(interval(Vec::new()), (0.0, 0.0));
+    }
 }
