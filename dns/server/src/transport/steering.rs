@@ -70,8 +70,10 @@ pub(super) fn watch(groups: Vec<Group>, stop: &AtomicBool) {
             let came: Vec<u64> =
                 group.processors.iter().map(|at| now_taken_in.since(&taken_in, *at)).collect();
             *seen = now;
-            if let Some(way) = chooser.look(span, &queries, &came) {
-                group.steer(way);
+            if let Some(way) = chooser.look(span, &queries, &came)
+                && !group.steer(way)
+            {
+                chooser.refused();
             }
         }
         taken_in = now_taken_in;
@@ -83,16 +85,19 @@ impl Group {
         self.tallies.iter().map(|tally| tally.queries.load(Ordering::Relaxed)).collect()
     }
 
-    fn steer(&self, way: Way) {
+    /// Whether the system did it.
+    fn steer(&self, way: Way) -> bool {
         let (processors, name) = match way {
             Way::Hash => (&[][..], "hash"),
             Way::Processor => (&self.processors[..], "processor"),
         };
-        match sys::steer(self.socket.as_fd(), processors) {
+        let result = sys::steer(self.socket.as_fd(), processors);
+        match &result {
             Ok(()) => tracing::info!(address = %self.address, by = name, "queries are steered"),
             Err(error) => {
-                tracing::info!(address = %self.address, by = name, %error, "queries cannot be steered")
+                tracing::info!(address = %self.address, by = name, %error, "queries cannot be steered");
             }
         }
+        result.is_ok()
     }
 }

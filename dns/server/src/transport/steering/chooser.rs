@@ -33,18 +33,31 @@ pub(super) struct Chooser {
     since: Duration,
     /// How long hash is left alone after the last change.
     rest: Duration,
+    /// How long nothing is tried, since the system has refused it.
+    refused: Duration,
 }
 
 impl Chooser {
     /// By hash at first.
     pub(super) fn new(threads: usize) -> Self {
-        Self { threads, way: Way::Hash, agree: 0, since: Duration::ZERO, rest: Duration::ZERO }
+        Self {
+            threads,
+            way: Way::Hash,
+            agree: 0,
+            since: Duration::ZERO,
+            rest: Duration::ZERO,
+            refused: Duration::ZERO,
+        }
     }
 
     /// What is to be changed, after a time in which each thread got so many queries and the processor
     /// of each took so many packets in, whatever they were.
     pub(super) fn look(&mut self, span: Duration, queries: &[u64], packets: &[u64]) -> Option<Way> {
         self.since = self.since.saturating_add(span);
+        self.refused = self.refused.saturating_sub(span);
+        if self.refused > Duration::ZERO {
+            return None;
+        }
         let threads = self.threads as f64;
         if (queries.iter().sum::<u64>() as f64) < LOAD * threads * span.as_secs_f64() {
             self.agree = 0;
@@ -70,6 +83,15 @@ impl Chooser {
         };
         self.since = Duration::ZERO;
         Some(self.way)
+    }
+
+    /// The system did not do what was to be changed last: it is as it was, and left so for long.
+    pub(super) fn refused(&mut self) {
+        self.way = match self.way {
+            Way::Hash => Way::Processor,
+            Way::Processor => Way::Hash,
+        };
+        self.refused = LONGEST_REST;
     }
 
     /// The least of all counts, as a part of what each would be if all were equal.
@@ -116,6 +138,29 @@ mod tests {
         for (what, looks, expected) in cases {
             assert_eq!(ways(&looks), expected, "{what}");
         }
+    }
+
+    #[test]
+    fn what_was_refused_is_not_taken_for_done() {
+        let mut chooser = Chooser::new(2);
+        let look = |chooser: &mut Chooser, queries| {
+            chooser.look(Duration::from_secs(1), queries, &[9_000, 9_000])
+        };
+        let even = &[9_000, 9_000];
+        look(&mut chooser, even);
+        assert_eq!(look(&mut chooser, even), Some(Way::Processor));
+        chooser.refused();
+        // One thread with all of it would have queries by processor given up; these are by hash still.
+        let uneven = &[9_000, 0];
+        assert!((1..3600).all(|_| look(&mut chooser, uneven).is_none()));
+        look(&mut chooser, even);
+        assert_eq!(look(&mut chooser, even), Some(Way::Processor), "an hour later");
+        look(&mut chooser, uneven);
+        assert_eq!(look(&mut chooser, uneven), Some(Way::Hash));
+        chooser.refused();
+        assert!((1..3600).all(|_| look(&mut chooser, uneven).is_none()));
+        look(&mut chooser, uneven);
+        assert_eq!(look(&mut chooser, uneven), Some(Way::Hash), "an hour later");
     }
 
     #[test]
