@@ -30,6 +30,8 @@ use places::{Place, Places, codes};
 
 /// Between two looks at whether something changed.
 const LOOK: Duration = Duration::from_millis(20);
+/// The same while nothing can be signed ahead, and a look can find other zones at most.
+const SELDOM: Duration = Duration::from_millis(500);
 /// How many answers of one RRset are made ready.
 const MOST: usize = 64;
 /// After so long all answers are looked at again, since signatures run out, in seconds.
@@ -53,8 +55,10 @@ impl Ahead {
         let (end, ended) = mpsc::channel();
         let run = move || {
             let mut work = Work::new(shared);
-            while matches!(ended.recv_timeout(LOOK), Err(RecvTimeoutError::Timeout)) {
+            let mut pause = LOOK;
+            while matches!(ended.recv_timeout(pause), Err(RecvTimeoutError::Timeout)) {
                 work.look();
+                pause = if work.places.is_empty() { SELDOM } else { LOOK };
             }
         };
         let thread = behind::spawn("ahead", run)?;

@@ -119,6 +119,11 @@ impl Places {
         self.places.get(number as usize)?.clone()
     }
 
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.free.len() == self.places.len()
+    }
+
     /// All numbers.
     pub(super) fn numbers(&self) -> impl Iterator<Item = u32> {
         self.zones.values().flat_map(|version| version.numbers.iter().copied())
