@@ -117,9 +117,9 @@ pub fn main() -> ExitCode {
         Ok(filter) => filter.unwrap_or(by_default),
         Err(why) => return fail(why),
     };
-    let _log = logging::start(&filter, log.log_format);
+    let log = logging::start(&filter, log.log_format);
     match verb {
-        Verb::Serve(args) => serve::run(args),
+        Verb::Serve(args) => serve::run(args, log),
         Verb::Check(args) => check::run(&args),
         Verb::Delegation(args) => delegation::run(&args),
         Verb::Demo(args) => demo::run(args),

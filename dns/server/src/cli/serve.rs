@@ -5,11 +5,10 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use tokio::runtime::Builder;
-
-use super::signals::{Signals, Wish};
+use super::signals::{Heard, Wish};
 use super::{fail, say};
 use crate::config::{self, Config};
+use crate::logging::Log;
 use crate::serve::Server;
 
 const EXAMPLES: &str = "\
@@ -40,7 +39,7 @@ pub(super) struct Args {
     admin: Option<SocketAddr>,
 }
 
-pub(super) fn run(args: Args) -> ExitCode {
+pub(super) fn run(args: Args, log: Log) -> ExitCode {
     match configuration(&args.path) {
         Ok(mut config) => {
             if !args.listen.is_empty() {
@@ -49,7 +48,7 @@ pub(super) fn run(args: Args) -> ExitCode {
             if let Some(listen) = args.admin {
                 config.admin.get_or_insert_default().listen = listen;
             }
-            serve(&config)
+            serve(&config, log)
         }
         Err(why) => fail(why),
     }
@@ -72,17 +71,8 @@ pub(super) fn configuration(path: &Path) -> Result<Config, String> {
     Config::load(path).map_err(|fault| fault.to_string())
 }
 
-fn serve(config: &Config) -> ExitCode {
-    let runtime = match Builder::new_current_thread().enable_io().build() {
-        Ok(runtime) => runtime,
-        Err(error) => return fail(error),
-    };
-    // Caught before the server starts: a signal during a long load ends it cleanly, too.
-    let signals = {
-        let _context = runtime.enter();
-        Signals::catch()
-    };
-    let mut signals = match signals {
+fn serve(config: &Config, log: Log) -> ExitCode {
+    let signals = match Heard::begin(log) {
         Ok(signals) => signals,
         Err(error) => return fail(error),
     };
@@ -90,24 +80,23 @@ fn serve(config: &Config) -> ExitCode {
         Ok(server) => server,
         Err(error) => return fail(error),
     };
+    signals.have_started();
     for address in server.addresses() {
         say(format_args!("listening on {address}"));
     }
     if let Some(address) = server.admin_address() {
         say(format_args!("admin on http://{address}/"));
     }
-    runtime.block_on(async {
-        loop {
-            match signals.next().await {
-                Wish::End => break,
-                Wish::Reload => {
-                    tracing::info!("SIGHUP: looking at the zones again");
-                    server.reload();
-                }
-                Wish::Count => tracing::info!("counted since the start: {}", server.counters()),
+    loop {
+        match signals.next() {
+            Wish::End => break,
+            Wish::Reload => {
+                tracing::info!("SIGHUP: looking at the zones again");
+                server.reload();
             }
+            Wish::Count => tracing::info!("counted since the start: {}", server.counters()),
         }
-    });
+    }
     tracing::info!("ending");
     server.shutdown();
     ExitCode::SUCCESS

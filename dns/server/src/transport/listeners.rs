@@ -74,6 +74,11 @@ pub(crate) fn end_group(child: u32) {
     sys::end_group(child);
 }
 
+/// Ends this process at once.
+pub(crate) fn leave(status: i32) -> ! {
+    sys::leave(status)
+}
+
 /// Gives the system back what was freed. It takes milliseconds, in which other threads may wait for memory.
 pub(crate) fn give_back() {
     sys::give_back();

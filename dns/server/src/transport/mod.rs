@@ -17,7 +17,7 @@ mod udp;
 
 pub use counters::{Counters, Tallies};
 pub use listeners::{Bound, Listeners, Settings, raise_open_files};
-pub(crate) use listeners::{end_group, give_back, step_back};
+pub(crate) use listeners::{end_group, give_back, leave, step_back};
 pub use sockets::BindError;
 pub use steering::Steering;
 pub use tcp::TcpLimits;

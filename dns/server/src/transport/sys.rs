@@ -480,6 +480,13 @@ pub(super) fn give_back() {
     }
 }
 
+/// Ends this process at once, without what libraries would do at its end: threads that are in the midst of their
+/// work could still need what is done away with then.
+pub(super) fn leave(status: libc::c_int) -> ! {
+    // SAFETY: it takes a number, and does not return.
+    unsafe { libc::_exit(status) }
+}
+
 /// Ends a child that leads a process group, and all others in the group. It must not have been waited for:
 /// its number could be another's then.
 pub(super) fn end_group(child: u32) {

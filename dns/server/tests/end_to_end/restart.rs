@@ -1,10 +1,10 @@
-//! What is known of endpoints survives the process, however it ends.
+//! What is known of endpoints survives the process, however it ends; and it ends when it is told to.
 
 use std::fs;
 
 use super::support::endpoint::Endpoint;
 use super::support::site::{Folder, QUICK};
-use super::support::{ask, wait_for, wait_for_answer};
+use super::support::{ANY, Running, ask, halfmoon, wait_for, wait_for_answer};
 
 const NAME: &str = "www.example.test.";
 
@@ -58,4 +58,26 @@ fn a_state_that_cannot_be_read_is_told_and_the_server_serves() {
     let (running, server) = folder.serve();
     assert_eq!(ask(server, NAME), ["127.0.31.3"]);
     assert!(running.err().contains("it is halfmoon-health 99"), "{}", running.err());
+}
+
+#[test]
+fn a_server_that_still_reads_zones_ends_when_it_is_told_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut zone = "@ 60 SOA ns h 1 3600 900 604800 60\n@ 60 NS ns\nns 60 A 192.0.2.1\n".to_owned();
+    // More than can be read until the signal comes.
+    (0..800_000).for_each(|number| zone.push_str(&format!("n{number} 60 A 192.0.2.2\n")));
+    fs::write(folder.path().join("example.test.zone"), zone).unwrap();
+    let path = folder.path().to_str().unwrap();
+    let running = Running::spawn(halfmoon(&["serve", "--listen", ANY, path]));
+    wait_for("a server that catches SIGTERM", || {
+        let status = fs::read_to_string(format!("/proc/{}/status", running.pid())).ok()?;
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:"))?;
+        let caught = u64::from_str_radix(caught.trim(), 16).unwrap();
+        (caught & 1 << (15 - 1) != 0).then_some(())
+    });
+    running.signal("TERM");
+    let ended = running.wait();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.err);
+    assert!(ended.err.contains("ending before the start was done"), "{}", ended.err);
+    assert_eq!(ended.out, "", "it has read them all");
 }
