@@ -12,6 +12,7 @@ use halfmoon_zones::{Node, RrSet};
 use super::node::Said;
 use super::{Asked, Turn};
 use crate::shared::AnyAnswers;
+use crate::transport::Protocol;
 
 /// The type that a name is answered with when it is asked for ANY and one RRset has to do: the one
 /// with the least number, computed ones behind all others, and DNSSEC's own only where there is
@@ -26,7 +27,7 @@ pub(super) fn representative(node: Node<'_>) -> Option<Type> {
 impl<'a> Turn<'_, 'a> {
     /// Whether one RRset has to do for ANY.
     pub(super) fn is_any_minimal(&self) -> bool {
-        self.policy.any == AnyAnswers::Minimal && !self.client.tcp
+        self.policy.any == AnyAnswers::Minimal && self.peer.protocol != Protocol::Tcp
     }
 
     /// Everything at the name (RFC 1035 section 3.2.3), programs' source aside.

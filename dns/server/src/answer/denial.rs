@@ -95,7 +95,7 @@ impl<'a> Turn<'_, 'a> {
             (Absent::Type(_), _) => Rcode::NOERROR,
             // RFC 9824 section 5: the proof says that the name is there and has no type but
             // NXNAME. The code agrees, unless the client says that it knows better.
-            (_, Some(_)) if is_compact && self.compact_ok => {
+            (_, Some(_)) if is_compact && self.takes_compact() => {
                 self.reply.compact_ok();
                 Rcode::NXDOMAIN
             }

@@ -122,12 +122,14 @@ pub fn answer(
     let header = message.first_chunk().copied().unwrap_or_default();
     let mut turn = Turn {
         question,
+        query: &query,
+        peer,
+        header,
         reply: &mut reply,
         zones,
         health: health.load(),
         geo: geo.load(),
         requests,
-        client: Client { header, ..client(&query, peer, policy) },
         policy,
         machine,
         hashes,
@@ -140,7 +142,6 @@ pub fn answer(
         source,
         program_purses: program_purses.as_mut(),
         has_spent: false,
-        compact_ok: query.edns.is_some_and(|edns| edns.compact_ok),
         date,
         desk,
         purse: purses.of(source, now),
@@ -235,36 +236,19 @@ fn say_options<'a>(
     state
 }
 
-/// Who asks.
-fn client(query: &Query<'_>, peer: &Peer, policy: &Policy) -> Client {
-    let subnet = query.edns.and_then(|edns| edns.client_subnet);
-    // A prefix of no bits says nothing of the client, who does not want to be known (RFC 7871
-    // section 7.1.2): the resolver stands for it. PowerDNS takes it for the network 0.0.0.0/0.
-    let subnet = subnet.filter(|subnet| {
-        policy.client_subnet && (subnet.source > 0 || policy.lua.dialect == Dialect::PowerDns)
-    });
-    Client {
-        peer: peer.remote,
-        local: Some(peer.local),
-        ecs: subnet
-            .and_then(|subnet| Some(Network { addr: subnet.address?, prefix: subnet.source })),
-        tcp: peer.protocol == Protocol::Tcp,
-        dnssec_ok: query.edns.is_some_and(|edns| edns.dnssec_ok),
-        edns_size: query.edns.map(|edns| edns.udp_size),
-        header: [0; 12],
-    }
-}
-
 /// One query being answered.
 struct Turn<'t, 'a> {
     question: Question<'a>,
+    query: &'t Query<'a>,
+    peer: &'t Peer,
+    /// The header of the query.
+    header: [u8; 12],
     reply: &'t mut Reply<'a>,
     zones: &'a Arc<Zones>,
     health: &'a Arc<Snapshot>,
     geo: &'a Arc<Geo>,
     requests: &'a Health,
     policy: &'a Policy,
-    client: Client,
     machine: &'a mut Machine,
     hashes: &'a mut SuffixHashes,
     /// Where the name of the question seems to be.
@@ -283,8 +267,6 @@ struct Turn<'t, 'a> {
     program_purses: Option<&'a mut Purses>,
     /// Whether a program was not run because of that.
     has_spent: bool,
-    /// Whether a compact denial may bear NXDOMAIN.
-    compact_ok: bool,
     /// Seconds since 1970, modulo 2^32.
     date: u32,
     /// Where signing is done.
@@ -321,6 +303,38 @@ enum Asked<'a> {
 }
 
 impl<'a> Turn<'_, 'a> {
+    /// Who asks, for programs: most answers need not know so much.
+    fn client(&self) -> Client {
+        let Query { edns, .. } = self.query;
+        let subnet = edns.and_then(|edns| edns.client_subnet);
+        // A prefix of no bits says nothing of the client, who does not want to be known (RFC 7871
+        // section 7.1.2): the resolver stands for it. PowerDNS takes it for the network 0.0.0.0/0.
+        let subnet = subnet.filter(|subnet| {
+            self.policy.client_subnet
+                && (subnet.source > 0 || self.policy.lua.dialect == Dialect::PowerDns)
+        });
+        Client {
+            peer: self.peer.remote,
+            local: Some(self.peer.local),
+            ecs: subnet
+                .and_then(|subnet| Some(Network { addr: subnet.address?, prefix: subnet.source })),
+            tcp: self.peer.protocol == Protocol::Tcp,
+            dnssec_ok: self.wants_signatures(),
+            edns_size: edns.map(|edns| edns.udp_size),
+            header: self.header,
+        }
+    }
+
+    /// Whether signatures are asked for (RFC 3225).
+    fn wants_signatures(&self) -> bool {
+        self.query.edns.is_some_and(|edns| edns.dnssec_ok)
+    }
+
+    /// Whether a compact denial may bear NXDOMAIN.
+    fn takes_compact(&self) -> bool {
+        self.query.edns.is_some_and(|edns| edns.compact_ok)
+    }
+
     /// In what the reply is like others, for those who count them.
     fn kind(&self, rcode: Rcode) -> Kind<'a> {
         let is_answer = rcode == Rcode::NOERROR && self.reply.count(Section::Answer) > 0;

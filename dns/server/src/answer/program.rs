@@ -183,7 +183,8 @@ impl<'a> Turn<'_, 'a> {
             return false;
         };
         let known = (self.zones, self.geo, self.health, self.requests);
-        let context = context(self.question.name, (hosted, node), &self.client, known);
+        let client = self.client();
+        let context = context(self.question.name, (hosted, node), &client, known);
         let Some(one) = self.machine.one(code, &context) else {
             return false;
         };
@@ -193,7 +194,7 @@ impl<'a> Turn<'_, 'a> {
         }
         self.programs_left -= 1;
         hosted.beside.programs.count(entry, one.chose, self.lane);
-        if self.client.ecs.is_some() {
+        if client.ecs.is_some() {
             self.reply.widen_scope(one.scope);
         }
         true
@@ -247,7 +248,8 @@ impl<'a> Turn<'_, 'a> {
         let entry = hosted.beside.programs.entry(program.number).ok_or(Failure::Internal)?;
         let code = entry.program.as_ref().ok_or(Failure::Faulty)?;
         let known = (self.zones, self.geo, self.health, self.requests);
-        let context = context(self.name(asked), (hosted, node), &self.client, known);
+        let client = self.client();
+        let context = context(self.name(asked), (hosted, node), &client, known);
         // A plan costs hardly more than a record of the zone: only what enters Lua is paid for.
         let is_paid = !code.is_plan() && !self.policy.limits.exempts(self.source.address);
         let mut purses = self.program_purses.as_deref_mut().filter(|_| is_paid);
@@ -287,7 +289,7 @@ impl<'a> Turn<'_, 'a> {
         if result.is_ok() && !self.is_aside {
             hosted.beside.programs.count(entry, self.answers.chose(), self.lane);
         }
-        if self.client.ecs.is_some() {
+        if client.ecs.is_some() {
             self.reply.widen_scope(self.answers.scope());
         }
         // What the machine says is of a run before, if this program did not run.

@@ -48,7 +48,7 @@ impl<'a> Turn<'_, 'a> {
     pub(super) fn enter(&mut self, hosted: &'a Hosted<Served>) {
         self.apex = Some(hosted.zone.apex());
         self.wildcard = None;
-        let signer = Signer::of(hosted).filter(|_| self.client.dnssec_ok);
+        let signer = Signer::of(hosted).filter(|_| self.wants_signatures());
         self.signer = signer.map(|signer| (&hosted.zone, signer));
     }
 
