@@ -17,12 +17,19 @@ const LONGEST: usize = 4096;
 /// Signatures by what they sign. Of fixed size; no query waits for another here.
 #[derive(Debug)]
 pub struct SignatureCache {
-    places: Box<[ArcSwapOption<SignatureSet>]>,
-    /// Of each place a part of the hash of what stands there: what is another need not be fetched from memory to
-    /// see that it is. 0: nothing stands there.
-    tags: Box<[AtomicU32]>,
+    places: Box<[Place]>,
     hasher: RandomState,
     counts: Counts,
+}
+
+/// A quarter of a line of the caches, so that both parts of it are fetched at a time.
+#[derive(Debug, Default)]
+#[repr(align(16))]
+struct Place {
+    signatures: ArcSwapOption<SignatureSet>,
+    /// A part of the hash of what stands here: what is another need not be fetched from memory to see that
+    /// it is. 0: nothing stands here.
+    tag: AtomicU32,
 }
 
 /// Where to keep signatures that were not found.
@@ -45,8 +52,7 @@ impl SignatureCache {
     pub fn new(entries: usize) -> Self {
         let count = entries.max(WAYS).next_power_of_two();
         Self {
-            places: (0..count).map(|_| ArcSwapOption::empty()).collect(),
-            tags: (0..count).map(|_| AtomicU32::new(0)).collect(),
+            places: (0..count).map(|_| Place::default()).collect(),
             hasher: RandomState::default(),
             counts: Counts::default(),
         }
@@ -69,11 +75,12 @@ impl SignatureCache {
         let hash = self.hasher.hash_one(key);
         let (tag, ways) = (hash as u32 | 1, self.ways(hash));
         let mut seat = ways[(hash >> 63) as usize];
-        for place in ways {
-            let stands = self.tags[place].load(Ordering::Relaxed);
+        for at in ways {
+            let place = &self.places[at];
+            let stands = place.tag.load(Ordering::Relaxed);
             if stands == tag {
                 // Compared whole: a hash alone could be another's.
-                let known = self.places[place].load();
+                let known = place.signatures.load();
                 let known = known.as_ref().filter(|known| known.known_by() == key && good(known));
                 if let Some(known) = known {
                     self.counts.hits.fetch_add(1, Ordering::Relaxed);
@@ -81,7 +88,7 @@ impl SignatureCache {
                 }
             }
             if stands == tag || stands == 0 {
-                seat = place;
+                seat = at;
                 break;
             }
         }
@@ -99,8 +106,9 @@ impl SignatureCache {
             return None;
         }
         // Whoever sees one of the two and not yet the other finds nothing.
-        self.tags[seat.place].store(seat.tag, Ordering::Relaxed);
-        self.places[seat.place].swap(Some(signatures))
+        let place = &self.places[seat.place];
+        place.tag.store(seat.tag, Ordering::Relaxed);
+        place.signatures.swap(Some(signatures))
     }
 
     /// The places where it may stand, by the half of the hash that the tag has not.
