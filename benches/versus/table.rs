@@ -1,6 +1,7 @@
 //! Runs every kind on every server, round by round, and prints what came of it.
 
 use std::collections::HashMap;
+use std::f64::consts::LN_2;
 use std::hint::black_box;
 use std::net::TcpListener;
 use std::thread;
@@ -267,10 +268,12 @@ fn interval(mut figures: Vec<f64>) -> (f64, f64) {
     figures.sort_by(f64::total_cmp);
     let count = figures.len();
     // How likely it is that so few, or fewer, are below the median.
-    let (mut throw, mut fewer, mut below) = (0.5_f64.powi(count as i32), 0.0, 0);
-    while fewer + throw <= 0.025 {
-        fewer += throw;
-        throw *= (count - below) as f64 / (below + 1) as f64;
+    let (mut fewer, mut below) = (0.0, 0);
+    // By logarithms: that none of a thousand is below is too unlikely for a number.
+    let mut throw = -(count as f64) * LN_2;
+    while fewer + throw.exp() <= 0.025 {
+        fewer += throw.exp();
+        throw += ((count - below) as f64 / (below + 1) as f64).ln();
         below += 1;
     }
     // The last count of those below that is as unlikely; the figure behind them is the first that is kept.
@@ -296,8 +299,9 @@ mod tests {
     /// The ranks are those of tables of the sign test, 95 of 100.
     #[test]
     fn the_median_is_likely_between_two_ranks() {
-        let rows =
-            [(1, (1, 1)), (5, (1, 5)), (6, (1, 6)), (9, (2, 8)), (12, (3, 10)), (24, (7, 18))];
+        let few = [(1, (1, 1)), (5, (1, 5)), (6, (1, 6)), (9, (2, 8))];
+        let many = [(12, (3, 10)), (24, (7, 18)), (2_000, (956, 1_045))];
+        let rows = few.into_iter().chain(many);
         for (count, (low, high)) in rows {
             let figures: Vec<f64> = (1..=count).rev().map(f64::from).collect();
             assert_eq!(interval(figures), (f64::from(low), f64::from(high)), "{count}");
