@@ -30,8 +30,9 @@ use places::{Place, Places, codes};
 
 /// Between two looks at whether something changed.
 const LOOK: Duration = Duration::from_millis(20);
-/// The same while nothing can be signed ahead, and a look can find other zones at most.
-const SELDOM: Duration = Duration::from_millis(500);
+/// The same while nothing can be signed ahead, and a look can find other zones at most. Those there were are held
+/// for as long, which is no longer than by a thread that nobody asks.
+const SELDOM: Duration = Duration::from_millis(250);
 /// How many answers of one RRset are made ready.
 const MOST: usize = 64;
 /// After so long all answers are looked at again, since signatures run out, in seconds.
